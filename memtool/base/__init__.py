@@ -1,0 +1,1 @@
+"""What every layer stands on: errors, paths, config, files, locks. Knows nothing of memory, jobs or terminals."""

@@ -1,0 +1,1 @@
+"""Pure decisions: the model, levels and calendar, segmenting, merging, planning. No I/O, no clock, no environment."""

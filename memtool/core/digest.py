@@ -1,0 +1,17 @@
+"""Digests and the ids made of them; the framing is the one of docs/store-format.md."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+DIGEST_BYTES = 16
+
+
+def digest_of(*parts: str | int | bytes) -> str:
+    """Return 32 hex digits over the parts, each framed by its length, so that no two lists of parts collide."""
+    state = blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
