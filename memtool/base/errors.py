@@ -19,10 +19,16 @@ OK = ExitCode(0, "ok", "done, or nothing to do")
 FAILED = ExitCode(1, "failed", "some of the work failed; `status` and `verify`: not healthy")
 USAGE = ExitCode(2, "usage", "the command line, or a node, grip or period in it, is not understood")
 BAD_DATA = ExitCode(65, "bad-data", "the input holds nothing that memtool can read")
-UNAVAILABLE = ExitCode(69, "unavailable", "an endpoint is down or a lock was not free in time; worth a retry")
-IO_ERROR = ExitCode(74, "io-error", "reading or writing failed: permission, full disk, damaged store")
+UNAVAILABLE = ExitCode(
+    69, "unavailable", "an endpoint is down or a lock was not free in time; worth a retry"
+)
+IO_ERROR = ExitCode(
+    74, "io-error", "reading or writing failed: permission, full disk, damaged store"
+)
 SKIPPED = ExitCode(75, "skipped", "the same job is already running, or it is paused for a time")
-CONFIG = ExitCode(78, "config", "a setting, key, model, calendar or store version must be mended first")
+CONFIG = ExitCode(
+    78, "config", "a setting, key, model, calendar or store version must be mended first"
+)
 INTERRUPTED = ExitCode(130, "interrupted", "stopped by SIGINT after its step, recorded as stopped")
 TERMINATED = ExitCode(143, "terminated", "stopped by SIGTERM after its step, recorded as stopped")
 

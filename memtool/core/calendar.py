@@ -1,4 +1,4 @@
-"""The pinned calendar: which instants a period holds, in one zone, day start and week start. Reads zone data, no clock."""
+"""The pinned calendar: which instants a period holds, in one zone. Reads zone data, never the clock."""
 
 from __future__ import annotations
 

@@ -27,7 +27,12 @@ class Level(IntEnum):
 
 PERIOD_LEVELS = (Level.DAY, Level.WEEK, Level.MONTH, Level.YEAR)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ID_FORMATS = {Level.DAY: "%Y-%m-%d", Level.WEEK: "%Y-%m-%d", Level.MONTH: "%Y-%m", Level.YEAR: "%Y"}
+_ID_FORMATS = {
+    Level.DAY: "%Y-%m-%d",
+    Level.WEEK: "%Y-%m-%d",
+    Level.MONTH: "%Y-%m",
+    Level.YEAR: "%Y",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,7 +97,7 @@ def parents_of(period: Period, week_start: int) -> tuple[Period, ...]:
 
 
 def inputs_of(period: Period, week_start: int) -> tuple[Period, ...]:
-    """Return the periods that it is made from, in order of time; they partition it exactly. A day's are segments: none."""
+    """Return the periods that it is made from, in order of time; they partition it exactly. A day has none."""
     if period.level is Level.DAY:
         return ()
     if period.level is Level.WEEK:
@@ -128,7 +133,10 @@ _PATTERNS = (
 )
 _ISO_WEEK = re.compile(r"(?:week:)?(\d{4})-?[Ww](\d{1,2})")
 _RELATIVE = re.compile(r"(?:(this|last)-(day|week|month|year)|(today|yesterday))")
-PERIOD_FORMS = "2026-11-22, 2026-11, 2026, week:2026-11-22, 2026-W47, today, yesterday, this-week, last-week, last-month, last-year"
+PERIOD_FORMS = (
+    "2026-11-22, 2026-11, 2026, week:2026-11-22, 2026-W47, today, yesterday, "
+    "this-week, last-week, last-month, last-year"
+)
 
 
 def parse_period(text: str, *, today: int, week_start: int) -> Period | None:

@@ -1,4 +1,4 @@
-"""What a summarizer is given and gives back. Every bullet cites numbered items, so that a claim without proof cannot be made."""
+"""What a summarizer is given and gives back. Every bullet cites numbered items: no claim without its proof."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from memtool.core.model import EventId, Grip
 class Item:
     """One thing that can be cited: a message of a segment, or a bullet of a child node.
 
-    `kind` is the event's kind, or "bullet". A message has `event` and no grips; a child's bullet has its grips and no event.
+    `kind` is the event's kind, or "bullet". A message has `event` and no grips; a child's bullet has
+    its grips and no event.
     """
 
     number: int
@@ -26,7 +27,8 @@ class Item:
 class Section:
     """The items of one child (a segment has one section, of itself), in order of time.
 
-    `title` and `keywords` are the child's own (empty for a segment). `label` names it for people: its date, or its project and session.
+    `title` and `keywords` are the child's own (empty for a segment). `label` names it for people:
+    its date, or its project and session.
     """
 
     label: str
@@ -64,7 +66,7 @@ class DraftBullet:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a summarizer writes: a title without date, bullets, keywords. Grips and digests are made of it by the engine."""
+    """What a summarizer writes: a title without date, bullets, keywords. The engine makes grips and digests of it."""
 
     title: str
     bullets: tuple[DraftBullet, ...]
