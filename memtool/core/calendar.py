@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -106,8 +106,8 @@ def _first_change(tz: ZoneInfo, low: datetime, high: datetime) -> datetime:
 def transitions(zone: str, first_year: int, last_year: int) -> list[tuple[int, int]]:
     """Return (instant in microseconds, offset in seconds) at the span's start and at each change of offset in it."""
     tz = ZoneInfo(zone)
-    moment = datetime.combine(date(first_year, 1, 1), datetime.min.time(), UTC) - _DAY
-    end = datetime.combine(date(last_year, 12, 31), datetime.min.time(), UTC) + 2 * _DAY
+    moment = datetime(first_year, 1, 1, tzinfo=UTC) - _DAY
+    end = _span_end(last_year)
     offset = moment.astimezone(tz).utcoffset()
     found = [_transition(moment, offset)]
     while moment < end:
@@ -117,6 +117,15 @@ def transitions(zone: str, first_year: int, last_year: int) -> list[tuple[int, i
             found.append(_transition(_first_change(tz, moment, following), new))
         moment, offset = following, new
     return found
+
+
+def _span_end(last_year: int) -> datetime:
+    return datetime(last_year, 12, 31, tzinfo=UTC) + 2 * _DAY
+
+
+def span_end_us(last_year: int) -> int:
+    """Return the instant up to which a table that ends with this year knows the offsets."""
+    return (_span_end(last_year) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _transition(moment: datetime, offset: timedelta | None) -> tuple[int, int]:

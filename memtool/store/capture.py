@@ -1,0 +1,196 @@
+"""Taking records in: one synced batch of events, their marks and how far the source was read. Never summarises."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from memtool.core.calendar import span_end_us, transitions, year_of
+from memtool.core.levels import Level, Period
+from memtool.core.merge import Identity, merged
+from memtool.core.model import Event, EventId, Record, Source
+from memtool.store import codec, families, keys
+from memtool.store.codec import Session
+from memtool.store.engine import RawBatch
+from memtool.store.store import Store, ZoneTable
+
+
+@dataclass(slots=True)
+class Captured:
+    """What taking records in came to, in events."""
+
+    new: int = 0
+    changed: int = 0
+    known: int = 0
+    buried: int = 0
+    days: set[int] = field(default_factory=set)
+
+
+def capture(
+    store: Store, records: Sequence[Record], *, path: str = "", source: Source | None = None
+) -> Captured:
+    """Merge the records into the store and record the source's state, all in one synced batch; return what changed.
+
+    Nothing is written where nothing changed. The caller holds the writer.
+    """
+    result = Captured()
+    batch = store.engine.batch()
+    fresh: list[Event] = []
+    for event_id, same in _by_id(records).items():
+        before = store.identity(event_id)
+        after = merged(before, same)
+        _count(result, before, after)
+        if after != before:
+            _put_identity(batch, event_id, before, after)
+            result.days |= _days_to_mark(store, before, after)
+            fresh += after.revisions[:1]
+    _put_sessions(store, batch, fresh)
+    _put_zone(store, batch, fresh)
+    _put_marks(store, batch, result.days)
+    if source is not None:
+        _put_source(store, batch, path, source)
+    if len(batch):
+        store.engine.write(batch, sync=True)
+    return result
+
+
+def _by_id(records: Sequence[Record]) -> dict[EventId, list[Record]]:
+    found: dict[EventId, list[Record]] = defaultdict(list)
+    for record in records:
+        found[record.id].append(record)
+    return found
+
+
+def _count(result: Captured, before: Identity, after: Identity) -> None:
+    if after.tombstone is not None:
+        result.buried += 1
+    elif after == before:
+        result.known += 1
+    elif before.current is None and after.current is not None:
+        result.new += 1
+    else:
+        result.changed += 1
+
+
+def _days_to_mark(store: Store, before: Identity, after: Identity) -> set[int]:
+    """Return the days on which what a summarizer sees of the event has changed."""
+    old, new = _visible(before), _visible(after)
+    if old == new:
+        return set()
+    return {store.calendar.day_of(seen[0]) for seen in (old, new) if seen is not None}
+
+
+def _visible(identity: Identity) -> tuple[int, str] | None:
+    current = identity.current
+    return None if current is None or current.rewound else (current.time_us, current.body_digest())
+
+
+def _put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
+    old, new = before.current, after.current
+    raw = keys.identifier(event_id)
+    if old is not None and (new is None or new.time_us != old.time_us):
+        batch.delete(families.EVENTS, keys.event(old.time_us, event_id))
+    if new is not None:
+        batch.put(families.EVENTS, keys.event(new.time_us, event_id), codec.EVENT.encode(new))
+        batch.put(families.IDS, raw, keys.instant(new.time_us))
+    elif old is not None:
+        batch.delete(families.IDS, raw)
+    superseded = {event.digest for event in after.revisions[1:]}
+    for event in before.revisions[1:]:
+        if event.digest not in superseded:
+            batch.delete(families.REVISIONS, keys.revision(event_id, event.digest))
+    for event in after.revisions[1:]:
+        batch.put(
+            families.REVISIONS, keys.revision(event_id, event.digest), codec.EVENT.encode(event)
+        )
+    if after.rewind is not None:
+        batch.put(families.REWINDS, raw, keys.instant(after.rewind))
+    if after.tombstone is not None:
+        batch.put(families.TOMBSTONES, raw, codec.TOMBSTONE.encode(after.tombstone))
+
+
+def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
+    seen: dict[str, Session] = {}
+    for event in events:
+        for claim in event.claims:
+            known = seen.get(claim.session) or store.session(claim.session)
+            seen[claim.session] = _widened(known, event, claim.project)
+    for session, value in seen.items():
+        batch.put(families.SESSIONS, session.encode(), codec.SESSION.encode(value))
+
+
+def _widened(known: Session | None, event: Event, project: str) -> Session:
+    if known is None:
+        return Session(event.time_us, event.time_us, (event.agent,), (project,))
+    return Session(
+        min(known.first_us, event.time_us),
+        max(known.last_us, event.time_us),
+        tuple(sorted({*known.agents, event.agent})),
+        tuple(sorted({*known.projects, project})),
+    )
+
+
+def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
+    """Extend the recorded offsets to the years that the events lie in; those recorded before stay as they were."""
+    if not events:
+        return
+    years = [year_of(event.time_us) for event in events]
+    table = store.zone_table()
+    first, last = min(years), max(years)
+    if table is None:
+        new = ZoneTable(first, last, transitions(store.calendar.zone, first, last))
+    elif table.first_year <= first and last <= table.last_year:
+        return
+    else:
+        new = _extended(store.calendar.zone, table, first, last)
+    batch.put(families.META, b"zone", encode_zone(new))
+
+
+def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
+    first, last = min(first, table.first_year), max(last, table.last_year)
+    start_us = table.transitions[0][0]
+    end_us = span_end_us(table.last_year)
+    today = transitions(zone, first, last)
+    before = [row for row in today if row[0] < start_us]
+    after = [row for row in today if row[0] > end_us]
+    return ZoneTable(first, last, [*before, *table.transitions, *after])
+
+
+def encode_zone(table: ZoneTable) -> bytes:
+    """Return the `meta` value of the zone table."""
+    return codec.encode_json(
+        {
+            "first_year": table.first_year,
+            "last_year": table.last_year,
+            "transitions": table.transitions,
+        }
+    )
+
+
+def _put_marks(store: Store, batch: RawBatch, days: set[int]) -> None:
+    if not days:
+        return
+    number = store.sequence() + 1
+    batch.put(families.META, b"sequence", codec.encode_json(number))
+    for day in sorted(days):
+        batch.put(
+            families.MARKS,
+            keys.period(store.generation, Period(Level.DAY, day)),
+            keys.instant(number),
+        )
+
+
+def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> None:
+    key = path.encode(errors="surrogateescape")
+    value = codec.SOURCE.encode(source)
+    if store.engine.get(families.SOURCES, key) != value:
+        batch.put(families.SOURCES, key, value)
+
+
+def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
+    """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
+    batch = store.engine.batch()
+    batch.put(families.META, b"zone", encode_zone(table))
+    _put_marks(store, batch, days)
+    store.engine.write(batch, sync=True)

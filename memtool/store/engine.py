@@ -1,0 +1,212 @@
+"""RocksDB itself: opening, reading, writing one batch, compacting. Gives its untyped errors a type; decides nothing."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from rocksdict import (
+    AccessType,
+    ColumnFamily,
+    DbClosedError,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
+
+from memtool.base.errors import MemtoolError, StorageError, UnavailableError
+from memtool.store.families import FAMILIES, family_options, options
+
+T = TypeVar("T")
+_READ_TRIES = 8
+_READ_PAUSE_S = 0.02
+
+_BUSY = ("while lock file", "lock hold by current process")
+_FULL = ("no space left", "disk quota exceeded")
+_DENIED = ("permission denied", "read-only file system", "operation not permitted")
+_GONE = ("no such file or directory",)
+
+
+def _matches(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in text.lower() for phrase in phrases)
+
+
+def storage_error(path: Path, error: Exception) -> MemtoolError:
+    """Return what a RocksDB error means to a person."""
+    text = str(error)
+    if _matches(text, _BUSY):
+        return UnavailableError(
+            f"the store at {path} is open in another program",
+            hint="wait for it to end, then try again",
+        )
+    if _matches(text, _FULL):
+        return StorageError(
+            f"no space left for the store at {path}",
+            hint="free some space and run the same command again: what was accepted is there",
+        )
+    if _matches(text, _DENIED):
+        return StorageError(
+            f"no permission for the store at {path}: {text}",
+            hint="run as the user who owns it, or mend its permissions",
+        )
+    return StorageError(
+        f"the store at {path} is damaged or cannot be read: {text}",
+        hint="nothing was overwritten; keep a copy of the directory, then move it away and ingest again",
+    )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise our errors for what rocksdict raises, which is a plain Exception for everything."""
+    try:
+        yield
+    except (MemtoolError, OSError, AssertionError):
+        raise
+    except Exception as error:  # rocksdict has no narrower class
+        raise storage_error(path, error) from error
+
+
+class Engine:
+    """One open database. Not thread-safe; close it."""
+
+    def __init__(self, path: Path, database: Rdict, cleanup: Callable[[], None]) -> None:
+        self._path = path
+        self._database = database
+        self._cleanup = cleanup
+        self._families = {name: database.get_column_family(name) for name in FAMILIES}
+        self._handles = {name: database.get_column_family_handle(name) for name in FAMILIES}
+
+    def get(self, family: str, key: bytes) -> bytes | None:
+        """Return the value, or None."""
+        with translated(self._path):
+            value: bytes | None = self._families[family].get(key)
+        return value
+
+    def scan(
+        self, family: str, start: bytes = b"", end: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values from `start` to before `end`, in order."""
+        chosen = ReadOptions()
+        if end is not None:
+            chosen.set_iterate_upper_bound(end)
+        with translated(self._path):
+            rows = self._families[family].iter(chosen)
+            rows.seek(start)
+            while rows.valid():
+                yield rows.key(), rows.value()
+                rows.next()
+            rows.status()
+
+    def scan_back(self, family: str, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values from `start` (inclusive) downwards."""
+        with translated(self._path):
+            rows = self._families[family].iter()
+            rows.seek_for_prev(start)
+            while rows.valid():
+                yield rows.key(), rows.value()
+                rows.prev()
+            rows.status()
+
+    def batch(self) -> RawBatch:
+        """Return an empty batch for this database."""
+        return RawBatch(self._handles)
+
+    def write(self, batch: RawBatch, *, sync: bool) -> None:
+        """Write the batch as one atomic step; with `sync` it is on the disk when this returns."""
+        chosen = WriteOptions()
+        chosen.sync = sync
+        with translated(self._path):
+            self._database.write(batch.raw, chosen)
+
+    def sync(self) -> None:
+        """Put on the disk what was written without `sync`."""
+        with translated(self._path):
+            self._database.flush_wal(sync=True)
+
+    def compact(self, family: str, start: bytes | None, end: bytes | None) -> None:
+        """Compact one range of keys of a family."""
+        with translated(self._path):
+            self._families[family].compact_range(start, end)
+
+    def flush(self) -> None:
+        """Write memory tables to files."""
+        with translated(self._path):
+            for family in self._families.values():
+                family.flush()
+
+    def files(self, family: str) -> list[tuple[bytes, bytes, int]]:
+        """Return first key, last key and size in bytes of each live file of a family."""
+        with translated(self._path):
+            rows = self._families[family].live_files()
+        return sorted((row["start_key"], row["end_key"], row["size"]) for row in rows)
+
+    def close(self) -> None:
+        """Close the database; safe to call twice."""
+        with suppress(DbClosedError):
+            self._database.close()
+        self._cleanup()
+
+
+class RawBatch:
+    """Puts and deletes, by family name, that are written together or not at all."""
+
+    def __init__(self, handles: dict[str, ColumnFamily]) -> None:
+        self._handles = handles
+        self.raw = WriteBatch(raw_mode=True)
+
+    def put(self, family: str, key: bytes, value: bytes) -> None:
+        """Set a key."""
+        self.raw.put(key, value, self._handles[family])
+
+    def delete(self, family: str, key: bytes) -> None:
+        """Drop a key."""
+        self.raw.delete(key, self._handles[family])
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+def open_writer(path: Path, *, create: bool) -> Engine:
+    """Open for writing; create only where the directory is absent or empty: files without a database are damage."""
+    empty = not path.exists() or not any(path.iterdir())
+    if empty and not create:
+        raise storage_error(path, FileNotFoundError(f"no database in {path}"))
+    with translated(path):
+        database = Rdict(str(path), options(create=empty), family_options(create=empty))
+        return Engine(path, database, lambda: None)
+
+
+def open_reader(path: Path) -> Engine:
+    """Open beside any writer, as a secondary instance with a private directory that goes when it is closed.
+
+    A writer may remove a file between the listing and the opening of files; only what fails again and again is damage.
+    """
+    private = tempfile.mkdtemp(prefix="memtool-reader-")
+    try:
+        return _retried(lambda: _open_secondary(path, private))
+    except BaseException:
+        shutil.rmtree(private, ignore_errors=True)
+        raise
+
+
+def _open_secondary(path: Path, private: str) -> Engine:
+    access = AccessType.secondary(private)
+    database = Rdict(str(path), options(), family_options(), access_type=access)
+    return Engine(path, database, lambda: shutil.rmtree(private, ignore_errors=True))
+
+
+def _retried(opening: Callable[[], Engine]) -> Engine:
+    for attempt in range(_READ_TRIES):
+        try:
+            return opening()
+        except Exception as error:
+            if attempt == _READ_TRIES - 1 or isinstance(error, MemtoolError):
+                raise
+            time.sleep(_READ_PAUSE_S * (attempt + 1))
+    raise AssertionError("unreachable")

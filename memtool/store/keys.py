@@ -1,0 +1,137 @@
+"""Keys: order-preserving, decoded as strictly as they are encoded (docs/store-format.md, "Column families")."""
+
+from __future__ import annotations
+
+import struct
+
+from memtool.core.levels import Level, Period, SegmentKey, parse_period, parse_segment
+from memtool.core.model import EventId, GripId, NodeId
+
+_U32 = struct.Struct(">I")
+_U64 = struct.Struct(">Q")
+_GENERATION_LEVEL_DAY = struct.Struct(">IBI")
+_GENERATION_DAY = struct.Struct(">II")
+ID_BYTES = 16
+TAIL_BYTES = 8
+
+
+def instant(instant_us: int) -> bytes:
+    """Return an instant so that byte order is time order."""
+    return _U64.pack(instant_us)
+
+
+def read_instant(data: bytes) -> int:
+    """Return the instant at the front of a key, or the whole of a value."""
+    return int(_U64.unpack_from(data)[0])
+
+
+def identifier(text: str) -> bytes:
+    """Return the 16 bytes of an event id, grip id or digest."""
+    data = bytes.fromhex(text)
+    assert len(data) == ID_BYTES, text
+    return data
+
+
+def event(instant_us: int, event_id: EventId) -> bytes:
+    """Return the key in `events`."""
+    return instant(instant_us) + identifier(event_id)
+
+
+def read_event(key: bytes) -> tuple[int, EventId]:
+    """Return instant and id of a key in `events`."""
+    assert len(key) == _U64.size + ID_BYTES, key
+    return read_instant(key), EventId(key[_U64.size :].hex())
+
+
+def revision(event_id: EventId, digest: str) -> bytes:
+    """Return the key in `revisions`."""
+    return identifier(event_id) + identifier(digest)
+
+
+def generation(number: int) -> bytes:
+    """Return the prefix of everything that belongs to one table of contents."""
+    return _U32.pack(number)
+
+
+def period(number: int, place: Period) -> bytes:
+    """Return the key of a period in `nodes`, `marks` and the like."""
+    return _GENERATION_LEVEL_DAY.pack(number, place.level, place.first)
+
+
+def segment(number: int, place: SegmentKey) -> bytes:
+    """Return the key of a segment in `nodes` and the like."""
+    tail = bytes.fromhex(place.tail)
+    assert len(tail) == TAIL_BYTES, place
+    return _GENERATION_LEVEL_DAY.pack(number, Level.SEGMENT, place.day) + tail
+
+
+def node(number: int, node_id: NodeId) -> bytes:
+    """Return the key of any node by its id; `week:` ids name the week's first day exactly."""
+    if (place := parse_segment(node_id)) is not None:
+        return segment(number, place)
+    return period(number, read_period_id(node_id))
+
+
+def read_period_id(node_id: NodeId) -> Period:
+    """Return the period that a node id (never free text) names."""
+    level, _, text = node_id.partition(":")
+    if level == Level.WEEK.word:
+        day = parse_period(text, today=1, week_start=0)
+        assert day is not None, node_id
+        return Period(Level.WEEK, day.first)
+    found = parse_period(node_id, today=1, week_start=0)
+    assert found is not None, node_id
+    return found
+
+
+def read_node(key: bytes) -> NodeId:
+    """Return the id of the node whose key (with its generation) this is."""
+    _, level, day = _GENERATION_LEVEL_DAY.unpack_from(key)
+    tail = key[_GENERATION_LEVEL_DAY.size :]
+    if level == Level.SEGMENT:
+        assert len(tail) == TAIL_BYTES, key
+        return SegmentKey(day, tail.hex()).id
+    assert not tail, key
+    return Period(Level(level), day).id
+
+
+def read_period(key: bytes) -> Period:
+    """Return the period of a key in `marks`."""
+    assert len(key) == _GENERATION_LEVEL_DAY.size, key
+    _, level, day = _GENERATION_LEVEL_DAY.unpack(key)
+    return Period(Level(level), day)
+
+
+def level_range(number: int, level: Level, first: int, end: int) -> tuple[bytes, bytes]:
+    """Return the range of keys of one level's periods (or segments) from day `first` to before day `end`."""
+    return _GENERATION_LEVEL_DAY.pack(number, level, first), _GENERATION_LEVEL_DAY.pack(
+        number, level, end
+    )
+
+
+def cut(number: int, place: SegmentKey, start_us: int) -> bytes:
+    """Return the key in `cuts`: a day's segments lie in order of time."""
+    return _GENERATION_DAY.pack(number, place.day) + instant(start_us) + bytes.fromhex(place.tail)
+
+
+def cut_range(number: int, first: int, end: int) -> tuple[bytes, bytes]:
+    """Return the range of the cuts from day `first` to before day `end`."""
+    return _GENERATION_DAY.pack(number, first), _GENERATION_DAY.pack(number, end)
+
+
+def grip(number: int, grip_id: GripId, citing: NodeId) -> bytes:
+    """Return the key in `grips` that says which node cites the grip."""
+    return generation(number) + identifier(grip_id) + node(number, citing)[_U32.size :]
+
+
+def read_grip(key: bytes) -> tuple[GripId, NodeId]:
+    """Return the grip and the node that cites it."""
+    start = _U32.size
+    grip_id = GripId(key[start : start + ID_BYTES].hex())
+    return grip_id, read_node(key[:start] + key[start + ID_BYTES :])
+
+
+def after_prefix(prefix: bytes) -> bytes:
+    """Return the first key that does not begin with the prefix."""
+    number = int.from_bytes(prefix, "big") + 1
+    return number.to_bytes(len(prefix), "big")
