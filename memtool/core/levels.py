@@ -153,6 +153,13 @@ def parse_period(text: str, *, today: int, week_start: int) -> Period | None:
         return None
 
 
+def period_named(node_id: NodeId) -> Period:
+    """Return the period of a node id that memtool made (not what a person typed: a week is taken at its first day)."""
+    level, _, text = node_id.partition(":")
+    year, month, day = (*(int(part) for part in text.split("-")), 1, 1)[:3]
+    return Period(Level[level.upper()], date(year, month, day).toordinal())
+
+
 def _absolute(text: str, week_start: int) -> Period | None:
     for level, pattern in _PATTERNS:
         if match := pattern.fullmatch(text):

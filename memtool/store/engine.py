@@ -172,14 +172,17 @@ class RawBatch:
         return len(self.raw)
 
 
-def open_writer(path: Path, *, create: bool) -> Engine:
-    """Open for writing; create only where the directory is absent or empty: files without a database are damage."""
-    empty = not path.exists() or not any(path.iterdir())
-    if empty and not create:
-        raise storage_error(path, FileNotFoundError(f"no database in {path}"))
+def create(path: Path) -> Engine:
+    """Make a database in an empty directory."""
     with translated(path):
-        database = Rdict(str(path), options(create=empty), family_options(create=empty))
+        database = Rdict(str(path), options(create=True), family_options(create=True))
         return Engine(path, database, lambda: None)
+
+
+def open_writer(path: Path) -> Engine:
+    """Open for writing. Never creates: a directory without a database is damage, not a new store."""
+    with translated(path):
+        return Engine(path, Rdict(str(path), options(), family_options()), lambda: None)
 
 
 def open_reader(path: Path) -> Engine:

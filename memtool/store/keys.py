@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from memtool.core.levels import Level, Period, SegmentKey, parse_period, parse_segment
+from memtool.core.levels import Level, Period, SegmentKey, parse_segment, period_named
 from memtool.core.model import EventId, GripId, NodeId
 
 _U32 = struct.Struct(">I")
@@ -66,22 +66,10 @@ def segment(number: int, place: SegmentKey) -> bytes:
 
 
 def node(number: int, node_id: NodeId) -> bytes:
-    """Return the key of any node by its id; `week:` ids name the week's first day exactly."""
+    """Return the key of any node by its id."""
     if (place := parse_segment(node_id)) is not None:
         return segment(number, place)
-    return period(number, read_period_id(node_id))
-
-
-def read_period_id(node_id: NodeId) -> Period:
-    """Return the period that a node id (never free text) names."""
-    level, _, text = node_id.partition(":")
-    if level == Level.WEEK.word:
-        day = parse_period(text, today=1, week_start=0)
-        assert day is not None, node_id
-        return Period(Level.WEEK, day.first)
-    found = parse_period(node_id, today=1, week_start=0)
-    assert found is not None, node_id
-    return found
+    return period(number, period_named(node_id))
 
 
 def read_node(key: bytes) -> NodeId:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtool.core.levels import Level, Period, SegmentKey, parents_of, parse_segment
+from memtool.core.levels import Level, Period, SegmentKey, parents_of, parse_segment, period_named
 from memtool.core.model import Cut, GripId, Node, NodeId
 from memtool.store import codec, families, keys
 from memtool.store.codec import Failure, Write
@@ -24,6 +24,21 @@ class Seen:
 def see(store: Store, period: Period) -> Seen:
     """Return the period's mark as of now."""
     return Seen(period, store.mark(period))
+
+
+def mark_again(store: Store, period: Period) -> Seen:
+    """Mark a period that is to be worked on without having been marked; return the mark."""
+    batch = store.engine.batch()
+    number = _next_number(store, batch)
+    batch.put(families.MARKS, keys.period(store.generation, period), keys.instant(number))
+    store.engine.write(batch, sync=False)
+    return Seen(period, number)
+
+
+def _next_number(store: Store, batch: RawBatch) -> int:
+    number = store.sequence() + 1
+    batch.put(families.META, b"sequence", codec.encode_json(number))
+    return number
 
 
 def replace_cuts(store: Store, day: int, old: Sequence[Cut], new: Sequence[Cut]) -> None:
@@ -65,8 +80,8 @@ def settle(store: Store, seen: Seen) -> None:
         store.engine.write(batch, sync=False)
 
 
-def remove_node(store: Store, seen: Seen) -> None:
-    """Remove the node of a period that has no inputs any more, and clear its mark."""
+def remove_node(store: Store, seen: Seen) -> bool:
+    """Remove the node of a period that has no inputs any more, and clear its mark; return whether it had one."""
     batch = store.engine.batch()
     existed = _drop_node(store, batch, seen.period.id)
     _clear_mark(store, batch, seen)
@@ -74,6 +89,7 @@ def remove_node(store: Store, seen: Seen) -> None:
         _mark_parents(store, batch, seen.period.id)
     if len(batch):
         store.engine.write(batch, sync=False)
+    return existed
 
 
 def put_failure(store: Store, node_id: NodeId, failure: Failure) -> None:
@@ -128,11 +144,10 @@ def _mark_parents(store: Store, batch: RawBatch, node_id: NodeId) -> None:
     if place is not None:
         parents: tuple[Period, ...] = (Period(Level.DAY, place.day),)
     else:
-        parents = parents_of(keys.read_period_id(node_id), store.calendar.week_start)
+        parents = parents_of(period_named(node_id), store.calendar.week_start)
     unmarked = [parent for parent in parents if store.mark(parent) is None]
     if not unmarked:
         return
-    number = store.sequence() + 1
-    batch.put(families.META, b"sequence", codec.encode_json(number))
+    number = _next_number(store, batch)
     for parent in unmarked:
         batch.put(families.MARKS, keys.period(store.generation, parent), keys.instant(number))

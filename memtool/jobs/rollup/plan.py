@@ -1,0 +1,139 @@
+"""What a rollup has to do: from marks and failures alone, the same answer for the job, its dry run and the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from memtool.base.errors import ConfigError
+from memtool.core.calendar import Calendar, span_end_us, transitions
+from memtool.core.levels import PERIOD_LEVELS, Level, Period, inputs_of, parse_segment, period_named
+from memtool.core.model import NodeId
+from memtool.core.planning import of_level, offsets_differ, stale_periods
+from memtool.store.store import Store, ZoneTable
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may ask of a rollup."""
+
+    include_open: bool = False
+    since: Period | None = None
+    force: Period | None = None
+
+
+def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
+    """Raise ConfigError where the config asks for another calendar than the store's; "auto" asks for none."""
+    have, want = store.calendar.describe(), wanted.describe()
+    if not zone_is_set:
+        want["zone"] = have["zone"]
+    differing = [name for name in have if have[name] != want[name]]
+    if differing:
+        name = differing[0]
+        raise ConfigError(
+            f"the store's calendar has {name} {have[name]!r}, the config says {want[name]!r}",
+            hint="set the config back, or make a new store and ingest again",
+        )
+
+
+def stale_now(store: Store, now_us: int) -> frozenset[Period]:
+    """Return what needs a look: every stale period, and every one with a failure that is due for another try."""
+    marked = set(store.marks())
+    due = {
+        _place(node_id)
+        for node_id, failure in store.failures().items()
+        if failure.retry_us <= now_us
+    }
+    return stale_periods(marked | due, store.calendar.week_start)
+
+
+def _place(node_id: NodeId) -> Period:
+    segment = parse_segment(node_id)
+    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
+
+
+def targets(store: Store, level: Level, options: Options, now_us: int) -> list[Period]:
+    """Return the periods of this level that the run handles, oldest first."""
+    found = {period for period in stale_now(store, now_us) if period.level is level}
+    if options.force is not None and options.force.level is level:
+        found.add(options.force)
+    return [
+        period for period in sorted(found) if _is_wanted(store.calendar, period, options, now_us)
+    ]
+
+
+def _is_wanted(calendar: Calendar, period: Period, options: Options, now_us: int) -> bool:
+    if not options.include_open and not calendar.is_closed(period, now_us):
+        return period == options.force
+    return options.since is None or period.first >= options.since.first
+
+
+def repairs(store: Store, level: Level, now_us: int) -> list[Period]:
+    """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first."""
+    stale = stale_now(store, now_us)
+    found: list[Period] = []
+    for above in PERIOD_LEVELS:
+        if above > level:
+            found += [
+                period for period in of_level(stale, above) if _is_ripe(store, period, now_us)
+            ]
+    return found
+
+
+def _is_ripe(store: Store, period: Period, now_us: int) -> bool:
+    calendar = store.calendar
+    if not calendar.is_closed(period, now_us):
+        return False
+    return calendar.is_settled(period, now_us) or store.node(period.id) is not None
+
+
+def with_all_below(period: Period, week_start: int) -> frozenset[Period]:
+    """Return the period and all periods that it is made from."""
+    found = {period}
+    for below in inputs_of(period, week_start):
+        found |= with_all_below(below, week_start)
+    return frozenset(found)
+
+
+def left_over(store: Store, now_us: int) -> dict[Level, int]:
+    """Return how many closed periods of each level are stale: what a run leaves, as the ledger and status tell it."""
+    stale = stale_periods(store.marks(), store.calendar.week_start)
+    closed = [period for period in stale if store.calendar.is_closed(period, now_us)]
+    counts = {level: sum(period.level is level for period in closed) for level in PERIOD_LEVELS}
+    return {level: count for level, count in counts.items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class MovedDays:
+    """Days whose bounds differ under today's zone data, and that data."""
+
+    days: frozenset[int]
+    table: ZoneTable
+
+
+def moved_days(store: Store) -> MovedDays | None:
+    """Return what new zone data changes, or None where it says what it said (invariant 13)."""
+    old = store.zone_table()
+    if old is None:
+        return None
+    today = transitions(store.calendar.zone, old.first_year, old.last_year)
+    spans = offsets_differ(old.transitions, today, span_end_us(old.last_year))
+    if not spans:
+        return None
+    days = {day for span in spans for day in _days_near(store.calendar, span)}
+    table = ZoneTable(old.first_year, old.last_year, today)
+    return MovedDays(frozenset(_holding_anything(store, days)), table)
+
+
+def _days_near(calendar: Calendar, span: tuple[int, int]) -> Iterable[int]:
+    """Return the days that touch the span, with a neighbour on each side: their common bound may have moved."""
+    return range(calendar.day_of(span[0]) - 1, calendar.day_of(span[1]) + 2)
+
+
+def _holding_anything(store: Store, days: Iterable[int]) -> list[int]:
+    held: list[int] = []
+    for day in sorted(days):
+        bounds = store.calendar.bounds_us(Period(Level.DAY, day))
+        if next(store.events(*bounds), None) is not None or store.cuts(day):
+            held.append(day)
+    return held

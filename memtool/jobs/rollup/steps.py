@@ -1,0 +1,174 @@
+"""The steps of a rollup: re-cut a day, write its segments, write a period; lower before upper, each step one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memtool.core.drafting import (
+    Origin,
+    gaps_of,
+    period_request,
+    segment_label,
+    segment_request,
+)
+from memtool.core.levels import Level, Period, heading, inputs_of
+from memtool.core.model import GAP, Child, Cut, Event, Node, NodeId
+from memtool.core.planning import period_inputs, segment_inputs
+from memtool.core.segmenting import by_session, cuts_of
+from memtool.jobs.rollup.work import Work, summarised
+from memtool.store.store import Store
+from memtool.store.toc import Seen, mark_again, put_node, remove_node, replace_cuts, see, settle
+
+_TRIES = 3
+
+
+class InputsMoved(Exception):  # noqa: N818 - no error: the period is simply taken up again
+    """An ingest changed the day while its summary was being written."""
+
+
+def bring_up_to_date(work: Work, period: Period) -> Child | None:
+    """Write the period's node, after those below it, where its inputs changed.
+
+    Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
+    """
+    for _ in range(_TRIES):
+        try:
+            child = _day(work, period) if period.level is Level.DAY else _upper(work, period)
+        except InputsMoved:
+            continue
+        work.done.add(period)
+        return child
+    # Somebody ingests into this very day without pause: it stays stale, and the next run takes it up.
+    work.tally.waiting[period.id] = "its events kept changing"
+    return Child(period.id, GAP)
+
+
+def _upper(work: Work, period: Period) -> Child | None:
+    seen = see(work.lease.store(), period)
+    below = [_child(work, lower) for lower in inputs_of(period, work.calendar.week_start)]
+    return _write_period(work, seen, [child for child in below if child is not None])
+
+
+def _child(work: Work, period: Period) -> Child | None:
+    if period not in work.done and (period in work.stale or period in work.forced):
+        return bring_up_to_date(work, period)
+    if work.has_gap(period.id):
+        return Child(period.id, GAP)
+    node = work.lease.store().node(period.id)
+    return None if node is None else Child(node.id, node.content)
+
+
+def _day(work: Work, day: Period) -> Child | None:
+    work.checkpoint()
+    store = work.lease.store()
+    # The mark stays until the day's own node is written, whatever happens to its segments until then.
+    seen = see(store, day)
+    if seen.number is None:
+        seen = mark_again(store, day)
+    _recut(store, day)
+    cuts = store.cuts(day.first)
+    children: list[Child] = []
+    for cut in cuts:
+        work.checkpoint()
+        children.append(_segment(work, seen, cut))
+    return _write_period(work, seen, children, cuts)
+
+
+def _recut(store: Store, day: Period) -> None:
+    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
+    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
+    standing: dict[str, list[Cut]] = {}
+    for cut in store.cuts(day.first):
+        standing.setdefault(cut.session, []).append(cut)
+    for session in sorted(sessions.keys() | standing.keys()):
+        old = standing.get(session, [])
+        new = cuts_of(sessions.get(session, []), day.first)
+        if old != new:
+            replace_cuts(store, day.first, old, new)
+
+
+def _unmoved(work: Work, seen: Seen) -> Store:
+    """Return the store; raise InputsMoved if the period was marked anew since it was looked at."""
+    store = work.lease.store()
+    if store.mark(seen.period) != seen.number:
+        raise InputsMoved
+    return store
+
+
+def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
+    store = _unmoved(work, seen)
+    events = _events_of(store, cut)
+    origin = Origin(cut.id, segment_inputs(cut, events), work.summarizer.recipe)
+    node = store.node(cut.id)
+    if node is None or not _stands(work, node, origin.inputs):
+        request = segment_request(cut, events, heading(seen.period))
+        node = summarised(work, store, request, origin)
+        if node is None:
+            return Child(cut.id, GAP)
+        put_node(_unmoved(work, seen), node, work.write, seen=None)
+        work.note_written(node)
+    return Child(cut.id, node.content)
+
+
+def _events_of(store: Store, cut: Cut) -> list[Event]:
+    found = [store.event(event_id) for event_id in cut.events]
+    events = [event for event in found if event is not None]
+    if len(events) != len(cut.events):
+        raise InputsMoved
+    return events
+
+
+def _stands(work: Work, node: Node, inputs: str) -> bool:
+    return node.frozen or (node.inputs == inputs and not work.is_forced(node.id))
+
+
+def _write_period(
+    work: Work, seen: Seen, children: Sequence[Child], cuts: Sequence[Cut] = ()
+) -> Child | None:
+    period = seen.period
+    work.checkpoint()
+    store = _unmoved(work, seen)
+    if not children:
+        if remove_node(store, seen):
+            work.tally.removed.append(period.id)
+        return None
+    if all(child.content == GAP for child in children):
+        work.tally.waiting.setdefault(period.id, "nothing below it could be summarised")
+        return Child(period.id, GAP)
+    inputs = period_inputs(period.id, work.calendar.bounds_us(period), children)
+    node = store.node(period.id)
+    if node is not None and _stands(work, node, inputs):
+        settle(store, seen)
+        return Child(period.id, node.content)
+    return _rewrite_period(work, seen, _origin(work, store, period, children, inputs), cuts)
+
+
+def _origin(
+    work: Work, store: Store, period: Period, children: Sequence[Child], inputs: str
+) -> Origin:
+    gaps = gaps_of(children, _nodes_of(store, children))
+    return Origin(period.id, inputs, work.summarizer.recipe, tuple(children), gaps)
+
+
+def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
+    found = [store.node(child.id) for child in children if child.content != GAP]
+    nodes = [node for node in found if node is not None]
+    assert len(nodes) == len(found), "only this run, which holds the tree, takes nodes away"
+    return nodes
+
+
+def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut]) -> Child:
+    store = work.lease.store()
+    labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
+    nodes = _nodes_of(store, origin.children)
+    named = [(node, *labels.get(node.id, _dated(node.id))) for node in nodes]
+    node = summarised(work, store, period_request(seen.period, named), origin)
+    if node is None:
+        return Child(seen.period.id, GAP)
+    put_node(_unmoved(work, seen), node, work.write, seen=seen)
+    work.note_written(node)
+    return Child(node.id, node.content)
+
+
+def _dated(node_id: NodeId) -> tuple[str, str]:
+    return node_id.partition(":")[2], ""

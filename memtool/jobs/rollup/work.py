@@ -1,0 +1,104 @@
+"""What the steps of one rollup run share, and the one place where a summarizer is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from memtool.core.calendar import Calendar
+from memtool.core.drafting import Origin, node_from
+from memtool.core.levels import Level, Period, parse_segment
+from memtool.core.model import Node, NodeId
+from memtool.core.summary import Request
+from memtool.store.access import Lease
+from memtool.store.codec import Failure, Write
+from memtool.store.store import Store
+from memtool.store.toc import put_failure
+from memtool.summarize import Summarizer, SummaryFailed, check_draft
+
+FIRST_RETRY_US = 3600 * 1_000_000
+LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a rollup came to."""
+
+    written: list[NodeId] = field(default_factory=list)
+    removed: list[NodeId] = field(default_factory=list)
+    failed: dict[NodeId, str] = field(default_factory=dict)
+    waiting: dict[NodeId, str] = field(default_factory=dict)
+    calls: int = 0
+
+
+@dataclass(slots=True)
+class Work:
+    """One run: the right to write, the summarizer, what to do, what was done."""
+
+    lease: Lease
+    calendar: Calendar
+    summarizer: Summarizer
+    write: Write
+    checkpoint: Callable[[], None]
+    on_node: Callable[[NodeId], None]
+    forced: frozenset[Period] = frozenset()
+    stale: frozenset[Period] = frozenset()
+    tally: Tally = field(default_factory=Tally)
+    done: set[Period] = field(default_factory=set)
+
+    @property
+    def now_us(self) -> int:
+        """The instant that the run takes as the present."""
+        return self.write.written_us
+
+    def is_forced(self, node_id: NodeId) -> bool:
+        """Return whether the node is to be written again although its inputs are the same."""
+        segment = parse_segment(node_id)
+        if segment is not None:
+            return Period(Level.DAY, segment.day) in self.forced
+        return any(period.id == node_id for period in self.forced)
+
+    def has_gap(self, node_id: NodeId) -> bool:
+        """Return whether the node could not be written in this run."""
+        return node_id in self.tally.failed or node_id in self.tally.waiting
+
+    def note_written(self, node: Node) -> None:
+        """Count a node and show the progress."""
+        self.tally.written.append(node.id)
+        self.on_node(node.id)
+
+
+def summarised(work: Work, store: Store, request: Request, origin: Origin) -> Node | None:
+    """Return the new node, or None where the summarizer fails on it (recorded) or it is too early to try it again.
+
+    The store may be closed when this returns: the writer is let go before a call that waits for something outside.
+    """
+    failure = _failure_of_same(store, origin)
+    if failure is not None and work.now_us < failure.retry_us and not work.is_forced(origin.id):
+        work.tally.waiting[origin.id] = failure.error
+        return None
+    if work.summarizer.waits:
+        work.lease.release()
+    work.tally.calls += 1
+    try:
+        draft = work.summarizer.summarize(request)
+        check_draft(request, draft)
+    except SummaryFailed as error:
+        _record_failure(work, origin, str(error), 1 if failure is None else failure.count + 1)
+        return None
+    return node_from(draft, request, origin)
+
+
+def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
+    """Return the failure on these very inputs with this very recipe; any other is out of date."""
+    failure = store.failure(origin.id)
+    if failure is None or (failure.inputs, failure.recipe) != (origin.inputs, origin.recipe):
+        return None
+    return failure
+
+
+def _record_failure(work: Work, origin: Origin, error: str, count: int) -> None:
+    wait_us = min(FIRST_RETRY_US << min(count - 1, 10), LONGEST_RETRY_US)
+    failure = Failure(origin.inputs, origin.recipe, count, work.now_us + wait_us, error)
+    put_failure(work.lease.store(), origin.id, failure)
+    work.tally.failed[origin.id] = error

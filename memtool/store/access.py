@@ -1,0 +1,164 @@
+"""Who may open the store, when and how: the format check, readers beside writers, and the one writer in slices."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from memtool.base.errors import ConfigError, StorageError
+from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.lock import Lock
+from memtool.core.calendar import Calendar
+from memtool.store import codec, families
+from memtool.store.engine import Engine, create, open_reader, open_writer
+from memtool.store.store import Store
+
+FORMAT = 1
+_FORMAT_FILE = "FORMAT"
+_FORMAT_TEXT = "memtool store\nformat {}\n"
+SLICE_S = 0.5
+"""How long one writer keeps the store to itself before it lets another in."""
+
+WriterLock = Callable[[], AbstractContextManager[Lock]]
+"""Waits in line for the writer lock (`jobs.context.RunContext.writer`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way to the store under one root directory. Holds nothing open by itself."""
+
+    root: Path
+
+    @property
+    def path(self) -> Path:
+        """RocksDB's own directory."""
+        return self.root / "store"
+
+    def exists(self) -> bool:
+        """Return whether there is a store; check its format if so."""
+        self._check_format()
+        return (self.path / "CURRENT").exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[Store]:
+        """Give the store as it is now to a reader, who neither waits for a writer nor disturbs one."""
+        self._check_format()
+        store = Store(open_reader(self.path))
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def lease(self, lock: WriterLock, calendar: Calendar | None = None) -> Iterator[Lease]:
+        """Give the right to write, taken only while it is used; `calendar` is what a new store is made with."""
+        lease = Lease(self, lock, calendar)
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def open_for_writing(self, calendar: Calendar | None) -> Store:
+        """Open, and make, the store; the caller holds the writer lock."""
+        self._check_format()
+        if calendar is not None and _is_absent(self.path):
+            self._create(calendar)
+        return Store(open_writer(self.path))
+
+    def _create(self, calendar: Calendar) -> None:
+        """Make the store beside its place and rename it: whatever is called `store` was complete once."""
+        making = self.root / "store.new"
+        with reporting(self.root):
+            shutil.rmtree(making, ignore_errors=True)
+            private_directory(making)
+            atomic_write(self.root / _FORMAT_FILE, _FORMAT_TEXT.format(FORMAT).encode())
+            engine = create(making)
+            try:
+                _initialise(engine, calendar)
+            finally:
+                engine.close()
+            making.rename(self.path)
+            sync_directory(self.root)
+
+    def _check_format(self) -> None:
+        file = self.root / _FORMAT_FILE
+        with reporting(file):
+            if not file.exists():
+                return
+            text = file.read_text(errors="replace")
+        kind, _, number = text.strip().partition("\nformat ")
+        if kind != "memtool store" or not number.isdigit():
+            raise StorageError(
+                f"{file} is not the format file of a memtool store",
+                hint="if this is the right directory, restore the file from a backup",
+            )
+        if int(number) > FORMAT:
+            raise ConfigError(
+                f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
+                hint="upgrade memtool, or name another store with --store",
+            )
+
+
+def _is_absent(path: Path) -> bool:
+    with reporting(path):
+        return not path.exists() or not any(path.iterdir())
+
+
+def _initialise(engine: Engine, calendar: Calendar) -> None:
+    """Pin the calendar and number the first table of contents, in one synced batch."""
+    batch = engine.batch()
+    values: dict[str, object] = {
+        "store": secrets.token_hex(8),
+        "calendar": calendar.describe(),
+        "generation": 1,
+        "sequence": 0,
+    }
+    for name, value in values.items():
+        batch.put(families.META, name.encode(), codec.encode_json(value))
+    engine.write(batch, sync=True)
+
+
+class Lease:
+    """The right to write. The lock and the database are held from a call of `store()` to `release()`, never longer than
+    a slice at a stretch while others wait, and never across a summarizer call that waits for something outside.
+    """
+
+    def __init__(self, access: Access, lock: WriterLock, calendar: Calendar | None) -> None:
+        self._access = access
+        self._lock = lock
+        self._calendar = calendar
+        self._held = ExitStack()
+        self._store: Store | None = None
+        self._since_s = 0.0
+
+    def store(self) -> Store:
+        """Return the store, open for writing. What was read from it before may have changed since."""
+        if self._store is not None and time.monotonic() - self._since_s > SLICE_S:
+            self.release()
+        if self._store is None:
+            self._acquire()
+        assert self._store is not None
+        return self._store
+
+    def _acquire(self) -> None:
+        if self._calendar is not None:
+            private_directory(self._access.root)
+        with ExitStack() as held:
+            held.enter_context(self._lock())
+            self._store = self._access.open_for_writing(self._calendar)
+            held.callback(self._store.close)
+            self._held = held.pop_all()
+        self._since_s = time.monotonic()
+
+    def release(self) -> None:
+        """Put what was written on the disk, close the store and let the next one in."""
+        store, self._store = self._store, None
+        with self._held:
+            if store is not None:
+                store.engine.sync()
+        self._held = ExitStack()
