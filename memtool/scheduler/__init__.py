@@ -1,0 +1,1 @@
+"""The jobs, when they are due, what ran and how it went. Knows systemd and the ledger, never the store."""

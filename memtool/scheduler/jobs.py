@@ -1,0 +1,97 @@
+"""The one table of jobs.
+
+Unit files, status, docs and tests derive from it or are checked against it; nothing else lists jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from memtool.base.errors import UsageError
+
+Network = Literal["never", "summarizer"]
+"""Whether the job's unit may reach the network: never, or where the configured summarizer needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job that a timer fires."""
+
+    name: str
+    command: tuple[str, ...]
+    on_calendar: str
+    randomized_delay_s: int
+    network: Network
+    description: str
+
+    @property
+    def unit(self) -> str:
+        """The name of its systemd service."""
+        return f"memtool-{self.name}.service"
+
+    @property
+    def timer(self) -> str:
+        """The name of its systemd timer."""
+        return f"memtool-{self.name}.timer"
+
+
+JOBS = (
+    Job("ingest", ("ingest",), "*:0/15", 60, "never", "take in new transcripts"),
+    Job(
+        "day-rollup",
+        ("rollup", "day"),
+        "*-*-* 01:00:00",
+        300,
+        "summarizer",
+        "summarise finished days",
+    ),
+    Job(
+        "week-rollup",
+        ("rollup", "week"),
+        "Sun *-*-* 02:00:00",
+        300,
+        "summarizer",
+        "summarise finished weeks",
+    ),
+    Job(
+        "month-rollup",
+        ("rollup", "month"),
+        "*-*-01 03:00:00",
+        300,
+        "summarizer",
+        "summarise finished months",
+    ),
+    Job(
+        "year-rollup",
+        ("rollup", "year"),
+        "*-01-01 03:30:00",
+        300,
+        "summarizer",
+        "summarise finished years",
+    ),
+    Job(
+        "compaction",
+        ("compact",),
+        "Sun *-*-* 04:00:00",
+        600,
+        "never",
+        "compact the store",
+    ),
+)
+
+_BY_NAME = {job.name: job for job in JOBS}
+assert len(_BY_NAME) == len(JOBS)
+assert all(job.command and job.on_calendar and job.randomized_delay_s >= 0 for job in JOBS)
+
+
+def job_named(name: str) -> Job:
+    """Return the job. Raise UsageError, which names the nearest one, where there is none."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    from memtool.base.settings import nearest  # noqa: PLC0415 - only an error needs it
+
+    near = nearest(name, tuple(_BY_NAME))
+    names = ", ".join(_BY_NAME)
+    hint = f"did you mean {near}? The jobs are: {names}" if near else f"the jobs are: {names}"
+    raise UsageError(f"there is no job named {name!r}", hint=hint)
