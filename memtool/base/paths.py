@@ -1,0 +1,138 @@
+"""Where config files, the store and Claude Code's files are. Reads the environment it is given, never the process's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from memtool.base.errors import ConfigError
+
+_ROOT = Path("/")
+_CONFIG_NAME = "config.toml"
+
+
+class Role(Enum):
+    """Whose config file it is, in order of precedence."""
+
+    SYSTEM = "system"
+    USER = "user"
+    SERVICE = "service"  # systemd's ConfigurationDirectory=, in the place of the user's
+    NAMED = "named"  # --config or $MEMTOOL_CONFIG: it has to exist
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file that settings are read from, whether it exists or not."""
+
+    path: Path
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """The store's directory, and in words why it is this one."""
+
+    root: Path
+    why: str
+
+
+def home_directory(environ: Mapping[str, str]) -> Path:
+    """Return the user's home: $HOME, else the one in the password database. Raise ConfigError where there is none."""
+    return _absolute(environ, "HOME") or _home_on_record()
+
+
+def _home_on_record() -> Path:
+    import pwd
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise ConfigError(
+            f"user {os.getuid()} has no home directory and HOME is not set",
+            hint="set HOME, or name --store and --config",
+        ) from None
+
+
+def config_files(
+    environ: Mapping[str, str], named: Path | None = None, *, root: Path = _ROOT
+) -> tuple[ConfigFile, ...]:
+    """Return the files that settings are read from; a later one overrides an earlier one."""
+    files = [ConfigFile(root / "etc/memtool" / _CONFIG_NAME, Role.SYSTEM), *_own_files(environ)]
+    named = named or _named_in(environ)
+    if named is not None:
+        files.append(ConfigFile(expand(named, environ), Role.NAMED))
+    last = {
+        file.path: file for file in reversed(files)
+    }  # of one path named twice, its last place counts
+    return tuple(reversed(last.values()))
+
+
+def _own_files(environ: Mapping[str, str]) -> list[ConfigFile]:
+    service = _systemd_directories(environ, "CONFIGURATION_DIRECTORY")
+    if service:
+        return [ConfigFile(directory / _CONFIG_NAME, Role.SERVICE) for directory in service]
+    directory = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool"
+    return [ConfigFile(directory / _CONFIG_NAME, Role.USER)]
+
+
+def _named_in(environ: Mapping[str, str]) -> Path | None:
+    name = environ.get("MEMTOOL_CONFIG", "")
+    return Path(name) if name else None
+
+
+def choose_store(
+    environ: Mapping[str, str], *, configured: str, origin: str, uid: int, root: Path = _ROOT
+) -> StoreChoice:
+    """Return the store: the configured one, the service's, an installed one of this user's, else the user's own."""
+    if configured:
+        return StoreChoice(expand(Path(configured), environ), f"store.path is set ({origin})")
+    service = _systemd_directories(environ, "STATE_DIRECTORY")
+    if service:
+        return StoreChoice(service[0], "systemd's state directory ($STATE_DIRECTORY)")
+    installed = root / "var/lib/memtool"
+    if _owner(installed) == uid:
+        return StoreChoice(installed, "the installed system store, which runs as this user")
+    own = _xdg(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
+    return StoreChoice(own, "the user's own store")
+
+
+def _owner(directory: Path) -> int | None:
+    try:
+        return directory.stat().st_uid if directory.is_dir() else None
+    except OSError:
+        return None  # not even visible to this user, so not this user's
+
+
+def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:
+    """Return where Claude Code keeps its files: ingest.claude_root, $CLAUDE_CONFIG_DIR, else ~/.claude."""
+    if configured:
+        return expand(Path(configured), environ)
+    named = environ.get("CLAUDE_CONFIG_DIR", "")
+    if named:
+        return expand(Path(named), environ)
+    return home_directory(environ) / ".claude"
+
+
+def expand(path: Path, environ: Mapping[str, str]) -> Path:
+    """Return the path made absolute, with a leading `~` read as the home directory."""
+    if path.parts[:1] == ("~",):
+        return home_directory(environ).joinpath(*path.parts[1:])
+    return path.absolute()
+
+
+def _xdg(environ: Mapping[str, str], name: str, default: str) -> Path:
+    return _absolute(environ, name) or home_directory(environ) / default
+
+
+def _absolute(environ: Mapping[str, str], name: str) -> Path | None:
+    """Return the directory that the variable names; the XDG specification has relative ones ignored."""
+    path = Path(environ.get(name, ""))
+    return path if path.is_absolute() else None
+
+
+def _systemd_directories(environ: Mapping[str, str], name: str) -> list[Path]:
+    paths = [Path(part) for part in environ.get(name, "").split(":")]
+    return [path for path in paths if path.is_absolute()]

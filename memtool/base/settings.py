@@ -1,0 +1,180 @@
+"""The settings: one field a setting, with its default, its kind and what it is for. Reads no file, no environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, field, fields
+from typing import TypeVar
+
+Value = str | int
+_T = TypeVar("_T", str, int)
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a setting may hold: in words, as a test, and the words to compare a mistyped one with."""
+
+    expected: str
+    accepts: Callable[[object], bool]
+    words: Callable[[], Sequence[str]] = tuple
+    is_number: bool = False
+
+    def read(self, text: str) -> Value:
+        """Return what an environment variable or a command-line argument stands for."""
+        return int(text) if self.is_number and _NUMBER.fullmatch(text) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the settings table."""
+
+    key: str
+    default: Value
+    kind: Kind
+    doc: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "MEMTOOL_" + self.key.upper().replace(".", "__")
+
+
+def setting(default: _T, kind: Kind, doc: str) -> _T:
+    """Declare a setting: a dataclass field that carries its row."""
+    return field(default=default, metadata={"kind": kind, "doc": doc})
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind that is one of a few words."""
+    return Kind(f"one of {', '.join(words)}", lambda value: value in words, lambda: words)
+
+
+def whole_number(low: int, high: int) -> Kind:
+    """Return the kind that is a number within bounds, both included."""
+    return Kind(
+        f"a whole number from {low} to {high}",
+        lambda value: (
+            type(value) is int and low <= value <= high
+        ),  # a TOML boolean is an int to isinstance
+        is_number=True,
+    )
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value and value[:1] in ("", "/", "~")
+
+
+def _is_time_of_day(value: object) -> bool:
+    return isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) is not None
+
+
+def _is_zone(value: object) -> bool:
+    if value == "auto":
+        return True
+    if not isinstance(value, str) or value.startswith(("posix", "right/", "localtime")):
+        return False  # files beside the zones, not names of zones
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # no such zone; no such name; a directory of zones
+        return False
+    return True
+
+
+def _zones() -> Sequence[str]:
+    from zoneinfo import available_timezones
+
+    return ["auto", *sorted(available_timezones())]
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PATH = Kind('an absolute path, one that starts with "~/", or ""', _is_path)
+TIME_OF_DAY = Kind("a time of day such as 04:00", _is_time_of_day)
+ZONE = Kind('"auto" or the name of a time zone such as Europe/Paris', _is_zone, _zones)
+SECONDS = whole_number(0, 7 * 24 * 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """`[store]`"""
+
+    path: str = setting("", PATH, "The store's directory; empty: systemd's or the user's own.")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """`[calendar]`: recorded in a store when it is made."""
+
+    timezone: str = setting(
+        "auto", ZONE, "The zone whose midnights end days; auto: this machine's."
+    )
+    day_starts_at: str = setting("00:00", TIME_OF_DAY, "The wall-clock time at which a day begins.")
+    week_starts_on: str = setting("sunday", one_of(*WEEKDAYS), "The weekday that begins a week.")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """`[ingest]`"""
+
+    claude_root: str = setting(
+        "", PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SummarizerSettings:
+    """`[summarizer]`"""
+
+    name: str = setting("extractive", one_of("extractive", "mock"), "What writes the summaries.")
+    max_bullets: int = setting(5, whole_number(1, 20), "How many bullets a node has at most.")
+
+
+@dataclass(frozen=True, slots=True)
+class LockSettings:
+    """`[locks]`"""
+
+    wait_s: int = setting(300, SECONDS, "How long a job waits for the tree or the writer.")
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """`[jobs]`"""
+
+    deadline_s: int = setting(0, SECONDS, "After how long a job stops between two steps; 0: never.")
+
+
+SECTIONS = {
+    "store": StoreSettings,
+    "calendar": CalendarSettings,
+    "ingest": IngestSettings,
+    "summarizer": SummarizerSettings,
+    "locks": LockSettings,
+    "jobs": JobSettings,
+}
+
+
+def _row(section: str, declared: Field[Value]) -> Setting:
+    kind, doc = declared.metadata["kind"], declared.metadata["doc"]
+    assert isinstance(kind, Kind)
+    assert isinstance(doc, str)
+    assert isinstance(declared.default, str | int)
+    assert kind.accepts(declared.default), declared.name
+    return Setting(f"{section}.{declared.name}", declared.default, kind, doc)
+
+
+SETTINGS = tuple(_row(name, row) for name, section in SECTIONS.items() for row in fields(section))
+BY_KEY = {row.key: row for row in SETTINGS}
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Return the word that was most likely meant, or nothing."""
+    from difflib import get_close_matches
+
+    by_lower = {candidate.lower(): candidate for candidate in words}
+    found = get_close_matches(word.lower(), list(by_lower), n=1)
+    return by_lower[found[0]] if found else ""
