@@ -1,0 +1,216 @@
+"""The program: global options and the commands' table. Alone turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from memtool import __version__
+from memtool.base.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, UsageError
+from memtool.base.files import storage_error
+from memtool.cli.options import Invocation
+from memtool.cli.output import note
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands."""
+
+    name: str
+    target: str
+    help: str
+
+
+COMMANDS = (
+    Row(
+        "ingest",
+        "memtool.cli.ingest:ingest",
+        "Take in what agents have written since the last time.",
+    ),
+    Row(
+        "rollup",
+        "memtool.cli.rollup:rollup",
+        "Summarise days, weeks, months and years that have ended.",
+    ),
+    Row("toc", "memtool.cli.toc:toc", "Show the table of contents as a tree."),
+    Row("show", "memtool.cli.show:show", "Show one node: its bullets, their grips, and its state."),
+    Row(
+        "grip",
+        "memtool.cli.grip:grip",
+        "Show the words that prove a bullet, in their conversation.",
+    ),
+    Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
+    Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
+    Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
+    Row(
+        "scheduler",
+        "memtool.cli.scheduler:scheduler",
+        "Show what the jobs did and when they run next.",
+    ),
+    Row("config", "memtool.cli.config:config", "Show, set and check the settings."),
+)
+_ROWS = {row.name: row for row in COMMANDS}
+
+
+class LazyCommands(TyperGroup):
+    """The commands as their rows describe them; the real one takes a row's place when it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that the arguments name, then let typer find it."""
+        row = _ROWS.get(args[0])
+        if row is not None:
+            self.add_command(load(row), row.name)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; end quietly where the reader of stdout has left, who has seen what it wanted."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not _reader_has_left():
+                raise storage_error(error, "a pipe") from error
+            _discard_stdout()
+            raise typer.Exit(OK.code) from None
+
+
+def load(row: Row) -> Any:
+    """Return the command that a row stands for."""
+    module, _, name = row.target.partition(":")
+    target = getattr(import_module(module), name)
+    if isinstance(target, typer.Typer):
+        target.info.help = row.help
+        return get_command(target)
+    single = _new_typer()
+    single.command(row.name)(target)
+    return get_command(single)
+
+
+def _new_typer(group: type[TyperGroup] | None = None) -> typer.Typer:
+    return typer.Typer(
+        cls=group,
+        add_completion=False,
+        rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"memtool {__version__}")
+        raise typer.Exit
+
+
+StoreOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The store's directory.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A config file that overrides the others.")
+]
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+]
+
+
+def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
+    """Return the program for one invocation."""
+    app = _new_typer(LazyCommands)
+
+    @app.callback(invoke_without_command=True)
+    def memtool(
+        context: typer.Context,
+        store: StoreOption = None,
+        config: ConfigOption = None,
+        version: VersionOption = False,  # noqa: ARG001 - its callback has done it
+    ) -> None:
+        """Long-term memory for AI coding agents."""
+        context.obj = Invocation(environ, now_us, store, config)
+        if context.invoked_subcommand is None:
+            print(context.get_help(), file=sys.stderr)
+            raise typer.Exit(USAGE.code)
+
+    for row in COMMANDS:
+        app.command(row.name, help=row.help)(_stub)
+    return app
+
+
+def _stub() -> None:
+    """Stand for a command in the list of commands."""
+
+
+def main() -> None:
+    """Run the program on the process's own arguments, environment and clock."""
+    os.umask(0o077)
+    _prepare_streams()
+    sys.exit(run(sys.argv[1:], os.environ, time.time_ns() // 1000))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
+    """Return the exit code of one invocation, with what went wrong said on stderr."""
+    app = build(environ, now_us)
+    try:
+        result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
+        _flush()
+    except MemtoolError as error:
+        return _report(error)
+    except typer.TyperException as error:
+        return _report(_usage_error(error))
+    except OSError as error:  # the system refused something that no layer below gave a better name
+        return _report(storage_error(error, error.filename or "input or output"))
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED.code
+    return result.code if isinstance(result, ExitCode) else result or OK.code
+
+
+def _report(error: MemtoolError) -> int:
+    note(f"memtool: {error.message}")
+    if error.hint:
+        note(f"hint: {error.hint}")
+    return error.exit_code.code
+
+
+def _usage_error(error: typer.TyperException) -> UsageError:
+    command = getattr(getattr(error, "ctx", None), "command_path", "memtool")
+    return UsageError(error.format_message(), hint=f'"{command} --help" shows what it takes')
+
+
+def _prepare_streams() -> None:
+    """Let no character end the program: UTF-8 where the locale knows only ASCII, `?` for what does not fit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if is_ascii else None, errors="replace")
+
+
+def _flush() -> None:
+    """Write what is buffered now, while an error can still be told."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+
+
+def _reader_has_left() -> bool:
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _discard_stdout() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -1,0 +1,65 @@
+"""What every command is given: the environment, the time, the configuration and the store's place. Opens nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.config import Config, load_config
+from memtool.base.paths import (
+    ConfigFile,
+    StoreChoice,
+    choose_store,
+    claude_directory,
+    config_files,
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
+
+
+@dataclass(frozen=True)  # without slots: what is computed on first use is kept
+class Invocation:
+    """One run of the program. The configuration is read when it is first asked for, and then once."""
+
+    environ: Mapping[str, str]
+    now_us: int
+    store_option: Path | None = None
+    config_option: Path | None = None
+
+    @cached_property
+    def config_files(self) -> tuple[ConfigFile, ...]:
+        """The files that settings are read from, weakest first."""
+        return config_files(self.environ, self.config_option)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. Raises ConfigError."""
+        options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
+        return load_config(self.environ, self.config_files, options=options)
+
+    @cached_property
+    def store(self) -> StoreChoice:
+        """The store's directory and why it is this one."""
+        return choose_store(
+            self.environ,
+            configured=self.config.store.path,
+            origin=str(self.config.origin("store.path")),
+            uid=os.getuid(),
+        )
+
+    @cached_property
+    def claude_root(self) -> Path:
+        """Where Claude Code keeps its files."""
+        return claude_directory(self.environ, configured=self.config.ingest.claude_root)
+
+
+def invocation(context: typer.Context) -> Invocation:
+    """Return what `cli.app` put into the context of the command that runs."""
+    assert isinstance(context.obj, Invocation)
+    return context.obj
