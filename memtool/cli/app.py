@@ -21,7 +21,7 @@ from typer.main import get_command
 from memtool import __version__
 from memtool.base.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, UsageError
 from memtool.base.files import storage_error
-from memtool.cli.options import Invocation
+from memtool.cli.options import Invocation, command_group
 from memtool.cli.output import note
 
 
@@ -93,19 +93,9 @@ def load(row: Row) -> Any:
     if isinstance(target, typer.Typer):
         target.info.help = row.help
         return get_command(target)
-    single = _new_typer()
+    single = command_group()
     single.command(row.name)(target)
     return get_command(single)
-
-
-def _new_typer(group: type[TyperGroup] | None = None) -> typer.Typer:
-    return typer.Typer(
-        cls=group,
-        add_completion=False,
-        rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
 
 
 def _print_version(value: bool) -> None:
@@ -126,7 +116,7 @@ VersionOption = Annotated[
 
 def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
     """Return the program for one invocation."""
-    app = _new_typer(LazyCommands)
+    app = command_group(LazyCommands)
 
     @app.callback(invoke_without_command=True)
     def memtool(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from memtool.base.config import Config, load_config
 from memtool.base.paths import (
@@ -63,3 +64,14 @@ def invocation(context: typer.Context) -> Invocation:
     """Return what `cli.app` put into the context of the command that runs."""
     assert isinstance(context.obj, Invocation)
     return context.obj
+
+
+def command_group(kind: type[TyperGroup] | None = None) -> typer.Typer:
+    """Return a Typer for commands, with the settings that all of them share."""
+    return typer.Typer(
+        cls=kind,
+        add_completion=False,
+        rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )

@@ -1,0 +1,254 @@
+"""`memtool config`: what the settings are and where they come from. Writes no file but the last of those it reads."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.config import examine, parse, read_text
+from memtool.base.errors import CONFIG, OK, ExitCode, UsageError
+from memtool.base.files import atomic_write, private_directory, reporting
+from memtool.base.paths import ConfigFile, Role, home_directory
+from memtool.base.settings import BY_KEY, SETTINGS, Setting, Value, nearest
+from memtool.cli.options import Invocation, JsonOption, command_group, invocation
+from memtool.cli.output import clean, console, note, print_json, print_line
+
+_CAVEATS = {
+    "calendar": "a store that exists keeps the calendar it was made with: rollups of it stop with exit 78",
+}
+
+config = command_group()
+
+KeyArgument = Annotated[str, typer.Argument(help="Such as calendar.timezone.")]
+
+
+@config.command("path")
+def path_command(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """Show which files are read, weakest first."""
+    files = invocation(context).config_files
+    rows = [
+        {"path": str(file.path), "role": file.role.value, "state": _state(file.path)}
+        for file in files
+    ]
+    if as_json:
+        print_json("config-path", 1, {"files": rows, "written": str(files[-1].path)})
+        return
+    for row in rows:
+        print_line(f"{row['role']:<8} {row['state']:<12} {row['path']}")
+    print_line(f"{'set':<8} {'writes':<12} {files[-1].path}")
+
+
+def _state(path: Path) -> str:
+    if not path.exists():
+        return "absent"
+    return "read" if os.access(path, os.R_OK) else "not readable"
+
+
+@config.command("show")
+def show_command(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="Only this one, in full.")] = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every setting, its value and where that comes from."""
+    run = invocation(context)
+    settings = [_setting_named(key)] if key else list(SETTINGS)
+    if as_json:
+        print_json(
+            "config", 1, {"settings": [_describe(run, row) for row in settings]} | _places(run)
+        )
+    elif key:
+        _print_setting(run, settings[0])
+    else:
+        _print_settings(run, settings)
+
+
+def _describe(run: Invocation, row: Setting) -> dict[str, object]:
+    origin = run.config.origin(row.key)
+    return {
+        "key": row.key,
+        "value": run.config.value(row.key),
+        "default": row.default,
+        "origin": {"kind": origin.kind, "name": origin.name},
+        "variable": row.variable,
+        "expected": row.kind.expected,
+        "doc": row.doc,
+    }
+
+
+def _places(run: Invocation) -> dict[str, object]:
+    store = run.store
+    return {
+        "store": {"root": str(store.root), "why": store.why},
+        "claude_root": str(run.claude_root),
+    }
+
+
+def _print_setting(run: Invocation, row: Setting) -> None:
+    print_line(f"{row.key} = {_literal(run.config.value(row.key))}")
+    facts = {
+        "from": str(run.config.origin(row.key)),
+        "default": _literal(row.default),
+        "is": row.kind.expected,
+        "for": row.doc,
+        "variable": row.variable,
+    }
+    for name, fact in facts.items():
+        print_line(f"  {name:<9} {fact}")
+
+
+def _print_settings(run: Invocation, settings: list[Setting]) -> None:
+    from rich.table import Table
+
+    table = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.overflow = "fold"
+    home = str(home_directory(run.environ))
+    for row in settings:
+        value, origin = run.config.value(row.key), run.config.origin(row.key)
+        table.add_row(row.key, clean(_literal(value)), clean(_short(str(origin), home)))
+    console(run.environ).print(table)
+    print_line()
+    print_line(f"store        {run.store.root} ({run.store.why})")
+    print_line(f"claude root  {run.claude_root}")
+
+
+def _short(path: str, home: str) -> str:
+    return "~" + path.removeprefix(home) if path.startswith(home + "/") else path
+
+
+def _literal(value: object) -> str:
+    """Return a value as it stands in the file."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _setting_named(key: str) -> Setting:
+    if key in BY_KEY:
+        return BY_KEY[key]
+    meant = nearest(key, list(BY_KEY))
+    guess = f'did you mean "{meant}"? ' if meant else ""
+    raise UsageError(
+        f"{key}: there is no such setting", hint=f'{guess}"memtool config show" lists them all'
+    )
+
+
+@config.command("set")
+def set_command(
+    context: typer.Context,
+    key: KeyArgument,
+    value: Annotated[str | None, typer.Argument(help="The new value.")] = None,
+    *,
+    unset: Annotated[
+        bool, typer.Option("--unset", help="Take the setting out of the file.")
+    ] = False,
+) -> None:
+    """Change one setting, keeping the previous file.
+
+    The last file that `memtool config path` names is written; the previous one stays beside it as config.toml.bak.
+    """
+    if unset == (value is not None):
+        raise UsageError(
+            "set needs a value or --unset, and not both", hint=f"memtool config set {key} VALUE"
+        )
+    run = invocation(context)
+    _change(run, key, None if value is None else _checked(_setting_named(key), value))
+
+
+def _checked(row: Setting, text: str) -> Value:
+    value = row.kind.read(text)
+    if row.kind.accepts(value):
+        return value
+    meant = nearest(text, row.kind.words())
+    guess = f'; did you mean "{meant}"?' if meant else ""
+    raise UsageError(
+        f"{row.key} cannot be {_literal(value)}", hint=f"it is {row.kind.expected}{guess}"
+    )
+
+
+def _change(run: Invocation, key: str, value: Value | None) -> None:
+    path = run.config_files[-1].path
+    text = read_text(ConfigFile(path, Role.USER))
+    document = parse(text, path)
+    old = _replace(document, key, value)
+    if old == value:
+        print_line(f"{key} is {_shown(value)} in {path} already")
+        return
+    _write(path, text, document)
+    print_line(f"{key}: {_shown(old)} → {_shown(value)} in {path}")
+    print_line(f"undo: {_undo(run, key, old)}")
+    _say_what_to_know(run, key, path, text)
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else _literal(value)
+
+
+def _replace(document: dict[str, object], key: str, value: Value | None) -> object:
+    """Set or remove the key in the document and return what it held."""
+    section, _, name = key.partition(".")
+    table = document.setdefault(section, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"[{section}] is not a table in the file", hint="mend the file by hand")
+    old = table.pop(name, None)
+    if value is not None:
+        table[name] = value
+    if not table:
+        del document[section]
+    return old
+
+
+def _write(path: Path, text: str, document: Mapping[str, object]) -> None:
+    import tomli_w
+
+    path = path.resolve()  # the file behind a link, as dotfile managers make them
+    private_directory(path.parent)
+    mode = 0o600
+    with reporting(path):
+        if path.exists():
+            mode = stat.S_IMODE(path.stat().st_mode)
+            atomic_write(path.with_name(f"{path.name}.bak"), text.encode(), mode=mode)
+    atomic_write(path, tomli_w.dumps(document).encode(), mode=mode)
+
+
+def _undo(run: Invocation, key: str, old: object) -> str:
+    words = ["memtool", "config", "set", key, "--unset" if old is None else str(old)]
+    if run.config_option is not None:
+        words[1:1] = ["--config", str(run.config_option)]
+    return shlex.join(words)
+
+
+def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
+    if "#" in text:
+        note(f"comments are kept only in {path}.bak")
+    found, _ = examine(run.environ, run.config_files)
+    origins = [one.origin for one in found if one.key == key]
+    if origins and origins[-1].name != str(path):
+        note(f"{origins[-1]} overrides it")
+    caveat = _CAVEATS.get(key.partition(".")[0])
+    if caveat:
+        note(caveat)
+
+
+@config.command("check")
+def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
+    """Name all that is wrong; exit 78 where something is."""
+    run = invocation(context)
+    found, faults = examine(run.environ, run.config_files)
+    if as_json:
+        rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]
+        print_json("config-check", 1, {"settings": len(found), "faults": rows})
+        return CONFIG if faults else OK
+    for fault in faults:
+        note(f"memtool: {fault.message}")
+        note(f"hint: {fault.hint}")
+    if not faults:
+        print_line(f"{len(found)} settings set, nothing wrong")
+    return CONFIG if faults else OK
