@@ -45,7 +45,8 @@ class Tally:
     tokens: int = 0
     periods: list[str] = field(default_factory=list)
     periods_count: int = 0
-    left: dict[str, dict[str, int]] = field(default_factory=dict)
+    left: dict[str, dict[str, int]] | None = None
+    """What waits after this run, by level and reason; None where it did not look."""
     details: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     failures_count: int = 0
@@ -58,8 +59,13 @@ class Tally:
         if len(self.periods) < MAX_PERIODS:
             self.periods.append(period_id)
 
+    def looked(self) -> None:
+        """Say that this run knows what waits after it. Begin the count anew: the last look is the one that holds."""
+        self.left = {}
+
     def leave(self, level: str, reason: str, count: int = 1) -> None:
         """Count what waits after this run, such as ("week", "stale", 2)."""
+        self.left = {} if self.left is None else self.left
         reasons = self.left.setdefault(level, {})
         reasons[reason] = reasons.get(reason, 0) + count
 

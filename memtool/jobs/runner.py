@@ -188,7 +188,7 @@ def _ended(run: Run, verdict: _Verdict, tally: Tally, ended_us: int) -> Run:
         periods_count=tally.periods_count,
         error=_error_text(verdict, tally),
         reason=first_line(verdict.reason),
-        left=dict(list(tally.left.items())[:MAX_LEFT]),
+        left=None if tally.left is None else dict(list(tally.left.items())[:MAX_LEFT]),
         details=dict(list(tally.details.items())[:MAX_DETAILS]),
     )
 

@@ -17,7 +17,7 @@ LIMIT_LINES = 3000
 KEEP_RUNS = 1000
 KEEP_OF_JOB = 100  # a year's rollup is not pushed out by the ingests of a fortnight
 
-DIED = "it ended without a word: killed, out of memory, or the machine stopped"
+DIED = "killed, out of memory, or power lost"
 
 Counts = Mapping[str, Mapping[str, int]]
 """For each job, how many of its runs had each result."""

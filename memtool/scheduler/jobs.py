@@ -24,6 +24,8 @@ class Job:
     randomized_delay_s: int
     network: Network
     description: str
+    levels: tuple[str, ...] = ()
+    """The levels whose nodes it writes."""
 
     @property
     def unit(self) -> str:
@@ -45,6 +47,7 @@ JOBS = (
         300,
         "summarizer",
         "summarise finished days",
+        ("segment", "day"),
     ),
     Job(
         "week-rollup",
@@ -53,6 +56,7 @@ JOBS = (
         300,
         "summarizer",
         "summarise finished weeks",
+        ("week",),
     ),
     Job(
         "month-rollup",
@@ -61,6 +65,7 @@ JOBS = (
         300,
         "summarizer",
         "summarise finished months",
+        ("month",),
     ),
     Job(
         "year-rollup",
@@ -69,6 +74,7 @@ JOBS = (
         300,
         "summarizer",
         "summarise finished years",
+        ("year",),
     ),
     Job(
         "compaction",

@@ -43,7 +43,7 @@ class Run:
     periods_count: int = 0
     error: str = ""
     reason: str = ""
-    left: Left = field(default_factory=dict)
+    left: Left | None = None
     details: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -74,7 +74,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "periods_count": int,
     "error": str,
     "reason": str,
-    "left": dict,
+    "left": (dict, type(None)),
     "details": dict,
 }
 assert set(_TYPES) == set(_FIELDS)
