@@ -1,0 +1,41 @@
+"""The default summarizer: what was asked and what came of it, in the conversation's own words; never a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memtool.core.levels import Level
+from memtool.core.model import Recipe
+from memtool.core.summary import Draft, Request
+from memtool.summarize.check import SummaryFailed
+from memtool.summarize.periods import summarize_period
+from memtool.summarize.segments import summarize_segment
+
+VERSION = "extractive-1"
+"""Raise it whenever the same request gives another draft: nodes written before are then outdated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extractive:
+    """Deterministic: the same request gives the same draft on every machine."""
+
+    max_bullets: int
+    waits: bool = False
+
+    @property
+    def recipe(self) -> Recipe:
+        """What signs its nodes."""
+        return Recipe("extractive", prompt=VERSION, settings=f"max_bullets={self.max_bullets}")
+
+    def summarize(self, request: Request) -> Draft:
+        """Return the draft. Raise SummaryFailed if the request has no item at all."""
+        if not any(section.items for section in request.sections):
+            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+        if request.level is Level.SEGMENT:
+            return summarize_segment(request, self.max_bullets)
+        return summarize_period(request, self.max_bullets)
+
+
+def make(*, max_bullets: int) -> Extractive:
+    """Return the summarizer."""
+    return Extractive(max_bullets)

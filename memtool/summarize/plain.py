@@ -1,0 +1,60 @@
+"""Texts as a person reads them on one line: no markup, no escapes, cut at a word. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+ELLIPSIS = "…"
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_REDACTED = re.compile(r"[\[<(«‹*]{0,3}(?:REDACTED|redacted)(?:[:=_-][\w:.=-]*)?[\]>)»›*]{0,3}")  # noqa: RUF001
+_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"^\s*(?:```|~~~)[^\n]*$", re.MULTILINE), " "),
+    (re.compile(r"!?\[([^\]\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?: \"[^\"]*\")?\)"), r"\1"),
+    (
+        re.compile(
+            r"^\s{0,8}(?:#{1,6}\s+|>\s?|[-*+•]\s+(?:\[[ xX]\]\s+)?|\d{1,3}[.)]\s+)+", re.MULTILINE
+        ),
+        "",
+    ),
+    (re.compile(r"^\s*[|+:\-=_*\s]{3,}\s*$", re.MULTILINE), " "),
+    (re.compile(r"\*\*\*?|~~|(?<!\w)__(?=\S)|(?<=\S)__(?!\w)"), ""),
+    (re.compile(r"(?<![\w*/])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*/])"), r"\1"),
+    (re.compile(r"(?<!\w)_(?=[^\W_])([^_\n]+?)_(?!\w)"), r"\1"),
+    (re.compile(r"`+"), ""),
+    (re.compile(r"</?(?:br|p|b|i|em|strong|details|summary|code|pre|sub|sup)\s*/?>"), " "),
+    (re.compile(r"\s*\|\s*"), " "),
+)
+
+
+def plain(text: str) -> str:
+    """Return the text on one line, without markdown, terminal escapes, redaction marks and control characters."""
+    text = _UNSEEN.sub("", _ESCAPES.sub("", text))
+    text = _REDACTED.sub(ELLIPSIS, text)
+    for pattern, put in _MARKUP:
+        text = pattern.sub(put, text)
+    return " ".join(text.split()).strip(" \t—–")  # noqa: RUF001
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return the text cut at a word boundary, with an ellipsis where something is missing."""
+    if len(text) <= limit:
+        return text
+    cut = text.rfind(" ", limit // 2, limit)
+    if cut < 0:
+        cut = _whole_characters(text, limit - 1)
+    return text[:cut].rstrip(" ,;:.-–—…(→") + ELLIPSIS  # noqa: RUF001
+
+
+def _whole_characters(text: str, cut: int) -> int:
+    """Return the nearest place at or before `cut` where no mark or joined emoji is torn off its base."""
+    for at in range(cut, max(cut - 16, 1), -1):
+        if (
+            unicodedata.category(text[at]) not in {"Mn", "Mc", "Me"}
+            and "\u200d" not in text[at - 1 : at + 1]
+        ):
+            return at
+    return cut
