@@ -21,7 +21,7 @@ from rocksdict import (
 )
 
 from memtool.base.errors import MemtoolError, StorageError, UnavailableError
-from memtool.store.families import FAMILIES, family_options, options
+from memtool.store.families import FAMILIES, open_options
 
 T = TypeVar("T")
 _READ_TRIES = 8
@@ -148,8 +148,10 @@ class Engine:
 
     def close(self) -> None:
         """Close the database; safe to call twice."""
-        with suppress(DbClosedError):
-            self._database.close()
+        # A family's handle keeps the database, and with it the lock on the directory, until it is closed too.
+        for handle in (*self._families.values(), self._database):
+            with suppress(DbClosedError):
+                handle.close()
         self._cleanup()
 
 
@@ -175,14 +177,14 @@ class RawBatch:
 def create(path: Path) -> Engine:
     """Make a database in an empty directory."""
     with translated(path):
-        database = Rdict(str(path), options(create=True), family_options(create=True))
+        database = Rdict(str(path), *open_options(create=True))
         return Engine(path, database, lambda: None)
 
 
 def open_writer(path: Path) -> Engine:
     """Open for writing. Never creates: a directory without a database is damage, not a new store."""
     with translated(path):
-        return Engine(path, Rdict(str(path), options(), family_options()), lambda: None)
+        return Engine(path, Rdict(str(path), *open_options()), lambda: None)
 
 
 def open_reader(path: Path) -> Engine:
@@ -200,7 +202,7 @@ def open_reader(path: Path) -> Engine:
 
 def _open_secondary(path: Path, private: str) -> Engine:
     access = AccessType.secondary(private)
-    database = Rdict(str(path), options(), family_options(), access_type=access)
+    database = Rdict(str(path), *open_options(), access_type=access)
     return Engine(path, database, lambda: shutil.rmtree(private, ignore_errors=True))
 
 

@@ -1,0 +1,127 @@
+"""A whole memory in a directory, driven as the commands drive it: real store, real runner, a clock by argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memtool.core.calendar import Calendar
+from memtool.core.levels import PERIOD_LEVELS, Level, Period
+from memtool.core.model import Node, Record
+from memtool.jobs.context import RunContext
+from memtool.jobs.rollup.plan import Options
+from memtool.jobs.rollup.run import Order, roll_up
+from memtool.jobs.runner import Outcome, run_job
+from memtool.scheduler.jobs import job_named
+from memtool.store import families, keys
+from memtool.store.access import Access
+from memtool.store.capture import Captured, capture
+from memtool.store.store import Store
+from memtool.summarize import Summarizer, make
+
+UTC_CALENDAR = Calendar("UTC")
+
+
+@dataclass
+class Memory:
+    """One store and the jobs on it."""
+
+    root: Path
+    calendar: Calendar = UTC_CALENDAR
+
+    @property
+    def access(self) -> Access:
+        return Access(self.root)
+
+    def take_in(self, records: Sequence[Record], *, now_us: int = 0) -> Captured:
+        """Capture the records in one batch, under the locks of a real ingest."""
+        captured: list[Captured] = []
+
+        def body(context: RunContext) -> None:
+            with self.access.lease(context.writer, self.calendar) as lease:
+                captured.append(capture(lease.store(), records))
+
+        outcome = run_job(job_named("ingest"), body, root=self.root, clock=lambda: now_us)
+        assert outcome.exit_code == 0, outcome.error
+        return captured[0]
+
+    def roll_up(
+        self,
+        level: Level,
+        now_us: int,
+        *,
+        summarizer: Summarizer | None = None,
+        options: Options = Options(),  # noqa: B008 - frozen
+        calendar: Calendar | None = None,
+    ) -> Outcome:
+        """Run one rollup job at the given instant."""
+        order = Order(
+            level=level,
+            summarizer=summarizer or make("mock", max_bullets=5),
+            calendar=calendar or self.calendar,
+            zone_is_set=True,
+            options=options,
+        )
+
+        def body(context: RunContext) -> None:
+            roll_up(context, order)
+
+        job = job_named(f"{level.word}-rollup")
+        return run_job(job, body, root=self.root, clock=lambda: now_us)
+
+    def roll_up_all(self, now_us: int, **choices: object) -> list[Outcome]:
+        """Run the four rollup jobs in order."""
+        return [self.roll_up(level, now_us, **choices) for level in PERIOD_LEVELS]  # type: ignore[arg-type]
+
+    def closed_part(self, now_us: int) -> dict[str, dict[bytes, bytes]]:
+        """Return every key and value of the closed periods' cuts, nodes and grips."""
+        with self.access.reading() as store:
+            return {
+                families.CUTS: _rows(
+                    store, families.CUTS, lambda key: _day_closed(store, key, now_us)
+                ),
+                families.NODES: _rows(
+                    store, families.NODES, lambda key: _node_closed(store, key, now_us)
+                ),
+                families.GRIPS: _rows(
+                    store,
+                    families.GRIPS,
+                    lambda key: _node_closed(store, key[:4] + key[4 + keys.ID_BYTES :], now_us),
+                ),
+            }
+
+    def nodes(self, level: Level) -> list[Node]:
+        """Return all nodes of a level."""
+        with self.access.reading() as store:
+            return list(store.nodes(level))
+
+    def marks(self) -> dict[Period, int]:
+        """Return what is marked."""
+        with self.access.reading() as store:
+            return store.marks()
+
+    def everything(self) -> dict[str, dict[bytes, bytes]]:
+        """Return every key and value of the store."""
+        with self.access.reading() as store:
+            return {name: dict(store.engine.scan(name)) for name in families.FAMILIES}
+
+
+def _rows(store: Store, family: str, wanted: object) -> dict[bytes, bytes]:
+    assert callable(wanted)
+    return {key: value for key, value in store.engine.scan(family) if wanted(key)}
+
+
+def _day_closed(store: Store, key: bytes, now_us: int) -> bool:
+    day = Period(Level.DAY, int.from_bytes(key[4:8], "big"))
+    return store.calendar.is_closed(day, now_us)
+
+
+def _node_closed(store: Store, key: bytes, now_us: int) -> bool:
+    level = max(Level.DAY, Level(key[4]))
+    return store.calendar.is_closed(Period(level, int.from_bytes(key[5:9], "big")), now_us)
+
+
+def all_of(*batches: Iterable[Record]) -> list[Record]:
+    """Return the records of all batches in one."""
+    return [record for batch in batches for record in batch]
