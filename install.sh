@@ -117,11 +117,16 @@ require_venv() {
 # and .memtool-dev come last and say what the environment was made for. Without the last ones
 # it is half made, and is made again.
 
-# Print what an environment must match: the checkout's place, its requirements, its Python.
-environment_stamp() {
+# Print the Python of an environment and the place of the checkout: with another of them it is of no use.
+environment_place() {
   local version
   version=$("$1/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 1
-  echo "$MEMTOOL_ROOT $(sha256sum <"$MEMTOOL_ROOT/pyproject.toml" | cut -d' ' -f1) $version"
+  echo "$version $MEMTOOL_ROOT"
+}
+
+# Print what a finished environment carries: two lines, its place and its requirements.
+environment_stamp() {
+  environment_place "$1" && sha256sum <"$MEMTOOL_ROOT/pyproject.toml"
 }
 
 environment_is_current() {
@@ -131,12 +136,12 @@ environment_is_current() {
   [[ $(<"$folder/.memtool-$wanted") == "$stamp" ]]
 }
 
-# An environment finished once, whose place and Python are unchanged, can be updated where it is.
+# Finished once, and only the requirements have changed since: it can be updated where it is.
 environment_is_sound() {
-  local folder=$1 stamp
-  stamp=$(environment_stamp "$folder") || return 1
+  local folder=$1 stamped place
   [[ -f $folder/.memtool-runtime ]] || return 1
-  [[ $(cut -d' ' -f1,3 "$folder/.memtool-runtime") == "$(cut -d' ' -f1,3 <<<"$stamp")" ]]
+  place=$(environment_place "$folder") || return 1
+  read -r stamped <"$folder/.memtool-runtime" && [[ $stamped == "$place" ]]
 }
 
 create_environment() {
