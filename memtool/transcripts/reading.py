@@ -1,0 +1,131 @@
+"""Reads a transcript as chunks of records with bounded memory, from where the last reading ended.
+
+The state in a chunk is true once its records are stored: a crash in between loses nothing and reads again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from memtool.base.errors import StorageError
+from memtool.core.model import Source
+from memtool.transcripts import File, format_named
+from memtool.transcripts.chunks import Chunk, Limits, choose_format, fill_chunks, foreign_chunk
+from memtool.transcripts.lines import lines_of
+from memtool.transcripts.objects import Damage, decoded, parts_of
+from memtool.transcripts.sources import fingerprint, resume_at, unchanged
+from memtool.transcripts.values import JsonObject
+
+__all__ = ["Chunk", "Limits", "read_chunks", "read_stream", "unchanged"]
+
+_LIMITS = Limits()
+
+
+def read_chunks(
+    path: Path, source: Source | None = None, *, limits: Limits = _LIMITS
+) -> Iterator[Chunk]:
+    """Yield what is new in the file since `source`, nothing if it is unchanged; the last chunk has the final state.
+
+    Raise StorageError where the file cannot be read.
+    """
+    try:
+        if source is not None and unchanged(path.stat(), source):
+            return
+        with _opened(path) as stream:
+            yield from _read_file(path, stream, source, limits)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"cannot read {path}: {reason}") from error
+
+
+def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -> Iterator[Chunk]:
+    """Yield what a stream without a past says; `name` stands in where records tell no session."""
+    lines = lines_of(stream, 0, None, limits.line_bytes)
+    chosen, lines = choose_format(lines, limits)
+    if chosen is None:
+        yield foreign_chunk(lines, Source())
+        return
+    parser = chosen.parser(File(name, lambda _: iter(())))
+    state = Source(format=chosen.name)
+    yield from fill_chunks(lines, parser, state, limits, is_growing=False)
+
+
+def _opened(path: Path) -> BinaryIO:
+    # O_NONBLOCK: a FIFO in a file's place must not hang the job.
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+
+
+def _read_file(
+    path: Path, stream: BinaryIO, source: Source | None, limits: Limits
+) -> Iterator[Chunk]:
+    found = os.fstat(stream.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        raise StorageError(f"cannot read {path}: not a regular file")
+    last = None
+    start = resume_at(stream.fileno(), found, source)
+    # Only the bytes of this stat are read: its size and time are then what the state can vouch for.
+    for chunk in _chunks(path.stem, stream, start, found.st_size, limits):
+        if last is not None:
+            yield _signed(last, stream, found, is_final=False)
+        last = chunk
+    assert last is not None
+    yield _signed(last, stream, found, is_final=True)
+
+
+def _chunks(
+    stem: str, stream: BinaryIO, start: Source, end: int, limits: Limits
+) -> Iterator[Chunk]:
+    chosen = format_named(start.format)
+    if chosen is None:
+        start = Source(inode=start.inode)
+    stream.seek(start.offset)
+    lines = lines_of(stream, start.offset, end, limits.line_bytes)
+    if chosen is None:
+        chosen, lines = choose_format(lines, limits)
+    if chosen is None:
+        yield foreign_chunk(lines, start)
+        return
+    past = _Past(stream, start.offset, limits.line_bytes)
+    parser = chosen.parser(File(stem, past.earlier))
+    state = replace(start, format=chosen.name, waiting_bytes=0)
+    yield from fill_chunks(lines, parser, state, limits, is_growing=True)
+
+
+def _signed(chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: bool) -> Chunk:
+    """Return the chunk with the file's state; only the last one may say that all of the file was read."""
+    state = replace(
+        chunk.source,
+        inode=found.st_ino,
+        size_bytes=found.st_size if is_final else chunk.source.offset,
+        mtime_ns=found.st_mtime_ns if is_final else 0,
+        fingerprint=fingerprint(stream.fileno(), chunk.source.offset),
+    )
+    return replace(chunk, source=state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """The part of a file before the point where this reading began."""
+
+    stream: BinaryIO
+    end: int
+    line_bytes: int
+
+    def earlier(self, word: str) -> Iterator[JsonObject]:
+        """Yield its objects; the stream is left where it was."""
+        here = self.stream.tell()
+        self.stream.seek(0)
+        needle = word.encode("ascii")
+        try:
+            for line in lines_of(self.stream, 0, self.end, self.line_bytes):
+                # Only an escape could spell the word otherwise.
+                if line.data is not None and (needle in line.data or b"\\u" in line.data):
+                    parts = parts_of(decoded(line.data)[0])
+                    yield from (part for part in parts if not isinstance(part, Damage))
+        finally:
+            self.stream.seek(here)
