@@ -1,0 +1,58 @@
+"""The shape of the code: what fits a screen, and which layer may import which."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+MODULES = sorted((REPOSITORY / "memtool").rglob("*.py"))
+MAX_FUNCTION_LINES = 60
+MAX_MODULE_LINES = 300
+
+
+def functions(module: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield f"{module.name}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    lengths = [one for module in MODULES for one in functions(module)]
+    assert lengths
+    assert [one for one in lengths if one[1] > MAX_FUNCTION_LINES] == []
+
+
+def test_no_module_is_longer_than_one_can_keep_in_mind() -> None:
+    lengths = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {path: count for path, count in lengths.items() if count > MAX_MODULE_LINES} == {}
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        path
+        for path in MODULES
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_imports_go_down_only() -> None:
+    """The contracts in pyproject.toml, by import-linter."""
+    pytest.importorskip("importlinter")
+    program = "from importlinter.cli import lint_imports_command as run; run(['--no-cache'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

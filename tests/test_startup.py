@@ -1,0 +1,65 @@
+"""A start is cheap: what a command does not need is not imported. Modules are counted, since milliseconds flake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import memtool
+
+SOURCE = Path(memtool.__file__).resolve().parents[1]
+# pydantic: what typer 0.29 loads where it is installed, and why it is not used (see pyproject.toml).
+COSTLY = {"rocksdict", "msgspec", "tzlocal", "tomli_w", "zoneinfo", "pydantic", "asyncio", "ssl"}
+MAX_MODULES = 250
+
+# What a command draws a table with is allowed to it, and to no other.
+LIGHT = (
+    (["--version"], set[str]()),
+    (["--help"], set[str]()),
+    (["config", "path"], set[str]()),
+    (["scheduler", "status", "--json"], set[str]()),
+    (["scheduler", "status"], {"rich"}),
+)
+
+# The modules that the interpreter itself (or a .pth file) brings are not counted.
+PROGRAM = """
+import sys
+before = set(sys.modules)
+from memtool.cli.app import main
+sys.argv = ["memtool", *sys.argv[1:]]
+try:
+    main()
+finally:
+    sys.stderr.write("\\nMODULES " + " ".join(sorted(set(sys.modules) - before)))
+"""
+
+
+def modules_of(arguments: list[str]) -> set[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env={**environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return set(done.stderr.rpartition("MODULES ")[2].split())
+
+
+@pytest.mark.parametrize(("arguments", "allowed"), LIGHT, ids=" ".join)
+def test_a_light_command_imports_nothing_costly(arguments: list[str], allowed: set[str]) -> None:
+    loaded = modules_of(arguments)
+    packages = {name.partition(".")[0] for name in loaded}
+    assert packages & (COSTLY | {"rich"}) - allowed == set()
+    assert len(loaded) <= MAX_MODULES, sorted(loaded)
+
+
+def test_help_lists_the_commands_without_importing_them() -> None:
+    verbs = {name for name in modules_of(["--help"]) if name.startswith("memtool.cli.")}
+    assert verbs == {"memtool.cli.app", "memtool.cli.options", "memtool.cli.output"}
