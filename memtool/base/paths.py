@@ -64,9 +64,9 @@ def config_files(
     named = named or _named_in(environ)
     if named is not None:
         files.append(ConfigFile(expand(named, environ), Role.NAMED))
-    last = {
-        file.path: file for file in reversed(files)
-    }  # of one path named twice, its last place counts
+    last: dict[Path, ConfigFile] = {}
+    for file in reversed(files):
+        last.setdefault(file.path, file)  # of a path that comes twice, the last place counts
     return tuple(reversed(last.values()))
 
 

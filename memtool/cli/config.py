@@ -117,8 +117,8 @@ def _print_settings(run: Invocation, settings: list[Setting]) -> None:
         table.add_row(row.key, clean(_literal(value)), clean(_short(str(origin), home)))
     console(run.environ).print(table)
     print_line()
-    print_line(f"store        {run.store.root} ({run.store.why})")
-    print_line(f"claude root  {run.claude_root}")
+    print_line(f"store        {_short(str(run.store.root), home)} ({run.store.why})")
+    print_line(f"claude root  {_short(str(run.claude_root), home)}")
 
 
 def _short(path: str, home: str) -> str:
