@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from stat import S_ISDIR
 
 from memtool.base.errors import ConfigError
 
@@ -101,9 +102,10 @@ def choose_store(
 
 def _owner(directory: Path) -> int | None:
     try:
-        return directory.stat().st_uid if directory.is_dir() else None
+        found = directory.stat()
     except OSError:
-        return None  # not even visible to this user, so not this user's
+        return None  # absent, or not even visible to this user
+    return found.st_uid if S_ISDIR(found.st_mode) else None
 
 
 def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:

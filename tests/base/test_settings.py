@@ -93,6 +93,10 @@ def test_a_bad_value_names_what_is_allowed(path: Path) -> None:
     assert 'did you mean "sunday"?' in error.hint
 
 
+def test_a_mistyped_zone_is_compared_with_all_zones(path: Path) -> None:
+    assert 'did you mean "Europe/Paris"?' in fault(path, "calendar.timezone = 'europe/pari'").hint
+
+
 def test_a_dotted_key_is_the_same_setting(path: Path) -> None:
     assert load(path, "locks.wait_s = 7").locks.wait_s == 7
     assert fault(path, "\nlocks.wait_s = true").message == f"{path}:2: locks.wait_s cannot be True"
