@@ -104,9 +104,18 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-StoreOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The store's directory.")]
+def _given_path(text: str) -> Path:
+    if not text:  # an unset variable of a script: it must not become the current directory
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
+StoreOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", parser=_given_path, help="The store's directory.")
+]
 ConfigOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A config file that overrides the others.")
+    Path | None,
+    typer.Option(metavar="FILE", parser=_given_path, help="A config file over the others."),
 ]
 VersionOption = Annotated[
     bool,

@@ -44,6 +44,7 @@ def test_without_a_command_help_goes_to_stderr_and_the_exit_is_2(memtool: Progra
     [
         (["tco"], "Did you mean 'toc'?", '"memtool --help"'),
         (["--stor", "x"], "No such option", '"memtool --help"'),
+        (["--store", "", "toc"], "the path is empty", '"memtool --help"'),
         (["config"], "Missing command", '"memtool config --help"'),
         (["config", "set"], "Missing argument", '"memtool config set --help"'),
         (["config", "path", "extra"], "unexpected extra argument", '"memtool config path --help"'),
