@@ -78,6 +78,7 @@ as_root() {
 
 # Install the named system packages, or fail.
 install_packages() {
+  if ((EUID != 0)) && ! command -v sudo >/dev/null; then return 1; fi
   say "installing system packages: $*"
   case $(package_manager) in
     apt-get)
@@ -107,9 +108,9 @@ require_venv() {
   if "$python" -c 'import ensurepip, venv' 2>/dev/null; then return; fi
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   packages=$(venv_packages "$version")
-  install_packages "$packages" || say "could not install $packages"
+  install_packages "$packages" || :
   "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    die "$python cannot make virtual environments. As root, install: $packages. Then run this again."
+    die "$python cannot make virtual environments. Have this package installed by root, then run this again: $packages"
 }
 
 # --- The private environment -------------------------------------------------------------

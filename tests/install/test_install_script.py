@@ -134,7 +134,7 @@ def test_a_missing_venv_package_is_named_where_it_cannot_be_installed(
     fake(tmp_path / "tools", "apt-get", "exit 1")
     done = install(checkout, path=path)
     assert done.returncode == 1
-    assert "install: python3.11-venv" in done.stderr
+    assert "then run this again: python3.11-venv" in done.stderr
     assert not (checkout / ".venv").exists()
 
 
