@@ -14,7 +14,6 @@ a microsecond could make a job skip.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -207,11 +206,9 @@ def _open_locked(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError:
         os.close(fd)
-        if isinstance(error, BlockingIOError):
-            return None
-        raise
+        return None
     return fd
 
 
@@ -228,13 +225,11 @@ def _sign(fd: int, holder: Holder) -> None:
         os.ftruncate(fd, len(text))
 
 
-def _seen_free(fd: int) -> bool:
+def _seen_free(fd: int, command: int = fcntl.F_OFD_GETLK) -> bool:
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
     try:
-        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, question)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
+        answer = fcntl.fcntl(fd, command, question)
+    except OSError:  # a kernel that does not know the command (gVisor)
         return _flock_free(fd)
     kind: int = struct.unpack(_FLOCK, answer)[0]
     return kind == fcntl.F_UNLCK

@@ -103,9 +103,9 @@ def _below(state: Status, now_us: int) -> list[str]:
     """Return what the table has no room for: who runs, what waits, and what was not asked."""
     running = [row.running for row in state.jobs if row.running]
     lines = ["", *(f"{run.job} runs now (pid {run.pid})." for run in running)]
-    waiting = [f"{row.job.name}: {_words(row.left)}" for row in state.jobs if row.waits]
+    waiting = [f"  {row.job.name}: {_words(row.left)}" for row in state.jobs if row.waits]
     if waiting:
-        lines.append(f"Waiting{_as_of(state.looked_by, now_us)}: {'; '.join(waiting)}.")
+        lines += [f"Waiting{_as_of(state.looked_by, now_us)}:", *waiting]
     if not any(row.last or row.running for row in state.jobs):
         lines.append("No job has run on this store yet.")
     if not state.has_timers:
@@ -120,7 +120,10 @@ def _as_of(run: Run | None, now_us: int) -> str:
 def _warnings(state: Status, now_us: int) -> list[str]:
     lines = [_bad(row.last, now_us) for row in state.jobs if row.last and not row.is_healthy]
     if state.damaged_lines:
-        lines.append(f"warning: {state.damaged_lines} damaged lines in the ledger were passed over")
+        plural = (
+            "line in the ledger was" if state.damaged_lines == 1 else "lines in the ledger were"
+        )
+        lines.append(f"warning: {state.damaged_lines} damaged {plural} passed over")
     return lines
 
 

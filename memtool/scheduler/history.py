@@ -13,8 +13,8 @@ VERSION = 1
 
 # When the file has more lines than this, its oldest runs are folded into the counters. A run has two lines until
 # then, one after.
-LIMIT_LINES = 3000
-KEEP_RUNS = 1000
+LIMIT_LINES = 2000
+KEEP_RUNS = 700
 KEEP_OF_JOB = 100  # a year's rollup is not pushed out by the ingests of a fortnight
 
 DIED = "killed, out of memory, or power lost"

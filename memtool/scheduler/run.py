@@ -19,6 +19,8 @@ MAX_LEFT = 40
 MAX_DETAILS = 40
 MAX_TEXT = 300
 
+_END_OF_TIME_US = 2**53  # the year 2255; the C library's calendar cannot tell every later instant
+
 Left = Mapping[str, Mapping[str, int]]
 
 
@@ -99,16 +101,25 @@ def as_json(run: Run) -> dict[str, Any]:
 
 
 def parse_run(record: Mapping[str, Any]) -> Run:
-    """Return the run of one line. Raise ValueError where it is not one; fields it does not know are ignored."""
-    known = {name: record[name] for name in _FIELDS if name in record}
-    for name in _START_FIELDS:
-        if name not in known:
-            raise ValueError(f"no {name}")
-    for name, value in known.items():
-        if not isinstance(value, _TYPES[name]):
-            raise ValueError(f"{name} is {value!r}")  # noqa: TRY004 - one kind of error for a bad line
-    known["periods"] = tuple(known.get("periods", ()))
-    return Run(**known)
+    """Return the run of one line; fields it does not know are ignored. Raise ValueError or TypeError otherwise."""
+    known = {}
+    for name, kind in _TYPES.items():
+        if name in record:
+            if not isinstance(record[name], kind):
+                raise TypeError(f"{name} is {record[name]!r}")
+            known[name] = record[name]
+    known["periods"] = tuple(str(period) for period in known.get("periods", ()))
+    run = Run(**known)
+    if not 0 <= run.started_us < _END_OF_TIME_US or not _is_counts(run):
+        raise ValueError(f"no such run: {run}")
+    return run
+
+
+def _is_counts(run: Run) -> bool:
+    reasons = list((run.left or {}).values())
+    if not all(isinstance(reason, dict) for reason in reasons):
+        return False
+    return all(type(number) is int for row in (run.details, *reasons) for number in row.values())
 
 
 def first_line(text: str) -> str:

@@ -1,0 +1,187 @@
+"""`memtool scheduler status` and `history`: a quiet table in 80 columns, a JSON contract, an exit code, no store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from memtool.base.lock import Holder, job_lock_path, try_lock
+from memtool.cli.app import run as memtool
+from memtool.scheduler.ledger import ledger_path, record_end, record_start
+from memtool.scheduler.run import Left, Run
+
+NOW_US = 1_795_521_600_000_000  # 2026-11-24 12:00 UTC
+HOUR_S = 3600
+ME = Holder(os.getpid(), "ingest", 0, "now")
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this machine live in UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def call(root: Path, *arguments: str) -> int:
+    """Run the program on this store and return its exit code."""
+    environ = {"HOME": str(root.parent)}
+    return memtool(["--store", str(root), "scheduler", *arguments], environ, NOW_US)
+
+
+def run(job: str, ago_s: float, took_s: float = 1.5) -> Run:
+    """Return a run that went well."""
+    started_us = NOW_US - int(ago_s * 1_000_000)
+    return Run(
+        f"{job}-{ago_s}", job, "timer", started_us, 7, "0.1.0",
+        ended_us=started_us + int(took_s * 1_000_000), result="done", exit_code=0,
+    )  # fmt: skip
+
+
+def fill(root: Path) -> None:
+    """Record a few runs that went well, badly, and not at all."""
+    left: Left = {"day": {"stale": 2}, "week": {"stale": 1}, "file": {"not read": 3}}
+    for row in (
+        replace(run("year-rollup", 327 * 24 * HOUR_S, 95), nodes=1, calls=1),
+        replace(run("week-rollup", 34 * HOUR_S), result="failed", exit_code=69, error="no answer from \x1b[31mhost"),
+        replace(run("ingest", 900), result="skipped", exit_code=75, reason="ingest is already running (pid 9)"),
+        replace(run("ingest", 600, 0.25), events=12, left=left),
+    ):  # fmt: skip
+        record_end(root, row, ME)
+    record_start(root, replace(run("compaction", 7200), ended_us=None), ME)
+
+
+def test_status_is_one_table_with_what_matters_below(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "store")
+    assert call(tmp_path / "store", "status") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Store: {tmp_path / 'store'} (")
+    assert lines[2:] == [
+        "JOB           LAST RUN                RESULT  TOOK  RUNS  ERRORS  SKIPS  WAITS",
+        "ingest        11-24 11:50  10min ago  done    0.2s     1       -      1      3",
+        "day-rollup    never                   -          -     0       -      -      2",
+        "week-rollup   11-23 02:00  1d ago     failed  1.5s     1       1      -      1",
+        "month-rollup  never                   -          -     0       -      -      -",
+        "year-rollup   2026-01-01  327d ago    done    1min     1       -      -      -",
+        "compaction    11-24 10:00  2h ago     died       -     1       1      -      -",
+        "",
+        "Waiting, as of ingest 9min ago:",
+        "  ingest: 3 files not read",
+        "  day-rollup: 2 days stale",
+        "  week-rollup: 1 week stale",
+        "Timers: not looked at; this is what memtool's own ledger says.",
+        "warning: week-rollup failed 1d ago (exit 69): no answer from host",
+        "warning: compaction died 2h ago: killed, out of memory, or power lost",
+    ]
+    assert all(len(line) <= 80 for line in lines[2:])
+
+
+def test_a_store_that_no_job_has_touched_is_healthy_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(tmp_path / "store", "status") == 0
+    assert "No job has run on this store yet." in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_on_its_way_is_shown_as_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with try_lock(job_lock_path(tmp_path, "ingest"), ME) or pytest.fail("held"):
+        record_start(tmp_path, replace(run("ingest", 75), run="now"), ME)
+        assert call(tmp_path, "status") == 0
+    shown = capsys.readouterr().out
+    assert "ingest        11-24 11:58  1min ago  running  1min     0" in shown
+    assert "ingest runs now (pid 7)." in shown
+
+
+def test_damage_in_the_ledger_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_end(tmp_path, run("ingest", 60), ME)
+    with ledger_path(tmp_path).open("a") as file:
+        file.write("no json\n")
+    assert call(tmp_path, "status") == 0
+    assert "warning: 1 damaged line in the ledger was passed over" in capsys.readouterr().out
+
+
+def test_status_json_is_a_versioned_contract(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    assert call(tmp_path, "status", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert list(told)[:3] == ["kind", "version", "store"]
+    assert (told["kind"], told["version"], told["healthy"]) == ("scheduler-status", 1, False)
+    assert told["store"]["path"] == str(tmp_path)
+    ingest = told["jobs"][0]
+    assert (ingest["last"]["events"], ingest["left"]) == (12, {"file": {"not read": 3}})
+
+
+def test_history_lists_the_newest_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    assert call(tmp_path, "history", "--limit", "4") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "STARTED              JOB           RESULT    TOOK  BY       DID",
+        "2026-11-24 10:00:00  compaction    died         -  timer",
+        "    killed, out of memory, or power lost",
+        "2026-11-24 11:50:00  ingest        done      0.2s  timer    12 events",
+        "2026-11-24 11:45:00  ingest        skipped   1.5s  timer",
+        "    ingest is already running (pid 9)",
+        "2026-11-23 02:00:00  week-rollup   failed    1.5s  timer",
+        "    no answer from host",
+    ]
+
+
+def test_history_of_one_job_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    assert call(tmp_path, "history", "year-rollup", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["version"], told["damaged_lines"]) == ("scheduler-history", 1, 0)
+    assert [(row["job"], row["nodes"], row["duration_us"]) for row in told["runs"]] == [
+        ("year-rollup", 1, 95_000_000)
+    ]
+
+
+def test_no_history_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(tmp_path, "history", "ingest") == 0
+    assert capsys.readouterr().out == "No run is recorded.\n"
+
+
+@pytest.mark.parametrize("arguments", [["history", "week"], ["history", "--limit", "0"], []])
+def test_what_is_not_understood_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert call(tmp_path, *arguments) == 2
+    assert capsys.readouterr().err.startswith("memtool: ")
+
+
+def test_a_ledger_that_cannot_be_read_exits_74(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger_path(tmp_path).mkdir(parents=True)
+    assert call(tmp_path, "status") == 74
+    assert "runs.jsonl" in capsys.readouterr().err
+
+
+def test_status_imports_nothing_that_could_open_a_store(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from memtool.cli.app import run;"
+        f"run(['--store', {str(tmp_path)!r}, 'scheduler', 'status', '--json'], {{'HOME': '/'}}, 0);"
+        "print([name for name in ('rocksdict', 'msgspec', 'rich', 'memtool.store')"
+        " if name in sys.modules], file=sys.stderr)"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert child.stderr == "[]\n"
