@@ -13,12 +13,18 @@ _TOOL = re.compile(r"\W*([A-Za-z][\w.-]*)")
 _PATH = re.compile(
     r"(?:[\w.@~-]*/)+([\w@-][\w.@-]*\.[A-Za-z][A-Za-z0-9]{0,7})\b|\b([\w-]+\.(?:py|go|rs|ts|js|md|toml|json|yml|c|h|java|sh))\b"
 )
+_READS = re.compile(r"read|view|open|cat|notebook", re.IGNORECASE)
 _EDITS = re.compile(r"edit|write|patch|replace|create|insert", re.IGNORECASE)
 _COMMIT = re.compile(
     r"git commit\b[^\n]{0,80}?(?:-\w*m|--message)[ =]+"
     r"(?:\\?\"\$\(cat <<-?\s*\\?['\"]?\w+\\?['\"]?(?:\\n|\s)+|\\?[\"']|)(?P<subject>[^\n\"'\\]{4,120})"
 )
-_COMMAND = re.compile(r"\"(?:command|cmd)\"\s*:\s*\"((?:[^\"\\]|\\.){1,200})")
+_CONTENT = re.compile(r'"(?:old_string|new_string|content|new_source|prompt)"')
+_COMMAND = re.compile(
+    r"\W*(?:bash|shell|exec\w*|run\w*|terminal|local_shell_call)\b\W{1,4}(?:\"?(?:command|cmd)\"?\s*:\s*\"?)?"
+    r"(?P<command>[^\n]{2,200})",
+    re.IGNORECASE,
+)
 
 
 def tool_of(item: Item) -> str:
@@ -29,7 +35,7 @@ def tool_of(item: Item) -> str:
 
 def files_of(item: Item) -> list[str]:
     """Return the names of the files that a call names, in order, each once."""
-    head = item.text[:READ_CHARACTERS].partition("old_string")[0].partition('"content"')[0]
+    head = _CONTENT.split(item.text[:READ_CHARACTERS].strip().partition("\n")[0], maxsplit=1)[0]
     return list(dict.fromkeys(match[1] or match[2] for match in _PATH.finditer(head)))
 
 
@@ -51,27 +57,31 @@ def first_words(item: Item) -> Citation:
 
 
 def work_bullet(calls: list[Item], limit: int) -> DraftBullet:
-    """Return one bullet over calls: the files they changed, else what they read, else the tools."""
-    edited = [item for item in calls if is_edit(item) and files_of(item)]
-    named = edited or [item for item in calls if files_of(item)]
-    files = list(dict.fromkeys(name for item in named for name in files_of(item)[:1]))
-    if files:
-        verb = "Edited" if edited else "Read"
-        cited, text = named, f"{verb} {_listed(files, 4)}"
+    """Return one bullet over calls: the files they changed, else what they read, else what they ran."""
+    edited = edits_of(calls)
+    read = [item for item in calls if _READS.match(tool_of(item)) and files_of(item)]
+    cited = edited or read or calls
+    if edited or read:
+        files = dict.fromkeys(name for item in cited for name in files_of(item)[:1])
+        text = f"{'Edited' if edited else 'Read'} {_listed(list(files), 4)}"
     else:
-        cited, text = calls, f"Ran {_listed(list(dict.fromkeys(map(_command, calls))), 3)}"
+        text = f"Ran {_listed(list(dict.fromkeys(map(_command, calls))), 3)}"
     ends = dict.fromkeys((cited[0], cited[-1]))
     return DraftBullet(shorten(plain(text) or "Ran tools", limit), tuple(map(first_words, ends)))
 
 
+def edits_of(calls: list[Item]) -> list[Item]:
+    """Return the calls that change a file that they name."""
+    return [item for item in calls if is_edit(item) and files_of(item)]
+
+
 def _command(item: Item) -> str:
     """Return the command that a call runs, or the tool's name."""
-    match = _COMMAND.search(item.text, 0, READ_CHARACTERS)
-    return (
-        shorten(plain(match[1].replace("\\n", " ").replace('\\"', '"')), 50)
-        if match
-        else tool_of(item)
-    )
+    match = _COMMAND.match(item.text)
+    return shorten(plain(match["command"]), _COMMAND_CHARACTERS) if match else tool_of(item)
+
+
+_COMMAND_CHARACTERS = 45
 
 
 def _listed(names: list[str], most: int) -> str:

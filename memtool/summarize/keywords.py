@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isqrt
 
 from memtool.summarize.plain import plain
-from memtool.summarize.words import is_file, key, specificity, words
+from memtool.summarize.words import PLAIN, is_file, key, parts_of, specificity, words
 
 MOST = 8
 _LONGEST = 40
@@ -45,53 +47,79 @@ class Terms:
         return {name: 8 * min(term.spread, 8) for name, term in self._terms.items()}
 
     def best(self, most: int = MOST) -> tuple[str, ...]:
-        """Return the heaviest terms as they were written most often."""
+        """Return the heaviest terms as they were written most often; names leave room for plain words."""
+        named = {part for term in self._terms.values() for part in parts_of(_spelling(term))}
         ranked = sorted(
             (
-                (_damped(term.weight) * _worth(term), _surface(term))
-                for term in self._terms.values()
+                (_damped(term.weight) * _worth(name, term, named), _surface(term))
+                for name, term in self._terms.items()
             ),
             key=lambda pair: -pair[0],
         )
-        found: list[str] = []
-        for _, word in ranked:
-            if len(found) == most:
-                break
-            if word and not any(_same(word, other) for other in found):
-                found.append(word)
-        return tuple(found)
+        return _picked((word for _, word in ranked), most)
+
+
+def _picked(ranked: Iterable[str], most: int) -> tuple[str, ...]:
+    """Return the first ones, without what says the same twice, and not too many names of programs."""
+    found: list[str] = []
+    left = {True: max(most // 2 - 1, 1), False: most}
+    for word in ranked:
+        is_name = is_file(word) or specificity(word) > PLAIN
+        if word and left[is_name] > 0 and not any(_same(word, other) for other in found):
+            found.append(word)
+            left[is_name] -= 1
+        if len(found) == most:
+            break
+    return tuple(found)
 
 
 def central(found: frozenset[str], weights: dict[str, int]) -> int:
     """Return how much a sentence is about what everything is about, from 0 to 10."""
     total = sum(weights.get(name, 0) * specificity(name) for name in found)
-    return min(total // (len(found) + 4) // 60, 10)
+    return min(total // (len(found) + 4) // 30, 10)
 
 
 def _damped(weight: int) -> int:
-    """Return about eight times the binary logarithm; integers, so that every machine agrees."""
-    bits = weight.bit_length()
-    return 8 * bits + (weight << 3 >> bits) if bits else 0
+    """Return ten times the square root; in integers, so that every machine agrees."""
+    return isqrt(100 * weight)
 
 
-def _worth(term: _Term) -> int:
-    return specificity(_surface(term) or "")
+_IN_NAME = 14
+"""A plain word that programs are named after is a word of the trade at hand."""
+
+
+def _worth(name: str, term: _Term, named: set[str]) -> int:
+    own = specificity(_spelling(term))
+    if own != PLAIN:
+        return own
+    if name in named:
+        return _IN_NAME
+    return _VERBAL if _VERB_FORM.search(_spelling(term)) else own
+
+
+_VERBAL = 7
+_VERB_FORM = re.compile(r"[a-z]{3}(?:ing|ed|ly)$")
+
+
+def _spelling(term: _Term) -> str:
+    """Return the commonest spelling, the first one among equals."""
+    most = max(term.surfaces.values())
+    return next(word for word, count in term.surfaces.items() if count == most)
 
 
 def _surface(term: _Term) -> str:
-    """Return the commonest spelling; of a plain word in lower case, where it was ever written so."""
-    most = max(term.surfaces.values())
-    word = next(word for word, count in term.surfaces.items() if count == most)
+    """Return how a keyword is shown: plain words in lower case, where one was ever written so."""
+    word = _spelling(term)
     if word.lower() in term.surfaces or (word.istitle() and not is_file(word)):
         word = word.lower()
-    word = " ".join(plain(word).split())
-    return "" if len(word) > _LONGEST or "redacted" in word.lower() else word
+    word = plain(word)
+    return "" if len(word) > _LONGEST else word
 
 
 def _same(word: str, other: str) -> bool:
     """Return whether the one says nothing beside the other: `logger` beside `logger.go`."""
     low, high = sorted((word.lower(), other.lower()), key=len)
-    return low == high or (is_file(high) and high.rpartition(".")[0] == low)
+    return low in {high, high.rpartition(".")[0], high.rpartition(".")[2]}
 
 
 def keywords_of(text: str, most: int = MOST) -> tuple[str, ...]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-from memtool.summarize.plain import plain, shorten
+from memtool.summarize.plain import ELLIPSIS, plain, shorten
+from memtool.summarize.words import GENERIC_KEYS, PLAIN, key, specificity
+
+ARROW = " → "
+SEPARATOR = " · "
+UNTOLD = f"{ARROW}…"
+"""Stands behind a request whose result is not told here."""
 
 Cue = tuple[re.Pattern[str], int]
 
@@ -93,10 +99,14 @@ FILLERS: tuple[Cue, ...] = (
         r"\b(?:let me|let's|lass mich|ich werde|je vais|voy a)\b|\bi(?:'ll| will|'m going to| need to|'m now|"
         r" should| can see| see| now need)\b|^(?:now|next|first)\b",
     ),
-    _cue(-9, r":\W*$"),
+    _cue(-8, r":\W*$"),
     _cue(
         -10,
         r"\b(?:would you like|do you want|should i|shall i|want me to|feel free|happy to|anything else)\b|[?？]\W*$",  # noqa: RUF001
+    ),
+    _cue(
+        -8,
+        r"^(?:yes|no|sure|good idea|good point|you'?re right|that'?s a)\b[^.!]*[.!]?$|\bgood (?:point|idea)\b",
     ),
     _cue(
         -6,
@@ -115,17 +125,32 @@ def points(text: str, cues: tuple[Cue, ...]) -> int:
     return sum(value for pattern, value in cues if pattern.search(text))
 
 
-_OPENINGS = re.compile(
-    r"(?:(?:hi|hello|hey|ok(?:ay)?|hm+|so|well|now|then|next|also|and|but|alright|right|great|thanks?|thank you|"
-    r"cool|nice|yes|yeah|yep|no|sure|actually|basically|just|maybe|perhaps|please|pls|first|again|minor|quick(?:ly)?|"
-    r"bitte|hallo)\b[\s,.!:;—-]*)"
-    r"|(?:(?:can|could|would|will) (?:you|we|u)(?: please| also| just| maybe)*\s+)"
-    r"|(?:i(?:'d| would) (?:like|love|prefer)(?: you| for you)? to\s+)|(?:i (?:want|need)(?: you| us)? to\s+)"
-    r"|(?:i (?:want|need)\s+)|(?:(?:we|you|i) (?:should|must|need to|have to|could|can)(?: also| now| probably)*\s+)"
-    r"|(?:let'?s\s+|let us\s+|help me(?: to)?\s+|go ahead and\s+|try to\s+|i think (?:that )?|i was wondering if\s+)"
-    r"|(?:your task is to\s+|you are (?:asked )?to\s+|is it possible to\s+|kannst du\s+|ich möchte\s+)",
+_POLITE = (
+    (
+        r"(?:hi|hello|hey|ok(?:ay)?|hm+|so|now|then|next|also|and|but|alright|actually|basically|just|maybe|perhaps|"
+        r"please|pls|thanks|thank you|minor|bitte|hallo)(?=[\s,.!:;]|$)[\s,.!:;]*"
+    ),
+    r"(?:no|yes|yeah|yep|sure|well|right|great|cool|nice|perfect|first|again|good|you'?re right)[,.!:;]\s*",
+    r"(?:can|could|would|will) (?:you|we|u)(?: please| also| just| maybe)*\s+",
+    r"i(?:'d| would) (?:like|love|prefer)(?: you| for you)? to\s+",
+    r"i (?:want|need)(?: (?:you|us))?(?: to)?\s+",
+    r"(?:we|you|i)(?: probably| also| now)* (?:should|must|need to|have to|could|can)(?: also| now| probably)*\s+",
+    r"(?:let'?s|let us|help me(?: to)?|go ahead and|try to|i think(?: that)?|i was wondering if)\s+",
+    r"(?:tell|show) (?:me|us)\s+",
+    r"(?:your task is to|you are (?:asked )?to|is it possible to|kannst du|ich möchte|wir sollten)\s+",
+    r"(?:if|when|since|because|as) [^,.]{4,70},\s+(?=.{20})",
+)
+_OPENINGS = re.compile("|".join(f"(?:{pattern})" for pattern in _POLITE), re.IGNORECASE)
+_COMMAND_WORD = re.compile(r"(?:^|\s)/[\w-]+(?::[\w-]+)?(?=\s|$)")
+_FIRST_PERSON = re.compile(
+    r"(?:(?:all done|done|fixed|finished|great|good|perfect|excellent|yes|in short|summary)[.!:,]\s+)*"
+    r"(?:i(?:'ve| have)(?: now| also| just)? (?=\w+(?:ed|en|t|de|[aeiou]t)\b)|i (?=\w+ed\b)|(?=\w))",
     re.IGNORECASE,
 )
+_REASONING = re.compile(
+    r"(?:based on|looking at|according to|given) [^,.:]{3,60},\s+", re.IGNORECASE
+)
+_LOCATION = re.compile(r"[\w./-]+\.\w+:\d+(?:-\d+)?\s*[-–—:]\s+(?=.{12})")  # noqa: RUF001
 _LEAD_IN = re.compile(
     r"(?:implement|execute|follow|do|carry out|apply|read|consider|see|use|fix|address|review)? ?"
     r"(?:the |this |these |all )?(?:following|below|attached|plan|task|tasks|spec|issue|issues|changes|instructions)"
@@ -141,6 +166,27 @@ _BREAKS = re.compile(
     r"in|on|at|from|by|as|or|and|but|using|without|after|before|per|via|into|of)\s",
     re.IGNORECASE,
 )
+_LISTING = re.compile(
+    r"(?:\W*(?:all )?(?:done|ok(?:ay)?|summary)[.!:]+\W*)?(?:here|below|the following|summary|changes?|files?|what)\b",
+    re.IGNORECASE,
+)
+_RESULT_VERB = re.compile(
+    r"(?:added|fixed|updated|removed|changed|created|replaced|implemented|moved|renamed|refactored|rewrote|switched|"
+    r"merged|extracted|dropped|introduced|migrated|resolved|published|set|made|enabled|disabled|upgraded)\b",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(
+    r"\b(?:it|that|this|them|those|these|they|she|he|das|es|ça)\b|^(?:yes|no|ok|do|and) ",
+    re.IGNORECASE,
+)
+_WISH = re.compile(
+    r"\bi(?:'d like(?: to)?| want(?: to)?| need(?: to)?| would like(?: to)?)\s+(?=.{16})",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(
+    r"(?:since|after|during) (?:(?:the|a|an|last|this|my) )?\w+,? (?=.{30})", re.IGNORECASE
+)
+_CHORE = re.compile(r"(?:Edited|Read|Ran) \S|…?$")
 _SHORTEST_TOPIC = 14
 
 
@@ -151,14 +197,80 @@ def request_text(text: str) -> str:
     while (match := _OPENINGS.match(left)) and match.end() < len(left):
         left = left[match.end() :]
     left = _TAIL.sub("", left) or left
-    return left[:1].upper() + left[1:]
+    return capitalised(left)
+
+
+def result_text(text: str) -> str:
+    """Return a conclusion without its exclamations and its first person: "Done. I've added x:" becomes "Added x"."""
+    text = plain(text)
+    for opening in (_REASONING, _FIRST_PERSON):
+        match = opening.match(text)
+        text = text[match.end() :] if match else text
+    return capitalised(text.rstrip(":;, "))
+
+
+def capitalised(text: str) -> str:
+    """Return the text with a capital, unless it begins with a name from a program."""
+    first = text.partition(" ")[0]
+    return text if specificity(first.rstrip(",.:;")) > PLAIN else text[:1].upper() + text[1:]
 
 
 def topic(text: str, limit: int) -> str:
     """Return the request as a title: cut where a clause ends if that leaves enough, else at a word."""
-    text = request_text(text)
+    text = request_text(_LOCATION.sub("", text, count=1) if _LOCATION.match(text) else text)
+    text = " ".join(_COMMAND_WORD.sub(" ", text).split()) or text
+    if len(text) > limit and (wish := _WISH.search(text) or _SETTING.match(text)):
+        text = request_text(text[wish.end() :])
     if len(text) <= limit:
         return text
     cuts = [match.start() for match in _BREAKS.finditer(text, 0, limit + 1)]
-    cuts = [cut for cut in cuts if max(_SHORTEST_TOPIC, limit // 3) <= cut <= limit]
-    return text[: cuts[-1]].rstrip(" ,;:.(") if cuts else shorten(text, limit)
+    cuts = [cut for cut in cuts if max(_SHORTEST_TOPIC, 2 * limit // 5) <= cut <= limit]
+    open_bracket = next((cut for cut in cuts if text[cut : cut + 2] == " ("), 0)
+    if not cuts:
+        return shorten(text, limit)
+    return _DANGLING.sub("", text[: open_bracket or cuts[-1]].rstrip(" ,;:.("))
+
+
+_DANGLING = re.compile(
+    r"\s(?:by|for|to|with|of|in|on|at|and|or|the|a|an|from|as|that|is|are|so)(?:\s\w+ing)?$"
+)
+_ROUTINE_WORDS = (
+    "commit push pr draft branch merge open go continue nitpick comment step phase proceed done"
+)
+_ROUTINE = frozenset(map(key, _ROUTINE_WORDS.split()))
+
+
+def is_routine(said: frozenset[str]) -> bool:
+    """Return whether a request names no subject: "commit this, push, open a draft PR"."""
+    return all(name in GENERIC_KEYS or name in _ROUTINE for name in said)
+
+
+def is_listing(text: str) -> bool:
+    """Return whether a line that ends with a colon names nothing itself: "Here's a summary of the changes:"."""
+    return bool(_LISTING.match(text))
+
+
+def tells_deed(text: str) -> bool:
+    """Return whether a result begins with what was done to something: "Added a retry to …"."""
+    return bool(_RESULT_VERB.match(text))
+
+
+def is_chore(text: str) -> bool:
+    """Return whether a result tells only which files and commands were used, or nothing."""
+    return bool(_CHORE.match(text))
+
+
+_MANY_KEYS = 5
+
+
+def points_back(text: str, said: frozenset[str]) -> bool:
+    """Return whether a request is understood only after what came before: "do that, please"."""
+    return len(said) < _MANY_KEYS and bool(_POINTS_BACK.search(text))
+
+
+_SHORTEST_THEME = 12
+
+
+def is_whole(theme: str) -> bool:
+    """Return whether a shortened request still says enough to stand in a title."""
+    return len(theme) >= _SHORTEST_THEME and not theme.endswith(ELLIPSIS)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize import actions
 from memtool.summarize.keywords import Terms
-from memtool.summarize.phrases import request_text, topic
+from memtool.summarize.passages import Passage, best_ask, outcomes
+from memtool.summarize.phrases import (
+    ARROW,
+    SEPARATOR,
+    UNTOLD,
+    is_routine,
+    is_whole,
+    points_back,
+    result_text,
+    tells_deed,
+    topic,
+)
 from memtool.summarize.plain import plain, shorten
 from memtool.summarize.sentences import HEAD_CHARACTERS
-from memtool.summarize.turns import Passage, Turn, best_ask, outcomes, turns_of
-from memtool.summarize.words import overlap, words
+from memtool.summarize.turns import Turn, turns_of
+from memtool.summarize.words import keys, overlap, words
 
 TITLE_LIMIT = 60
 TEXT_LIMIT = 160
@@ -30,12 +42,24 @@ WORD_WEIGHTS = {
 }
 """How much the words of a kind count for keywords; kinds not named here are not read."""
 FALLBACKS = (
+    "prompt",
     "answer", "error", "command", "subagent_end", "subagent_start", "tool_call", "compaction",
     "tool_result", "thinking", "note", "session_start", "session_end",
 )  # fmt: skip
 """Kinds that a bullet is taken from when nothing better is there, best first."""
-_OUTCOME_AT_LEAST = 2
-_EXTRA_AT_LEAST = 10
+MOST_CALLS = 400
+"""Tool calls of a turn that are searched for commits: the last ones."""
+_OUTCOME_AT_LEAST = 4
+_FINDING_AT_LEAST, _FINDING_CUE = 9, 6
+"""A turn that was cut off has no conclusion: only a clear finding is better than the files it changed."""
+_EXTRA_AT_LEAST, _EXTRA_CUE = 9, 5
+_EXTRA_CHARACTERS = 30
+_EXTRAS_OF_ANSWER = 3
+_COMMIT_SCORE = 14
+_SECOND_AT_LEAST = 16
+_ASK_THEME, _COMMIT_THEME, _DEED_THEME, _OPENING_THEME = 10, 22, 10, 14
+_ROUTINE_LOSS, _POINTS_BACK_LOSS, _NEARLY = 40, 16, 12
+"""Points as a title: requests and commits name the work, deeds do if there are none."""
 _SAME_PERCENT = 60
 
 
@@ -76,9 +100,12 @@ def summarize_segment(request: Request, max_bullets: int) -> Draft:
     turns = turns_of(items)
     if len(turns) > MOST_TURNS:
         turns = turns[: MOST_TURNS // 2] + turns[-MOST_TURNS // 2 :]
-    stories = [_story(turn, terms.weights()) for turn in turns]
-    bullets = _chosen(stories, max_bullets) or (_fallback(items),)
-    return Draft(_title(stories, bullets), bullets, terms.best())
+    weights = terms.weights()
+    opening = next((turn for turn in turns if turn.asks), None)
+    stories = [_story(turn, weights, opens=turn is opening) for turn in turns]
+    claims = _chosen(stories, max_bullets) or [_fallback(items)]
+    bullets = tuple(claim.bullet for claim in claims)
+    return Draft(_title(stories, claims), bullets, terms.best())
 
 
 def _terms(items: tuple[Item, ...]) -> Terms:
@@ -91,109 +118,148 @@ def _terms(items: tuple[Item, ...]) -> Terms:
     return terms
 
 
-def _story(turn: Turn, weights: dict[str, int]) -> Story:
-    asks = [ask for item in turn.asks if (ask := best_ask(item, weights))]
+def _story(turn: Turn, weights: dict[str, int], *, opens: bool) -> Story:
+    asks = [ask for item in turn.asks if (ask := best_ask(item, weights, opens=opens))]
     ask = max(asks, key=lambda passage: passage.score, default=None)
     found = outcomes(turn, ask.keys if ask else frozenset(), weights)
-    return Story(turn, ask, tuple(sorted(found, key=lambda passage: -passage.score)))
+    return Story(turn, ask, tuple(passage for passage in found if passage.text))
 
 
-def _chosen(stories: list[Story], most: int) -> tuple[DraftBullet, ...]:
-    """Return the bullets: first one of each turn, the weightiest ones, then what else was found out."""
-    mains = sorted(
-        (claim for story in stories for claim in _main(story)), key=lambda claim: -claim.score
-    )
-    extras = sorted(
-        (claim for story in stories for claim in _extras(story)), key=lambda claim: -claim.score
-    )
+def _chosen(stories: list[Story], most: int) -> list[Claim]:
+    """Return the claims: first one of each turn, the weightiest ones, then what else was found out."""
+    mains = [claim for story in stories for claim in _main(story)]
+    extras = [claim for story in stories for claim in _extras(story)]
     kept: list[Claim] = []
-    for claim in (*mains, *extras):
-        if len(kept) < most and not any(
-            overlap(claim.keys, other.keys) > _SAME_PERCENT for other in kept
-        ):
+    for claim in (*_heaviest_first(mains), *_heaviest_first(extras)):
+        if len(kept) == most:
+            break
+        if not any(overlap(claim.keys, other.keys) > _SAME_PERCENT for other in kept):
             kept.append(claim)
-    kept = kept or mains[:1]
-    return tuple(claim.bullet for claim in sorted(kept, key=lambda claim: claim.position))
+    return sorted(kept, key=lambda claim: claim.position)
+
+
+def _heaviest_first(claims: list[Claim]) -> list[Claim]:
+    return sorted(claims, key=lambda claim: -claim.score)
 
 
 def _main(story: Story) -> list[Claim]:
-    """Return the claim that tells the turn: what was asked, and what came of it."""
-    ask, result = story.ask, _result(story)
-    if ask is None and result is None:
-        return []
-    parts = [request_text(ask.text)] if ask else []
-    said, cited = ask.keys if ask else frozenset(), [ask.citation] if ask else []
-    if result:
-        room = TEXT_LIMIT - (min(len(parts[0]), ASK_LIMIT) + 3 if parts else 0)
-        parts.append(shorten(result.bullet.text, room))
-        said, cited = said | result.keys, cited + list(result.bullet.citations)
-    if len(parts) > 1:
-        parts[0] = topic(parts[0], ASK_LIMIT)
-    text = shorten(" → ".join(part for part in parts if part), TEXT_LIMIT)
-    position = cited[0].number
-    return [
-        Claim(DraftBullet(text or "…", tuple(dict.fromkeys(cited))), story.weight, said, position)
-    ]
+    """Return the claim that tells the turn, if it has words: what was asked, and what came of it."""
+    result = _result(story)
+    if story.ask is None:
+        return [replace(result, score=story.weight)] if result else []
+    ask, position = story.ask, story.ask.item.number
+    if result is None:
+        text = topic(ask.text, TEXT_LIMIT - len(UNTOLD)).replace(ARROW, " -> ") + UNTOLD
+        return [Claim(DraftBullet(text, (ask.citation,)), story.weight, ask.keys, position)]
+    asked = topic(ask.text, ASK_LIMIT).replace(ARROW, " -> ")
+    text = f"{asked}{ARROW}{shorten(result.bullet.text, TEXT_LIMIT - len(asked) - len(ARROW))}"
+    bullet = DraftBullet(text, (ask.citation, *result.bullet.citations))
+    return [Claim(bullet, story.weight, ask.keys | result.keys, position)]
 
 
 def _result(story: Story) -> Claim | None:
-    """Return what came of the turn: its best conclusion, else the files that were changed, else any answer."""
+    """Return what came of the turn: its best conclusion, else its commit, its edits, or any answer."""
     best = story.outcomes[0] if story.outcomes else None
-    if best and best.score >= _OUTCOME_AT_LEAST and best.text:
+    commits = _commits(story.turn)
+    if best and _is_clear(best, concluded=story.turn.concluded):
         return _told(best)
-    if story.turn.calls:
+    if commits:
+        return commits[-1]
+    if actions.edits_of(story.turn.calls) or (story.turn.calls and not story.ask):
         bullet = actions.work_bullet(story.turn.calls, TEXT_LIMIT)
         return Claim(bullet, 0, frozenset(), bullet.citations[0].number)
-    return _told(best) if best and best.text else None
+    is_last_resort = best and best.score > 0 and (story.turn.concluded or not story.ask)
+    return _told(best) if best and is_last_resort else None
+
+
+def _is_clear(passage: Passage, *, concluded: bool) -> bool:
+    """Return whether a sentence is a result; of a turn that was cut off, only what is worded as one."""
+    if concluded:
+        return passage.score >= _OUTCOME_AT_LEAST
+    return passage.score >= _FINDING_AT_LEAST and passage.cue >= _FINDING_CUE
 
 
 def _told(passage: Passage) -> Claim:
-    text = passage.text[:1].upper() + passage.text[1:]
-    bullet = DraftBullet(shorten(text.rstrip(":"), TEXT_LIMIT) or "…", (passage.citation,))
+    bullet = DraftBullet(shorten(result_text(passage.text), TEXT_LIMIT), (passage.citation,))
     return Claim(bullet, passage.score, passage.keys, passage.item.number)
 
 
 def _extras(story: Story) -> list[Claim]:
-    """Return further conclusions, commits and errors of the turn."""
-    found = [_told(passage) for passage in story.outcomes[1:12] if passage.score >= _EXTRA_AT_LEAST]
-    commits = ((item, actions.commit_span(item)) for item in story.turn.calls)
-    return found + [_commit(item, span) for item, span in commits if span]
+    """Return further conclusions and commits of the turn, at most a few of one answer."""
+    found, of_answer = _commits(story.turn), dict.fromkeys(story.turn.answers, 0)
+    for passage in story.outcomes:
+        wanted = passage.score >= _EXTRA_AT_LEAST and passage.cue >= _EXTRA_CUE
+        wanted = wanted and len(passage.text) >= _EXTRA_CHARACTERS
+        if wanted and of_answer[passage.item] < _EXTRAS_OF_ANSWER:
+            of_answer[passage.item] += 1
+            found.append(_told(passage))
+    return found
+
+
+def _commits(turn: Turn) -> list[Claim]:
+    spans = ((item, actions.commit_span(item)) for item in turn.calls[-MOST_CALLS:])
+    return [_commit(item, span) for item, span in spans if span]
 
 
 def _commit(item: Item, span: tuple[int, int]) -> Claim:
     subject = plain(item.text[span[0] : span[1]])
-    bullet = DraftBullet(
-        shorten(f"Committed: {subject}", TEXT_LIMIT), (actions.clipped(item, *span),)
-    )
-    return Claim(bullet, 12, frozenset(words(subject.lower())), item.number)
+    text = shorten(f"Committed: {subject}", TEXT_LIMIT)
+    bullet = DraftBullet(text, (actions.clipped(item, *span),))
+    return Claim(bullet, _COMMIT_SCORE, frozenset(keys(subject)), item.number)
 
 
-def _fallback(items: tuple[Item, ...]) -> DraftBullet:
-    """Return a bullet of the least weak thing that was said."""
+def _fallback(items: tuple[Item, ...]) -> Claim:
+    """Return a claim of the least weak thing that was said."""
     visible = [item for item in items if item.text.strip()]
     best = min(visible, key=lambda item: _rank(item.kind))
     text = plain(best.text[:HEAD_CHARACTERS]) or f"A {best.kind.replace('_', ' ')} without words"
-    return DraftBullet(shorten(text, TEXT_LIMIT), (actions.first_words(best),))
+    bullet = DraftBullet(shorten(text, TEXT_LIMIT), (actions.first_words(best),))
+    return Claim(bullet, 0, frozenset(keys(text)), best.number)
 
 
 def _rank(kind: str) -> int:
     return FALLBACKS.index(kind) if kind in FALLBACKS else len(FALLBACKS)
 
 
-_SECOND_TITLE_AT_LEAST = 16
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What a segment may be called after."""
+
+    score: int
+    text: str
+    keys: frozenset[str]
 
 
-def _title(stories: list[Story], bullets: tuple[DraftBullet, ...]) -> str:
-    """Return the weightiest request, and a second one where there is room for it."""
-    asked = sorted(
-        ((story.weight, story.ask) for story in stories if story.ask and story.ask.text),
-        key=lambda pair: -pair[0],
-    )
-    if not asked:
-        return topic(bullets[0].text.rpartition(" → ")[2], TITLE_LIMIT) or NOTHING_SAID
-    title = topic(asked[0][1].text, TITLE_LIMIT)
-    for _, ask in asked[1:3]:
-        room = TITLE_LIMIT - len(title) - 3
-        if room >= _SECOND_TITLE_AT_LEAST and overlap(ask.keys, asked[0][1].keys) < _SAME_PERCENT:
-            return f"{title} · {topic(ask.text, room)}"
+def _title(stories: list[Story], claims: list[Claim]) -> str:
+    """Return the weightiest theme, and a second one where it weighs nearly as much and there is room."""
+    themes = [*_asked(stories), *map(_deed, claims)]
+    themes.sort(key=lambda theme: -theme.score)
+    first = themes[0]
+    title = topic(first.text, TITLE_LIMIT) or shorten(first.text, TITLE_LIMIT)
+    room = TITLE_LIMIT - len(title) - len(SEPARATOR)
+    for other in themes[1:4] if room >= _SECOND_AT_LEAST else []:
+        second = topic(other.text, room)
+        weighs = other.score >= max(first.score - _NEARLY, _COMMIT_THEME)
+        if weighs and overlap(first.keys, other.keys) < _SAME_PERCENT and is_whole(second):
+            return f"{title}{SEPARATOR}{second}"
     return title
+
+
+def _asked(stories: list[Story]) -> Iterator[Theme]:
+    """Yield the subjects of commits, and requests: first of all the one that opens the segment."""
+    opening = next((story for story in stories if story.ask), None)
+    for story in stories:
+        if story.ask:
+            said = frozenset(keys(topic(story.ask.text, TITLE_LIMIT)))
+            score = _ASK_THEME + story.weight + _OPENING_THEME * (story is opening)
+            score -= _ROUTINE_LOSS * is_routine(said)
+            score -= _POINTS_BACK_LOSS * points_back(story.ask.text, story.ask.keys)
+            yield Theme(score, story.ask.text, story.ask.keys)
+        for claim in _commits(story.turn):
+            yield Theme(_COMMIT_THEME, claim.bullet.text.partition(": ")[2], claim.keys)
+
+
+def _deed(claim: Claim) -> Theme:
+    """Return a claim as a theme: weak, unless it begins with what was done."""
+    text = claim.bullet.text.partition(ARROW)[2] or claim.bullet.text
+    return Theme(_DEED_THEME * tells_deed(text) + min(claim.score, 8), text, claim.keys)

@@ -30,7 +30,7 @@ class _Block:
 
 _FENCE = re.compile(r"[ \t>]*(```|~~~)")
 _FORMS = (
-    ("heading", re.compile(r"[ \t]{0,3}#{1,6}[ \t]+")),
+    ("heading", re.compile(r"[ \t]{0,3}(?:#{1,6}[ \t]+|(?=\*\*[^*\n]+\*\*:?[ \t]*$))")),
     ("table", re.compile(r"[ \t]*(?:\|.*|[-=_*|+: \t]{3,}$)")),
     ("list", re.compile(r"[ \t>]*(?:[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?|\d{1,3}[.)][ \t]+)")),
     ("code", re.compile(r"(?:\t| {4,})(?=\S)")),

@@ -12,6 +12,7 @@ _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e\u0eb1-\u0ebc"
 )
 _WORD = re.compile(rf"\w[\w{_MARKS}]*(?:[.\-/'’:]+\w[\w{_MARKS}]*)*")  # noqa: RUF001 - both apostrophes
+_PLACEHOLDER = re.compile(r"\[redacted[^\]\n]{0,60}\]|\[… \d+ characters left out …\]")
 _RUNS = re.compile(
     "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"  # Han
     "|[\u30a0-\u30ff]+"  # Katakana
@@ -30,7 +31,7 @@ _WHOLE_RUN = 4
 def words(text: str) -> list[str]:
     """Return the words in order, as written: names of files without their folders, no stop words left out."""
     found: list[str] = []
-    for token in _WORD.findall(text):
+    for token in _WORD.findall(_PLACEHOLDER.sub(" ", text) if "[" in text else text):
         if token.isascii():
             found += _parts(token)
         elif _UNSPACED.search(token):
@@ -99,9 +100,12 @@ def keys(text: str) -> list[str]:
     return [found for found in map(key, words(text)) if found]
 
 
+_DOMAINS = (".com", ".org", ".net", ".io", ".dev", ".ai")
+
+
 def is_file(word: str) -> bool:
     """Return whether it looks like the name of a file."""
-    return _FILE.fullmatch(word) is not None
+    return _FILE.fullmatch(word) is not None and not word.endswith(_DOMAINS)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -109,10 +113,24 @@ def specificity(word: str) -> int:
     """Return how much a word narrows a search, in tenths of a plain word."""
     if key(word) in GENERIC_KEYS:
         return 3
-    return 16 if _IDENTIFIER.match(word) else 10
+    if word.endswith(_DOMAINS):
+        return 3
+    return 16 if _IDENTIFIER.match(word) else PLAIN
+
+
+PLAIN = 10
 
 
 GENERIC_KEYS = frozenset(key(word) for word in GENERIC_WORDS)
+
+
+def parts_of(word: str) -> list[str]:
+    """Return the keys of the words that an identifier or a file's name is made of: `agentName` holds agent."""
+    pieces = _PIECE.findall(word) if _IDENTIFIER.match(word) else []
+    return [found for found in map(key, pieces) if found and len(pieces) > 1]
+
+
+_PIECE = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}(?![a-z])")
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> int:
