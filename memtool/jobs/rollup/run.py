@@ -116,6 +116,7 @@ def _report(context: RunContext, work: Work) -> None:
 
 
 def _report_left(context: RunContext, store: Store) -> None:
+    context.tally.looked()
     for level, count in left_over(store, context.now_us).items():
         context.tally.leave(level.word, "stale", count)
     for node_id in store.failures():

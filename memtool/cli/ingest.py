@@ -1,0 +1,150 @@
+"""`memtool ingest`: take in what agents have written since the last time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import ExitCode, UsageError
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import print_json, print_line
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.jobs.calendar import calendar_for_new_store
+from memtool.jobs.ingest import STDIN, FileReport, Order, Report
+from memtool.jobs.ingest import ingest as ingest_body
+
+VERSION = 1
+_MOST_LINES = 20
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
+    ),
+]
+
+
+def ingest(
+    context: typer.Context, paths: PathsArgument = None, *, json: JsonOption = False
+) -> ExitCode:
+    """Take in what is new in the transcripts. Running it again is harmless."""
+    call = invocation(context)
+    names = paths or []
+    if STDIN in names and len(names) > 1:
+        raise UsageError("- stands alone: it reads standard input")
+    report = Report()
+    order = Order(
+        paths=() if STDIN in names else tuple(Path(name) for name in names),
+        claude_root=call.claude_root,
+        calendar=lambda: calendar_for_new_store(call.config),
+        stream=sys.stdin.buffer if STDIN in names else None,
+    )
+    outcome = run(call, "ingest", lambda running: ingest_body(running, order, report))
+    if json:
+        print_json("ingest", VERSION, {**outcome_json(outcome), **_report_json(report)})
+    else:
+        for line in _lines(report, order):
+            print_line(line)
+    return conclude(outcome)
+
+
+def _lines(report: Report, order: Order) -> Iterator[str]:
+    captured, counts = report.captured, report.counts
+    if not report.files and not report.unchanged:
+        yield f"No transcripts found under {order.claude_root / 'projects'}."
+    else:
+        files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"
+        more = f", {report.unchanged} unchanged" if report.unchanged else ""
+        yield f"{files}{more}: {_number(captured.new, 'new event')}" + "".join(
+            f", {number} {what}"
+            for number, what in (
+                (captured.changed, "changed"),
+                (captured.known, "known already"),
+                (captured.buried, "forgotten before and kept out"),
+            )
+            if number
+        )
+    if captured.days:
+        yield f"{_number(len(captured.days), 'day')} to roll up: memtool rollup all"
+    if counts.redactions:
+        yield f"{_number(counts.redactions, 'secret')} redacted"
+    for title, names in (("unknown record types", counts.unknown), ("passed over", counts.ignored)):
+        if names:
+            yield f"{title}: " + ", ".join(
+                f"{name} {count}" for name, count in sorted(names.items())
+            )
+    yield from _trouble(report)
+    yield from _unread(report)
+
+
+def _trouble(report: Report) -> Iterator[str]:
+    for file in report.files:
+        if file.problem:
+            yield f"{file.path}: {file.problem}"
+        if file.waiting_bytes:
+            yield f"{file.path}: its last line has no end yet ({file.waiting_bytes} bytes are looked at again)"
+        for offset, reason in file.damage:
+            yield f"{file.path}: damaged at byte {offset}: {reason}"
+        if file.counts.damaged > len(file.damage):
+            yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
+    for path, source in report.known_damage:
+        what = source.problem or _number(source.damaged, "damaged record")
+        yield f"{path}: as reported before: {what}"
+
+
+def _unread(report: Report) -> Iterator[str]:
+    for path, why in report.unread[:_MOST_LINES]:
+        yield f"not read: {path} ({why})"
+    if len(report.unread) > _MOST_LINES:
+        yield f"not read: {len(report.unread) - _MOST_LINES} more"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _report_json(report: Report) -> dict[str, object]:
+    captured, counts = report.captured, report.counts
+    return {
+        "events": {
+            "new": captured.new,
+            "changed": captured.changed,
+            "known": captured.known,
+            "forgotten": captured.buried,
+            "by_kind": counts.events,
+        },
+        "days": len(captured.days),
+        "records": {
+            "taken": counts.taken,
+            "damaged": counts.damaged,
+            "ignored": counts.ignored,
+            "metadata": counts.metadata,
+            "unknown": counts.unknown,
+        },
+        "redactions": counts.redactions,
+        "files_unchanged": report.unchanged,
+        "files": [_file_json(file) for file in report.files],
+        "known_damage": [
+            {"path": path, "damaged": source.damaged, "problem": source.problem}
+            for path, source in report.known_damage
+        ],
+        "unread": [{"path": str(path), "reason": why} for path, why in report.unread],
+    }
+
+
+def _file_json(file: FileReport) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "new": file.captured.new,
+        "changed": file.captured.changed,
+        "known": file.captured.known,
+        "damaged": file.counts.damaged,
+        "damage": [{"offset": offset, "reason": reason} for offset, reason in file.damage],
+        "waiting_bytes": file.waiting_bytes,
+        "problem": file.problem,
+        "error": file.error,
+    }

@@ -1,0 +1,144 @@
+"""`memtool rollup`: bring the table of contents up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import OK, ExitCode
+from memtool.cli.options import Invocation, JsonOption, command_group, invocation
+from memtool.cli.output import print_json, print_line
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.core.levels import PERIOD_LEVELS, Level, Period
+from memtool.jobs.calendar import wanted_calendar, zone_is_set
+from memtool.jobs.periods import named_period
+from memtool.jobs.rollup.forecast import Forecast, forecast
+from memtool.jobs.rollup.plan import Options
+from memtool.jobs.rollup.run import Order, roll_up
+from memtool.jobs.runner import Outcome
+from memtool.store.access import Access
+from memtool.summarize import make
+
+VERSION = 1
+_MOST_LINES = 40
+
+rollup = command_group()
+
+OpenOption = Annotated[
+    bool, typer.Option("--include-open", help="Also the period that has not ended.")
+]
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="PERIOD", help="Only this period and later.")
+]
+ForceOption = Annotated[
+    str | None, typer.Option(metavar="PERIOD", help="Write this period again, with all below it.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+def _add(name: str, levels: Sequence[Level], words: str) -> None:
+    @rollup.command(name, help=words)
+    def command(
+        context: typer.Context,
+        *,
+        include_open: OpenOption = False,
+        since: SinceOption = None,
+        force: ForceOption = None,
+        dry_run: DryRunOption = False,
+        json: JsonOption = False,
+    ) -> ExitCode:
+        call = invocation(context)
+        options = Options(include_open, _period(call, since), _period(call, force))
+        if dry_run:
+            return _show_forecast(_forecast(call, levels, options), as_json=json)
+        return _run_all(call, levels, options, as_json=json)
+
+
+for _level in PERIOD_LEVELS:
+    _add(_level.word, (_level,), f"Summarise every {_level.word} that has ended and is stale.")
+_add("all", PERIOD_LEVELS, "Summarise days, weeks, months and years, one after the other.")
+
+
+def _period(call: Invocation, text: str | None) -> Period | None:
+    if text is None:
+        return None
+    return named_period(call.store.root, text, call.now_us, fallback=wanted_calendar(call.config))
+
+
+def _run_all(
+    call: Invocation, levels: Sequence[Level], options: Options, *, as_json: bool
+) -> ExitCode:
+    """Run one job a level; one that fails or is skipped does not keep the next from its own work."""
+    outcomes = [_run(call, level, options) for level in levels]
+    if as_json:
+        runs = [{**outcome_json(outcome), **_numbers(outcome)} for outcome in outcomes]
+        print_json("rollup", VERSION, {"runs": runs})
+    else:
+        for outcome in outcomes:
+            print_line(_line(outcome))
+    worst = max(outcomes, key=lambda outcome: outcome.exit_code)
+    return conclude(worst)
+
+
+def _run(call: Invocation, level: Level, options: Options) -> Outcome:
+    settings = call.config.summarizer
+    order = Order(
+        level=level,
+        summarizer=make(settings.name, max_bullets=settings.max_bullets),
+        calendar=wanted_calendar(call.config),
+        zone_is_set=zone_is_set(call.config),
+        options=options,
+    )
+    return run(call, f"{level.word}-rollup", lambda context: roll_up(context, order))
+
+
+def _numbers(outcome: Outcome) -> dict[str, object]:
+    record = outcome.run
+    return {
+        "nodes": record.nodes,
+        "removed": record.details.get("removed", 0),
+        "calls": record.calls,
+        "periods": record.periods_count,
+        "failures": outcome.tally.failures if outcome.tally else [],
+    }
+
+
+def _line(outcome: Outcome) -> str:
+    record = outcome.run
+    parts = [f"{record.nodes} nodes written" if record.nodes else "nothing to write"]
+    if record.details.get("removed"):
+        parts.append(f"{record.details['removed']} removed")
+    for level, reasons in (record.left or {}).items():
+        parts += [f"{count} {level} {reason}" for reason, count in reasons.items()]
+    return f"{record.job}: {record.result}, {', '.join(parts)}"
+
+
+def _forecast(call: Invocation, levels: Sequence[Level], options: Options) -> Forecast:
+    access = Access(call.store.root)
+    if not access.exists():
+        return Forecast()
+    with access.reading() as store:
+        return forecast(store, levels, options, call.now_us)
+
+
+def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:
+    if as_json:
+        payload = {
+            "periods": [period.id for period in found.periods],
+            "segments": found.segments,
+            "tokens": found.tokens,
+            "calls": found.calls,
+        }
+        print_json("rollup-forecast", VERSION, payload)
+        return OK
+    for period in found.periods[:_MOST_LINES]:
+        print_line(period.id)
+    if len(found.periods) > _MOST_LINES:
+        print_line(f"and {len(found.periods) - _MOST_LINES} more")
+    print_line(
+        f"{len(found.periods)} periods to look at, {found.segments} segments to summarise "
+        f"({found.tokens} tokens), {found.calls} summarizer calls at most"
+    )
+    return OK

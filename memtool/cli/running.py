@@ -1,0 +1,75 @@
+"""How a command runs a job: its limits from the config, its progress on the terminal, its end as an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from memtool.base.errors import EXIT_CODES, ExitCode
+from memtool.cli.options import Invocation
+from memtool.cli.output import clean, console, note
+from memtool.jobs.context import Limits, Reports
+from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
+from memtool.scheduler.jobs import job_named
+
+
+def run(call: Invocation, job: str, body: Body) -> Outcome:
+    """Run the job's body for this command and return how it ended."""
+    with _reports(call.environ) as reports:
+        return run_job(
+            job_named(job),
+            body,
+            root=call.store.root,
+            trigger=trigger_of(call.environ, os.getpid()),
+            limits=Limits(call.config.locks.wait_s, call.config.jobs.deadline_s),
+            reports=reports,
+        )
+
+
+def conclude(outcome: Outcome) -> ExitCode:
+    """Return the exit code of the run; raise its error, so that it is said in the one place for errors."""
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.run.reason:
+        note(f"memtool: {outcome.run.job} {outcome.run.result}: {outcome.run.reason}")
+    return next(row for row in EXIT_CODES if row.code == outcome.exit_code)
+
+
+def outcome_json(outcome: Outcome) -> Mapping[str, object]:
+    """Return how a run ended, as every job's --json has it."""
+    error = outcome.error
+    return {
+        "run": outcome.run.run,
+        "job": outcome.run.job,
+        "result": outcome.run.result,
+        "exit_code": outcome.exit_code,
+        "error": error.message if error else "",
+        "hint": error.hint if error else "",
+        "reason": outcome.run.reason,
+        "left": outcome.run.left,
+    }
+
+
+@contextmanager
+def _reports(environ: Mapping[str, str]) -> Iterator[Reports]:
+    """Show progress where stderr is a terminal, and nothing elsewhere: a journal wants no bars."""
+    if not sys.stderr.isatty():
+        yield Reports(talk=note)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console(environ, sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, label: str) -> None:
+            bar.update(task, completed=done, total=total or None, description=clean(label)[:40])
+
+        yield Reports(progress=show, talk=lambda text: bar.console.print(clean(text)))

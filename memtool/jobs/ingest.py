@@ -1,0 +1,240 @@
+"""The body of the ingest job: find transcripts, read what is new, store it in synced batches, say what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from memtool.base.errors import BadDataError, StorageError, UsageError
+from memtool.core.calendar import Calendar
+from memtool.core.model import Source
+from memtool.jobs.context import RunContext
+from memtool.store.access import Access, Lease
+from memtool.store.capture import Captured, capture
+from memtool.transcripts.chunks import Chunk
+from memtool.transcripts.counts import Counts, total
+from memtool.transcripts.discover import Discovered, discover
+from memtool.transcripts.reading import read_chunks, read_stream, unchanged
+
+MAX_DAMAGE_LISTED = 20
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to take in: named paths, else Claude Code's own; or a stream. `calendar` is asked for a new store only."""
+
+    paths: tuple[Path, ...]
+    claude_root: Path
+    calendar: Callable[[], Calendar]
+    stream: BinaryIO | None = None
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What one source came to. `is_news` says that something is wrong with it that no earlier run has reported."""
+
+    path: str
+    counts: Counts = field(default_factory=Counts)
+    captured: Captured = field(default_factory=Captured)
+    damage: list[tuple[int, str]] = field(default_factory=list)
+    waiting_bytes: int = 0
+    problem: str = ""
+    error: str = ""
+    is_news: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What an ingest came to."""
+
+    files: list[FileReport] = field(default_factory=list)
+    unchanged: int = 0
+    known_damage: list[tuple[str, Source]] = field(default_factory=list)
+    unread: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """The sum over all that was read."""
+        return total(file.counts for file in self.files)
+
+    @property
+    def captured(self) -> Captured:
+        """The sum of what was stored."""
+        sums = Captured()
+        for file in self.files:
+            add_captured(sums, file.captured)
+        return sums
+
+
+def add_captured(sums: Captured, more: Captured) -> None:
+    """Add to a sum in place."""
+    sums.new += more.new
+    sums.changed += more.changed
+    sums.known += more.known
+    sums.buried += more.buried
+    sums.days |= more.days
+
+
+def ingest(context: RunContext, order: Order, report: Report) -> None:
+    """Take in what is new; `report` is filled as it goes, so that it is right however the run ends."""
+    access = Access(context.root)
+    is_there = access.exists()
+    calendar = None if is_there else order.calendar()
+    with access.lease(context.writer, calendar) as lease:
+        if order.stream is not None:
+            _take_stream(context, order.stream, lease, report)
+        else:
+            _take_files(context, order, lease, report, _sources(access) if is_there else {})
+    _conclude(context, report)
+
+
+def _sources(access: Access) -> dict[str, Source]:
+    with access.reading() as store:
+        return store.sources()
+
+
+def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
+    file = FileReport(STDIN)
+    report.files.append(file)
+    for chunk in read_stream(stream):
+        _store(lease, file, chunk, is_file=False)
+        _note(context, file, chunk)
+        context.checkpoint()
+    file.is_news = bool(file.counts.damaged or file.problem)
+
+
+def _take_files(
+    context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
+) -> None:
+    found = discover(order.paths, claude_root=order.claude_root)
+    report.unread = found.unread
+    _refuse_missing(order, found)
+    _note_failed(report, found)
+    for number, path in enumerate(found.files, start=1):
+        context.checkpoint()
+        context.progress(number - 1, len(found.files), path.name)
+        _take_file(context, path, lease, report, sources.get(_key(path)))
+    context.progress(len(found.files), len(found.files), "")
+
+
+def _key(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _refuse_missing(order: Order, found: Discovered) -> None:
+    """A path that a person named and that is not there is a mistake on the command line, not trouble with a file."""
+    failed = {path for path, _ in found.failed}
+    missing = [path for path in order.paths if path in failed and not path.exists()]
+    if missing:
+        raise UsageError(
+            f"{missing[0]}: no such file or directory", hint="name a file or directory"
+        )
+
+
+def _note_failed(report: Report, found: Discovered) -> None:
+    report.files += [FileReport(str(path), error=why) for path, why in found.failed]
+
+
+def _take_file(
+    context: RunContext, path: Path, lease: Lease, report: Report, source: Source | None
+) -> None:
+    file = FileReport(_key(path))
+    try:
+        if source is not None and unchanged(path.stat(), source):
+            _note_unchanged(report, file.path, source)
+            return
+        report.files.append(file)
+        for chunk in _readable(read_chunks(path, source)):
+            _store(lease, file, chunk, is_file=True)
+            _note(context, file, chunk)
+            _judge(file, chunk.source, source)
+            context.checkpoint()
+    except (OSError, _Unreadable) as error:
+        file.error = str(error)
+
+
+class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, not the store, failed
+    """A file that could not be read."""
+
+
+def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Yield the chunks; raise _Unreadable for trouble with the file: that is not trouble with the store."""
+    while True:
+        try:
+            chunk = next(chunks, None)
+        except StorageError as error:
+            raise _Unreadable(error.message) from error
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _note_unchanged(report: Report, path: str, source: Source) -> None:
+    report.unchanged += 1
+    if source.damaged or source.problem:
+        report.known_damage.append((path, source))
+
+
+def _store(lease: Lease, file: FileReport, chunk: Chunk, *, is_file: bool) -> None:
+    state = chunk.source if is_file else None
+    captured = capture(lease.store(), chunk.records, path=file.path, source=state)
+    add_captured(file.captured, captured)
+
+
+def _note(context: RunContext, file: FileReport, chunk: Chunk) -> None:
+    file.counts = total((file.counts, chunk.counts))
+    file.damage += chunk.damage[: MAX_DAMAGE_LISTED - len(file.damage)]
+    file.waiting_bytes = chunk.source.waiting_bytes
+    file.problem = chunk.source.problem
+    context.tally.events += len(chunk.records)
+
+
+def _judge(file: FileReport, now: Source, before: Source | None) -> None:
+    """Decide whether what is wrong with the file was reported before: then it is listed, not shouted."""
+    known = before or Source()
+    file.is_news = now.damaged > known.damaged or now.problem not in ("", known.problem)
+
+
+def _conclude(context: RunContext, report: Report) -> None:
+    """Put the outcome into the tally, and raise where the run as a whole has failed."""
+    captured, counts = report.captured, report.counts
+    context.tally.events = captured.new + captured.changed
+    context.tally.details |= {
+        "files": len(report.files),
+        "files_unchanged": report.unchanged,
+        "events_new": captured.new,
+        "events_changed": captured.changed,
+        "events_known": captured.known,
+        "events_forgotten": captured.buried,
+        "records_damaged": counts.damaged,
+        "records_unknown": counts.skipped,
+        "redactions": counts.redactions,
+    }
+    for file in report.files:
+        if file.is_news:
+            context.tally.fail(file.path, file.problem or f"{file.counts.damaged} damaged records")
+    _raise_unreadable(report)
+    _raise_useless(report)
+
+
+def _raise_unreadable(report: Report) -> None:
+    failed = [file for file in report.files if file.error]
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise StorageError(
+            f"cannot read {failed[0].path}: {failed[0].error}{more}",
+            hint="check who may read it; all else was taken in, and the next run tries it again",
+        )
+
+
+def _raise_useless(report: Report) -> None:
+    """Raise BadDataError where something was given and nothing in it could be understood."""
+    bad = [file for file in report.files if file.is_news and not file.counts.taken]
+    if bad and len(bad) == len(report.files) and not report.unchanged:
+        raise BadDataError(
+            f"{bad[0].path}: {bad[0].problem or 'nothing in it can be read'}",
+            hint="give transcripts of a known agent, or lines of the schema in docs/event-schema.md",
+        )
