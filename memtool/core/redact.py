@@ -47,7 +47,13 @@ _FOR_KEYS = (
     r"|(?:api|access|secret|private|auth|account|encryption|signing)[_-]?key|apikey|credentials?)"
 )
 _NAMES = rf"(?:{_FOR_PASSWORDS}|{_FOR_KEYS}|secret[_-]?access[_-]?key)"
-_NAME_WORDS = ("pass", "pwd", "token", "secret", "key", "credential")
+_PASSWORD_WORDS = ("password", "passwd", "passphrase", "pwd")
+_KEY_WORDS = (
+    *("token", "secret", "credential", "apikey", "accesskey", "privatekey", "authkey"),
+    *("api_key", "access_key", "private_key", "auth_key", "account_key", "encryption_key"),
+    *("api-key", "access-key", "private-key", "auth-key", "account-key", "encryption-key"),
+    *("signing_key", "signing-key", "signingkey", "accountkey", "encryptionkey"),
+)
 # What stands in for a secret in code and manuals: a variable, a call, a placeholder, an earlier mask.
 _STAND_IN = (
     r"(?!\[redacted:|[$<{%*/~]|\\?['\"]|(?:str|string|none|null|true|false|undefined|required|optional|bytes"
@@ -141,7 +147,7 @@ RULES = (
     # "password": "…" and token = '…': a quoted word is a secret unless it stands for one.
     Rule(
         "secret",
-        _NAME_WORDS,
+        (*_PASSWORD_WORDS, *_KEY_WORDS),
         re.compile(
             rf"(?i){_NAMES}(?:{_QUOTE})?{_SEPARATOR}[bru]?(?P<quote>{_QUOTE})"
             rf"(?P<secret>{_STAND_IN}[^\s\"'`\\]{{6,}}+)(?P=quote)"
@@ -150,7 +156,7 @@ RULES = (
     # DB_PASSWORD=… and API_KEY=…, as in env files and on command lines.
     Rule(
         "secret",
-        _NAME_WORDS,
+        (*_PASSWORD_WORDS, *_KEY_WORDS),
         re.compile(
             r"(?:PASSWORD|PASSWD|PASSPHRASE|PWD|TOKEN|SECRET|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY"
             r"|AUTH_?KEY|ACCOUNT_?KEY|ENCRYPTION_?KEY|SIGNING_?KEY|CREDENTIALS?)="
@@ -160,7 +166,7 @@ RULES = (
     # password: hunter2, password=hunter2, --password hunter2: bare, so it must not look like a word or code.
     Rule(
         "secret",
-        ("pass", "pwd"),
+        _PASSWORD_WORDS,
         re.compile(
             rf"(?i){_FOR_PASSWORDS}(?:{_QUOTE})?(?:{_SEPARATOR}| {{1,2}}(?<=--password ))"
             rf"(?P<secret>{_STAND_IN}(?=[^\s]{{0,60}}[0-9!#@%^&*~])"
@@ -170,7 +176,7 @@ RULES = (
     # api_key: 0a1b2c…, token=…: bare, long, letters and digits mixed.
     Rule(
         "secret",
-        _NAME_WORDS,
+        _KEY_WORDS,
         re.compile(
             rf"(?i){_FOR_KEYS}(?:{_QUOTE})?{_SEPARATOR}"
             rf"(?P<secret>{_STAND_IN}(?=[^\s]{{0,60}}[0-9])(?=[^\s]{{0,60}}[A-Za-z])"
@@ -179,6 +185,7 @@ RULES = (
     ),
 )
 
+_ALL_WORDS = {word for rule in RULES for word in rule.words} | {block.word for block in BLOCKS}
 _SECRET_NAME = re.compile(rf"(?i)(?:.{{0,80}}[_.-])?{_NAMES}")
 
 
@@ -210,13 +217,14 @@ def redact_field(name: str, value: str) -> Redacted:
 
 def _one_pass(text: str) -> tuple[str, int]:
     lowered = text.lower()
+    present = {word for word in _ALL_WORDS if word in lowered}
     total = 0
     for block in BLOCKS:
-        if block.word in lowered:
+        if block.word in present:
             text, count = _mask_blocks(block, text)
             total += count
     for rule in RULES:
-        if any(word in lowered for word in rule.words):
+        if not present.isdisjoint(rule.words):
             text, count = rule.pattern.subn(partial(_mask, rule.name), text)
             total += count
     return text, total
