@@ -55,13 +55,16 @@ class _Batch:
         if outcome.fate is Fate.DAMAGED and len(self.damage) < MAX_DAMAGE_LISTED:
             self.damage.append((offset, outcome.name))
 
-    def chunk(self, state: Source) -> Chunk:
-        """Return it, with the state's counts brought up to date."""
+    def settled(self, state: Source) -> Source:
+        """Return the state with what was found in it added."""
         counts = self.tally.counts()
-        state = replace(
+        return replace(
             state, damaged=state.damaged + counts.damaged, skipped=state.skipped + counts.skipped
         )
-        return Chunk(tuple(self.records), state, counts, tuple(self.damage))
+
+    def chunk(self, state: Source) -> Chunk:
+        """Return it, with the state that is true once it is stored."""
+        return Chunk(tuple(self.records), state, self.tally.counts(), tuple(self.damage))
 
 
 def choose_format(lines: Iterator[Line], limits: Limits) -> tuple[Format | None, Iterator[Line]]:
@@ -100,16 +103,17 @@ def fill_chunks(
     batch = _Batch()
     for line in lines:
         if is_growing and not line.complete:
+            state = replace(batch.settled(state), waiting_bytes=line.end - line.start)
             _peek(line, parser, batch)
-            state = replace(state, waiting_bytes=line.end - line.start)
-            break
+            yield batch.chunk(state)
+            return
         _take(line, parser, batch, limits)
         state = replace(state, offset=line.end)
         if batch.bytes >= limits.chunk_bytes or len(batch.records) >= limits.chunk_records:
-            chunk = batch.chunk(state)
-            yield chunk
-            state, batch = chunk.source, _Batch()
-    yield batch.chunk(state)
+            state = batch.settled(state)
+            yield batch.chunk(state)
+            batch = _Batch()
+    yield batch.chunk(batch.settled(state))
 
 
 def foreign_chunk(lines: Iterator[Line], state: Source) -> Chunk:
@@ -140,12 +144,14 @@ def _take(line: Line, parser: Parser, batch: _Batch, limits: Limits) -> None:
 
 
 def _peek(line: Line, parser: Parser, batch: _Batch) -> None:
+    """Take what a line without its newline says, if it is whole; if not, it is still being written."""
     text, is_repaired = decoded(line.data or b"")
     parts = list(parts_of(text))
-    if is_repaired or any(isinstance(part, Damage) for part in parts):
+    whole = [part for part in parts if not isinstance(part, Damage)]
+    if is_repaired or not whole or len(whole) != len(parts):
         return
-    for part in parts:
-        if not isinstance(part, Damage):
-            outcome = parser.parse(part)
-            if outcome.fate is Fate.TAKEN:
-                batch.add(outcome, line.start)
+    outcomes = [parser.parse(part) for part in whole]
+    if all(outcome.fate is not Fate.DAMAGED for outcome in outcomes):
+        batch.tally.lines += 1
+        for outcome in outcomes:
+            batch.add(outcome, line.start)

@@ -6,7 +6,7 @@ import json
 
 from memtool.core.redact import Redacted, redact_field
 from memtool.core.shorten import shorten
-from memtool.transcripts.values import JsonObject, is_true, list_at, object_at, text_at
+from memtool.transcripts.values import JsonObject, list_at, object_at, text_at
 
 SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
 _MAX_FIELD_CHARACTERS = 600
@@ -67,11 +67,6 @@ def is_subagent_result(record: JsonObject) -> bool:
     return bool(_SUBAGENT_RESULT & result.keys()) and bool(
         text_at(result, "prompt") or list_at(result, "content")
     )
-
-
-def is_error(block: JsonObject) -> bool:
-    """Return whether a result block says that the tool failed."""
-    return is_true(block, "is_error")
 
 
 def _shown(key: str, value: object) -> Redacted:

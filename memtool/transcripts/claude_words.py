@@ -117,9 +117,3 @@ def _outputs(elements: list[tuple[str, str]]) -> list[Words]:
 def _notes(elements: list[tuple[str, str]]) -> list[Words]:
     notes = [inner for tag, inner in elements if tag in _NOTE_TAGS and inner]
     return [Words("note", "\n".join(notes))] if notes else []
-
-
-def typed_words(text: str) -> str:
-    """Return what a queued text will read like once it is typed in: a prompt or a command; "" for neither."""
-    typed = [words.text for words in words_of(text) if words.is_typed]
-    return typed[0] if typed else ""
