@@ -2,83 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Callable, Iterator
 
-from memtool.core.calendar import year_of
-from memtool.core.drafting import verbatim
-from memtool.core.levels import (
-    PERIOD_LEVELS,
-    Level,
-    Period,
-    inputs_of,
-    parents_of,
-    parse_segment,
-    period_named,
-)
-from memtool.core.model import (
-    GAP,
-    ROLES,
-    Child,
-    Cut,
-    Event,
-    EventId,
-    Grip,
-    GripId,
-    Node,
-    NodeId,
-    grip_id,
-)
-from memtool.core.planning import period_inputs, segment_inputs, stale_periods
-from memtool.core.segmenting import by_session, cuts_of
-from memtool.store import codec, families, keys
+from memtool.core.planning import stale_periods
+from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
+from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
+from memtool.jobs.verify.walk import Problem, Verification, Walk
 from memtool.store.store import Store
 
-MAX_LISTED = 50
-_OLDEST_LIKELY_YEAR = 2015
-_DAY_US = 24 * 3600 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that must not be: where, and what."""
-
-    where: str
-    what: str
-
-
-@dataclass(slots=True)
-class Verification:
-    """What a walk through the store found."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    problem_count: int = 0
-    strange_events: list[tuple[EventId, int]] = field(default_factory=list)
-    strange_count: int = 0
-    stale: list[NodeId] = field(default_factory=list)
-    failed: dict[NodeId, str] = field(default_factory=dict)
-
-    @property
-    def healthy(self) -> bool:
-        """Return whether nothing is wrong (stale periods and failed nodes only wait)."""
-        return self.problem_count == 0
-
-    def say(self, where: str, what: str) -> None:
-        """Note a problem; the first ones are kept in full."""
-        self.problem_count += 1
-        if len(self.problems) < MAX_LISTED:
-            self.problems.append(Problem(where, what))
-
-
-@dataclass(slots=True)
-class _Walk:
-    store: Store
-    now_us: int
-    stale: frozenset[Period]
-    found: Verification
+__all__ = ["Problem", "Verification", "verify"]
 
 
 def verify(
@@ -86,7 +18,7 @@ def verify(
 ) -> Verification:
     """Return what is wrong with the store, and what is worth knowing; `checkpoint` may stop the walk."""
     stale = stale_periods(store.marks(), store.calendar.week_start)
-    walk = _Walk(store, now_us, stale, Verification())
+    walk = Walk(store, now_us, stale, Verification())
     walk.found.stale = [
         period.id for period in sorted(stale) if store.calendar.is_closed(period, now_us)
     ]
@@ -98,7 +30,14 @@ def verify(
     return walk.found
 
 
-def _events_and_days(walk: _Walk) -> Iterator[str]:
+_CHECKS:
+        for counted in check(walk):
+            walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
+            checkpoint()
+    return walk.found
+
+
+def check_events_and_days(walk: Walk) -> Iterator[str]:
     """Check every event, and the cuts of every day that has any."""
     days = groupby(_events(walk), key=lambda event: walk.store.calendar.day_of(event.time_us))
     seen: set[int] = set()
@@ -118,7 +57,7 @@ def _events_and_days(walk: _Walk) -> Iterator[str]:
         yield "segments"
 
 
-def _events(walk: _Walk) -> Iterator[Event]:
+def _events(walk: Walk) -> Iterator[Event]:
     for key, value in walk.store.engine.scan(families.EVENTS):
         event = codec.EVENT.decode(value, key)
         if keys.event(event.time_us, event.id) != key:
@@ -126,7 +65,7 @@ def _events(walk: _Walk) -> Iterator[Event]:
         yield event
 
 
-def _check_event(walk: _Walk, event: Event) -> None:
+def _check_event(walk: Walk, event: Event) -> None:
     store, say = walk.store, walk.found.say
     raw = keys.identifier(event.id)
     if store.engine.get(families.IDS, raw) != keys.instant(event.time_us):
@@ -145,7 +84,7 @@ def _check_event(walk: _Walk, event: Event) -> None:
             walk.found.strange_events.append((event.id, event.time_us))
 
 
-def _check_day(walk: _Walk, day: int, events: list[Event]) -> None:
+def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     period = Period(Level.DAY, day)
     if period in walk.stale:
         return
@@ -158,7 +97,7 @@ def _check_day(walk: _Walk, day: int, events: list[Event]) -> None:
             walk.found.say(cut.id, "the segment has no node, and no failure is recorded")
 
 
-def _ids(walk: _Walk) -> Iterator[str]:
+def _ids(walk: Walk) -> Iterator[str]:
     """Check that the index by id leads to events only."""
     for key, _ in walk.store.engine.scan(families.IDS):
         if walk.store.event(EventId(key.hex())) is None:
@@ -166,7 +105,7 @@ def _ids(walk: _Walk) -> Iterator[str]:
         yield "ids"
 
 
-def _revisions(walk: _Walk) -> Iterator[str]:
+def _revisions(walk: Walk) -> Iterator[str]:
     for key, value in walk.store.engine.scan(families.REVISIONS):
         event = codec.EVENT.decode(value, key)
         if keys.revision(event.id, event.digest) != key:
@@ -176,7 +115,7 @@ def _revisions(walk: _Walk) -> Iterator[str]:
         yield "revisions"
 
 
-def _nodes(walk: _Walk) -> Iterator[str]:
+def _nodes(walk: Walk) -> Iterator[str]:
     """Check every node by itself, and against its inputs where it is not stale."""
     for level in Level:
         for node in walk.store.nodes(level):
@@ -185,7 +124,7 @@ def _nodes(walk: _Walk) -> Iterator[str]:
             yield "nodes"
 
 
-def _node_problems(walk: _Walk, node: Node) -> Iterator[str]:
+def _node_problems(walk: Walk, node: Node) -> Iterator[str]:
     yield from _claim_problems(walk, node)
     if node.frozen or _is_stale(walk, node.id):
         return
@@ -197,13 +136,13 @@ def _node_problems(walk: _Walk, node: Node) -> Iterator[str]:
         yield from _period_problems(walk, node)
 
 
-def _is_stale(walk: _Walk, node_id: NodeId) -> bool:
+def _is_stale(walk: Walk, node_id: NodeId) -> bool:
     segment = parse_segment(node_id)
     period = Period(Level.DAY, segment.day) if segment else period_named(node_id)
     return period in walk.stale
 
 
-def _claim_problems(walk: _Walk, node: Node) -> Iterator[str]:
+def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
     held = {grip.id for grip in node.grips}
     cited = {wanted for bullet in node.bullets for wanted in bullet.grips}
     if not node.title.strip() or not node.bullets:
@@ -218,7 +157,7 @@ def _claim_problems(walk: _Walk, node: Node) -> Iterator[str]:
             yield f"the index of grips does not know that it cites {grip.id}"
 
 
-def _proof_problems(walk: _Walk, node: Node) -> Iterator[str]:
+def _proof_problems(walk: Walk, node: Node) -> Iterator[str]:
     for grip in node.grips:
         if grip.id != grip_id(grip.events, grip.start, grip.end):
             yield f"the id of grip {grip.id} is not made of its events and span"
@@ -235,7 +174,7 @@ def _texts(store: Store, grip: Grip) -> list[str] | None:
     return texts if len(texts) == len(events) else None
 
 
-def _segment_problems(walk: _Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[str]:
+def _segment_problems(walk: Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[str]:
     cut = next((cut for cut in cuts if cut.id == node.id), None)
     if cut is None:
         yield "a node of a segment that is not there"
@@ -246,7 +185,7 @@ def _segment_problems(walk: _Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[
         yield "its inputs are not those that it was made from"
 
 
-def _period_problems(walk: _Walk, node: Node) -> Iterator[str]:
+def _period_problems(walk: Walk, node: Node) -> Iterator[str]:
     period = period_named(node.id)
     children = _children(
         walk, period, {child.id for child in node.children if child.content == GAP}
@@ -257,7 +196,7 @@ def _period_problems(walk: _Walk, node: Node) -> Iterator[str]:
         yield "its digest of inputs does not fit its children"
 
 
-def _children(walk: _Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
+def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
     if period.level is Level.DAY:
         ids = [cut.id for cut in walk.store.cuts(period.first)]
     else:
@@ -272,7 +211,7 @@ def _children(walk: _Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
     return children
 
 
-def _missing(walk: _Walk) -> Iterator[str]:
+def _missing(walk: Walk) -> Iterator[str]:
     """Check that what has inputs and is not marked has a node."""
     for level in PERIOD_LEVELS[:-1]:
         for node in walk.store.nodes(level):
@@ -284,11 +223,11 @@ def _missing(walk: _Walk) -> Iterator[str]:
             yield "edges"
 
 
-def _parents(walk: _Walk, node_id: NodeId) -> Iterable[Period]:
+def _parents(walk: Walk, node_id: NodeId) -> Iterable[Period]:
     return parents_of(period_named(node_id), walk.store.calendar.week_start)
 
 
-def _grips(walk: _Walk) -> Iterator[str]:
+def _grips(walk: Walk) -> Iterator[str]:
     """Check that the index of grips leads to nodes that cite them."""
     by_node: dict[NodeId, set[GripId]] = defaultdict(set)
     for wanted, node_id in walk.store.citations():
@@ -303,7 +242,7 @@ def _grips(walk: _Walk) -> Iterator[str]:
             )
 
 
-def _rest(walk: _Walk) -> Iterator[str]:
+def _rest(walk: Walk) -> Iterator[str]:
     """Decode what no other check reads."""
     for _ in walk.store.tombstones():
         yield "tombstones"
@@ -313,12 +252,12 @@ def _rest(walk: _Walk) -> Iterator[str]:
         yield "sources"
 
 
-_CHECKS: tuple[Callable[[_Walk], Iterator[str]], ...] = (
-    _events_and_days,
-    _ids,
-    _revisions,
-    _nodes,
-    _missing,
-    _grips,
-    _rest,
+_CHECKS: tuple[Callable[[Walk], Iterator[str]], ...] = (
+    check_events_and_days,
+    check_ids,
+    check_revisions,
+    check_nodes,
+    check_parents,
+    check_citations,
+    _check_rest,
 )
