@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from memtool.core.summary import Citation, DraftBullet, Item
+from memtool.summarize.citing import first_words
 from memtool.summarize.plain import plain, shorten
-from memtool.summarize.sentences import clip, sentences
+from memtool.summarize.sentences import clip
 
 READ_CHARACTERS = 4_000
 _TOOL = re.compile(r"\W*([A-Za-z][\w.-]*)")
@@ -48,12 +49,6 @@ def commit_span(item: Item) -> tuple[int, int] | None:
     """Return where the subject of a commit stands in a call that makes one."""
     match = _COMMIT.search(item.text, 0, READ_CHARACTERS)
     return match.span("subject") if match else None
-
-
-def first_words(item: Item) -> Citation:
-    """Return a citation of how the item begins: its first sentence, or nothing where it has no text."""
-    found = sentences(item.text)
-    return Citation(item.number, found[0].start, found[0].end) if found else Citation(item.number)
 
 
 def work_bullet(calls: list[Item], limit: int) -> DraftBullet:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memtool.core.model import Recipe
-from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request, Section
+from memtool.core.summary import Draft, DraftBullet, Request, Section
 from memtool.summarize.check import MOST_BULLETS, SummaryFailed
+from memtool.summarize.citing import beginning
 from memtool.summarize.keywords import Terms
 from memtool.summarize.plain import plain, shorten
-from memtool.summarize.sentences import clip
 from memtool.summarize.words import words
 
 VERSION = "mock-1"
@@ -47,7 +47,7 @@ def make(*, max_bullets: int) -> Mock:
 def _bullet(section: Section) -> DraftBullet:
     first, last = section.items[0], section.items[-1]
     texts = (shorten(plain(item.text), _TEXT_LIMIT) or item.kind for item in (first, last))
-    cited = dict.fromkeys((_cite(first), _cite(last)))
+    cited = dict.fromkeys((beginning(first), beginning(last)))
     return DraftBullet(f"{len(section.items)}: {' … '.join(texts)}", tuple(cited))
 
 
@@ -58,13 +58,6 @@ def _fitted(bullets: list[DraftBullet]) -> tuple[DraftBullet, ...]:
         return tuple(bullets)
     cited = tuple(citation for bullet in rest for citation in bullet.citations)
     return (*bullets[: MOST_BULLETS - 1], DraftBullet(f"and {len(rest)} more sections", cited))
-
-
-def _cite(item: Item) -> Citation:
-    start = len(item.text) - len(item.text.lstrip())
-    if item.kind == "bullet" or start == len(item.text):
-        return Citation(item.number)
-    return Citation(item.number, start, clip(item.text, start, len(item.text.rstrip())))
 
 
 def _keywords(sections: list[Section]) -> tuple[str, ...]:

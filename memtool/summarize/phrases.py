@@ -38,7 +38,7 @@ ASKS: tuple[Cue, ...] = (
     _cue(5, r"[?？]\W*$|^(?:how|why|what|where|which|is there|are there|does|do|should|can) "),  # noqa: RUF001
     _cue(
         6,
-        r"\b(?:bitte|kannst du|ich möchte|wir sollten|s'il (?:te|vous) pla[iî]t|peux-tu|por favor|puedes)\b",
+        r"\b(?:bitte|kannst du|ich möchte|wir sollten|s'il (?:te|vous) pla[iî]t|peux-tu|por favor|puedes)\b",  # codespell:ignore te
     ),
     _cue(3, r"\b(?:fails?|broken|crash(?:es|ed)?|does ?n[o']t work|bug|wrong|error)\b"),
     _cue(
@@ -136,7 +136,7 @@ _POLITE = (
     r"i (?:want|need)(?: (?:you|us))?(?: to)?\s+",
     r"(?:we|you|i)(?: probably| also| now)* (?:should|must|need to|have to|could|can)(?: also| now| probably)*\s+",
     r"(?:let'?s|let us|help me(?: to)?|go ahead and|try to|i think(?: that)?|i was wondering if)\s+",
-    r"(?:tell|show) (?:me|us)\s+",
+    r"(?:tell|show|write|give|make|get) (?:me|us)\s+",
     r"(?:your task is to|you are (?:asked )?to|is it possible to|kannst du|ich möchte|wir sollten)\s+",
     r"(?:if|when|since|because|as) [^,.]{4,70},\s+(?=.{20})",
 )
@@ -188,6 +188,7 @@ _SETTING = re.compile(
 )
 _CHORE = re.compile(r"(?:Edited|Read|Ran) \S|…?$")
 _SHORTEST_TOPIC = 14
+_LONGEST_BREAK = 12
 
 
 def request_text(text: str) -> str:
@@ -223,7 +224,7 @@ def topic(text: str, limit: int) -> str:
         text = request_text(text[wish.end() :])
     if len(text) <= limit:
         return text
-    cuts = [match.start() for match in _BREAKS.finditer(text, 0, limit + 1)]
+    cuts = [match.start() for match in _BREAKS.finditer(text, 0, limit + _LONGEST_BREAK)]
     cuts = [cut for cut in cuts if max(_SHORTEST_TOPIC, 2 * limit // 5) <= cut <= limit]
     open_bracket = next((cut for cut in cuts if text[cut : cut + 2] == " ("), 0)
     if not cuts:
@@ -232,7 +233,7 @@ def topic(text: str, limit: int) -> str:
 
 
 _DANGLING = re.compile(
-    r"\s(?:by|for|to|with|of|in|on|at|and|or|the|a|an|from|as|that|is|are|so)(?:\s\w+ing)?$"
+    r"\s(?:(?:by|for|of|in|on|with|from)(?:\s\w+ing)?|to|at|and|or|the|a|an|as|that|is|are|so)$"
 )
 _ROUTINE_WORDS = (
     "commit push pr draft branch merge open go continue nitpick comment step phase proceed done"

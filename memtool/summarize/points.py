@@ -17,7 +17,7 @@ from memtool.summarize.phrases import (
     tells_deed,
 )
 from memtool.summarize.plain import plain, shorten
-from memtool.summarize.words import keys
+from memtool.summarize.words import alike, keys
 
 TEXT_LIMIT = 160
 FEW_KEYS = 3
@@ -25,7 +25,7 @@ MOST_POINTS = 600
 """Bullets of all children that are weighed; of each child at least its first one."""
 _COMPARED = 200
 """A bullet is compared with as many that came before it, to find repeats."""
-_SAME_PERCENT = 60
+_SAME_PERCENT = 75
 _REPEAT_BONUS = 6
 
 
@@ -182,8 +182,7 @@ def _repeats(one: Point, other: Point) -> bool:
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    shared = len(one & other)
-    return shared >= FEW_KEYS and 100 * shared > _SAME_PERCENT * len(one | other)
+    return len(one & other) >= FEW_KEYS and alike(one, other) > _SAME_PERCENT
 
 
 def shown(point: Point) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize import actions
+from memtool.summarize.citing import first_words
 from memtool.summarize.keywords import Terms
 from memtool.summarize.passages import Passage, best_ask, outcomes
 from memtool.summarize.phrases import (
@@ -23,7 +24,7 @@ from memtool.summarize.phrases import (
 from memtool.summarize.plain import plain, shorten
 from memtool.summarize.sentences import HEAD_CHARACTERS
 from memtool.summarize.turns import Turn, turns_of
-from memtool.summarize.words import keys, overlap, words
+from memtool.summarize.words import alike, keys, overlap, words
 
 TITLE_LIMIT = 60
 TEXT_LIMIT = 160
@@ -60,7 +61,7 @@ _SECOND_AT_LEAST = 16
 _ASK_THEME, _COMMIT_THEME, _DEED_THEME, _OPENING_THEME = 10, 22, 10, 14
 _ROUTINE_LOSS, _POINTS_BACK_LOSS, _NEARLY = 40, 16, 12
 """Points as a title: requests and commits name the work, deeds do if there are none."""
-_SAME_PERCENT = 60
+_SAME_PERCENT, _REPEATED_PERCENT = 60, 85
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,11 @@ def _chosen(stories: list[Story], most: int) -> list[Claim]:
     mains = [claim for story in stories for claim in _main(story)]
     extras = [claim for story in stories for claim in _extras(story)]
     kept: list[Claim] = []
-    for claim in (*_heaviest_first(mains), *_heaviest_first(extras)):
+    for claim in _heaviest_first(mains):
+        if not any(alike(claim.keys, other.keys) > _REPEATED_PERCENT for other in kept):
+            kept.append(claim)
+    kept = kept[:most]
+    for claim in _heaviest_first(extras):
         if len(kept) == most:
             break
         if not any(overlap(claim.keys, other.keys) > _SAME_PERCENT for other in kept):
@@ -213,7 +218,7 @@ def _fallback(items: tuple[Item, ...]) -> Claim:
     visible = [item for item in items if item.text.strip()]
     best = min(visible, key=lambda item: _rank(item.kind))
     text = plain(best.text[:HEAD_CHARACTERS]) or f"A {best.kind.replace('_', ' ')} without words"
-    bullet = DraftBullet(shorten(text, TEXT_LIMIT), (actions.first_words(best),))
+    bullet = DraftBullet(shorten(text, TEXT_LIMIT), (first_words(best),))
     return Claim(bullet, 0, frozenset(keys(text)), best.number)
 
 

@@ -15,7 +15,7 @@ TITLE_LIMIT = 70
 MOST_THEMES = 4
 MOST_WEIGHED = 400
 """Themes that are compared with one another; the children's first ones come first."""
-_FIRST_LIMIT, _SHARED_BY = 46, 3
+_FIRST_LIMIT, _SHARED_BY = 46, 2
 """From so many children on, the first theme leaves room for a second one."""
 _SHORTEST = 16
 _ASKED, _ROUTINE_LOSS, _REPEATED, _LATER_PART = 8, 20, 6, 4

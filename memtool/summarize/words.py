@@ -19,13 +19,14 @@ _RUNS = re.compile(
     "|[\u0e00-\u0e7f]+"  # Thai
 )
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_LINE_NUMBER = re.compile(r"(?<=\w)(?::\d+(?:-\d+)?)+$")
 _HASHLIKE = re.compile(r"(?=.*\d)[0-9a-f]{7,}(?:-[0-9a-f]+)*|[\d.:\-/,]+|\d+\w?")
 _FILE = re.compile(r"[\w\-.]*[A-Za-z_][\w\-]*\.[A-Za-z][A-Za-z0-9]{0,7}")
 _IDENTIFIER = re.compile(
     r".*(?:[a-z0-9][A-Z]|[A-Za-z0-9]_[A-Za-z0-9]|[A-Z]{2}|[A-Za-z]\d|\w\.[A-Za-z])"
 )
 LONGEST_WORD = 40
-_WHOLE_RUN = 4
+_SHORT_WORD = 4
 
 
 def words(text: str) -> list[str]:
@@ -44,7 +45,7 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 15)
 def _parts(token: str) -> tuple[str, ...]:
     """Return what a person would search for of a token that may be a path, a call or a possessive."""
-    token = token.partition("'")[0]
+    token = _LINE_NUMBER.sub("", token.partition("'")[0])
     if "/" not in token and ":" not in token:
         return (token,)
     pieces = [piece for piece in re.split(r"[/:]+", token) if piece]
@@ -58,7 +59,7 @@ def _unspaced(token: str) -> Iterator[str]:
     runs = _RUNS.findall(token)
     rest = _UNSPACED.sub(" ", token).split()
     for run in runs or ([] if rest else [token[:LONGEST_WORD]]):
-        if len(run) <= _WHOLE_RUN or not "\u3400" <= run[0] <= "\ufaff":
+        if len(run) <= _SHORT_WORD or not "\u3400" <= run[0] <= "\ufaff":
             yield run[:LONGEST_WORD]
         else:
             yield from (run[at : at + 2] for at in range(len(run) - 1))
@@ -86,13 +87,13 @@ def _stem(low: str) -> str:
     for ending, put, shortest in _ENDINGS:
         if low.endswith(ending) and len(low) >= shortest:
             return _undouble(low[: -len(ending)] + put)
-    return low.removesuffix("e") if len(low) > _WHOLE_RUN else low
+    return low.removesuffix("e") if len(low) > _SHORT_WORD else low
 
 
 def _undouble(stem: str) -> str:
-    if len(stem) > _WHOLE_RUN and stem[-1] == stem[-2] and stem[-1] not in "sl":
+    if len(stem) >= _SHORT_WORD and stem[-1] == stem[-2] and stem[-1] not in "sl":
         return stem[:-1]
-    return stem.removesuffix("e") if len(stem) > _WHOLE_RUN else stem
+    return stem.removesuffix("e") if len(stem) > _SHORT_WORD else stem
 
 
 def keys(text: str) -> list[str]:
@@ -131,6 +132,11 @@ def parts_of(word: str) -> list[str]:
 
 
 _PIECE = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}(?![a-z])")
+
+
+def alike(one: frozenset[str], other: frozenset[str]) -> int:
+    """Return how much two sets of keys share, in percent of all that either holds."""
+    return 100 * len(one & other) // len(one | other) if one else 0
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> int:

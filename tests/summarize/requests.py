@@ -1,0 +1,130 @@
+"""Requests for summarizers: random ones of any script and size, and conversations written out by hand."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from hypothesis import strategies as st
+
+from memtool.core.levels import Level
+from memtool.core.model import ROLES, EventId, Grip, grip_id
+from memtool.core.summary import Draft, Item, Request, Section
+
+SCOPE = "Sun 22 Nov 2026"
+ODD_TEXTS = (
+    "",
+    " \n\t ",
+    "\x00",
+    "\x1b[31mred\x1b[0m and \x1b]8;;https://example.org\x07a link\x1b]8;;\x07",
+    "```\n```",
+    "```go\nfunc main() {}\n```",
+    "```\nnever closed",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "***",
+    "**Files modified:**\n\n1. **`a.go:12`** - Added `Agent`\n2. **`b.go:3`** - Fixed it",
+    "# Heading only",
+    "[redacted:token] [redacted:pem]",
+    "\u202eright to left\u202c שלום עולם. مرحبا بالعالم؟ هذا اختبار",
+    "認証トークンの更新に失敗します。原因を調べてください。",
+    "修复登录页面的刷新令牌错误，并添加测试。",  # noqa: RUF001
+    "รีเฟรชโทเค็นล้มเหลวเมื่อออฟไลน์",
+    "👩‍👩‍👧‍👦" * 60,
+    "e\u0301" * 400,
+    "x" * 5_000,
+    "word " * 5_000,
+    ". " * 5_000,
+    ": " * 2_000,
+    "(" * 3_000,
+    "a.b." * 3_000,
+    "please " * 200,
+    "ok",
+    "→",
+    "fix → this → that",
+    "one\u2028two\u2029three\x85four\x1cfive",
+    'Bash: git commit -m "Fix the parser"',
+    "Edit: /home/me/src/app/auth.py\nnew_string: x\nold_string: y",
+    '{"command": "git commit -m \\"x"}',
+    "Done.",
+    "Let me look at that:",
+    "Implement the following plan:\n\n# Move the cache\n\n## Context\nIt is slow.",
+)
+texts = st.one_of(
+    st.sampled_from(ODD_TEXTS),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
+    st.lists(st.sampled_from(ODD_TEXTS), min_size=1, max_size=4).map("\n".join),
+)
+
+
+@st.composite
+def segment_requests(draw: st.DrawFn) -> Request:
+    """A segment: at least one event, of any kinds and texts."""
+    said = draw(st.lists(st.tuples(st.sampled_from(sorted(ROLES)), texts), min_size=1, max_size=12))
+    return segment(*said)
+
+
+@st.composite
+def period_requests(draw: st.DrawFn) -> Request:
+    """A period of few or many children; every bullet has a grip, as those of real nodes do."""
+    level = draw(st.sampled_from([Level.DAY, Level.WEEK, Level.MONTH, Level.YEAR]))
+    names = st.sampled_from(["", "/home/me/src/app", "/srv/shop", "C:\\work\\site", "日本語"])
+    bullets = st.lists(texts.filter(str.strip).map(lambda text: text[:300]), min_size=1, max_size=4)
+    child = st.tuples(texts, bullets, names, st.lists(st.text(min_size=1, max_size=9), max_size=4))
+    most = draw(st.sampled_from([3, 12, 40]))
+    children = draw(st.lists(child, min_size=1, max_size=most))
+    number = count(1)
+    sections = [
+        Section(
+            name[-4:], tuple(point(next(number), text) for text in told), title, tuple(words), name
+        )
+        for title, told, name, words in children
+    ]
+    return Request(level, SCOPE, tuple(sections))
+
+
+requests = st.one_of(segment_requests(), period_requests())
+
+
+def segment(*said: tuple[str, str]) -> Request:
+    """Return the request for a segment of these (kind, text)."""
+    items = (
+        Item(number, kind, text, event=EventId(f"{number:032x}"))
+        for number, (kind, text) in enumerate(said, 1)
+    )
+    return Request(Level.SEGMENT, SCOPE, (Section("session-1", tuple(items), project="/src/app"),))
+
+
+def point(number: int, text: str) -> Item:
+    """Return a child's bullet."""
+    events = (EventId(f"{number:032x}"),)
+    return Item(number, "bullet", text, grips=(Grip(grip_id(events, 0, 1), events, 0, 1, "x"),))
+
+
+def period(*children: tuple[str, str, tuple[str, ...]], level: Level = Level.DAY) -> Request:
+    """Return the request for a period of these (label, title, bullets); a label of "project/x" has that project."""
+    number = count(1)
+    sections = (
+        Section(
+            label,
+            tuple(point(next(number), text) for text in told),
+            title,
+            (),
+            label.rpartition("/")[0],
+        )
+        for label, title, told in children
+    )
+    return Request(level, SCOPE, tuple(sections))
+
+
+def cited_words(request: Request, draft: Draft) -> list[list[str]]:
+    """Return for each bullet the words that its citations span."""
+    items = {item.number: item for section in request.sections for item in section.items}
+    return [
+        [items[c.number].text[c.start : c.end] for c in bullet.citations]
+        for bullet in draft.bullets
+    ]
+
+
+def cited_sections(request: Request, draft: Draft) -> set[int]:
+    """Return which sections some bullet cites."""
+    place = {i.number: at for at, section in enumerate(request.sections) for i in section.items}
+    return {place[c.number] for bullet in draft.bullets for c in bullet.citations}
