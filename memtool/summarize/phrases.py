@@ -24,7 +24,7 @@ _DO = (
     "delete|deploy|design|document|drop|enable|explain|explore|extract|extend|figure|find|fix|generate|implement|"
     "improve|install|integrate|investigate|look|make|merge|migrate|move|optimi[sz]e|plan|port|profile|publish|push|"
     "rebase|refactor|release|remove|rename|replace|research|resolve|review|rewrite|run|search|set up|show|simplify|"
-    "speed|split|support|switch|test|try|update|upgrade|use|validate|verify|wire|write"
+    "speed|split|support|switch|tell|test|try|update|upgrade|use|validate|verify|wire|write"
 )
 ASKS: tuple[Cue, ...] = (
     _cue(8, rf"^(?:please |now |then |also |next,? |and )*(?:{_DO})\b"),
@@ -38,7 +38,7 @@ ASKS: tuple[Cue, ...] = (
     _cue(5, r"[?？]\W*$|^(?:how|why|what|where|which|is there|are there|does|do|should|can) "),  # noqa: RUF001
     _cue(
         6,
-        r"\b(?:bitte|kannst du|ich möchte|wir sollten|s'il (?:te|vous) pla[iî]t|peux-tu|por favor|puedes)\b",  # codespell:ignore te
+        r"\b(?:bitte|kannst du|ich möchte|wir sollten|s'il \w+ pla[iî]t|peux-tu|por favor|puedes)\b",
     ),
     _cue(3, r"\b(?:fails?|broken|crash(?:es|ed)?|does ?n[o']t work|bug|wrong|error)\b"),
     _cue(
@@ -176,7 +176,7 @@ _RESULT_VERB = re.compile(
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(
-    r"\b(?:it|that|this|them|those|these|they|she|he|das|es|ça)\b|^(?:yes|no|ok|do|and) ",
+    r"(?<!could )(?<!is )(?<!does )(?<!should )\bit\b|\b(?:that|this|them|those|these|they|she|he|das|es|ça)\b|^(?:yes|no|ok|do|and) ",
     re.IGNORECASE,
 )
 _WISH = re.compile(
