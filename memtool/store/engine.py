@@ -148,10 +148,13 @@ class Engine:
 
     def close(self) -> None:
         """Close the database; safe to call twice."""
-        # A family's handle keeps the database, and with it the lock on the directory, until it is closed too.
+        # Each handle keeps the database, and with it the lock on the directory, for as long as it is referred to,
+        # and the traceback of an error refers to this object.
         for handle in (*self._families.values(), self._database):
             with suppress(DbClosedError):
                 handle.close()
+        self._families.clear()
+        self._handles.clear()
         self._cleanup()
 
 

@@ -68,7 +68,7 @@ def _is_wanted(calendar: Calendar, period: Period, options: Options, now_us: int
     return options.since is None or period.first >= options.since.first
 
 
-def repairs(store: Store, level: Level, now_us: int) -> list[Period]:
+def repairs(store: Store, level: Level, options: Options, now_us: int) -> list[Period]:
     """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first."""
     stale = stale_now(store, now_us)
     found: list[Period] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from memtool.base.errors import StorageError
 from memtool.core.planning import stale_periods
 from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
@@ -23,10 +24,13 @@ def verify(
         period.id for period in sorted(stale) if store.calendar.is_closed(period, now_us)
     ]
     walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
-    for check in _CHECKS:
-        for counted in check(walk):
-            walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
-            checkpoint()
+    for what, check in _CHECKS:
+        try:
+            for counted in check(walk):
+                walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
+                checkpoint()
+        except StorageError as error:  # what cannot be read ends this check, not the walk
+            walk.found.say(what, error.message)
     return walk.found
 
 
@@ -40,12 +44,12 @@ def _check_rest(walk: Walk) -> Iterator[str]:
         yield "sources"
 
 
-_CHECKS: tuple[Callable[[Walk], Iterator[str]], ...] = (
-    check_events_and_days,
-    check_ids,
-    check_revisions,
-    check_nodes,
-    check_parents,
-    check_citations,
-    _check_rest,
+_CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
+    ("events", check_events_and_days),
+    ("ids", check_ids),
+    ("revisions", check_revisions),
+    ("nodes", check_nodes),
+    ("parents", check_parents),
+    ("grips", check_citations),
+    ("the rest", _check_rest),
 )
