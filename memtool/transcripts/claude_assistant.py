@@ -34,7 +34,8 @@ def _text(record: JsonObject, number: int, block: JsonObject) -> Draft | None:
         return Draft(number, "error", text, filled({"error": text_at(record, "error")}))
     if text_at(message, "model") == _SYNTHETIC:
         return Draft(number, "note", text)
-    usage = object_at(message, "usage")
+    # Every line of a message repeats its usage, but only the one that ends it has the true numbers.
+    usage = object_at(message, "usage") if text_at(message, "stop_reason") else {}
     metadata = {
         "model": text_at(message, "model"),
         "input_tokens": count_text(usage, "input_tokens"),

@@ -35,11 +35,6 @@ def is_true(record: JsonObject, key: str) -> bool:
     return record.get(key) is True
 
 
-def objects_in(values: Iterable[object]) -> list[JsonObject]:
-    """Return the objects among the values."""
-    return [value for value in values if isinstance(value, dict)]
-
-
 def count_text(record: JsonObject, key: str) -> str:
     """Return the whole number under the key as text, or ""."""
     value = record.get(key)

@@ -162,6 +162,19 @@ def test_answers_thoughts_and_calls_carry_their_messages_group(tmp_path: Path) -
     assert events[2].metadata == {"tool": "Bash", "tool_use_id": "t1"}
 
 
+def test_tokens_are_those_of_the_line_that_ends_the_message(tmp_path: Path) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 1}
+    text = {"type": "text", "text": "x"}
+    partial, last = assistant(text), assistant(text, uuid="a2")
+    for one_record, stop_reason in ((partial, None), (last, "end_turn")):
+        message = one_record["message"]
+        assert isinstance(message, dict)
+        message |= {"usage": usage, "stop_reason": stop_reason}
+    first, second = events_of(write(tmp_path / "s.jsonl", partial, last))
+    assert first.metadata == {"model": "model-1"}
+    assert second.metadata == {"model": "model-1", "input_tokens": "3", "output_tokens": "1"}
+
+
 def test_a_tool_call_reads_well(tmp_path: Path) -> None:
     arguments = {
         "file_path": "/a/b.py",
@@ -245,6 +258,42 @@ def test_errors_of_the_service_are_errors(tmp_path: Path) -> None:
     retried = record("system", "e1", subtype="api_error", error={"status": 529, "message": "busy"})
     path = write(tmp_path / "s.jsonl", failed, retried)
     assert said(path) == [("error", "API Error: 500"), ("error", "busy")]
+
+
+@pytest.mark.parametrize(
+    ("given_record", "expected"),
+    [
+        (
+            record("system", "l1", subtype="local_command", content="<bash-input>ls</bash-input>"),
+            ("command", "! ls"),
+        ),
+        (
+            record("system", "w1", subtype="away_summary", content="Fixed the login."),
+            ("note", "Fixed the login."),
+        ),
+        (
+            assistant({"type": "server_tool_use", "name": "web_search", "input": {"query": "q"}}),
+            ("tool_call", "web_search: q"),
+        ),
+        (
+            assistant({"type": "web_search_tool_result", "content": [{"type": "x"}, "y", 5]}),
+            ("tool_result", "[x]\ny"),
+        ),
+        (user(CONTINUED, isSidechain=True), ("note", CONTINUED)),
+    ],
+)
+def test_rarer_records_say_what_they_hold(
+    tmp_path: Path, given_record: JsonObject, expected: tuple[str, str]
+) -> None:
+    assert one(tmp_path, given_record) == expected
+
+
+def test_filler_of_the_program_is_no_answer(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "s.jsonl", assistant({"type": "text", "text": "No response requested."})
+    )
+    assert events_of(path) == []
+    assert counts_of(path).ignored == {"assistant/empty": 1}
 
 
 def test_noise_is_ignored_and_what_is_new_is_counted_by_name(tmp_path: Path) -> None:
