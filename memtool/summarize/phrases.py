@@ -176,7 +176,8 @@ _RESULT_VERB = re.compile(
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(
-    r"(?<!could )(?<!is )(?<!does )(?<!should )\bit\b|\b(?:that|this|them|those|these|they|she|he|das|es|ça)\b|^(?:yes|no|ok|do|and) ",
+    r"(?<!could )(?<!is )(?<!does )(?<!should )\bit\b|\b(?:that|this|them|those|these|they|she|he|das|es|ça)\b|"
+    r"^(?:yes|no|ok|do|and) ",
     re.IGNORECASE,
 )
 _WISH = re.compile(

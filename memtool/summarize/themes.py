@@ -17,7 +17,7 @@ MOST_WEIGHED = 400
 """Themes that are compared with one another; the children's first ones come first."""
 _FIRST_LIMIT, _SHARED_BY = 46, 2
 """From so many children on, the first theme leaves room for a second one."""
-_SHORTEST = 16
+_SHORTEST, _LONG_ENOUGH = 16, 20
 _ASKED, _ROUTINE_LOSS, _REPEATED, _LATER_PART = 8, 20, 6, 4
 _SAME_PERCENT = 60
 
@@ -38,7 +38,7 @@ def title_of(sections: Sequence[Section], weights: dict[str, int]) -> str:
     for theme in themes[1:MOST_THEMES]:
         room = TITLE_LIMIT - len(title) - len(SEPARATOR)
         text = topic(theme.text, room) if room >= _SHORTEST and theme.score >= 0 else ""
-        if is_whole(text):
+        if is_whole(text) or len(text) >= _LONG_ENOUGH:
             title += SEPARATOR + text
     return title
 
