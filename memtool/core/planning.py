@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from memtool.core.digest import digest_of
-from memtool.core.levels import Level, Period, parents_of
+from memtool.core.levels import Period, parents_of
 from memtool.core.model import Child, Cut, Event, NodeId
 
 
@@ -20,11 +20,6 @@ def stale_periods(marked: Iterable[Period], week_start: int) -> frozenset[Period
             stale.add(period)
             ahead += parents_of(period, week_start)
     return frozenset(stale)
-
-
-def of_level(periods: Iterable[Period], level: Level) -> list[Period]:
-    """Return those of one level, oldest first."""
-    return sorted(period for period in periods if period.level is level)
 
 
 def segment_inputs(cut: Cut, events: Sequence[Event]) -> str:

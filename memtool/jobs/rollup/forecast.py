@@ -31,7 +31,10 @@ def forecast(store: Store, levels: Iterable[Level], options: Options, now_us: in
     stale = stale_now(store, now_us)
     found: set[Period] = set()
     for level in levels:
-        for period in (*targets(store, level, options, now_us), *repairs(store, level, now_us)):
+        for period in (
+            *targets(store, level, options, now_us),
+            *repairs(store, level, options, now_us),
+        ):
             found |= _touched(store, period, stale, options)
     days = [period for period in found if period.level is Level.DAY]
     sizes = [size for day in days for size in _new_segments(store, day, options)]

@@ -9,7 +9,7 @@ from memtool.base.errors import ConfigError
 from memtool.core.calendar import Calendar, span_end_us, transitions
 from memtool.core.levels import PERIOD_LEVELS, Level, Period, inputs_of, parse_segment, period_named
 from memtool.core.model import NodeId
-from memtool.core.planning import of_level, offsets_differ, stale_periods
+from memtool.core.planning import offsets_differ, stale_periods
 from memtool.store.store import Store, ZoneTable
 
 
@@ -65,19 +65,21 @@ def targets(store: Store, level: Level, options: Options, now_us: int) -> list[P
 def _is_wanted(calendar: Calendar, period: Period, options: Options, now_us: int) -> bool:
     if not options.include_open and not calendar.is_closed(period, now_us):
         return period == options.force
+    return _is_since(period, options)
+
+
+def _is_since(period: Period, options: Options) -> bool:
     return options.since is None or period.first >= options.since.first
 
 
 def repairs(store: Store, level: Level, options: Options, now_us: int) -> list[Period]:
     """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first."""
-    stale = stale_now(store, now_us)
-    found: list[Period] = []
-    for above in PERIOD_LEVELS:
-        if above > level:
-            found += [
-                period for period in of_level(stale, above) if _is_ripe(store, period, now_us)
-            ]
-    return found
+    above = [period for period in stale_now(store, now_us) if period.level > level]
+    return [
+        period
+        for period in sorted(above)
+        if _is_since(period, options) and _is_ripe(store, period, now_us)
+    ]
 
 
 def _is_ripe(store: Store, period: Period, now_us: int) -> bool:

@@ -60,7 +60,8 @@ def roll_up(context: RunContext, order: Order) -> None:
 
 def _anything(store: Store, order: Order, now_us: int) -> bool:
     return bool(
-        targets(store, order.level, order.options, now_us) or repairs(store, order.level, now_us)
+        targets(store, order.level, order.options, now_us)
+        or repairs(store, order.level, order.options, now_us)
     )
 
 
@@ -71,7 +72,9 @@ def _work(context: RunContext, order: Order, lease: Lease) -> None:
     work = _new_work(context, order, lease)
     try:
         _bring_all(context, work, targets(store, order.level, order.options, context.now_us))
-        _bring_all(context, work, repairs(lease.store(), order.level, context.now_us))
+        _bring_all(
+            context, work, repairs(lease.store(), order.level, order.options, context.now_us)
+        )
     finally:
         _report(context, work)  # also of a run that was stopped or failed half-way
 
