@@ -70,7 +70,7 @@ class Format(Protocol):
 
 
 FORMATS = (
-    ("claude-code", "memtool.transcripts.claude:FORMAT"),
+    ("claude-code", "memtool.transcripts.claude.format:FORMAT"),
     ("jsonl", "memtool.transcripts.jsonl:FORMAT"),
 )
 """Every format, the more telling ones first: the first that recognises an object reads the file."""

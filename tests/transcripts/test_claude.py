@@ -11,7 +11,7 @@ from hypothesis import given
 from memtool.core.digest import digest_of
 from memtool.core.model import ROLES, Event, Rewind
 from memtool.transcripts import Fate, File
-from memtool.transcripts.claude import FORMAT
+from memtool.transcripts.claude.format import FORMAT
 from memtool.transcripts.reading import read_chunks
 from memtool.transcripts.values import JsonObject
 from tests.transcripts.records import (

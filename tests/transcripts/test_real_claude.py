@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.transcripts.claude_ids import own_digest
+from memtool.transcripts.claude.ids import own_digest
 from memtool.transcripts.reading import Limits, read_chunks
 from tests.transcripts.records import all_records, counts_of, events_of, is_accounted_for
 

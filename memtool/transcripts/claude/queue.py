@@ -11,10 +11,10 @@ from collections import Counter, defaultdict
 
 from memtool.core.model import Event, Rewind, event_id
 from memtool.transcripts import File
-from memtool.transcripts.claude_draft import Draft
-from memtool.transcripts.claude_ids import raw_digest, raw_key
-from memtool.transcripts.claude_tools import content_text
-from memtool.transcripts.claude_words import words_of
+from memtool.transcripts.claude.draft import Draft
+from memtool.transcripts.claude.ids import raw_digest, raw_key
+from memtool.transcripts.claude.tools import content_text
+from memtool.transcripts.claude.words import words_of
 from memtool.transcripts.times import instant_us
 from memtool.transcripts.values import JsonObject, text_at
 

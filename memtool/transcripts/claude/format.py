@@ -11,9 +11,9 @@ from collections.abc import Callable
 from memtool.core.digest import digest_of
 from memtool.core.model import ROLES, Claim, Event, Record, event_id
 from memtool.transcripts import Fate, File, Outcome
-from memtool.transcripts.claude_assistant import assistant_drafts
-from memtool.transcripts.claude_draft import Draft, blocks_of, filled
-from memtool.transcripts.claude_ids import (
+from memtool.transcripts.claude.assistant import assistant_drafts
+from memtool.transcripts.claude.draft import Draft, blocks_of, filled
+from memtool.transcripts.claude.ids import (
     NAME,
     content_of,
     own_digest,
@@ -21,14 +21,14 @@ from memtool.transcripts.claude_ids import (
     raw_digest,
     raw_key,
 )
-from memtool.transcripts.claude_queue import QUEUE_TYPE, Queue, queue_drafts
-from memtool.transcripts.claude_system import (
+from memtool.transcripts.claude.queue import QUEUE_TYPE, Queue, queue_drafts
+from memtool.transcripts.claude.system import (
     SUBTYPES,
     attachment_drafts,
     pr_link_drafts,
     system_drafts,
 )
-from memtool.transcripts.claude_user import user_drafts
+from memtool.transcripts.claude.user import user_drafts
 from memtool.transcripts.ordinals import Ordinals
 from memtool.transcripts.sealing import seal
 from memtool.transcripts.times import instant_us

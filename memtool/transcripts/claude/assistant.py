@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from memtool.transcripts.claude_draft import Draft, blocks_of, filled
-from memtool.transcripts.claude_tools import SUBAGENT_TOOLS, call_path, call_text, content_text
+from memtool.transcripts.claude.draft import Draft, blocks_of, filled
+from memtool.transcripts.claude.tools import SUBAGENT_TOOLS, call_path, call_text, content_text
 from memtool.transcripts.values import JsonObject, count_text, is_true, object_at, text_at
 
 _SYNTHETIC = "<synthetic>"

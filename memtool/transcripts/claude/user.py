@@ -6,9 +6,9 @@ session must give the same drafts.
 
 from __future__ import annotations
 
-from memtool.transcripts.claude_draft import Draft, blocks_of, filled
-from memtool.transcripts.claude_tools import content_text, is_subagent_result, result_path
-from memtool.transcripts.claude_words import Words, words_of
+from memtool.transcripts.claude.draft import Draft, blocks_of, filled
+from memtool.transcripts.claude.tools import content_text, is_subagent_result, result_path
+from memtool.transcripts.claude.words import Words, words_of
 from memtool.transcripts.values import JsonObject, is_true, object_at, text_at
 
 _IMAGES = {"image", "document"}

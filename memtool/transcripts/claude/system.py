@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memtool.transcripts.claude_draft import Draft, blocks_of, filled
-from memtool.transcripts.claude_tools import content_text
-from memtool.transcripts.claude_user import entered_drafts
-from memtool.transcripts.claude_words import words_of
+from memtool.transcripts.claude.draft import Draft, blocks_of, filled
+from memtool.transcripts.claude.tools import content_text
+from memtool.transcripts.claude.user import entered_drafts
+from memtool.transcripts.claude.words import words_of
 from memtool.transcripts.values import JsonObject, count_text, is_true, object_at, text_at
 
 
