@@ -228,9 +228,8 @@ def topic(text: str, limit: int) -> str:
     cuts = [match.start() for match in _BREAKS.finditer(text, 0, limit + _LONGEST_BREAK)]
     cuts = [cut for cut in cuts if max(_SHORTEST_TOPIC, 2 * limit // 5) <= cut <= limit]
     open_bracket = next((cut for cut in cuts if text[cut : cut + 2] == " ("), 0)
-    if not cuts:
-        return shorten(text, limit)
-    return _DANGLING.sub("", text[: open_bracket or cuts[-1]].rstrip(" ,;:.("))
+    end = open_bracket or (cuts[-1] if cuts else 0)
+    return _DANGLING.sub("", text[:end].rstrip(" ,;:.(")) or shorten(text, limit)
 
 
 _DANGLING = re.compile(
