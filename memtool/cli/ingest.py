@@ -43,7 +43,10 @@ def ingest(
         calendar=lambda: calendar_for_new_store(call.config),
         stream=sys.stdin.buffer if STDIN in names else None,
     )
-    outcome = run(call, "ingest", lambda running: ingest_body(running, order, report))
+    # What is named here is not what another ingest reads: it is worth the wait.
+    outcome = run(
+        call, "ingest", lambda running: ingest_body(running, order, report), waits=bool(names)
+    )
     if json:
         print_json("ingest", VERSION, {**outcome_json(outcome), **_report_json(report)})
     else:
@@ -82,11 +85,12 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
 
 
 def _trouble(report: Report) -> Iterator[str]:
+    unfinished = sum(file.waiting_bytes > 0 for file in report.files)
+    if unfinished:
+        yield f"{_number(unfinished, 'file')} without a last line end: that line is looked at again"
     for file in report.files:
         if file.problem:
             yield f"{file.path}: {file.problem}"
-        if file.waiting_bytes:
-            yield f"{file.path}: its last line has no end yet ({file.waiting_bytes} bytes are looked at again)"
         for offset, reason in file.damage:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import OK, ExitCode
+from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -23,6 +23,7 @@ from memtool.summarize import make
 
 VERSION = 1
 _MOST_LINES = 40
+_GO_ON = {OK.code, FAILED.code, SKIPPED.code}
 
 rollup = command_group()
 
@@ -70,16 +71,23 @@ def _period(call: Invocation, text: str | None) -> Period | None:
 def _run_all(
     call: Invocation, levels: Sequence[Level], options: Options, *, as_json: bool
 ) -> ExitCode:
-    """Run one job a level; one that fails or is skipped does not keep the next from its own work."""
-    outcomes = [_run(call, level, options) for level in levels]
+    """Run one job a level. A node that fails, or a skip, does not keep the next from its work; what stops all does."""
+    outcomes: list[Outcome] = []
+    for level in levels:
+        outcomes.append(_run(call, level, options))
+        if outcomes[-1].exit_code not in _GO_ON:
+            break
     if as_json:
         runs = [{**outcome_json(outcome), **_numbers(outcome)} for outcome in outcomes]
         print_json("rollup", VERSION, {"runs": runs})
     else:
         for outcome in outcomes:
             print_line(_line(outcome))
-    worst = max(outcomes, key=lambda outcome: outcome.exit_code)
-    return conclude(worst)
+    return conclude(max(outcomes, key=_severity))
+
+
+def _severity(outcome: Outcome) -> tuple[bool, int]:
+    return outcome.exit_code not in (OK.code, SKIPPED.code), outcome.exit_code
 
 
 def _run(call: Invocation, level: Level, options: Options) -> Outcome:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from memtool.base.config import Config
 from memtool.base.errors import EXIT_CODES, ExitCode
 from memtool.cli.options import Invocation
 from memtool.cli.output import clean, console, note
@@ -15,17 +16,25 @@ from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.scheduler.jobs import job_named
 
 
-def run(call: Invocation, job: str, body: Body) -> Outcome:
-    """Run the job's body for this command and return how it ended."""
+def run(call: Invocation, job: str, body: Body, *, waits: bool = False) -> Outcome:
+    """Run the job's body for this command and return how it ended.
+
+    With `waits` it stands in line for another run of the same job, which does not do this one's work.
+    """
     with _reports(call.environ) as reports:
         return run_job(
             job_named(job),
             body,
             root=call.store.root,
             trigger=trigger_of(call.environ, os.getpid()),
-            limits=Limits(call.config.locks.wait_s, call.config.jobs.deadline_s),
+            limits=_limits(call.config, waits=waits),
             reports=reports,
         )
+
+
+def _limits(config: Config, *, waits: bool) -> Limits:
+    wait_s = config.locks.wait_s
+    return Limits(wait_s, config.jobs.deadline_s, job_wait_s=wait_s if waits else 0)
 
 
 def conclude(outcome: Outcome) -> ExitCode:

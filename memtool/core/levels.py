@@ -215,4 +215,4 @@ def heading(period: Period) -> str:
     start = f"{first.day}" if first.month == last.month else f"{first.day} {first:%b}"
     if first.year != last.year:
         start += f" {first:%Y}"
-    return f"Week {start}–{last.day} {last:%b %Y}"  # noqa: RUF001 - an en dash is the sign for a range
+    return f"Week {start}–{last.day} {last:%b %Y}"

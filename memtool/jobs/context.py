@@ -78,10 +78,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a job waits for a lock, and after how long it stops between two steps (0: never)."""
+    """How long a job waits for a lock, and after how long it stops between two steps (0: never).
+
+    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not: the other does its work.
+    """
 
     lock_wait_s: float = 300
     deadline_s: float = 0
+    job_wait_s: float = 0
 
 
 def _no_progress(done: int, total: int, label: str) -> None:
@@ -165,14 +169,18 @@ class RunContext:
 
     def tree(self) -> AbstractContextManager[Lock]:
         """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""
-        return lock.tree(self.root, self.holder, self._patience("table of contents"))
+        return lock.tree(
+            self.root, self.holder, self.patience("table of contents", self.limits.lock_wait_s)
+        )
 
     def writer(self) -> AbstractContextManager[Lock]:
         """Hold the writer, waited for in line and within the bound. A wait is a place to stop, like `checkpoint`."""
-        return lock.writer(self.root, self.holder, self._patience("store"))
+        return lock.writer(self.root, self.holder, self.patience("store", self.limits.lock_wait_s))
 
-    def _patience(self, what: str) -> Patience:
+    def patience(self, what: str, wait_s: float) -> Patience:
+        """Return how to wait for a lock: within the bound, heeding signals, and saying once who is at work."""
+
         def on_wait(other: Holder | None) -> None:
             self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")
 
-        return Patience(self.limits.lock_wait_s, self.checkpoint, on_wait)
+        return Patience(wait_s, self.checkpoint, on_wait)

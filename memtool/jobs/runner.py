@@ -24,7 +24,7 @@ from memtool.base.errors import (
     UnavailableError,
 )
 from memtool.base.files import storage_error
-from memtool.base.lock import Holder, holder_of, job_lock_path, try_lock
+from memtool.base.lock import Holder, Lock, holder_of, job_lock_path, try_lock, wait_for
 from memtool.jobs.context import (
     DeadlineReached,
     Limits,
@@ -98,11 +98,14 @@ def run_job(
     run = Run(os.urandom(6).hex(), job.name, trigger, clock(), os.getpid(), __version__)
     holder = Holder(run.pid, job.name, run.started_us, run.run)
     with Signals() as signals:
-        own = try_lock(job_lock_path(root, job.name), holder)
+        context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
+        try:
+            own = _own_lock(context, job_lock_path(root, job.name))
+        except Stopped as stop:
+            return _conclude(run, _stopped(stop), context, clock())
         if own is None:
-            return _skip(run, holder, root, reports)
+            return _skip(run, context)
         with own:
-            context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
             _record(record_start, run, context)
             verdict = _judge(body, context)
             outcome = _conclude(run, verdict, context, clock())
@@ -111,8 +114,18 @@ def run_job(
     return outcome
 
 
-def _skip(run: Run, holder: Holder, root: Path, reports: Reports) -> Outcome:
-    other = holder_of(job_lock_path(root, run.job))
+def _own_lock(context: RunContext, path: Path) -> Lock | None:
+    """Return the job's own lock; None where the same job is running and does not end within the bound (mostly none)."""
+    if context.limits.job_wait_s <= 0:
+        return try_lock(path, context.holder)
+    try:
+        return wait_for(path, context.holder, context.patience("job", context.limits.job_wait_s))
+    except UnavailableError:
+        return None
+
+
+def _skip(run: Run, context: RunContext) -> Outcome:
+    other = holder_of(job_lock_path(context.root, run.job))
     who = f"pid {other.pid}" if other else "by a process that did not say who it is"
     error = SkippedError(
         f"{run.job} is already running ({who})", hint="nothing to do: that run does the work"
@@ -121,7 +134,7 @@ def _skip(run: Run, holder: Holder, root: Path, reports: Reports) -> Outcome:
     ended = replace(
         run, ended_us=run.started_us, result="skipped", exit_code=code, reason=error.message
     )
-    _record(record_end, ended, RunContext(root, run.started_us, holder, reports=reports))
+    _record(record_end, ended, context)
     return Outcome(code, ended, error)
 
 
@@ -130,8 +143,7 @@ def _judge(body: Body, context: RunContext) -> _Verdict:
     try:
         body(context)
     except Stopped as stop:
-        code = _STOP_CODES[signal.Signals(stop.signal_number)].code
-        return _Verdict("stopped", code, reason=f"stopped by {stop} after its step")
+        return _stopped(stop)
     except DeadlineReached:
         deadline_s = context.limits.deadline_s
         context.tally.cut_short = f"the deadline of {deadline_s:g} s was reached"
@@ -142,6 +154,11 @@ def _judge(body: Body, context: RunContext) -> _Verdict:
     except Exception as error:  # noqa: BLE001 - recorded here, raised again by run_job
         return _Verdict("failed", FAILED.code, crash=error)
     return _finished(context.tally)
+
+
+def _stopped(stop: Stopped) -> _Verdict:
+    code = _STOP_CODES[signal.Signals(stop.signal_number)].code
+    return _Verdict("stopped", code, reason=f"stopped by {stop} after its step")
 
 
 def _failed(error: MemtoolError) -> _Verdict:

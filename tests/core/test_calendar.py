@@ -211,9 +211,9 @@ def test_people_may_name_a_period_in_many_ways(text: str, expected: str | None) 
 def test_headings_say_date_and_scope() -> None:
     names = {
         "day:2026-11-22": "Sun 22 Nov 2026",
-        "week:2026-11-22": "Week 22–28 Nov 2026",  # noqa: RUF001
-        "week:2026-11-29": "Week 29 Nov–5 Dec 2026",  # noqa: RUF001
-        "week:2026-12-27": "Week 27 Dec 2026–2 Jan 2027",  # noqa: RUF001
+        "week:2026-11-22": "Week 22–28 Nov 2026",
+        "week:2026-11-29": "Week 29 Nov–5 Dec 2026",
+        "week:2026-12-27": "Week 27 Dec 2026–2 Jan 2027",
         "month:2026-11": "November 2026",
         "year:2026": "2026",
     }

@@ -100,6 +100,27 @@ def test_a_second_run_of_a_job_is_skipped_and_recorded(tmp_path: Path) -> None:
     assert look(tmp_path).runs[1].reason == skipped.error.message
 
 
+def test_a_run_with_work_of_its_own_waits_for_the_other_of_the_same_job(tmp_path: Path) -> None:
+    held = try_lock(job_lock_path(tmp_path, JOB.name), OTHER)
+    assert held is not None
+    told: list[str] = []
+
+    def talk(text: str) -> None:
+        told.append(text)
+        held.release()
+
+    limits = Limits(job_wait_s=60)
+    outcome = run_job(JOB, nothing, root=tmp_path, limits=limits, reports=Reports(talk=talk))
+    assert outcome.run.result == "done"
+    assert "waiting" in told[0]
+
+
+def test_that_wait_has_a_bound_and_ends_as_a_skip(tmp_path: Path) -> None:
+    with try_lock(job_lock_path(tmp_path, JOB.name), OTHER) or pytest.fail("not free"):
+        outcome = run_job(JOB, never, root=tmp_path, limits=Limits(job_wait_s=0.05))
+    assert (outcome.exit_code, outcome.run.result) == (75, "skipped")
+
+
 def test_a_holder_that_does_not_say_who_it_is_is_called_that(tmp_path: Path) -> None:
     path = job_lock_path(tmp_path, JOB.name)
     with try_lock(path, OTHER) or pytest.fail("held"):

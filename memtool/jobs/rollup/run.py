@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from memtool.core.calendar import Calendar
 from memtool.core.levels import Level, Period
-from memtool.core.model import NodeId
 from memtool.jobs.context import RunContext
 from memtool.jobs.rollup.plan import (
     Options,
@@ -82,12 +81,6 @@ def _work(context: RunContext, order: Order, lease: Lease) -> None:
 def _new_work(context: RunContext, order: Order, lease: Lease) -> Work:
     store = lease.store()
     force = order.options.force
-    done = 0
-
-    def on_node(node_id: NodeId) -> None:
-        nonlocal done
-        done += 1
-        context.progress(done, 0, node_id)
 
     return Work(
         lease=lease,
@@ -95,15 +88,15 @@ def _new_work(context: RunContext, order: Order, lease: Lease) -> Work:
         summarizer=order.summarizer,
         write=Write(context.now_us, context.holder.run),
         checkpoint=context.checkpoint,
-        on_node=on_node,
         forced=with_all_below(force, store.calendar.week_start) if force else frozenset(),
     )
 
 
 def _bring_all(context: RunContext, work: Work, periods: Sequence[Period]) -> None:
     work.stale = stale_now(work.lease.store(), context.now_us)
-    for period in periods:
+    for number, period in enumerate(periods):
         context.checkpoint()
+        context.progress(number, len(periods), period.id)
         if period not in work.done:
             bring_up_to_date(work, period)
             context.tally.add_period(period.id)

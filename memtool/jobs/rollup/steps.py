@@ -106,7 +106,7 @@ def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
         if node is None:
             return Child(cut.id, GAP)
         put_node(_unmoved(work, seen), node, work.write, seen=None)
-        work.note_written(node)
+        work.tally.written.append(node.id)
     return Child(cut.id, node.content)
 
 
@@ -166,7 +166,7 @@ def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut])
     if node is None:
         return Child(seen.period.id, GAP)
     put_node(_unmoved(work, seen), node, work.write, seen=seen)
-    work.note_written(node)
+    work.tally.written.append(node.id)
     return Child(node.id, node.content)
 
 

@@ -40,7 +40,6 @@ class Work:
     summarizer: Summarizer
     write: Write
     checkpoint: Callable[[], None]
-    on_node: Callable[[NodeId], None]
     forced: frozenset[Period] = frozenset()
     stale: frozenset[Period] = frozenset()
     tally: Tally = field(default_factory=Tally)
@@ -61,11 +60,6 @@ class Work:
     def has_gap(self, node_id: NodeId) -> bool:
         """Return whether the node could not be written in this run."""
         return node_id in self.tally.failed or node_id in self.tally.waiting
-
-    def note_written(self, node: Node) -> None:
-        """Count a node and show the progress."""
-        self.tally.written.append(node.id)
-        self.on_node(node.id)
 
 
 def summarised(work: Work, store: Store, request: Request, origin: Origin) -> Node | None:
