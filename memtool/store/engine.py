@@ -30,7 +30,7 @@ _READ_PAUSE_S = 0.02
 _BUSY = ("while lock file", "lock hold by current process")
 _FULL = ("no space left", "disk quota exceeded")
 _DENIED = ("permission denied", "read-only file system", "operation not permitted")
-_GONE = ("no such file or directory",)
+_CORRUPT = ("corruption:",)
 
 
 def _matches(text: str, phrases: tuple[str, ...]) -> bool:
@@ -197,15 +197,31 @@ def open_reader(path: Path) -> Engine:
     """
     private = tempfile.mkdtemp(prefix="memtool-reader-")
     try:
-        return _retried(lambda: _open_secondary(path, private))
+        with translated(path):
+            return _retried(lambda: _open_beside(path, private))
     except BaseException:
         shutil.rmtree(private, ignore_errors=True)
         raise
 
 
-def _open_secondary(path: Path, private: str) -> Engine:
-    access = AccessType.secondary(private)
-    database = Rdict(str(path), *open_options(), access_type=access)
+def _open_beside(path: Path, private: str) -> Engine:
+    """Open as a secondary; read-only where that finds a log whose end a power loss has left as garbage.
+
+    A secondary refuses such a log, though a writer passes over its end: until one came, nobody could read. Opening
+    read-only passes over it too, and writes nothing but its own messages, which go to the private directory.
+    """
+    try:
+        return _open_as(path, private, AccessType.secondary(private))
+    except Exception as error:
+        if not _matches(str(error), _CORRUPT):
+            raise
+    return _open_as(path, private, AccessType.read_only(False))
+
+
+def _open_as(path: Path, private: str, access: AccessType) -> Engine:
+    chosen, families = open_options()
+    chosen.set_db_log_dir(private)
+    database = Rdict(str(path), chosen, families, access_type=access)
     return Engine(path, database, lambda: shutil.rmtree(private, ignore_errors=True))
 
 
