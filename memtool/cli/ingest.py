@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def ingest(
         raise UsageError("- stands alone: it reads standard input")
     report = Report()
     order = Order(
-        paths=() if STDIN in names else tuple(Path(name) for name in names),
+        paths=() if STDIN in names else tuple(_existing(name) for name in names),
         claude_root=call.claude_root,
         calendar=lambda: calendar_for_new_store(call.config),
         stream=sys.stdin.buffer if STDIN in names else None,
@@ -55,8 +56,18 @@ def ingest(
     return conclude(outcome)
 
 
+def _existing(name: str) -> Path:
+    """Return the path. A slip of the pen is told at once, and is no failed run in the ledger."""
+    path = Path(name)
+    if not os.path.lexists(path):
+        raise UsageError(f"{name}: no such file or directory", hint="name a file or a directory")
+    return path
+
+
 def _lines(report: Report, order: Order) -> Iterator[str]:
     captured, counts = report.captured, report.counts
+    if not report.looked:
+        return
     if not report.files and not report.unchanged:
         yield f"No transcripts found under {order.claude_root / 'projects'}."
     else:

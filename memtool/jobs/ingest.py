@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.base.errors import BadDataError, StorageError, UsageError
+from memtool.base.errors import BadDataError, StorageError
 from memtool.core.calendar import Calendar
 from memtool.core.model import Source
 from memtool.jobs.context import RunContext
@@ -48,8 +48,9 @@ class FileReport:
 
 @dataclass(slots=True)
 class Report:
-    """What an ingest came to."""
+    """What an ingest came to; nothing where it did not get as far as to look."""
 
+    looked: bool = False
     files: list[FileReport] = field(default_factory=list)
     unchanged: int = 0
     known_damage: list[tuple[str, Source]] = field(default_factory=list)
@@ -83,6 +84,7 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
+    report.looked = True
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
@@ -111,7 +113,6 @@ def _take_files(
 ) -> None:
     found = discover(order.paths, claude_root=order.claude_root)
     report.unread = found.unread
-    _refuse_missing(order, found)
     _note_failed(report, found)
     for number, path in enumerate(found.files, start=1):
         context.checkpoint()
@@ -122,16 +123,6 @@ def _take_files(
 
 def _key(path: Path) -> str:
     return str(path.absolute())
-
-
-def _refuse_missing(order: Order, found: Discovered) -> None:
-    """A path that a person named and that is not there is a mistake on the command line, not trouble with a file."""
-    failed = {path for path, _ in found.failed}
-    missing = [path for path in order.paths if path in failed and not path.exists()]
-    if missing:
-        raise UsageError(
-            f"{missing[0]}: no such file or directory", hint="name a file or directory"
-        )
 
 
 def _note_failed(report: Report, found: Discovered) -> None:
@@ -215,9 +206,13 @@ def _conclude(context: RunContext, report: Report) -> None:
     }
     for file in report.files:
         if file.is_news:
-            context.tally.fail(file.path, file.problem or f"{file.counts.damaged} damaged records")
+            context.tally.fail(file.path, file.problem or _damage(file.counts.damaged))
     _raise_unreadable(report)
     _raise_useless(report)
+
+
+def _damage(count: int) -> str:
+    return "one damaged record" if count == 1 else f"{count} damaged records"
 
 
 def _raise_unreadable(report: Report) -> None:
