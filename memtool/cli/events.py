@@ -1,0 +1,134 @@
+"""`memtool events`: what was recorded, by session, project, agent, kind and time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memtool.cli.options import Invocation, JsonOption
+from memtool.cli.output import note, print_json, print_line
+from memtool.cli.passages import plain_passage
+from memtool.cli.reading import print_no_store, reading
+from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
+from memtool.core.model import ROLES, Event
+from memtool.jobs.reading.listing import Listing, Query
+from memtool.jobs.reading.listing import events as listed
+
+VERSION = 1
+_MARGIN = "  "
+_KIND_WIDTH = max(map(len, ROLES))
+_FIRST_LINE = 400
+
+SessionOption = Annotated[
+    str, typer.Option(metavar="S", help="Of this session: its id, or how it begins.")
+]
+ProjectOption = Annotated[
+    str, typer.Option(metavar="P", help="Of projects whose path contains this.")
+]
+AgentOption = Annotated[str, typer.Option(metavar="A", help="Of agents whose name begins so.")]
+KindOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="K", help="Of this kind, such as prompt; may be repeated."),
+]
+SinceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="T", help="From this period or time on, such as last-week or 2026-11-22T14:30."
+    ),
+]
+UntilOption = Annotated[
+    str, typer.Option(metavar="T", help="Up to this period or time, and through it.")
+]
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=10_000, metavar="N", help="How many at most: the newest that fit.")
+]
+ReverseOption = Annotated[bool, typer.Option("--reverse", help="Newest first.")]
+FullOption = Annotated[bool, typer.Option("--full", help="All of their text.")]
+
+
+def events(
+    context: typer.Context,
+    *,
+    session: SessionOption = "",
+    project: ProjectOption = "",
+    agent: AgentOption = "",
+    kind: KindOption = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    limit: LimitOption = 50,
+    reverse: ReverseOption = False,
+    full: FullOption = False,
+    json: JsonOption = False,
+) -> None:
+    """List events in order of time: the newest that fit."""
+    call, reader = reading(context)
+    query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
+    found = listed(reader, query)
+    shown = tuple(reversed(found.events)) if reverse else found.events
+    if json:
+        print_json("events", VERSION, _json(found, shown))
+    elif not found.exists:
+        print_no_store(call)
+    elif not shown:
+        print_line("No event fits.")
+    else:
+        _print(call, found, shown, is_full=full)
+    if found.has_more and not json:
+        note(
+            f"These are the newest {limit} that fit; older ones: --limit {limit * 10}, or --until {_edge(found)}"
+        )
+
+
+def _edge(found: Listing) -> str:
+    clock, time_us = Clock(found.zone), found.events[0].time_us
+    return f"{clock.date(time_us)}T{clock.second(time_us)}"
+
+
+def _print(call: Invocation, found: Listing, shown: tuple[Event, ...], *, is_full: bool) -> None:
+    """Print one line an event, under a heading wherever the day or the conversation changes."""
+    page, clock = Page(call.environ), Clock(found.zone)
+    last = ""
+    for event in shown:
+        heading = _heading(clock, found, event)
+        if heading != last:
+            if last:
+                page.blank()
+            page.line((heading, "bold"))
+        last = heading
+        _print_event(page, clock, event, is_full=is_full)
+
+
+def _heading(clock: Clock, found: Listing, event: Event) -> str:
+    session, project = found.short_sessions[event.session], last_part(event.project)
+    return f"{clock.day(event.time_us)} · {event.agent} · {project} · session {session}"
+
+
+def _print_event(page: Page, clock: Clock, event: Event, *, is_full: bool) -> None:
+    kind = event.kind.ljust(_KIND_WIDTH)
+    head = assembled(
+        (clock.second(event.time_us), "dim"), " ", (kind, ROLE_STYLES.get(event.role, ""))
+    )
+    if event.rewound:
+        head.append(" (taken back)", "dim")
+    if is_full:
+        page.text(head, first=_MARGIN)
+        page.text(plain_passage(event.text, is_full=True), first=_MARGIN * 2, rest=_MARGIN * 2)
+        return
+    line = assembled(head, " ", _first_line(event.text))
+    line.truncate(page.width - len(_MARGIN), overflow="ellipsis")
+    page.text(line, first=_MARGIN, width=page.width)
+
+
+def _first_line(text: str) -> str:
+    return text.strip()[:_FIRST_LINE].partition("\n")[0]
+
+
+def _json(found: Listing, shown: tuple[Event, ...]) -> dict[str, object]:
+    clock = Clock(found.zone)
+    return {
+        "exists": found.exists,
+        "zone": found.zone,
+        "has_more": found.has_more,
+        "events": [event_json(clock, event) for event in shown],
+    }

@@ -1,0 +1,144 @@
+"""`memtool verify`: walk the store and name what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import typer
+
+from memtool.base.errors import FAILED, OK, ExitCode
+from memtool.cli.options import JsonOption
+from memtool.cli.output import console, print_json
+from memtool.cli.reading import print_no_store, reading
+from memtool.cli.render import Clock, Page, number
+from memtool.core.levels import Level
+from memtool.jobs.reading.checking import Checked, check
+from memtool.jobs.verify import Verification
+
+VERSION = 1
+_MARGIN = "  "
+_MOST_LINES = 20
+_WALKED = (
+    "events",
+    "days",
+    "segments",
+    "nodes",
+    "grips",
+    "sessions",
+    "sources",
+    "revisions",
+    "tombstones",
+)
+
+
+def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
+    """Walk the store and name what is wrong: coverage, provenance, digests. Exits 1 where anything is."""
+    call, reader = reading(context)
+    with _progress(call.environ) as on_progress:
+        checked = check(reader, on_progress)
+    if json:
+        print_json("verify", VERSION, _json(checked))
+    elif not checked.exists:
+        print_no_store(call)
+    else:
+        page = Page(call.environ)
+        _print_problems(page, checked.found)
+        _print_worth_knowing(page, checked)
+        _print_verdict(page, checked.found)
+    return OK if checked.found.healthy else FAILED
+
+
+@contextmanager
+def _progress(environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
+    """Show how far the walk is where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(environ, sys.stderr).status("walking the store …") as status:
+        yield lambda done: status.update(f"walking the store … {done:,} looked at")
+
+
+def _print_problems(page: Page, found: Verification) -> None:
+    if found.healthy:
+        return
+    page.line((f"{number(found.problem_count, 'problem')}:", "bold red"))
+    for problem in found.problems:
+        page.line((problem.where, "bold"), " ", problem.what, first=_MARGIN, rest=_MARGIN * 2)
+    _print_more(page, found.problem_count - len(found.problems))
+    page.blank()
+
+
+def _print_more(page: Page, count: int) -> None:
+    if count > 0:
+        page.line((f"… and {count:,} more", "dim"), first=_MARGIN)
+
+
+def _print_worth_knowing(page: Page, checked: Checked) -> None:
+    found, clock = checked.found, Clock(checked.zone)
+    if found.strange_count:
+        page.line(
+            (
+                f"{number(found.strange_count, 'event')} at a strange time, before 2015 or in the future:",
+                "yellow",
+            )
+        )
+        for event_id, time_us in found.strange_events[:_MOST_LINES]:
+            page.line(f"{event_id} {clock.moment(time_us)}", first=_MARGIN)
+        _print_more(page, found.strange_count - min(len(found.strange_events), _MOST_LINES))
+        page.blank()
+    if found.failed:
+        page.line(
+            (
+                f"{number(len(found.failed), 'node')} could not be summarised and will be tried again:",
+                "yellow",
+            )
+        )
+        for node_id, error in list(found.failed.items())[:_MOST_LINES]:
+            page.line((node_id, "bold"), " ", error, first=_MARGIN, rest=_MARGIN * 2)
+        _print_more(page, len(found.failed) - _MOST_LINES)
+        page.blank()
+    if found.stale:
+        page.line((f"Stale: {_by_level(found)}; memtool rollup all mends this.", "yellow"))
+
+
+def _by_level(found: Verification) -> str:
+    counts = Counter(node_id.partition(":")[0] for node_id in found.stale)
+    return ", ".join(
+        number(counts[level.word], level.word) for level in Level if counts[level.word]
+    )
+
+
+def _print_verdict(page: Page, found: Verification) -> None:
+    walked = [number(found.counts[name], name[:-1]) for name in _WALKED if found.counts.get(name)]
+    page.line(f"Walked {', '.join(walked)}." if walked else "There is nothing in the store yet.")
+    if found.healthy:
+        page.line(("Healthy: every event is in its place and every claim is proven.", "green"))
+    else:
+        page.line(
+            (
+                "Not healthy. Nothing was changed: keep a copy of the store, then make a new one and ingest again.",
+                "red",
+            )
+        )
+
+
+def _json(checked: Checked) -> dict[str, object]:
+    found, clock = checked.found, Clock(checked.zone)
+    return {
+        "exists": checked.exists,
+        "zone": checked.zone,
+        "healthy": found.healthy,
+        "counts": found.counts,
+        "problem_count": found.problem_count,
+        "problems": [{"where": row.where, "what": row.what} for row in found.problems],
+        "strange_count": found.strange_count,
+        "strange_events": [
+            {"id": event_id, **clock.both("time", time_us)}
+            for event_id, time_us in found.strange_events
+        ],
+        "stale": found.stale,
+        "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
+    }

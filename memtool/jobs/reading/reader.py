@@ -1,0 +1,86 @@
+"""Who reads, and how: the store's place, the present, and what a person may name. Never waits for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from memtool.base.config import Config
+from memtool.base.errors import ConfigError, UsageError
+from memtool.core.calendar import Calendar
+from memtool.core.levels import PERIOD_FORMS, Period
+from memtool.core.model import Recipe
+from memtool.jobs.calendar import wanted_calendar
+from memtool.store.access import Access
+from memtool.store.store import Store
+
+# Events are accepted from 1970 up to 2200 (docs/store-format.md), with room for the periods that these lie in.
+_FIRST_DAY = 719_163 - 366
+_LAST_DAY = 803_169 + 366
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One reading. `calendar` serves only where there is no store yet; without a `recipe` nothing is outdated."""
+
+    root: Path
+    now_us: int
+    calendar: Calendar
+    recipe: Recipe | None = None
+
+    @contextmanager
+    def store(self) -> Iterator[Store | None]:
+        """Give the store as it is now, or None where there is none yet."""
+        access = Access(self.root)
+        if not access.exists():
+            yield None
+            return
+        with access.reading() as store:
+            yield store
+
+    @contextmanager
+    def existing_store(self) -> Iterator[Store]:
+        """Give the store as it is now. Raise UsageError where there is none: nothing in it can be named."""
+        with self.store() as store:
+            if store is None:
+                raise UsageError(
+                    f"there is no store at {self.root} yet, so nothing in it can be shown",
+                    hint="memtool ingest makes it from what your agents have written",
+                )
+            yield store
+
+    def period(self, store: Store | None, text: str) -> Period:
+        """Return the period that the person named. Raise UsageError with the forms there are."""
+        calendar = self.calendar if store is None else store.calendar
+        period = _parsed(calendar, text, self.now_us)
+        if period is None:
+            raise UsageError(
+                f"{text!r} names no period", hint=f"a period is one of: {PERIOD_FORMS}"
+            )
+        return period
+
+
+def _parsed(calendar: Calendar, text: str, now_us: int) -> Period | None:
+    """Return the period, if it lies among the days that a store can hold."""
+    try:
+        period = calendar.parse(text, now_us)
+    except (ValueError, OverflowError):  # a week or month across an end of the calendar
+        return None
+    return period if period is not None and _FIRST_DAY <= period.first < _LAST_DAY else None
+
+
+def reader_for(config: Config, root: Path, now_us: int) -> Reader:
+    """Return the reader that the configuration asks for."""
+    return Reader(root, now_us, wanted_calendar(config), _recipe(config))
+
+
+def _recipe(config: Config) -> Recipe | None:
+    """Return what would sign a summary today; None where a summarizer cannot even be named: reading goes on."""
+    from memtool.summarize import make  # noqa: PLC0415 - most of what it loads is for writing
+
+    try:
+        return make(config.summarizer.name, max_bullets=config.summarizer.max_bullets).recipe
+    except ConfigError:
+        return None
