@@ -23,7 +23,7 @@ from memtool.core.model import (
 )
 from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request, Section
 
-MAX_GRIPS = 12
+MAX_GRIPS = 24
 """How many grips a bullet keeps: one of each thing it cites first, then the second of each, and so on."""
 
 
@@ -63,8 +63,8 @@ def period_request(period: Period, children: Iterable[tuple[Node, str, str]]) ->
 
 
 def segment_label(cut: Cut) -> str:
-    """Return how a segment is called among a day's: by its project."""
-    return basename(cut.project.rstrip("/")) or cut.project or cut.session
+    """Return how a segment is called among a day's: by its project and its session."""
+    return f"{basename(cut.project.rstrip('/'))} {cut.session}".strip()
 
 
 def node_from(draft: Draft, request: Request, origin: Origin) -> Node:
