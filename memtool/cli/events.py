@@ -117,7 +117,7 @@ def _print_event(page: Page, clock: Clock, event: Event, *, is_full: bool) -> No
         return
     line = assembled(head, " ", _first_line(event.text))
     line.truncate(page.width - len(_MARGIN), overflow="ellipsis")
-    page.text(line, first=_MARGIN, width=page.width)
+    page.row(line, _MARGIN)
 
 
 def _first_line(text: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _CITED, _PLAIN = "▌ ", "  "
 _CITED_ASCII = "> "
+_GUTTER_STYLE = "yellow"
 
 _GONE = {
     "rewound": "was taken back by its source",
@@ -112,8 +113,18 @@ def _print_message(
         lead = _PLAIN if event.id not in proof.grip.events else _gutter(page)
         time = clock.second(event.time_us) if event is message.events[0] else " " * 8
         kind = (event.kind.replace("_", " "), ROLE_STYLES.get(event.role, ""))
-        page.line((time, "dim"), " ", (f"{event.role} · ", "dim"), kind, *_tool(event), first=lead)
-        page.text(_passage(page, event, span, is_full=is_full), first=lead, rest=lead)
+        page.line(
+            (time, "dim"),
+            " ",
+            (f"{event.role} · ", "dim"),
+            kind,
+            *_tool(event),
+            first=lead,
+            lead=_GUTTER_STYLE,
+        )
+        page.text(
+            _passage(page, event, span, is_full=is_full), first=lead, rest=lead, lead=_GUTTER_STYLE
+        )
 
 
 def _tool(event: Event) -> Iterator[tuple[str, str]]:
@@ -131,9 +142,9 @@ def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full:
 def _print_citing(page: Page, proof: Proof) -> None:
     page.blank()
     page.line(("Cited by:", "bold"))
-    width = max((len(node_id) for node_id, _ in proof.citing), default=0) + 1
+    width = max(len(node_id) for node_id, _ in proof.citing) + 2
     for node_id, title in proof.citing:
-        page.line((_scope(node_id), "bold"), " · ", title, first=_PLAIN + node_id.ljust(width))
+        page.line(title, first=_PLAIN + node_id.ljust(width))
 
 
 def _scope(node_id: NodeId) -> str:

@@ -31,22 +31,16 @@ def plain_passage(text: str, *, is_full: bool = False) -> Text:
 
 def cited_passage(page: Page, text: str, span: tuple[int, int], *, is_full: bool = False) -> Text:
     """Return the text of an event with the words in the span marked, and so much around them."""
-    from rich.text import Text
-
     start, end = span
     low = 0 if is_full else tail_start(text[:start], _LINES_BESIDE, _CHARACTERS_BESIDE)
     high = len(text) if is_full else end + head_end(text[end:], _LINES_BESIDE, _CHARACTERS_BESIDE)
     opening, closing = _marks(page)
-    shown = _left_out(low, after=" ")
-    shown.append(clean_part(text[low:start]).lstrip("\n"))
-    shown.append(f"{opening}{clean_part(text[start:end])}{closing}", CITED_STYLE)
-    shown.append(clean_part(text[end:high]).rstrip())
-    return shown.append_text(_left_out(len(text) - high, before=" ")) if shown else Text()
-
-
-def clean_part(text: str) -> str:
-    """Return a stretch of a text, cleaned, its lines and the spaces at its ends kept."""
-    return clean(text, lines=True)
+    gap = "\n" if "\n" in text[low:high] else " "
+    shown = _left_out(low, after=gap)
+    shown.append(clean(text[low:start], lines=True).lstrip("\n"))
+    shown.append(f"{opening}{clean(text[start:end], lines=True)}{closing}", CITED_STYLE)
+    shown.append(clean(text[end:high], lines=True).rstrip())
+    return shown.append_text(_left_out(len(text) - high, before=gap))
 
 
 def _marks(page: Page) -> tuple[str, str]:

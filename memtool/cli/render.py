@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WIDEST = 120
+_NARROWEST, _WIDEST = 20, 120
 """Prose is not spread over more columns than one can read."""
 STATE_STYLES = {
     "open": "cyan",
@@ -92,26 +92,38 @@ class Page:
         self.has_colour = self._console.color_system is not None
         self.is_ascii = self._console.options.ascii_only
 
-    def line(self, *parts: str | tuple[str, str], first: str = "", rest: str | None = None) -> None:
-        """Print one paragraph of (text, style) parts, wrapped; `first` and `rest` lead its lines."""
-        self.text(assembled(*parts), first=first, rest=rest)
+    def line(
+        self,
+        *parts: str | tuple[str, str],
+        first: str = "",
+        rest: str | None = None,
+        lead: str = "dim",
+    ) -> None:
+        """Print one paragraph of (text, style) parts, wrapped.
 
-    def text(self, text: Text, *, first: str = "", rest: str | None = None, width: int = 0) -> None:
-        """Print styled text, wrapped to the width, with what leads its first line and the rest."""
+        `first` and `rest` (spaces, if not given) stand at the left of its lines, in the style `lead`.
+        """
+        self.text(assembled(*parts), first=first, rest=rest, lead=lead)
+
+    def text(
+        self, text: Text, *, first: str = "", rest: str | None = None, lead: str = "dim"
+    ) -> None:
+        """Print one paragraph of text that is styled already."""
+        rest = " " * len(first) if rest is None else rest
+        for index, row in enumerate(self.wrapped(text, self.prose_width - len(first))):
+            self.row(row, rest if index else first, lead)
+
+    def row(self, row: Text, lead: str = "", style: str = "dim") -> None:
+        """Print one line, as wide as it is."""
         from rich.text import Text
 
-        rest = " " * len(first) if rest is None else rest
-        for index, row in enumerate(self.wrapped(text, width or self.prose_width, first)):
-            lead = rest if index else first
-            shown = Text(lead, "dim").append_text(row)
-            shown.rstrip()
-            self._console.print(shown, soft_wrap=True)
+        shown = Text().append(lead, style).append_text(row)
+        shown.rstrip()
+        self._console.print(shown, soft_wrap=True)
 
-    def wrapped(self, text: Text, width: int, lead: str = "") -> list[Text]:
-        """Return the lines of a text that fit beside its lead."""
-        room = max(20, width - len(lead))
-        lines = text.wrap(self._console, room, no_wrap=False)
-        return list(lines) or [text]
+    def wrapped(self, text: Text, width: int) -> list[Text]:
+        """Return the lines that a text takes at this width, measured in cells."""
+        return list(text.wrap(self._console, max(_NARROWEST, width))) or [text]
 
     @property
     def prose_width(self) -> int:

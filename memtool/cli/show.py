@@ -72,7 +72,7 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         sessions = f" in {number(entry.sessions, 'session')}" if entry.sessions else ""
         yield ", ".join(part for part in (entry.id, f"{counts}{sessions}") if part)
         if entry.projects:
-            yield f"about {', '.join(sorted(map(last_part, entry.projects)))}"
+            yield f"about {', '.join(sorted(set(map(last_part, entry.projects))))}"
     if found.node is not None:
         yield _signature(clock, found, found.node.recipe)
 

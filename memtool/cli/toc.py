@@ -69,7 +69,7 @@ def _print(call: Invocation, found: Contents) -> None:
 def _print_tree(call: Invocation, found: Contents) -> None:
     page = Page(call.environ)
     clock = Clock(found.zone)
-    column = page.width - len(_EVENTS)
+    column = page.prose_width - len(_EVENTS)
     page.line((" " * column + _EVENTS, "dim"))
     for entry in found.entries:
         _print_entry(page, clock, entry, "", "")
@@ -80,19 +80,15 @@ def _print_tree(call: Invocation, found: Contents) -> None:
 
 def _print_entry(page: Page, clock: Clock, entry: Entry, first: str, rest: str) -> None:
     """Print the entry's line with its number at the right edge, then those below it."""
-    from rich.text import Text
-
     tee, corner, bar, gap = _GUIDES[page.is_ascii]
-    below = bar if entry.children else gap
-    room = page.width - len(_EVENTS) - 1
-    for index, row in enumerate(page.wrapped(_label(clock, entry), room, first)):
-        lead = first if index == 0 else rest + (below if rest or entry.children else gap)
-        count = "" if index or entry.events is None else f"{entry.events:,}"
-        left = Text(lead, "dim").append_text(row)
-        left.pad_right(max(0, page.width - left.cell_len - len(count)))
-        left.append(count, "dim")
-        left.rstrip()
-        page.text(left, width=page.width)
+    below = rest + (bar if entry.children else gap)
+    room = page.prose_width - len(_EVENTS) - 1
+    for index, row in enumerate(page.wrapped(_label(clock, entry), room - len(first))):
+        if index == 0 and entry.events is not None:
+            count = f"{entry.events:,}"
+            row.rstrip()
+            row.append(count.rjust(page.prose_width - len(first) - row.cell_len), "dim")
+        page.row(row, below if index else first)
     for child in entry.children:
         is_last = child is entry.children[-1]
         _print_entry(
@@ -112,9 +108,9 @@ def _label(clock: Clock, entry: Entry) -> Text:
 def _footer(entries: Sequence[Entry]) -> Iterator[str]:
     every = list(_walk(entries))
     if any(entry.title is None and entry.state.open for entry in every):
-        yield "What is open is summarised once it has ended, or now: memtool rollup all --include-open"
+        yield "[open] is summarised when it ends, or now by: memtool rollup all --include-open"
     if any(not entry.state.open and (entry.title is None or entry.state.stale) for entry in every):
-        yield "What is stale or not summarised yet: memtool rollup all"
+        yield "Stale or not summarised yet: memtool rollup all"
     example = every[-1]
     yield f"To read one: memtool show {example.name}"
     if example.level is not Level.SEGMENT:

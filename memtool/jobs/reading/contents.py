@@ -8,7 +8,7 @@ from functools import cached_property
 
 from memtool.core.levels import Level, Period, listed_under, period_named, period_of, straddles
 from memtool.core.model import Cut, NodeId
-from memtool.jobs.reading.counting import Count, by_day, count_of, current_events
+from memtool.jobs.reading.counting import Count, by_day, count_of, current_events, total
 from memtool.jobs.reading.names import shortest
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.reading.state import State, View
@@ -95,7 +95,7 @@ class Tree:
             events=None if count is None else count.events,
             sessions=None if count is None else len(count.sessions),
             projects=() if count is None else tuple(sorted(count.projects)),
-            also_under=_other_month(period, within, self.view.week_start),
+            also_under=self._other_month(period, within),
             children=tuple(self._children(period, depth - 1, within)) if depth > 0 else (),
         )
 
@@ -128,6 +128,14 @@ class Tree:
             projects=(cut.project,) if cut.project else (),
             cut=cut,
         )
+
+    def _other_month(self, week: Period, month: Period | None) -> NodeId | None:
+        """Return the other month under which a week across a month's edge is listed too."""
+        if month is None or week.level is not Level.WEEK or not straddles(week):
+            return None
+        day = week.first if week.first < month.first else week.end - 1
+        other = period_of(Level.MONTH, day, self.view.week_start)
+        return other.id if self.holds(other) else None
 
     def holds(self, period: Period) -> bool:
         """Return whether there is anything to list: a node, or current events on a day that waits for its first."""
@@ -175,18 +183,10 @@ class Tree:
     def _counted(self, period: Period) -> Count | None:
         days = [self._counts[day] for day in range(period.first, period.end) if day in self._counts]
         known = [count for count in days if count is not None]
-        return sum(known, Count()) if len(known) == len(days) else None
+        return total(known) if len(known) == len(days) else None
 
 
 def _lies_in(below: Period, within: Period | None) -> bool:
     return (
         within is None or below.level is not Level.DAY or within.first <= below.first < within.end
     )
-
-
-def _other_month(week: Period, month: Period | None, week_start: int) -> NodeId | None:
-    """Return the other month under which a week across a month's edge is listed too."""
-    if month is None or week.level is not Level.WEEK or not straddles(week):
-        return None
-    day = week.first if week.first < month.first else week.end - 1
-    return period_of(Level.MONTH, day, week_start).id

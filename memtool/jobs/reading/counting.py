@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from memtool.core.levels import Level, Period, parse_segment
@@ -18,24 +18,25 @@ class Count:
     sessions: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
 
-    def __add__(self, other: Count) -> Count:
-        """Return the sum; a session or project that is in both counts once."""
-        return Count(
-            self.events + other.events,
-            self.sessions | other.sessions,
-            self.projects | other.projects,
-        )
+
+def total(counts: Sequence[Count]) -> Count:
+    """Return the sum; a session or project that is in several counts once."""
+    return Count(
+        sum(count.events for count in counts),
+        frozenset[str]().union(*(count.sessions for count in counts)),
+        frozenset[str]().union(*(count.projects for count in counts)),
+    )
 
 
 def by_day(cuts: Iterable[Cut]) -> dict[int, Count]:
     """Return what the segments hold, by their day."""
-    counts: dict[int, Count] = {}
+    held: dict[int, list[Count]] = {}
     for cut in cuts:
         segment = parse_segment(cut.id)
         assert segment is not None, cut.id
-        own = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
-        counts[segment.day] = counts.get(segment.day, Count()) + own
-    return counts
+        count = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
+        held.setdefault(segment.day, []).append(count)
+    return {day: total(counts) for day, counts in held.items()}
 
 
 def current_events(store: Store, period: Period) -> Iterator[Event]:

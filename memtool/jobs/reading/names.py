@@ -82,7 +82,7 @@ def segment_named(store: Store, text: str) -> Cut | None:
     found = [cut for cut in store.cuts(place.day) if cut.id.startswith(place.id)]
     if not found:
         raise UsageError(
-            f"there is no segment {place.id}",
+            f"there is no {place.id}",
             hint=f"memtool toc {_day_of(place)} lists those of the day",
         )
     if len(found) > 1:

@@ -48,7 +48,7 @@ def show(reader: Reader, text: str) -> Shown:
             if not tree.holds(period):
                 raise UsageError(
                     f"nothing was recorded in {heading(period)} ({period.id})",
-                    hint="memtool toc lists what there is",
+                    hint=f"memtool toc lists what there is; a node is one of: {NODE_FORMS}",
                 )
             return _shown(view, tree.entry(period, 1))
         return _shown(view, _segment(view, cut))
