@@ -1,0 +1,112 @@
+"""The one way to start another program: an argument list, a bound, no stdin, plain output.
+
+Never raises for how a program ended.
+"""
+
+from __future__ import annotations
+
+import subprocess  # noqa: TID251 - the one place
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+from memtool.base.files import storage_error
+
+MISSING = 127  # as a shell says it
+TIMED_OUT = 124  # as timeout(1) says it
+
+# No colours, no pager, English, whatever the person has set.
+PLAIN = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+# For output that is parsed: times in UTC, too.
+PARSED = {**PLAIN, "TZ": "UTC"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a program ended. A negative code is the signal that killed it, as subprocess has it."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str = ""
+    stderr: str = ""
+    is_missing: bool = False
+    is_timed_out: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it ran and ended with 0."""
+        return self.code == 0
+
+    @property
+    def said(self) -> str:
+        """The first line that it wrote on stderr, or else on stdout; else its exit code in words."""
+        for line in (*self.stderr.splitlines(), *self.stdout.splitlines()):
+            if line.strip():
+                return line.strip()
+        return f"{self.argv[0]} ended with {self.code} and said nothing"
+
+
+def run(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    timeout_s: float | None = 30,
+    stdin: bytes = b"",
+) -> Finished:
+    """Run a program to its end and return how it ended, its output as text that is meant to be parsed.
+
+    A program that is not there, may not be run or takes too long is a result too. Past the bound it is killed.
+    """
+    called = tuple(argv)
+    try:
+        done = subprocess.run(
+            called,
+            env={**environ, **PARSED},
+            input=stdin,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        told = f"{called[0]} did not answer within {timeout_s:g} s"
+        return Finished(called, TIMED_OUT, _text(late.stdout), told, is_timed_out=True)
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        return Finished(called, MISSING, "", _not_started(called, error), is_missing=True)
+    return Finished(called, done.returncode, _text(done.stdout), _text(done.stderr))
+
+
+def lines(argv: Sequence[str], environ: Mapping[str, str]) -> Generator[str, None, None]:
+    """Give what a program writes on stdout, line by line and as it writes it, for a person to read.
+
+    Its stderr goes to ours. Closing the iterator ends the program. Raise StorageError where it cannot be started.
+    """
+    try:
+        child = subprocess.Popen(
+            tuple(argv),
+            env={**environ, **PLAIN},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise storage_error(error, argv[0]) from error
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            yield line.rstrip("\n")
+    finally:
+        child.stdout.close()
+        child.terminate()
+        child.wait()
+
+
+def _not_started(argv: Sequence[str], error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"{argv[0]} may not be run here"
+    return f"{argv[0]} is not installed"
+
+
+def _text(output: bytes | str | None) -> str:
+    if isinstance(output, bytes):
+        return output.decode("utf-8", "replace")
+    return output or ""

@@ -1,0 +1,88 @@
+"""The subprocess wrapper: whatever a program does, the caller gets a result, soon, in plain English and UTC."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from memtool.base.errors import StorageError
+from memtool.base.run import MISSING, TIMED_OUT, Finished, lines, run
+
+PATH = {"PATH": os.environ["PATH"]}
+
+
+def shell(script: str, **options: float | bytes) -> Finished:
+    return run(["sh", "-c", script], PATH, **options)  # type: ignore[arg-type] # one helper for all
+
+
+def test_code_and_output_are_told_apart() -> None:
+    done = shell("echo data; echo talk >&2; exit 3")
+    assert (done.code, done.stdout, done.stderr, done.is_ok) == (3, "data\n", "talk\n", False)
+    assert done.said == "talk"
+
+
+def test_stdin_is_empty_unless_it_is_given() -> None:
+    assert shell("cat").stdout == ""
+    assert shell("cat", stdin="täglich".encode()).stdout == "täglich"
+
+
+def test_the_environment_is_the_one_given_made_plain() -> None:
+    environ = {**PATH, "LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo", "OWN": "kept", "SYSTEMD_PAGER": "less"}  # fmt: skip
+    told = run(["env"], environ).stdout.splitlines()
+    assert {"LC_ALL=C.UTF-8", "TZ=UTC", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "OWN=kept"} <= set(
+        told
+    )
+    assert not any(line.startswith("HOME=") for line in told)
+
+
+def test_a_program_that_is_not_there_is_a_result(tmp_path: Path) -> None:
+    done = run(["systemctl"], {"PATH": str(tmp_path)})
+    assert (done.is_missing, done.code, done.said) == (True, MISSING, "systemctl is not installed")
+
+
+def test_a_program_that_may_not_be_run_is_a_result(tmp_path: Path) -> None:
+    (tmp_path / "systemctl").write_text("#!/bin/sh\n")
+    done = run([str(tmp_path / "systemctl")], PATH)
+    assert done.is_missing
+    assert done.said.endswith("systemctl may not be run here")
+
+
+def test_a_program_that_takes_too_long_is_killed_and_is_a_result() -> None:
+    began_s = time.monotonic()
+    done = run(["sleep", "60"], PATH, timeout_s=0.2)
+    assert time.monotonic() - began_s < 30
+    assert (done.is_timed_out, done.code) == (True, TIMED_OUT)
+    assert done.said == "sleep did not answer within 0.2 s"
+
+
+def test_what_it_wrote_before_it_took_too_long_is_kept() -> None:
+    assert run(["sh", "-c", "echo so far; exec sleep 60"], PATH, timeout_s=0.5).stdout == "so far\n"
+
+
+def test_a_signal_is_a_negative_code() -> None:
+    assert shell("kill -9 $$").code == -signal.SIGKILL
+
+
+def test_output_that_is_no_text_does_not_fail() -> None:
+    assert shell(r"printf '\377ok'").stdout == "\ufffdok"
+
+
+def test_a_silent_failure_is_put_in_words() -> None:
+    assert shell("exit 4").said == "sh ended with 4 and said nothing"
+
+
+def test_lines_come_as_they_are_written_and_closing_ends_the_program() -> None:
+    told = lines(["sh", "-c", "echo one; echo two; exec sleep 60"], PATH)
+    assert [next(told), next(told)] == ["one", "two"]
+    began_s = time.monotonic()
+    told.close()
+    assert time.monotonic() - began_s < 30
+
+
+def test_lines_of_a_program_that_is_not_there_raise(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such file"):
+        next(lines([str(tmp_path / "journalctl")], PATH))
