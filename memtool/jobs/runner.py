@@ -36,6 +36,7 @@ from memtool.jobs.context import (
 )
 from memtool.scheduler.jobs import Job
 from memtool.scheduler.ledger import record_end, record_start
+from memtool.scheduler.pauses import ALL, admit, described, pause_of
 from memtool.scheduler.run import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger, first_line
 
 Body = Callable[[RunContext], None]
@@ -91,7 +92,7 @@ def run_job(
 ) -> Outcome:
     """Run the body under the job's lock, record it, and return how it ended.
 
-    An unexpected exception is recorded and raised again.
+    An unexpected exception is recorded and raised again. A job that is paused is skipped where systemd began the run.
 
     Raise StorageError where the job's lock file cannot be made: then nothing can be recorded either.
     """
@@ -99,12 +100,14 @@ def run_job(
     holder = Holder(run.pid, job.name, run.started_us, run.run)
     with Signals() as signals:
         context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
+        if (pause := _pause(run, context)) is not None:
+            return _skip(run, context, pause)
         try:
             own = _own_lock(context, job_lock_path(root, job.name))
         except Stopped as stop:
             return _conclude(run, _stopped(stop), context, clock())
         if own is None:
-            return _skip(run, context)
+            return _skip(run, context, _already_running(run, context))
         with own:
             _record(record_start, run, context)
             verdict = _judge(body, context)
@@ -124,16 +127,35 @@ def _own_lock(context: RunContext, path: Path) -> Lock | None:
         return None
 
 
-def _skip(run: Run, context: RunContext) -> Outcome:
+def _pause(run: Run, context: RunContext) -> SkippedError | None:
+    """Return why this run must not be, because its job is paused. A run by hand is told of it, and goes on."""
+    if run.trigger == "manual":
+        pause = pause_of(context.root, run.job, run.started_us)
+        if pause is not None:
+            context.reports.talk(
+                f"{run.job} is {described(pause)}; running it by hand all the same"
+            )
+        return None
+    by_hand = run.trigger == "systemd"
+    pause = admit(context.root, run.job, run.started_us, may_ignore=by_hand)
+    if pause is None:
+        return None
+    hint = f"memtool scheduler resume {pause.who if pause.who != ALL else '--all'}"
+    return SkippedError(f"{run.job} is {described(pause)}", hint=hint)
+
+
+def _already_running(run: Run, context: RunContext) -> SkippedError:
     other = holder_of(job_lock_path(context.root, run.job))
     who = f"pid {other.pid}" if other else "by a process that did not say who it is"
-    error = SkippedError(
+    return SkippedError(
         f"{run.job} is already running ({who})", hint="nothing to do: that run does the work"
     )
+
+
+def _skip(run: Run, context: RunContext, error: SkippedError) -> Outcome:
     code = error.exit_code.code
-    ended = replace(
-        run, ended_us=run.started_us, result="skipped", exit_code=code, reason=error.message
-    )
+    reason = first_line(error.message)
+    ended = replace(run, ended_us=run.started_us, result="skipped", exit_code=code, reason=reason)
     _record(record_end, ended, context)
     return Outcome(code, ended, error)
 
