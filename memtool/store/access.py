@@ -40,9 +40,9 @@ class Access:
         return self.root / "store"
 
     def exists(self) -> bool:
-        """Return whether there is a store; check its format if so."""
+        """Return whether there is a store, damaged or not; check its format if so."""
         self._check_format()
-        return (self.path / "CURRENT").exists()
+        return not _is_absent(self.path)
 
     @contextmanager
     def reading(self) -> Iterator[Store]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from rocksdict import (
     AccessType,
@@ -23,14 +22,13 @@ from rocksdict import (
 from memtool.base.errors import MemtoolError, StorageError, UnavailableError
 from memtool.store.families import FAMILIES, open_options
 
-T = TypeVar("T")
-_READ_TRIES = 8
-_READ_PAUSE_S = 0.02
+_READ_TRIES = 12
+_READ_PAUSE_S = 0.01
 
 _BUSY = ("while lock file", "lock hold by current process")
 _FULL = ("no space left", "disk quota exceeded")
-_DENIED = ("permission denied", "read-only file system", "operation not permitted")
-_CORRUPT = ("corruption:",)
+_READ_ONLY = ("read-only file system",)
+_DENIED = ("permission denied", "operation not permitted")
 
 
 def _matches(text: str, phrases: tuple[str, ...]) -> bool:
@@ -50,6 +48,11 @@ def storage_error(path: Path, error: Exception) -> MemtoolError:
             f"no space left for the store at {path}",
             hint="free some space and run the same command again: what was accepted is there",
         )
+    if _matches(text, _READ_ONLY):
+        return StorageError(
+            f"the store at {path} is on a read-only file system",
+            hint="remount it, or name another store with --store",
+        )
     if _matches(text, _DENIED):
         return StorageError(
             f"no permission for the store at {path}: {text}",
@@ -66,9 +69,11 @@ def translated(path: Path) -> Iterator[None]:
     """Raise our errors for what rocksdict raises, which is a plain Exception for everything."""
     try:
         yield
-    except (MemtoolError, OSError, AssertionError):
+    except (MemtoolError, AssertionError):
         raise
-    except Exception as error:  # rocksdict has no narrower class
+    except Exception as error:  # rocksdict has no narrower class, and OSErrors without a number
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise storage_error(path, error) from error
 
 
@@ -191,46 +196,47 @@ def open_writer(path: Path) -> Engine:
 
 
 def open_reader(path: Path) -> Engine:
-    """Open beside any writer, as a secondary instance with a private directory that goes when it is closed.
+    """Open beside any writer, which neither waits nor is disturbed. What is seen is one state of the store, whole.
 
-    A writer may remove a file between the listing and the opening of files; only what fails again and again is damage.
+    RocksDB reads which files there are, then the log. A writer that flushes in between leaves a reader with some
+    families from before and some from after (1 of 1000 opens beside one that flushed all the time): then open again.
+    The same goes for files that vanish while they are opened. What fails while the writer is still is damage.
     """
-    private = tempfile.mkdtemp(prefix="memtool-reader-")
+    with translated(path):
+        for attempt in range(_READ_TRIES):
+            before = _state(path)
+            try:
+                engine = _open_beside(path, AccessType.read_only(False))
+            except Exception:
+                if attempt == _READ_TRIES - 1 and _state(path) == before:
+                    raise
+            else:
+                if _state(path) == before:
+                    return engine
+                engine.close()
+            time.sleep(_READ_PAUSE_S * (attempt + 1))
+        # The writer never rests. A secondary bears with vanishing files; it would not tell missing ones from damage.
+        return _open_beside(path, AccessType.secondary)
+
+
+def _state(path: Path) -> object:
+    """Return what changes whenever a writer changes which files the database is made of."""
     try:
-        with translated(path):
-            return _retried(lambda: _open_beside(path, private))
+        manifest = (path / "CURRENT").read_text().strip()
+        return manifest, (path / manifest).stat().st_size
+    except OSError:
+        return None
+
+
+def _open_beside(path: Path, access: AccessType | Callable[[str], AccessType]) -> Engine:
+    """Open without a write to the store: messages (and a secondary's state) go to a private directory."""
+    private = tempfile.mkdtemp(prefix="memtool-reader-")
+    chosen, families = open_options()
+    chosen.set_db_log_dir(private)
+    kind = access if isinstance(access, AccessType) else access(private)
+    try:
+        database = Rdict(str(path), chosen, families, access_type=kind)
     except BaseException:
         shutil.rmtree(private, ignore_errors=True)
         raise
-
-
-def _open_beside(path: Path, private: str) -> Engine:
-    """Open as a secondary; read-only where that finds a log whose end a power loss has left as garbage.
-
-    A secondary refuses such a log, though a writer passes over its end: until one came, nobody could read. Opening
-    read-only passes over it too, and writes nothing but its own messages, which go to the private directory.
-    """
-    try:
-        return _open_as(path, private, AccessType.secondary(private))
-    except Exception as error:
-        if not _matches(str(error), _CORRUPT):
-            raise
-    return _open_as(path, private, AccessType.read_only(False))
-
-
-def _open_as(path: Path, private: str, access: AccessType) -> Engine:
-    chosen, families = open_options()
-    chosen.set_db_log_dir(private)
-    database = Rdict(str(path), chosen, families, access_type=access)
     return Engine(path, database, lambda: shutil.rmtree(private, ignore_errors=True))
-
-
-def _retried(opening: Callable[[], Engine]) -> Engine:
-    for attempt in range(_READ_TRIES):
-        try:
-            return opening()
-        except Exception as error:
-            if attempt == _READ_TRIES - 1 or isinstance(error, MemtoolError):
-                raise
-            time.sleep(_READ_PAUSE_S * (attempt + 1))
-    raise AssertionError("unreachable")
