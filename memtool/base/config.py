@@ -13,9 +13,12 @@ from memtool.base.paths import ConfigFile, Role
 from memtool.base.settings import (
     BY_KEY,
     CalendarSettings,
+    CompactionSettings,
     IngestSettings,
     JobSettings,
     LockSettings,
+    RollupSettings,
+    SchedulerSettings,
     StoreSettings,
     SummarizerSettings,
     Value,
@@ -51,6 +54,12 @@ class Config:
     summarizer: SummarizerSettings = field(default_factory=SummarizerSettings)
     locks: LockSettings = field(default_factory=LockSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    day_rollup: RollupSettings = field(default_factory=RollupSettings)
+    week_rollup: RollupSettings = field(default_factory=RollupSettings)
+    month_rollup: RollupSettings = field(default_factory=RollupSettings)
+    year_rollup: RollupSettings = field(default_factory=RollupSettings)
+    compaction: CompactionSettings = field(default_factory=CompactionSettings)
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def value(self, key: str) -> Value:

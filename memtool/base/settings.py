@@ -12,6 +12,9 @@ _T = TypeVar("_T", str, int)
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+# Whether systemd understands it, systemd says; here only what would be no value in a unit file is refused.
+_SCHEDULE = re.compile(r"[A-Za-z0-9*~:,./;_+ -]{0,200}")
+_LONGEST_COMMAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,21 @@ PATH = Kind('an absolute path, one that starts with "~/", or ""', _is_path)
 TIME_OF_DAY = Kind("a time of day such as 04:00", _is_time_of_day)
 ZONE = Kind('"auto" or the name of a time zone such as Europe/Paris', _is_zone, _zones)
 SECONDS = whole_number(0, 7 * 24 * 3600)
+TIMEOUT = whole_number(60, 7 * 24 * 3600)
+SCHEDULE = Kind(
+    'systemd calendar expressions such as "Sun *-*-* 02:00:00", separated by ";", or ""',
+    lambda value: isinstance(value, str) and _SCHEDULE.fullmatch(value) is not None,
+)
+COMMAND = Kind(
+    'a shell command on one line, or ""',
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_COMMAND,
+)
+
+# What every job's section says of its timer; "memtool scheduler apply" tells systemd. Empty: the job table's default,
+# moved by the calendar's day_starts_at and week_starts_on. tests/scheduler holds the numbers to the job table.
+_SCHEDULE_DOC = "When its timer fires (OnCalendar=); empty: the default, moved with the calendar."
+_JITTER_DOC = "Up to how much later its timer fires, the same each time (RandomizedDelaySec=)."
+_TIMEOUT_DOC = "After how long systemd ends a run (TimeoutStartSec=); the next does the rest."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +142,9 @@ class IngestSettings:
     claude_root: str = setting(
         "", PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
     )
+    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
+    jitter_s: int = setting(60, SECONDS, _JITTER_DOC)
+    timeout_s: int = setting(3600, TIMEOUT, _TIMEOUT_DOC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,35 @@ class JobSettings:
     deadline_s: int = setting(0, SECONDS, "After how long a job stops between two steps; 0: never.")
 
 
+@dataclass(frozen=True, slots=True)
+class RollupSettings:
+    """`[day_rollup]`, `[week_rollup]`, `[month_rollup]` and `[year_rollup]`"""
+
+    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
+    jitter_s: int = setting(300, SECONDS, _JITTER_DOC)
+    timeout_s: int = setting(7200, TIMEOUT, _TIMEOUT_DOC)
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionSettings:
+    """`[compaction]`"""
+
+    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
+    jitter_s: int = setting(600, SECONDS, _JITTER_DOC)
+    timeout_s: int = setting(3600, TIMEOUT, _TIMEOUT_DOC)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """`[scheduler]`"""
+
+    on_failure: str = setting(
+        "",
+        COMMAND,
+        "What to run when a job's unit fails, such as a mail or a ping; empty: nothing.",
+    )
+
+
 SECTIONS = {
     "store": StoreSettings,
     "calendar": CalendarSettings,
@@ -155,6 +205,12 @@ SECTIONS = {
     "summarizer": SummarizerSettings,
     "locks": LockSettings,
     "jobs": JobSettings,
+    "scheduler": SchedulerSettings,
+    "day_rollup": RollupSettings,
+    "week_rollup": RollupSettings,
+    "month_rollup": RollupSettings,
+    "year_rollup": RollupSettings,
+    "compaction": CompactionSettings,
 }
 
 

@@ -26,6 +26,20 @@ class Job:
     description: str
     levels: tuple[str, ...] = ()
     """The levels whose nodes it writes."""
+    timeout_s: int = 7200
+    """After how long systemd ends it: what was done is kept, and the next run does the rest."""
+    second_on_calendar: str = ""
+    """For the night on which the clock jumps over the first: systemd skips what does not exist, here for a week."""
+
+    @property
+    def schedule(self) -> tuple[str, ...]:
+        """When it runs: one OnCalendar= line each. The zone is the machine's, unless `apply` names another."""
+        return tuple(filter(None, (self.on_calendar, self.second_on_calendar)))
+
+    @property
+    def section(self) -> str:
+        """The section of its settings."""
+        return self.name.replace("-", "_")
 
     @property
     def unit(self) -> str:
@@ -39,7 +53,7 @@ class Job:
 
 
 JOBS = (
-    Job("ingest", ("ingest",), "*:0/15", 60, "never", "take in new transcripts"),
+    Job("ingest", ("ingest",), "*:0/15", 60, "never", "take in new transcripts", timeout_s=3600),
     Job(
         "day-rollup",
         ("rollup", "day"),
@@ -48,6 +62,7 @@ JOBS = (
         "summarizer",
         "summarise finished days",
         ("segment", "day"),
+        second_on_calendar="Sun *-*-* 02:30:00",
     ),
     Job(
         "week-rollup",
@@ -57,6 +72,7 @@ JOBS = (
         "summarizer",
         "summarise finished weeks",
         ("week",),
+        second_on_calendar="Sun *-*-* 03:30:00",
     ),
     Job(
         "month-rollup",
@@ -83,12 +99,14 @@ JOBS = (
         600,
         "never",
         "compact the store",
+        timeout_s=3600,
     ),
 )
 
 _BY_NAME = {job.name: job for job in JOBS}
 assert len(_BY_NAME) == len(JOBS)
 assert all(job.command and job.on_calendar and job.randomized_delay_s >= 0 for job in JOBS)
+assert all(job.timeout_s > 0 for job in JOBS)
 
 
 def job_named(name: str) -> Job:

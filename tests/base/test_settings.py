@@ -134,6 +134,16 @@ GOOD: dict[str, list[str | int]] = {
     "jobs.deadline_s": [0, 3600],
 }
 
+for section in ("ingest", "day_rollup", "week_rollup", "month_rollup", "year_rollup", "compaction"):
+    BAD[f"{section}.schedule"] = ["Sun\n[Service]", "%h", "daily # at night", "x" * 201, 4]
+    GOOD[f"{section}.schedule"] = ["", "Sun *-*-* 02:00:00 Europe/Berlin; daily", "*-02~01 1:00"]
+    BAD[f"{section}.jitter_s"] = [-1, 7 * 86_400 + 1, "5min"]
+    GOOD[f"{section}.jitter_s"] = [0, 300]
+    BAD[f"{section}.timeout_s"] = [0, 59, "infinity"]
+    GOOD[f"{section}.timeout_s"] = [60, 7 * 86_400]
+BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
+GOOD["scheduler.on_failure"] = ["", 'echo "$MEMTOOL_JOB" 100% | mail -s memtool me@example.org']
+
 
 @pytest.mark.parametrize("key", NAMES)
 def test_each_setting_takes_what_it_should_and_nothing_else(key: str) -> None:

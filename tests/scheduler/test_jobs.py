@@ -7,6 +7,7 @@ import re
 import pytest
 
 from memtool.base.errors import UsageError
+from memtool.base.settings import SETTINGS
 from memtool.scheduler.jobs import JOBS, job_named
 
 TABLE = """
@@ -31,6 +32,22 @@ def test_the_jobs_are_the_ones_that_were_designed() -> None:
 def test_units_are_named_after_the_job() -> None:
     job = job_named("day-rollup")
     assert (job.unit, job.timer) == ("memtool-day-rollup.service", "memtool-day-rollup.timer")
+
+
+def test_the_settings_defaults_are_the_tables() -> None:
+    settings = {row.key: row.default for row in SETTINGS}
+    for job in JOBS:
+        assert settings[f"{job.section}.schedule"] == ""
+        assert settings[f"{job.section}.jitter_s"] == job.randomized_delay_s
+        assert settings[f"{job.section}.timeout_s"] == job.timeout_s
+
+
+def test_what_could_fall_into_a_clock_change_has_a_second_time() -> None:
+    """Clocks jump at 00:00, 01:00, 02:00 or 03:00, and on a Sunday nearly everywhere."""
+    assert {job.name: job.schedule for job in JOBS if len(job.schedule) > 1} == {
+        "day-rollup": ("*-*-* 01:00:00", "Sun *-*-* 02:30:00"),
+        "week-rollup": ("Sun *-*-* 02:00:00", "Sun *-*-* 03:30:00"),
+    }
 
 
 def test_every_level_is_written_by_one_job() -> None:
