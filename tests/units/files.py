@@ -1,0 +1,65 @@
+"""The unit files as the tests look at them: where they are, what is in them, and how systemd is asked about them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from memtool.scheduler.jobs import JOBS, Job
+
+UNITS = Path(__file__).resolve().parents[2] / "systemd"
+SYSTEM = UNITS / "system"
+USER = UNITS / "user"
+SANDBOX = USER / "memtool-.service.d/10-sandbox.conf"
+PROGRAMS = {SYSTEM: "/usr/local/bin/memtool", USER: "%h/.local/bin/memtool"}
+ROOTS = {SYSTEM: "/var/lib/memtool", USER: "%h/.local/state/memtool"}
+SERVICES = [folder / job.unit for folder in (SYSTEM, USER) for job in JOBS]
+TIMERS = [UNITS / job.timer for job in JOBS]
+
+Setting = tuple[str, str]  # section, name
+
+
+def settings(path: Path) -> Mapping[Setting, list[str]]:
+    """Return what a unit file sets, each name with all of its values: systemd adds them up."""
+    found: dict[Setting, list[str]] = {}
+    section = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            found.setdefault((section, name), []).append(value)
+    return found
+
+
+def one(path: Path, section: str, name: str) -> str:
+    """Return a setting that is there once."""
+    (value,) = settings(path)[section, name]
+    return value
+
+
+def job_of(path: Path) -> Job:
+    """Return the job that a unit file belongs to."""
+    return next(job for job in JOBS if path.name in (job.unit, job.timer))
+
+
+def systemd_analyze(
+    arguments: Sequence[str | Path], env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run systemd-analyze, which needs no systemd to run. Skip the test where it is missing."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not here: the units are NOT checked by systemd itself")
+    return subprocess.run(
+        [program, *map(str, arguments)],
+        env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(env or {})},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
