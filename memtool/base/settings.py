@@ -144,7 +144,7 @@ class IngestSettings:
     )
     schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
     jitter_s: int = setting(60, SECONDS, _JITTER_DOC)
-    timeout_s: int = setting(3600, TIMEOUT, _TIMEOUT_DOC)
+    timeout_s: int = setting(1800, TIMEOUT, _TIMEOUT_DOC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Job:
 
 
 JOBS = (
-    Job("ingest", ("ingest",), "*:0/15", 60, "never", "take in new transcripts", timeout_s=3600),
+    Job("ingest", ("ingest",), "*:0/15", 60, "never", "take in new transcripts", timeout_s=1800),
     Job(
         "day-rollup",
         ("rollup", "day"),
@@ -62,7 +62,7 @@ JOBS = (
         "summarizer",
         "summarise finished days",
         ("segment", "day"),
-        second_on_calendar="Sun *-*-* 02:30:00",
+        second_on_calendar="Sun *-*-* 03:30:00",
     ),
     Job(
         "week-rollup",
@@ -72,7 +72,7 @@ JOBS = (
         "summarizer",
         "summarise finished weeks",
         ("week",),
-        second_on_calendar="Sun *-*-* 03:30:00",
+        second_on_calendar="Sun *-*-* 03:00:00",
     ),
     Job(
         "month-rollup",
