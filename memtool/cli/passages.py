@@ -32,6 +32,8 @@ def plain_passage(text: str, *, is_full: bool = False) -> Text:
 def cited_passage(page: Page, text: str, span: tuple[int, int], *, is_full: bool = False) -> Text:
     """Return the text of an event with the words in the span marked, and so much around them."""
     start, end = span
+    if not text[start:end].strip():
+        return plain_passage(text, is_full=is_full)
     low = 0 if is_full else tail_start(text[:start], _LINES_BESIDE, _CHARACTERS_BESIDE)
     high = len(text) if is_full else end + head_end(text[end:], _LINES_BESIDE, _CHARACTERS_BESIDE)
     opening, closing = _marks(page)

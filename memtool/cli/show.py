@@ -142,6 +142,10 @@ def _print_next(page: Page, found: Shown) -> None:
         page.line((f"One level down: memtool show {found.entry.children[-1].name}", "dim"))
     elif found.entry.cut is not None:
         page.line((f"Its events: memtool events --session {found.short_session}", "dim"))
+    else:
+        page.line(
+            (f"Its events: memtool events --since {found.holding} --until {found.holding}", "dim")
+        )
     for parent in found.parents[:1]:
         page.line((f"One level up: memtool show {parent}", "dim"))
 

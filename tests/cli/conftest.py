@@ -1,0 +1,38 @@
+"""What the tests of commands share: golden files and one remembered history."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.golden import Golden, compare, write
+from tests.cli.history import remember
+from tests.memory import Memory
+
+_OUTPUTS = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option. It is known where this directory is named: `pytest tests/cli --update-golden`."""
+    parser.addoption(
+        "--update-golden", action="store_true", default=False, help="write tests/golden anew"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the golden files, now that no test runs: none may write outside its own directory."""
+    for name, text in session.config.stash.get(_OUTPUTS, {}).items():
+        write(name, text)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Return a function that compares what was printed with a golden file, or keeps it to be written."""
+    if not request.config.getoption("--update-golden", default=False):
+        return compare
+    return request.config.stash.setdefault(_OUTPUTS, {}).__setitem__
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
+    """Return the history of tests/cli/history.py; nobody writes to it."""
+    return remember(tmp_path_factory.mktemp("memory") / "store")

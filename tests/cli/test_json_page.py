@@ -1,0 +1,55 @@
+"""docs/json.md names every field that the reading commands print, under the heading of its kind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memtool.core.model import ROLES
+from tests.cli.history import call, grips_of
+from tests.memory import Memory
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/json.md").read_text(encoding="utf-8")
+COMMANDS = {
+    "toc": ["toc"],
+    "node": ["show", "2026-12-03"],
+    "grip": ["grip", ""],
+    "events": ["events"],
+    "verify": ["verify"],
+}
+ELSEWHERE = {"kind", "version", *ROLES}
+# What a part of one object has in common with another is described there.
+REFERS_TO = {"node": "toc", "grip": "events"}
+OPEN_MAPS = {"metadata", "counts"}
+
+
+def section(kind: str) -> str:
+    parts = re.split(r"^## (\w+)$", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[kind]
+
+
+def fields(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from fields(item)
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield name
+            if name not in OPEN_MAPS:
+                yield from fields(below)
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_every_field_is_described(
+    memory: Memory, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    words = [word or grips_of(memory, "Why do")[0] for word in COMMANDS[kind]]
+    assert call(memory.root, *words, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["kind"] == kind
+    described = set(re.findall(r"`(\w+)`", section(kind) + section(REFERS_TO.get(kind, kind))))
+    assert set(fields(found)) - described - ELSEWHERE == set()
