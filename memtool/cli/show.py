@@ -20,6 +20,7 @@ from memtool.jobs.reading.nodes import show as shown
 
 VERSION = 1
 _MARGIN = "  "
+_MOST_GAPS = 10
 
 NodeArgument = Annotated[
     str,
@@ -101,8 +102,10 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"outdated: another recipe is in force; memtool rollup {job} --force {found.holding} writes it anew"
     if state.frozen:
         yield "frozen: its events were swept; it stays as it is"
-    for gap, why in found.gaps.items():
+    for gap, why in list(found.gaps.items())[:_MOST_GAPS]:
         yield f"incomplete: {gap} is missing" + (f" ({why})" if why else "")
+    if len(found.gaps) > _MOST_GAPS:
+        yield f"incomplete: {len(found.gaps) - _MOST_GAPS} more are missing"
     if found.failure is not None:
         tries, retry = number(found.failure.count, "time"), clock.moment(found.failure.retry_us)
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"

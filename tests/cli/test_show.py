@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from memtool.core.calendar import Calendar
 from memtool.core.levels import Level
 from memtool.core.model import NodeId
+from memtool.jobs.rollup.plan import Options
 from memtool.store import codec, families, keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
@@ -73,6 +75,82 @@ def test_periods_are_understood_as_everywhere(
     memory: Memory, capsys: Output, text: str, node_id: str
 ) -> None:
     assert node(memory, capsys, text)["id"] == node_id
+
+
+def shown(memory: Memory, capsys: Output, name: str, **environ: str) -> str:
+    """Return what is printed, wrapped lines joined."""
+    assert call(memory.root, "show", name, columns=80, **environ) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_another_recipe_makes_a_node_outdated_and_says_how_to_write_it_anew(
+    memory: Memory, capsys: Output
+) -> None:
+    said = shown(memory, capsys, "2025-12", MEMTOOL_SUMMARIZER__MAX_BULLETS="9")
+    assert "[outdated]" in said
+    assert "memtool rollup month --force month:2025-12" in said
+
+
+def test_an_open_node_that_is_stale_names_the_command_that_mends_it_now(
+    tmp_path: Path, capsys: Output
+) -> None:
+    memory = Memory(tmp_path / "store")
+    memory.take_in([event(1, "2026-12-10T08:00:00", "prompt", "Hello")])
+    options = Options(include_open=True)
+    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe(), options=options)
+    memory.take_in([event(2, "2026-12-10T08:01:00", "prompt", "More")])
+    said = shown(memory, capsys, "today")
+    assert "[open] [stale]" in said
+    assert "memtool rollup day --include-open mends it" in said
+
+
+def test_a_segment_that_failed_tells_when_it_is_tried_again(memory: Memory, capsys: Output) -> None:
+    gap = node(memory, capsys, "2026-12-03")["gaps"][0]["id"]
+    said = shown(memory, capsys, gap)
+    assert "not summarised yet [failed]" in said
+    assert "failed 1 time: the answer was not usable; next try after Tue 8 Dec 2026 06:00" in said
+
+
+def test_many_gaps_are_counted_not_all_listed(tmp_path: Path, capsys: Output) -> None:
+    memory = Memory(tmp_path / "store")
+    poison = [
+        event(hour, f"2026-12-08T{hour:02}:00:00", "prompt", "Poison" if hour else "Fine")
+        for hour in range(24)
+    ]
+    memory.take_in(poison)
+    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe({"Poison"}))
+    said = shown(memory, capsys, "2026-12-08")
+    assert said.count("is missing (the answer was not usable)") == 10
+    assert "incomplete: 13 more are missing" in said
+
+
+def test_a_segment_of_a_day_that_ends_late_tells_on_which_date_it_ended(
+    tmp_path: Path, capsys: Output
+) -> None:
+    memory = Memory(tmp_path / "store", Calendar("UTC", 240))
+    memory.take_in(
+        [
+            event(1, "2026-12-08T23:50:00", "prompt", "Late"),
+            event(2, "2026-12-09T00:10:00", "answer", "Later"),
+        ]
+    )
+    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
+    assert "23:50 to Wed 9 Dec 2026 00:10 teeladen · Late" in shown(memory, capsys, "2026-12-08")
+
+
+def test_a_node_without_a_record_of_its_writing_is_shown_all_the_same(
+    tmp_path: Path, capsys: Output
+) -> None:
+    memory = Memory(tmp_path / "store")
+    memory.take_in([event(1, "2026-12-08T10:00:00", "prompt", "Hello")])
+    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
+    store = memory.access.open_for_writing(None)
+    batch = store.engine.batch()
+    batch.delete(families.WRITES, keys.node(store.generation, NodeId("day:2026-12-08")))
+    store.engine.write(batch, sync=True)
+    store.close()
+    assert "written by mock" in shown(memory, capsys, "2026-12-08")
+    assert node(memory, capsys, "2026-12-08")["written"] is None
 
 
 def test_a_segment_is_found_by_the_beginning_of_its_id(memory: Memory, capsys: Output) -> None:

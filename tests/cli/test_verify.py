@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memtool.core.levels import Level
+from memtool.jobs.reading import checking
 from memtool.store import families
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, Scribe, call, event
@@ -115,6 +118,19 @@ def test_a_store_of_a_newer_format_exits_78(tmp_path: Path, capsys: Output) -> N
     for command in (["toc"], ["show", "today"], ["grip", "abcd"], ["events"], ["verify"]):
         assert call(memory.root, *command) == 78
         assert "format 2" in capsys.readouterr().err
+
+
+def test_a_terminal_sees_how_far_the_walk_is(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = damaged(tmp_path / "store")
+    monkeypatch.setattr(checking, "SHOWN_EVERY", 1)
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert call(memory.root, "verify", TERM="xterm") == 1
+    assert "walking the store" in terminal.getvalue()
+    assert "walking" not in capsys.readouterr().out
 
 
 def test_json_names_everything(memory: Memory, capsys: Output) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.verify import Verification, verify
 
-_SHOWN_EVERY = 500
+SHOWN_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def check(reader: Reader, on_progress: Callable[[int], None]) -> Checked:
 
         def checkpoint() -> None:
             done = next(steps)
-            if done % _SHOWN_EVERY == 0:
+            if done % SHOWN_EVERY == 0:
                 on_progress(done)
 
         return Checked(True, store.calendar.zone, verify(store, reader.now_us, checkpoint))

@@ -64,10 +64,7 @@ class Reader:
 
 def _parsed(calendar: Calendar, text: str, now_us: int) -> Period | None:
     """Return the period, if it lies among the days that a store can hold."""
-    try:
-        period = calendar.parse(text, now_us)
-    except (ValueError, OverflowError):  # a week or month across an end of the calendar
-        return None
+    period = calendar.parse(text, now_us)
     return period if period is not None and _FIRST_DAY <= period.first < _LAST_DAY else None
 
 
