@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Sets memtool up inside this checkout and, with --demo, shows it at work on a sample.
-# It may also be sourced for its functions: nothing runs then. It never touches anything
-# outside the checkout but the system packages that it names before installing them.
+# Installs memtool, its timers and a private Python for it: for one user, or for the system. With --demo it
+# stays inside this checkout. It may also be sourced for its functions: nothing runs then.
 set -euo pipefail
 
 MEMTOOL_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,20 +8,33 @@ readonly MEMTOOL_ROOT
 
 usage() {
   cat <<'TEXT'
-Usage: ./install.sh [--demo | --help]
+Usage: ./install.sh [--user] [--prefix DIR] [--no-enable]
+       ./install.sh --system --run-as USER [--prefix DIR] [--no-enable]
+       ./install.sh --uninstall [--purge] [--user | --system] [--prefix DIR]
+       ./install.sh --demo | --help
 
-Without an option: make a private Python environment in .venv/ inside this checkout,
-with memtool in it, and say how to start it.
+Installs memtool with a private Python environment and timers, or brings what is
+installed up to date; schedules, pauses and disabled timers stay as they are.
 
-  --demo   do that, then show memtool at work on the sample in demo/: a throw-away
-           store, nothing of yours is read or written
-  --help   show this text
+  --user          for you alone, in ~/.local; the default but for root
+  --system        for one person's transcripts, by the system's own timers, which need
+                  nobody to be logged in; as root
+  --run-as USER   with --system: whose transcripts are read, and who owns the memory
+  --prefix DIR    where the program goes: DIR/bin/memtool and DIR/lib/memtool
+                  (default: ~/.local, or /usr/local with --system)
+  --no-enable     do not enable the timers
+  --uninstall     remove everything but the memory and the settings
+  --purge         with --uninstall: remove these, too. This cannot be undone.
+  --demo          only show memtool at work on the sample in demo/, from .venv/ in this
+                  checkout and in a throw-away store: nothing of yours is read or written
+  --help          show this text
+
+DESTDIR in the environment is put before every path, for packages: nothing is started.
 
 Needs Python 3.11 or newer. Where the system lacks the package that makes virtual
 environments (python3-venv on Debian), it is installed if this is run as root or
 with sudo, else named. pip's own configuration (pip.conf, PIP_*) is respected.
-The environment is made again when it is broken, and brought up to date when
-pyproject.toml has changed; deleting .venv/ is always safe.
+Where there is no systemd, lines for a crontab are printed instead of timers.
 
 Exit codes: 0 done; 1 something failed, and which; 2 wrong usage.
 TEXT
@@ -198,32 +210,519 @@ ensure_environment() {
   ) 9<"$MEMTOOL_ROOT"
 }
 
-# --- The command line --------------------------------------------------------------------
+# --- Where things go ---------------------------------------------------------------------
+# Set by plan(): $mode (user or system) and, DESTDIR included, $bin, $lib, $units (what this script writes),
+# $admin (what `memtool scheduler apply` and an administrator write) and $state.
 
-main() {
-  case ${1-} in
-    --help | -h)
-      usage
-      return
-      ;;
-    '' | --demo) ;;
-    --user | --system | --run-as* | --prefix* | --uninstall | --purge | --no-enable)
-      say "$1 comes with the timers, which are not here yet; see --help"
-      return 2
-      ;;
-    *)
-      say "unknown option: $1; see --help"
-      return 2
+plan() {
+  dest=${DESTDIR-}
+  if [[ $mode == system ]]; then
+    prefix=${prefix:-/usr/local}
+    units=$dest/usr/local/lib/systemd/system # systemd looks here, and below no other prefix but /usr
+    if [[ $prefix == /usr ]]; then units=$dest/usr/lib/systemd/system; fi
+    admin=$dest/etc/systemd/system
+    state=$dest/var/lib/memtool
+    config=$dest/etc/memtool
+    stamps=$dest/var/lib/systemd/timers
+  else
+    prefix=${prefix:-$HOME/.local}
+    units=$dest${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+    admin=$units
+    state=$dest$HOME/.local/state/memtool
+    config=$dest${XDG_CONFIG_HOME:-$HOME/.config}/memtool
+    stamps=$dest${XDG_DATA_HOME:-$HOME/.local/share}/systemd/timers
+  fi
+  bin=$dest$prefix/bin
+  lib=$dest$prefix/lib/memtool
+}
+
+job_names() {
+  local timer
+  for timer in "$MEMTOOL_ROOT"/systemd/memtool-*.timer; do
+    timer=${timer##*/memtool-}
+    echo "${timer%.timer}"
+  done
+}
+
+timer_names() { job_names | sed 's/.*/memtool-&.timer/'; }
+service_names() { job_names | sed 's/.*/memtool-&.service/'; }
+
+# --- Files -------------------------------------------------------------------------------
+
+changed=0 # whether a file that systemd reads was written or removed
+
+# Make the file be what stdin says; one that is so already is not touched.
+put() {
+  local target=$1 new
+  mkdir -p "$(dirname "$target")"
+  new=$(mktemp "$target.XXXXXX")
+  cat >"$new"
+  if cmp -s "$new" "$target"; then
+    rm "$new"
+    return
+  fi
+  chmod 644 "$new"
+  mv "$new" "$target"
+  changed=1
+}
+
+take_away() {
+  local path
+  for path in "$@"; do
+    if [[ -e $path || -L $path ]]; then
+      rm -rf "$path"
+      changed=1
+    fi
+  done
+}
+
+# --- The program -------------------------------------------------------------------------
+# $lib/a and $lib/b take turns: the new environment is made beside the one in use, then $bin/memtool is
+# pointed to it in one step. A job that runs keeps its files, and one that is killed half-way changes nothing.
+
+source_digest() {
+  (cd "$MEMTOOL_ROOT" && find memtool pyproject.toml -name __pycache__ -prune -o -type f -print | LC_ALL=C sort |
+    xargs -d '\n' sha256sum | sha256sum)
+}
+
+# Print the Python to install with. The system's timers see no home, and run for somebody else than root.
+choose_python() {
+  local python real
+  if [[ $mode == user ]]; then
+    find_python
+    return
+  fi
+  python=$(PATH=/usr/bin:/usr/local/bin find_python) || return 1
+  real=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
+  case $real in
+    /root/* | /home/*)
+      say "$python is $real, which the system's timers cannot reach: they see no home"
+      return 1
       ;;
   esac
-  if (($# > 1)); then
-    say "one option at most; see --help"
-    return 2
+  echo "$python"
+}
+
+# Print what an installed environment was made from.
+installed_stamp() {
+  "$1/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.prefix)' && source_digest
+}
+
+slot_is_current() {
+  local stamp
+  [[ -f $1/.memtool-stamp ]] || return 1
+  stamp=$(installed_stamp "$1" 2>/dev/null) || return 1
+  [[ $(<"$1/.memtool-stamp") == "$stamp" ]]
+}
+
+# Print the environment that $bin/memtool leads to, where it is one of ours.
+slot_in_use() {
+  local target
+  target=$(readlink "$bin/memtool") || return 0
+  case $target in
+    "${lib#"$dest"}"/[ab]/bin/memtool) echo "$dest${target%/bin/memtool}" ;;
+  esac
+}
+
+fill_slot() {
+  local slot=$1 python=$2
+  rm -rf "$slot"
+  "$python" -m venv "$slot" || die "could not make $slot"
+  mkdir "$slot/source" # a copy: pip would leave its traces in the checkout
+  tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
+  PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$slot/bin/python" -m pip install -q "$slot/source" ||
+    die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'
+  rm -r "$slot/source"
+  if [[ $dest ]]; then sed -i "1s|^#!$dest/|#!/|" "$slot"/bin/*; fi
+  installed_stamp "$slot" >"$slot/.memtool-stamp"
+}
+
+install_program() {
+  local python current slot
+  current=$(slot_in_use)
+  if [[ -e $bin/memtool || -L $bin/memtool ]] && [[ ! $current ]]; then
+    die "$bin/memtool is not from this script, and is left alone. Remove it, or name another --prefix."
   fi
-  ensure_environment "$MEMTOOL_ROOT/.venv" runtime
-  if [[ ${1-} == --demo ]]; then exec "$MEMTOOL_ROOT/demo/run"; fi
-  echo "$MEMTOOL_ROOT/.venv/bin/memtool"
-  say 'ready: try the command above with --help, or ./install.sh --demo'
+  if [[ $current ]] && slot_is_current "$current"; then return; fi
+  python=$(choose_python) || exit 1
+  require_venv "$python"
+  slot=$lib/a
+  if [[ $current == "$slot" ]]; then slot=$lib/b; fi
+  say "installing memtool in $slot ($("$python" -V))"
+  mkdir -p "$bin" "$lib"
+  fill_slot "$slot" "$python"
+  ln -sfn "${slot#"$dest"}/bin/memtool" "$bin/memtool.new"
+  mv -T "$bin/memtool.new" "$bin/memtool"
+  if [[ $current ]] && ! some_job_runs; then rm -rf "$current"; fi
+}
+
+# --- The units ---------------------------------------------------------------------------
+
+# Ask the manager that is installed for; a user's is found also where nobody told the shell of it.
+control() {
+  if [[ $mode == system ]]; then
+    systemctl "$@"
+  else
+    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} systemctl --user "$@"
+  fi
+}
+
+# Whether there is a manager that runs, and that this installation is for.
+has_manager() {
+  [[ ! $dest && -d /run/systemd/system ]] && control show --property=Version >/dev/null 2>&1
+}
+
+some_job_runs() {
+  local services
+  mapfile -t services < <(service_names)
+  has_manager && control show --property=ActiveState "${services[@]}" | grep -q =activating
+}
+
+# Print a unit, with the program where it is.
+unit_text() {
+  local standard=/usr/local/bin/memtool
+  if [[ $mode == user ]]; then
+    if [[ $prefix == "$HOME/.local" ]]; then standard=''; else standard=%h/.local/bin/memtool; fi
+  fi
+  if [[ $standard ]]; then sed "s|^ExecStart=$standard |ExecStart=$prefix/bin/memtool |" "$1"; else cat "$1"; fi
+}
+
+new_timers=()
+
+# Put all units in place, and remember the timers that were not there before.
+install_units() {
+  local service timer
+  for service in $(service_names); do
+    put "$units/$service" < <(unit_text "$MEMTOOL_ROOT/systemd/$mode/$service")
+  done
+  for timer in $(timer_names); do
+    if [[ ! -e $units/$timer ]]; then new_timers+=("$timer"); fi
+    put "$units/$timer" <"$MEMTOOL_ROOT/systemd/$timer"
+  done
+}
+
+readonly OF_ALL=memtool-.service.d # systemd reads it for every unit whose name begins so
+readonly RUN_AS=$OF_ALL/10-run-as.conf
+readonly SANDBOX=$OF_ALL/10-sandbox.conf
+readonly TRANSCRIPTS=memtool-ingest.service.d/10-transcripts.conf
+
+home_of() { getent passwd "$1" | cut -d: -f6; }
+
+# Whom the installed system units run as.
+installed_run_as() { sed -n 's/^User=//p' "$units/$RUN_AS" 2>/dev/null || :; }
+
+install_run_as() {
+  local home
+  home=$(home_of "$run_as")
+  put "$units/$RUN_AS" <<TEXT
+# Written by install.sh --system --run-as $run_as.
+[Service]
+User=$run_as
+# The settings of this person count for the jobs, too. Read-only; the rest of the home is not to be seen.
+BindReadOnlyPaths=-$home/.config/memtool
+TEXT
+  put "$units/$TRANSCRIPTS" <<TEXT
+# Written by install.sh --system --run-as $run_as: the transcripts that ingest takes in. Read-only.
+[Service]
+BindReadOnlyPaths=-$home/.claude
+TEXT
+}
+
+# Make the store's directory, so that there is somewhere to look, and to pause, before the first run.
+install_state() {
+  if [[ $mode == user ]]; then
+    install -d -m 700 "$state"
+  elif [[ ! $dest ]]; then
+    install -d -m 700 "$state"
+    if [[ $(stat -c %U "$state") != "$run_as" ]]; then chown -R "$run_as:" "$state"; fi
+  fi
+}
+
+# Whether the program runs with the lines of the sandbox. Kernels and containers differ; so it is tried.
+sandbox_works() {
+  local line properties=()
+  while read -r line; do
+    case $line in [A-Z]*=*) properties+=("--property=${line//%h/$HOME}") ;; esac
+  done <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
+  XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} systemd-run --user --quiet --wait --collect \
+    "${properties[@]}" "$prefix/bin/memtool" --version >/dev/null 2>&1
+}
+
+install_sandbox() {
+  if ! has_manager; then return; fi # not to be tried: what is there stays
+  if sandbox_works; then
+    put "$units/$SANDBOX" <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
+  else
+    say 'user namespaces do not work here: the jobs run with the part of the sandbox that needs none'
+    take_away "$units/$SANDBOX"
+  fi
+}
+
+# --- Timers, or a crontab ----------------------------------------------------------------
+
+# The words to type for systemctl, as a person would.
+systemctl_words() { if [[ $mode == user ]]; then echo 'systemctl --user'; else echo systemctl; fi; }
+
+# Start the timers that are new; what somebody has disabled or stopped is not for us to start.
+start_timers() {
+  local off=()
+  if ((${#new_timers[@]} && enable)); then
+    if has_manager; then
+      control --quiet enable --now "${new_timers[@]}"
+    else
+      control --quiet enable "${new_timers[@]}"
+      say 'the timers begin at your next login: no systemd of yours is running now'
+    fi
+  fi
+  mapfile -t off < <(disabled_timers)
+  if ((${#off[@]})); then
+    say "not enabled: ${off[*]}"
+    say "to enable: $(systemctl_words) enable --now ${off[*]}"
+  fi
+}
+
+disabled_timers() {
+  local timer
+  for timer in $(timer_names); do
+    if [[ $(control is-enabled "$timer" 2>/dev/null) == disabled ]]; then echo "$timer"; fi
+  done
+}
+
+say_linger() {
+  local name
+  name=$(id -un)
+  if [[ -e /var/lib/systemd/linger/$name ]]; then
+    say 'linger is on: the timers run whether you are logged in or not'
+  else
+    say "linger is off: the timers run only while you are logged in. To have them run always: loginctl enable-linger $name"
+  fi
+}
+
+# Print the job table as lines of a crontab. cron knows no pauses: the lines look for the flags themselves.
+crontab_lines() {
+  "$(slot_in_use)/bin/python" - "$prefix/bin/memtool" "$state/pause" <<'PYTHON'
+import re, sys
+from memtool.scheduler.jobs import JOBS
+
+program, flags = (argument.replace("%", r"\%") for argument in sys.argv[1:])
+form = re.compile(r"(?:(Sun|Mon) )?\*(?:-(\*|\d+)-(\*|\d+) )?(?:(\d+):(\d+):00|:0/(\d+))")
+for job in JOBS:
+    weekday, month, day, hour, minute, step = form.fullmatch(job.on_calendar).groups()
+    times = (f"*/{step}", "*") if step else (str(int(minute)), str(int(hour)))
+    days = (part.lstrip("0") if part else "*" for part in (day, month))
+    free = f'[ -e "{flags}/all" ] || [ -e "{flags}/{job.name}" ]'
+    print(*times, *days, weekday or "*", f'{free} || "{program}"', *job.command)
+PYTHON
+}
+
+say_crontab() {
+  local who=''
+  if [[ $mode == system ]]; then who=" -u $run_as"; fi
+  say "there is no systemd here. These lines for \`crontab$who -e\` do what the timers would:"
+  crontab_lines
+}
+
+# --- Install -----------------------------------------------------------------------------
+
+check_plan() {
+  # Words of a unit end at blanks, and percent signs and quotes mean something in it.
+  if [[ ! $prefix =~ ^/[A-Za-z0-9/._+@-]*$ && $prefix != "$HOME/.local" ]]; then
+    usage_error "--prefix must be an absolute path of plain letters: $prefix"
+  fi
+  if [[ $mode == user ]]; then
+    check_user_store
+    return
+  fi
+  if ((EUID != 0)) && [[ ! $dest ]]; then usage_error '--system needs root'; fi
+  case $prefix/ in
+    /root/* | /home/*) usage_error "--system cannot have its program in $prefix: the timers see no home" ;;
+  esac
+}
+
+# The timers keep to ~/.local/state, where their units look for pauses.
+check_user_store() {
+  if ((uninstall)) || [[ $dest ]]; then return; fi
+  if [[ -d /var/lib/memtool && $(stat -c %u /var/lib/memtool) == "$EUID" ]]; then
+    die 'your transcripts are read by the timers of the system already (/var/lib/memtool): see --system, --uninstall'
+  fi
+  if [[ ${XDG_STATE_HOME:-$HOME/.local/state} != "$HOME/.local/state" ]]; then
+    say "XDG_STATE_HOME is set for you, but not for the timers: for one memory, memtool config set store.path $state"
+  fi
+}
+
+check_run_as() {
+  local home
+  run_as=${run_as:-$(installed_run_as)}
+  if [[ ! $run_as ]]; then
+    if [[ $dest ]]; then return; fi # a package: whoever installs it says so
+    usage_error "say whose transcripts to read: ./install.sh --system --run-as ${SUDO_USER:-USER}"
+  fi
+  home=$(home_of "$run_as") || usage_error "there is no user named $run_as"
+  if [[ ! $home =~ ^/[A-Za-z0-9/._+@-]+$ ]]; then
+    die "the home of $run_as is \"$home\": systemd's units need an absolute path of plain letters"
+  fi
+}
+
+install_all() {
+  check_plan
+  if [[ $mode == system ]]; then
+    check_run_as
+    umask 022 # whatever root has: the program is for everybody
+  fi
+  install_program
+  install_state
+  if [[ ! $dest ]] && ! command -v systemctl >/dev/null; then
+    say_crontab
+  else
+    install_timers
+  fi
+  if [[ ! $dest ]]; then finish; fi
+}
+
+install_timers() {
+  install_units
+  if [[ $mode == user ]]; then install_sandbox; fi
+  if [[ $mode == system && $run_as ]]; then install_run_as; fi
+  if ((changed)) && has_manager; then control daemon-reload; fi
+  if [[ $dest ]]; then return; fi
+  if [[ ! -d /run/systemd/system ]]; then
+    say_crontab
+    return
+  fi
+  start_timers
+  if [[ $mode == user ]]; then say_linger; fi
+}
+
+# Say where the program is, and show what it knows of the jobs. That no job has run yet is no failure.
+finish() {
+  if [[ :$PATH: != *:$prefix/bin:* ]]; then say "$prefix/bin is not on your PATH: add it, or type $prefix/bin/memtool"; fi
+  say "installed: $prefix/bin/memtool"
+  if [[ $mode == user ]]; then
+    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} "$prefix/bin/memtool" scheduler status || :
+  else
+    # As the one who owns the memory, with nothing of root's.
+    runuser -u "$run_as" -- env -i PATH="$PATH" LANG="${LANG-C.UTF-8}" HOME="$(home_of "$run_as")" \
+      "$prefix/bin/memtool" scheduler status || :
+  fi
+}
+
+# --- Uninstall ---------------------------------------------------------------------------
+
+uninstall_all() {
+  check_plan
+  stop_jobs
+  remove_units
+  take_away "$lib"
+  if [[ $(readlink "$bin/memtool") == "${lib#"$dest"}"/* ]]; then rm "$bin/memtool"; fi
+  if ((purge)); then
+    rm -rf "$state" "$config"
+    if [[ $mode == system ]]; then rm -f "$dest/etc/credstore/memtool.llm-key"; fi
+    say 'memtool, the memory and the settings are removed'
+  else
+    say "memtool is removed. The memory stays in $state, settings in $config; --uninstall --purge removes them, too."
+  fi
+}
+
+stop_jobs() {
+  local timers services
+  mapfile -t timers < <(timer_names)
+  mapfile -t services < <(service_names)
+  if ! command -v systemctl >/dev/null || [[ $dest ]]; then return; fi
+  for timer in "${timers[@]}"; do
+    if [[ ! -e $units/$timer ]]; then continue; fi
+    if has_manager; then
+      control --quiet disable --now "$timer"
+      control clean --what=state "$timer" # when it last fired; only of timers: a service's state is the memory
+    else
+      control --quiet disable "$timer"
+    fi
+  done
+  # Each ends its step. The units may be gone already; then there is nothing to stop.
+  if has_manager; then control stop "${services[@]}" 2>/dev/null || :; fi
+}
+
+remove_units() {
+  local name folder
+  for name in $(timer_names) $(service_names); do
+    take_away "$units/$name" "$stamps/stamp-$name"
+    for folder in "$units" "$admin"; do remove_drop_ins "$folder/$name.d"; done
+  done
+  for folder in "$units" "$admin"; do remove_drop_ins "$folder/$OF_ALL"; done
+  if ((changed)) && has_manager; then
+    control daemon-reload
+    control reset-failed 'memtool-*' 2>/dev/null || :
+  fi
+}
+
+# Remove the drop-ins that memtool has made; somebody else's only when nothing is to stay.
+remove_drop_ins() {
+  local folder=$1
+  if [[ ! -d $folder ]]; then return; fi
+  take_away "$folder"/10-{run-as,sandbox,transcripts}.conf "$folder/50-memtool.conf"
+  if ((purge)); then take_away "$folder"; fi
+  if [[ -d $folder ]]; then rmdir "$folder" 2>/dev/null || say "left as they are, not made by memtool: $folder/*"; fi
+}
+
+# --- The command line --------------------------------------------------------------------
+
+usage_error() {
+  say "$1; see --help"
+  exit 2
+}
+
+mode='' run_as='' prefix='' enable=1 uninstall=0 purge=0
+
+read_options() {
+  while (($#)); do
+    case $1 in
+      --run-as=* | --prefix=*)
+        set -- "${1%%=*}" "${1#*=}" "${@:2}"
+        continue
+        ;;
+      --user | --system)
+        if [[ $mode && $mode != "${1#--}" ]]; then usage_error '--user and --system exclude each other'; fi
+        mode=${1#--}
+        ;;
+      --run-as | --prefix)
+        if [[ ! ${2-} ]]; then usage_error "$1 needs a value"; fi
+        if [[ $1 == --prefix ]]; then prefix=${2%/}; else run_as=$2; fi
+        shift
+        ;;
+      --no-enable) enable=0 ;;
+      --uninstall) uninstall=1 ;;
+      --purge) purge=1 ;;
+      --demo | --help | -h) usage_error "$1 stands alone" ;;
+      *) usage_error "unknown option: $1" ;;
+    esac
+    shift
+  done
+}
+
+check_options() {
+  if ((purge && !uninstall)); then usage_error '--purge goes with --uninstall'; fi
+  if ((uninstall && !enable)); then usage_error '--no-enable is for installing'; fi
+  if ((uninstall)) && [[ $run_as ]]; then usage_error '--run-as is for installing'; fi
+  if [[ $mode != system && $run_as ]]; then usage_error '--run-as goes with --system'; fi
+  if [[ $mode ]]; then return; fi
+  if ((EUID == 0)) && [[ ! ${DESTDIR-} ]]; then
+    usage_error "as root, say for whom: ./install.sh --system --run-as ${SUDO_USER:-USER}, or --user for root alone"
+  fi
+  mode=user
+}
+
+main() {
+  if [[ ${1-} == --help || ${1-} == -h ]] && (($# == 1)); then
+    usage
+    return
+  fi
+  if [[ ${1-} == --demo ]] && (($# == 1)); then
+    ensure_environment "$MEMTOOL_ROOT/.venv" runtime
+    exec "$MEMTOOL_ROOT/demo/run"
+  fi
+  read_options "$@"
+  check_options
+  plan
+  if ((uninstall)); then uninstall_all; else install_all; fi
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi
