@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -62,7 +63,7 @@ def _hits(
     schedules: tuple[Schedule, ...], now_us: int, machine_zone: str
 ) -> Iterator[tuple[Gap, Schedule]]:
     gaps = {
-        zone: tuple(_gaps(zone, now_us))
+        zone: _gaps(zone, now_us)
         for zone in {one.zone or machine_zone for one in schedules}
         if _zone(zone) is not None
     }
@@ -72,14 +73,17 @@ def _hits(
                 yield gap, schedule
 
 
-def _gaps(zone: str, now_us: int) -> Iterator[Gap]:
+@lru_cache(maxsize=16)  # one look asks for six jobs
+def _gaps(zone: str, now_us: int) -> tuple[Gap, ...]:
     year = _moment(now_us, UTC).year
+    found = []
     changes = transitions(zone, year, year + 1)
     for (_, before_s), (at_us, after_s) in pairwise(changes):
         if after_s > before_s and now_us < at_us < now_us + _LOOK_AHEAD_US:
             clock = _moment(at_us, UTC) + timedelta(seconds=before_s)
             start_s = clock.hour * 3600 + clock.minute * 60 + clock.second
-            yield Gap(at_us, clock.date(), start_s, start_s + after_s - before_s)
+            found.append(Gap(at_us, clock.date(), start_s, start_s + after_s - before_s))
+    return tuple(found)
 
 
 def _last_of(schedule: Schedule, before_us: int, zone: ZoneInfo) -> int | None:

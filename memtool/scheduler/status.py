@@ -1,107 +1,73 @@
-"""How the jobs are: a value made from the ledger's history and, where systemd was asked, the timers' state.
+"""How the jobs are: a value made from the ledger's history, the pauses and what systemd says of the timers.
 
-No I/O, no clock.
+No I/O, no clock. What is wrong with them is found by `troubles`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 
 from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS, Job
 from memtool.scheduler.run import BAD_RESULTS, Left, Run, as_json
+from memtool.scheduler.state import JobStatus, Look, Status, Trouble
+from memtool.scheduler.systemctl import Timers
+from memtool.scheduler.troubles import common_troubles, sentence, troubles_of
 
-VERSION = 1
+VERSION = 2
 _SILENT = frozenset({None, "skipped"})  # not the end of a run
 _ROLLED_UP = frozenset(level for job in JOBS for level in job.levels)
 
 
-@dataclass(frozen=True, slots=True)
-class TimerState:
-    """What systemd says of a job's timer. Made by the part that asks systemd; without it there is none."""
-
-    state: str
-    next_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """One job: the run on its way, the last one that ended, counts since the ledger began, what waits for it."""
-
-    job: Job
-    running: Run | None
-    last: Run | None
-    runs: int
-    errors: int
-    skips: int
-    left: Left
-    timer: TimerState | None = None
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether its last run neither failed nor died. A job that never ran is healthy."""
-        return self.last is None or self.last.result not in BAD_RESULTS
-
-    @property
-    def waits(self) -> int:
-        """How much waits for it, all reasons together."""
-        return sum(count for reasons in self.left.values() for count in reasons.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """All jobs in the table's order. `looked_by` is the run whose word on what waits the rollups' rows repeat."""
-
-    jobs: tuple[JobStatus, ...]
-    looked_by: Run | None
-    damaged_lines: int
-    has_timers: bool
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether every job is."""
-        return all(row.is_healthy for row in self.jobs)
-
-
-def status_of(history: History, timers: Mapping[str, TimerState] | None = None) -> Status:
-    """Return how the jobs are; `timers` by job name, or None where systemd was not asked."""
-    counts = history.counts()
+def status_of(history: History, look: Look | None = None) -> Status:
+    """Return how the jobs are; without a look, by the ledger alone."""
+    look = look or Look()
     looked_by = _last_look(history.runs)
-    rows = tuple(
-        _job_status(job, history, counts.get(job.name, {}), looked_by, (timers or {}).get(job.name))
+    counts = history.counts()
+    jobs = tuple(
+        _judged(_job_status(job, history, counts.get(job.name, {}), looked_by), look)
         for job in JOBS
     )
-    return Status(rows, looked_by, history.damaged_lines, timers is not None)
+    found = [trouble for row in jobs for trouble in row.troubles]
+    troubles = (*found, *common_troubles(look.timers))
+    return Status(jobs, looked_by, history.damaged_lines, look.timers, troubles)
 
 
 def status_json(status: Status) -> dict[str, object]:
     """Return the status as the versioned contract of docs/ledger.md has it, without kind, version and store."""
     return {
         "healthy": status.is_healthy,
-        "timers": "systemd" if status.has_timers else None,
+        "timers": "systemd" if status.timers.is_known else None,
+        "manager": _manager_json(status.timers),
         "damaged_lines": status.damaged_lines,
+        "warnings": [_trouble_json(trouble) for trouble in status.troubles],
         "jobs": [_job_json(row) for row in status.jobs],
     }
 
 
+def _judged(row: JobStatus, look: Look) -> JobStatus:
+    """Return the row with its timer, its pause, and what is wrong."""
+    name = row.job.name
+    row = replace(row, timer=look.timers.states.get(name), pause=look.pauses.get(name))
+    return replace(row, troubles=troubles_of(row, look))
+
+
 def _job_status(
-    job: Job,
-    history: History,
-    counts: Mapping[str, int],
-    looked_by: Run | None,
-    timer: TimerState | None,
+    job: Job, history: History, counts: Mapping[str, int], looked_by: Run | None
 ) -> JobStatus:
     own = history.of_job(job.name)
+    ended = [run for run in own if run.result not in _SILENT]
     return JobStatus(
         job=job,
         running=_last(run for run in own if run.result is None),
-        last=_last(run for run in own if run.result not in _SILENT),
+        last=_last(ended),
+        newest=_last(own),
+        last_by_timer=_last(run for run in ended if run.trigger != "manual"),
         runs=sum(number for result, number in counts.items() if result not in _SILENT),
         errors=sum(number for result, number in counts.items() if result in BAD_RESULTS),
         skips=counts.get("skipped", 0),
         left=_waiting_for(job, own, looked_by),
-        timer=timer,
     )
 
 
@@ -128,6 +94,24 @@ def _left(run: Run | None) -> Left:
     return {} if run is None or run.left is None else run.left
 
 
+def _manager_json(timers: Timers) -> dict[str, object]:
+    return {
+        "scope": timers.scope,
+        "problem": timers.problem,
+        "hint": timers.hint,
+    }
+
+
+def _trouble_json(trouble: Trouble) -> dict[str, object]:
+    return {
+        "kind": trouble.kind,
+        "job": trouble.job or None,
+        "text": sentence(trouble),
+        "since_us": trouble.since_us,
+        "hint": trouble.hint,
+    }
+
+
 def _job_json(row: JobStatus) -> dict[str, object]:
     return {
         "job": row.job.name,
@@ -135,6 +119,7 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "healthy": row.is_healthy,
         "timer": asdict(row.timer) if row.timer else None,
         "next_us": row.timer.next_us if row.timer else None,
+        "pause": asdict(row.pause) if row.pause else None,
         "running": as_json(row.running) if row.running else None,
         "last": {**as_json(row.last), "duration_us": row.last.duration_us} if row.last else None,
         "runs": row.runs,

@@ -1,9 +1,13 @@
-"""`memtool scheduler status` and `history`: a quiet table in 80 columns, a JSON contract, an exit code, no store."""
+"""`memtool scheduler status` and `history`: a quiet table in 80 columns, a JSON contract, an exit code, no store.
+
+systemd is a program of this name on PATH that answers what was recorded or built.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,8 +19,12 @@ import pytest
 
 from memtool.base.lock import Holder, job_lock_path, try_lock
 from memtool.cli.app import run as memtool
+from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.ledger import ledger_path, record_end, record_start
+from memtool.scheduler.pauses import Pause, set_pause
 from memtool.scheduler.run import Left, Run
+from tests.scheduler.fakes import FakeSystemd, show_text
+from tests.scheduler.test_units import RECORDS
 
 NOW_US = 1_795_521_600_000_000  # 2026-11-24 12:00 UTC
 HOUR_S = 3600
@@ -35,7 +43,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def call(root: Path, *arguments: str) -> int:
     """Run the program on this store and return its exit code."""
-    environ = {"HOME": str(root.parent)}
+    environ = {"HOME": str(root.parent), "PATH": f"{root}/bin:{root.parent}/bin"}
     return memtool(["--store", str(root), "scheduler", *arguments], environ, NOW_US)
 
 
@@ -61,11 +69,11 @@ def fill(root: Path) -> None:
     record_start(root, replace(run("compaction", 7200), ended_us=None), ME)
 
 
-def test_status_is_one_table_with_what_matters_below(
+def test_without_a_systemd_status_shows_the_ledger(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "store")
-    assert call(tmp_path / "store", "status") == 1
+    assert call(tmp_path / "store", "status", "--system") == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"Store: {tmp_path / 'store'} (")
     assert lines[2:] == [
@@ -81,11 +89,181 @@ def test_status_is_one_table_with_what_matters_below(
         "  ingest: 3 files not read",
         "  day-rollup: 2 days stale",
         "  week-rollup: 1 week stale",
-        "Timers: not looked at; this is what memtool's own ledger says.",
+        "Timers: unknown, systemd is not on this machine. The ledger is memtool's own.",
+        '  hint: run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"',
         "warning: week-rollup failed 1d ago (exit 69): no answer from host",
         "warning: compaction died 2h ago: killed, out of memory, or power lost",
     ]
     assert all(len(line) <= 80 for line in lines[2:])
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> FakeSystemd:
+    """Return a systemd whose timers are well."""
+    fake = FakeSystemd(tmp_path)
+    fake.shows(show_text())
+    return fake
+
+
+def ran(root: Path) -> None:
+    """Record a run of each job when its timer fired last."""
+    for job, ago_s in RAN_AGO_S.items():
+        record_end(root, run(job, ago_s, 3 * 60 if job == "year-rollup" else 1.5), ME)
+
+
+RAN_AGO_S = {
+    "year-rollup": 327 * 24 * HOUR_S + 8.4 * HOUR_S,
+    "month-rollup": 23 * 24 * HOUR_S + 8.9 * HOUR_S,
+    "week-rollup": 2 * 24 * HOUR_S + 9.9 * HOUR_S,
+    "compaction": 2 * 24 * HOUR_S + 7.9 * HOUR_S,
+    "day-rollup": 10.9 * HOUR_S,
+    "ingest": 870,
+}
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what status printed below the line of the store."""
+    return capsys.readouterr().out.splitlines()[2:]
+
+
+def test_a_healthy_system_is_one_quiet_table(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(tmp_path)
+    assert call(tmp_path, "status", "--system") == 0
+    lines = shown(capsys)
+    assert all(len(line) <= 80 for line in lines)
+    assert lines == [
+        "JOB          LAST RUN  RESULT TOOK NEXT RUN           RUNS ERRORS SKIPS WAITS",
+        "ingest       14min ago done   1.5s in 22s 12:00          1      -     -     -",
+        "day-rollup   10h ago   done   1.5s in 13h 01:02          1      -     -     -",
+        "week-rollup  2d ago    done   1.5s in 4d 11-29 02:00     1      -     -     -",
+        "month-rollup 23d ago   done   1.5s in 6d 12-01 03:02     1      -     -     -",
+        "year-rollup  327d ago  done   3min in 37d 01-01 03:33    1      -     -     -",
+        "compaction   2d ago    done   1.5s in 4d 11-29 04:02     1      -     -     -",
+    ]
+    assert systemd.calls == []
+
+
+def test_one_call_of_systemctl_is_all_that_status_takes(
+    tmp_path: Path, systemd: FakeSystemd
+) -> None:
+    call(tmp_path / "s", "status", "--system")
+    assert len((systemd.here / "calls").read_text().splitlines()) == 1
+
+
+def test_what_is_wrong_stands_below_the_table(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(tmp_path)
+    stopped = {"ActiveState": "inactive", "SubState": "dead", "NextElapseUSecRealtime": ""}
+    timers = {
+        "week-rollup": {"SubState": "elapsed", "NextElapseUSecRealtime": "", "DropInPaths": "/etc/x.conf"},
+        "month-rollup": stopped,
+        "year-rollup": stopped | {"UnitFileState": "disabled"},
+        "compaction": stopped | {"UnitFileState": "masked", "LoadState": "masked"},
+    }  # fmt: skip
+    failed = {
+        "ActiveState": "failed", "Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "203",
+        "ExecMainStartTimestamp": "Tue 2026-11-24 11:55:00 UTC",
+    }  # fmt: skip
+    systemd.shows(show_text(timers, {"day-rollup": failed}))
+    assert call(tmp_path, "status", "--system") == 1
+    lines = shown(capsys)
+    assert lines == [
+        "JOB           LAST RUN   RESULT  TOOK  NEXT RUN      RUNS  ERRORS  SKIPS  WAITS",
+        "ingest        14min ago  done    1.5s  in 22s 12:00     1       -      -      -",
+        "day-rollup    10h ago    done    1.5s  in 13h 01:02     1       -      -      -",
+        "week-rollup   2d ago     done    1.5s  never again      1       -      -      -",
+        "month-rollup  23d ago    done    1.5s  not started      1       -      -      -",
+        "year-rollup   327d ago   done    3min  disabled         1       -      -      -",
+        "compaction    2d ago     done    1.5s  masked           1       -      -      -",
+        "",
+        "warning: day-rollup failed before it could record a run 5min ago (exit 203): its",
+        "    program cannot be started",
+        "  hint: memtool scheduler logs day-rollup",
+        "warning: week-rollup never runs again: its timer has no next time: look at",
+        "    /etc/x.conf",
+        "  hint: mend it, then: systemctl restart memtool-week-rollup.timer",
+        "warning: month-rollup does not run: its timer is enabled, but not started",
+        "  hint: systemctl start memtool-month-rollup.timer",
+    ]
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.usefixtures("systemd")
+def test_pauses_are_shown_with_since_until_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(tmp_path)
+    hour_us = HOUR_S * 1_000_000
+    set_pause(
+        tmp_path, Pause("day-rollup", NOW_US - hour_us, NOW_US + 48 * hour_us, "alice", "away")
+    )
+    set_pause(tmp_path, Pause("ingest", NOW_US - 30 * hour_us))
+    assert call(tmp_path, "status", "--system") == 0
+    lines = shown(capsys)
+    assert lines[1].startswith("ingest       14min ago done   1.5s paused ")
+    assert lines[7:] == [
+        "",
+        "Paused: ingest since 11-23 06:00 (1d ago)",
+        "Paused: day-rollup since 11-24 11:00 (1h ago) by alice until 11-26 12:00: away",
+    ]
+    set_pause(tmp_path, Pause("all", NOW_US - hour_us, None, "root", "updates"))
+    assert call(tmp_path, "status", "--system") == 0
+    assert shown(capsys)[9:] == ["Paused: all jobs since 11-24 11:00 (1h ago) by root: updates"]
+
+
+def test_a_running_job_and_one_in_the_queue_are_told(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(tmp_path)
+    between = {"ActiveState": "activating", "SubState": "auto-restart"}
+    systemd.shows(show_text(services={"day-rollup": {"Job": "12"}, "ingest": between}))
+    assert call(tmp_path, "status", "--system") == 0
+    assert shown(capsys)[8:] == [
+        "ingest failed and will be tried again soon.",
+        "day-rollup waits for other jobs to end.",
+    ]
+
+
+def test_where_the_units_are_found_is_the_systemd_that_is_asked(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_units(tmp_path)
+    ran(tmp_path / "s")
+    call(tmp_path / "s", "status", "--json")
+    assert json.loads(capsys.readouterr().out)["manager"]["scope"] == "user"
+    assert " --user " in (systemd.here / "calls").read_text()
+
+
+def own_units(home: Path) -> Path:
+    """Install empty timers for the user, and return where."""
+    units = home / ".config/systemd/user"
+    units.mkdir(parents=True)
+    for job in JOBS:
+        (units / job.timer).touch()
+    return units
+
+
+def test_a_users_systemd_that_is_not_there_is_put_in_plain_words(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd.fails("Failed to connect to bus: Permission denied")
+    assert call(tmp_path, "status", "--user") == 0
+    assert shown(capsys)[9:] == [
+        "Timers: unknown, XDG_RUNTIME_DIR belongs to another user, as su and sudo leave",
+        "    it. The ledger is memtool's own.",
+        '  hint: become that user by "sudo -i" or "machinectl shell", or name --system',
+    ]
+
+
+def test_units_that_are_not_installed_are_told(
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd.shows((RECORDS / "252-missing.txt").read_text())
+    assert call(tmp_path, "status", "--system") == 0
+    assert "Timers: unknown, no timers of memtool are installed." in capsys.readouterr().out
 
 
 def test_a_store_that_no_job_has_touched_is_healthy_and_says_so(
@@ -103,7 +281,7 @@ def test_a_run_on_its_way_is_shown_as_running(
         record_start(tmp_path, replace(run("ingest", 75), run="now"), ME)
         assert call(tmp_path, "status") == 0
     shown = capsys.readouterr().out
-    assert "ingest        11-24 11:58  1min ago  running  1min     0" in shown
+    assert re.search(r"ingest  +11-24 11:58  1min ago  running  1min +0", shown)
     assert "ingest runs now (pid 7)." in shown
 
 
@@ -122,7 +300,7 @@ def test_status_json_is_a_versioned_contract(
     assert call(tmp_path, "status", "--json") == 1
     told = json.loads(capsys.readouterr().out)
     assert list(told)[:3] == ["kind", "version", "store"]
-    assert (told["kind"], told["version"], told["healthy"]) == ("scheduler-status", 1, False)
+    assert (told["kind"], told["version"], told["healthy"]) == ("scheduler-status", 2, False)
     assert told["store"]["path"] == str(tmp_path)
     ingest = told["jobs"][0]
     assert (ingest["last"]["events"], ingest["left"]) == (12, {"file": {"not read": 3}})

@@ -8,8 +8,12 @@ import pytest
 
 from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.pauses import Pause
 from memtool.scheduler.run import RESULTS, Left, Run
-from memtool.scheduler.status import JobStatus, TimerState, status_json, status_of
+from memtool.scheduler.state import JobStatus, Look
+from memtool.scheduler.status import VERSION, status_json, status_of
+from memtool.scheduler.systemctl import Timers
+from memtool.scheduler.units import TimerState
 
 _COUNT = iter(range(1000))
 
@@ -91,23 +95,50 @@ def test_a_look_that_found_nothing_clears_what_waited() -> None:
     assert row(history, "day-rollup").left == {}
 
 
+ASKED = Look(9_000_000, Timers("user", {"ingest": TimerState("armed", 5)}))
+
+
 def test_timers_are_told_where_they_were_asked_for() -> None:
     assert status_json(status_of(History()))["timers"] is None
-    status = status_of(History(), {"ingest": TimerState("waiting", 5)})
-    assert status.has_timers
-    assert status.jobs[0].timer == TimerState("waiting", 5)
+    status = status_of(History(), ASKED)
+    assert status.timers.is_known
+    assert status.jobs[0].timer == TimerState("armed", 5)
     assert status.jobs[1].timer is None
+
+
+def test_a_systemd_that_did_not_answer_is_told_and_no_trouble() -> None:
+    status = status_of(History(), Look(0, Timers("user", problem="no systemd runs for this user")))
+    assert status.is_healthy
+    told = status_json(status)
+    assert told["timers"] is None
+    assert told["manager"] == {
+        "scope": "user",
+        "problem": "no systemd runs for this user",
+        "hint": "",
+    }
+
+
+def test_a_pause_is_told_and_is_healthy() -> None:
+    pause = Pause("all", 1, None, "alice", "quiet")
+    status = status_of(History(), Look(9, pauses={"ingest": pause}))
+    assert (status.jobs[0].pause, status.jobs[1].pause) == (pause, None)
+    assert status.is_healthy
 
 
 def test_json_tells_all_of_it() -> None:
     history = History((run("ingest", "failed", at=1), run("ingest", None, at=9)), damaged_lines=2)
-    told = status_json(status_of(history, {"ingest": TimerState("waiting", 5)}))
-    assert set(told) == {"healthy", "timers", "damaged_lines", "jobs"}
+    told = status_json(status_of(history, ASKED))
+    assert VERSION == 2
+    assert set(told) == {"healthy", "timers", "manager", "damaged_lines", "warnings", "jobs"}
     assert (told["healthy"], told["timers"], told["damaged_lines"]) == (False, "systemd", 2)
+    assert told["warnings"] == [
+        {"kind": "failed", "job": "ingest", "text": "ingest failed", "since_us": 1_000_000, "hint": ""}
+    ]  # fmt: skip
     jobs = told["jobs"]
     assert isinstance(jobs, list)
     assert set(jobs[0]) == {
-        "job", "description", "healthy", "timer", "next_us", "running", "last", "runs", "errors", "skips", "left",
+        "job", "description", "healthy", "timer", "next_us", "pause",
+        "running", "last", "runs", "errors", "skips", "left",
     }  # fmt: skip
     assert (jobs[0]["next_us"], jobs[0]["last"]["duration_us"]) == (5, 2_000_000)
     assert jobs[0]["running"]["result"] is None

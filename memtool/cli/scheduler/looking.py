@@ -1,0 +1,19 @@
+"""The one look at everything that status is made of: ledger, pauses, timers."""
+
+from __future__ import annotations
+
+from memtool.cli.scheduler.place import Place, timers_of
+from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.ledger import look
+from memtool.scheduler.pauses import paused
+from memtool.scheduler.state import Look, Status
+from memtool.scheduler.status import status_of
+from memtool.scheduler.systemctl import machine_zone
+
+
+def state_of(place: Place) -> Status:
+    """Return how the jobs are. The ledger is read last: what began while systemd was asked is in it."""
+    now_us = place.call.now_us
+    timers = timers_of(place)
+    pauses = paused(place.root, (job.name for job in JOBS), now_us)
+    return status_of(look(place.root), Look(now_us, timers, pauses, machine_zone()))

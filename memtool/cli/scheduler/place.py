@@ -1,0 +1,118 @@
+"""Which systemd and which store `memtool scheduler` is about. Asks systemd for its timers, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.config import DEFAULT
+from memtool.base.errors import MemtoolError
+from memtool.base.paths import StoreChoice
+from memtool.cli.options import Invocation
+from memtool.scheduler.systemctl import (
+    BY_HAND,
+    INSTALL,
+    NOT_BOOTED,
+    SCOPES,
+    Manager,
+    Scope,
+    Timers,
+    ask,
+    default_scope,
+    installed_in,
+    is_booted,
+    lacks_linger,
+    manager_of,
+)
+
+SYSTEM_STORE = Path("/var/lib/memtool")
+
+ScopeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--system/--user", help="Whose systemd; by default the one that has the timers.", show_default=False
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The systemd (None where no timers are installed), the store that its jobs use, and where else timers are."""
+
+    call: Invocation
+    scope: Scope | None
+    store: StoreChoice
+    installed: tuple[Scope, ...]
+
+    @property
+    def root(self) -> Path:
+        """The store's directory."""
+        return self.store.root
+
+    @property
+    def manager(self) -> Manager:
+        """The systemd to talk to. Raise MemtoolError where there is none."""
+        if self.scope is None:
+            text, hint = nothing_installed()
+            raise MemtoolError(text, hint=hint)
+        return manager_of(self.scope, self.call.environ, os.getuid())
+
+
+def place_of(call: Invocation, is_system: bool | None) -> Place:
+    """Return the place: the one that was named, else the one that has the units and is this person's."""
+    installed = installed_in(call.environ)
+    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE
+    if is_system is None:
+        mine = installed if is_ours else tuple(scope for scope in installed if scope == "user")
+        scope = default_scope(mine, prefers_system=is_ours)
+    else:
+        scope = SCOPES[0] if is_system else SCOPES[1]
+    return Place(call, scope, _store(call, scope), installed)
+
+
+def _store(call: Invocation, scope: Scope | None) -> StoreChoice:
+    """Return the store: the system's timers have one of their own, unless the config names another."""
+    is_named = call.config.origin("store.path") != DEFAULT
+    if scope != "system" or is_named or call.store.root == SYSTEM_STORE:
+        return call.store
+    return StoreChoice(SYSTEM_STORE, "the installed system store, which the system's timers use")
+
+
+def timers_of(place: Place) -> Timers:
+    """Return what systemd says of the timers, or why it says nothing."""
+    if place.scope is None:
+        text, hint = nothing_installed(place)
+        return Timers(problem=text, hint=hint)
+    manager = place.manager
+    timers = ask(manager)
+    if timers.is_known and all(one.state == "missing" for one in timers.states.values()):
+        return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
+    linger = lacks_linger(place.call.environ, os.getuid()) if place.scope == "user" else ""
+    return replace(timers, elsewhere=_elsewhere(place, timers), lacks_linger=linger)
+
+
+def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:
+    """Return the jobs that fire in both managers; the other one is asked only if units of ours are installed there."""
+    others = [scope for scope in place.installed if scope != place.scope]
+    found: set[str] = set()
+    for scope in others:
+        there = ask(manager_of(scope, place.call.environ, os.getuid())).states
+        found |= {
+            job
+            for job, timer in there.items()
+            if timer.is_live and job in timers.states and timers.states[job].is_live
+        }
+    return frozenset(found)
+
+
+def nothing_installed(place: Place | None = None) -> tuple[str, str]:
+    """Return in words that there are no timers, and what to do."""
+    if not is_booted():
+        return NOT_BOOTED, BY_HAND
+    if place is not None and "system" in place.installed:
+        return "the system's timers serve another user", "--system is about them"
+    return "no timers of memtool are installed", INSTALL

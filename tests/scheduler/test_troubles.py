@@ -1,0 +1,231 @@
+"""What status warns of: what a person should act on, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from memtool.scheduler.history import History
+from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.pauses import Pause
+from memtool.scheduler.run import Left, Run
+from memtool.scheduler.state import Look, Trouble
+from memtool.scheduler.status import status_of
+from memtool.scheduler.systemctl import Timers
+from memtool.scheduler.troubles import sentence
+from memtool.scheduler.units import ServiceState, TimerState
+
+
+def us(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+NOW_US = us("2026-11-24T12:00")
+BOOTED_US = us("2026-11-01")
+IDLE = ServiceState("inactive", "success")
+WEEKLY = ("Sun *-*-* 02:00:00 UTC",)
+RAN_ON_TIME = us("2026-11-22T02:03")
+
+
+def timer(state: str = "armed", **changed: object) -> TimerState:
+    """Return a timer that is due on Sundays at 02:00 UTC, and well."""
+    well = TimerState(
+        state=state,
+        next_us=us("2026-11-29T02:03") if state == "armed" else None,
+        enabled="enabled",
+        last_trigger_us=RAN_ON_TIME,
+        active_since_us=BOOTED_US,
+        schedule=WEEKLY,
+        randomized_delay_s=300,
+        service=IDLE,
+    )
+    return replace(well, **changed)  # type: ignore[arg-type] # one helper for all fields
+
+
+def run(
+    at_us: int, result: str | None = "done", *, trigger: str = "timer", left: Left | None = None
+) -> Run:
+    return Run(
+        f"r{at_us}", "week-rollup", trigger, at_us, 7, "0.1.0",
+        ended_us=None if result is None else at_us + 1, result=result, left=left,
+        error="no answer" if result == "failed" else "", exit_code=69 if result == "failed" else 0,
+    )  # fmt: skip
+
+
+def found(
+    week: TimerState,
+    *runs: Run,
+    pauses: Mapping[str, Pause] | None = None,
+    zone: str = "UTC",
+    others: str = "disabled",
+    now_us: int = NOW_US,
+    **timers: object,
+) -> list[Trouble]:
+    """Return the troubles of a system whose week-rollup is like this, and the other timers have this state."""
+    states = {job.name: TimerState(others) for job in JOBS} | {"week-rollup": week}
+    asked = replace(Timers("system", states), **timers)  # type: ignore[arg-type] # as above
+    look = Look(now_us, asked, pauses or {}, zone)
+    return list(status_of(History(runs), look).troubles)
+
+
+def kinds(troubles: list[Trouble]) -> list[str]:
+    return [trouble.kind for trouble in troubles]
+
+
+WELL = run(RAN_ON_TIME)
+
+
+def test_what_is_well_is_not_told() -> None:
+    assert found(timer(), WELL) == []
+
+
+@pytest.mark.parametrize("state", ["disabled", "masked"])
+def test_what_the_admin_wants_is_no_trouble(state: str) -> None:
+    assert found(timer(state), run(us("2020-01-01"))) == []
+
+
+@pytest.mark.parametrize("state", ["disabled", "masked", "missing", "armed"])
+def test_a_job_that_never_ran_and_was_never_due_is_no_trouble(state: str) -> None:
+    assert found(timer(state, active_since_us=us("2026-11-23")), others=state) == []
+
+
+def test_a_failed_run_is_told_with_its_first_error_line() -> None:
+    (trouble,) = found(timer(), run(RAN_ON_TIME, "failed"))
+    assert sentence(trouble, "2d ago") == "week-rollup failed 2d ago (exit 69): no answer"
+
+
+def test_a_unit_that_failed_before_python_ran_is_told() -> None:
+    service = ServiceState("failed", "exit-code", RAN_ON_TIME + 7 * 86_400_000_000, 203)
+    (trouble,) = found(timer(service=service), OLD)
+    assert trouble.kind == "unit"
+    assert sentence(trouble) == (
+        "week-rollup failed before it could record a run (exit 203): its program cannot be started"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "text"),
+    [
+        (ServiceState("failed", "timeout", RAN_ON_TIME, -15), "took too long (signal 15)"),
+        (ServiceState("failed", "oom-kill", RAN_ON_TIME, -9), "ran out of memory (signal 9)"),
+        (ServiceState("failed", "start-limit-hit", None, None), "(start-limit-hit)"),
+    ],
+)
+def test_a_run_that_systemd_ended_is_told_though_it_stopped_cleanly(
+    service: ServiceState, text: str
+) -> None:
+    (trouble,) = found(timer(service=service), run(RAN_ON_TIME, "stopped"))
+    assert sentence(trouble).endswith(text)
+
+
+def test_a_failure_is_told_once() -> None:
+    service = ServiceState("failed", "exit-code", RAN_ON_TIME, 69)
+    assert kinds(found(timer(service=service), run(RAN_ON_TIME + 400_000, "failed"))) == ["failed"]
+
+
+def test_a_failed_unit_whose_job_ran_well_since_is_no_trouble() -> None:
+    service = ServiceState("failed", "exit-code", RAN_ON_TIME, 1)
+    later = run(RAN_ON_TIME + 3_600_000_000, trigger="manual")
+    assert found(timer(service=service), later) == []
+
+
+@pytest.mark.parametrize("state", ["dead", "broken", "failed"])
+def test_a_timer_that_never_fires_again_is_told_with_the_drop_in(state: str) -> None:
+    (trouble,) = found(timer(state, drop_ins=("/etc/x.conf",)), WELL)
+    assert trouble.kind == "no-next"
+    assert "/etc/x.conf" in trouble.detail
+    assert trouble.hint.endswith("systemctl restart memtool-week-rollup.timer")
+
+
+def test_a_timer_that_is_enabled_and_not_started_is_told() -> None:
+    (trouble,) = found(timer("stopped"), WELL, scope="user")
+    assert trouble.kind == "not-armed"
+    assert trouble.hint == "systemctl --user start memtool-week-rollup.timer"
+
+
+def test_one_timer_that_is_missing_is_told_and_all_missing_are_not() -> None:
+    assert kinds(found(timer("missing"))) == ["missing"]
+    assert found(timer("missing"), others="missing") == []
+
+
+OLD = run(us("2026-11-15T02:03"))
+
+
+def test_a_run_that_did_not_come_is_overdue_by_our_own_ledger() -> None:
+    (trouble,) = found(timer(last_trigger_us=OLD.started_us), OLD)
+    assert (trouble.kind, trouble.since_us) == ("overdue", us("2026-11-22T02:00"))
+    assert trouble.detail == "its timer did not fire"
+
+
+def test_a_timer_that_fired_and_left_no_record_is_overdue() -> None:
+    (trouble,) = found(timer(), OLD)
+    assert trouble.detail == "its timer fired, but no run is recorded"
+
+
+def test_a_job_that_never_ran_since_its_timer_was_started_is_overdue() -> None:
+    assert kinds(found(timer())) == ["overdue"]
+
+
+def test_a_run_that_may_still_come_is_not_overdue() -> None:
+    assert found(timer(), OLD, now_us=us("2026-11-22T02:24")) == []
+    assert kinds(found(timer(), OLD, now_us=us("2026-11-22T02:26"))) == ["overdue"]
+
+
+def test_what_was_due_before_the_boot_is_given_time_to_be_made_up_for() -> None:
+    off = timer(active_since_us=NOW_US - 10 * 60_000_000, last_trigger_us=OLD.started_us)
+    assert found(off, OLD) == []
+    assert kinds(found(off, OLD, now_us=NOW_US + 20 * 60_000_000)) == ["overdue"]
+
+
+@pytest.mark.parametrize("state", ["running", "queued", "retrying"])
+def test_a_run_on_its_way_is_not_overdue(state: str) -> None:
+    assert found(timer(service=ServiceState(state)), OLD) == []
+
+
+def test_a_paused_job_is_not_overdue() -> None:
+    assert found(timer(), OLD, pauses={"week-rollup": Pause("week-rollup", BOOTED_US)}) == []
+
+
+def test_a_skip_shows_that_the_job_was_begun() -> None:
+    assert found(timer(), OLD, run(RAN_ON_TIME, "skipped")) == []
+
+
+def test_a_schedule_that_a_clock_change_hits_is_told() -> None:
+    berlin = timer(schedule=("Sun *-*-* 02:00:00",))
+    (trouble,) = found(berlin, WELL, zone="Europe/Berlin")
+    assert trouble.kind == "clock"
+    assert "2027-03-28" in trouble.what
+    twice = timer(schedule=("Sun *-*-* 02:00:00", "Sun *-*-* 03:00:00"))
+    ran = run(us("2026-11-22T02:01"))  # after both, which are an hour earlier in UTC
+    assert found(twice, ran, zone="Europe/Berlin") == []
+
+
+def test_a_job_that_fires_in_both_managers_is_told() -> None:
+    assert kinds(found(timer(), WELL, elsewhere=frozenset({"week-rollup"}))) == ["both"]
+
+
+def test_lingering_that_is_off_is_told_where_timers_fire() -> None:
+    (trouble,) = found(timer(), WELL, scope="user", lacks_linger="alice")
+    assert (trouble.job, trouble.hint) == ("", "loginctl enable-linger alice")
+    assert found(timer("disabled"), WELL, scope="user", lacks_linger="alice") == []
+
+
+STALE: Left = {"week": {"stale": 2}, "month": {"stale": 1}}
+
+
+def test_work_of_its_own_that_a_timers_run_left_is_told() -> None:
+    (trouble,) = found(timer(), run(RAN_ON_TIME, "partial", left=STALE))
+    assert (trouble.kind, trouble.what) == ("backlog", "left work behind: 2 weeks stale")
+
+
+def test_work_of_other_levels_and_of_a_run_by_hand_is_no_backlog() -> None:
+    assert found(timer(), run(RAN_ON_TIME, left={"month": {"stale": 1}})) == []
+    assert found(timer(), run(RAN_ON_TIME, left=STALE, trigger="manual")) == []
+
+
+def test_a_backlog_that_is_gone_since_is_not_told() -> None:
+    later = run(RAN_ON_TIME + 1_000_000, left={}, trigger="manual")
+    assert found(timer(), run(RAN_ON_TIME, "partial", left=STALE), later) == []
