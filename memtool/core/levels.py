@@ -133,6 +133,8 @@ _PATTERNS = (
 )
 _ISO_WEEK = re.compile(r"(?:week:)?(\d{4})-?[Ww](\d{1,2})")
 _RELATIVE = re.compile(r"(?:(this|last)-(day|week|month|year)|(today|yesterday))")
+_FIRST_DAY = date(1968, 12, 25).toordinal()  # the week that holds the first days of 1969
+_END_DAY = date(2201, 1, 1).toordinal()
 PERIOD_FORMS = (
     "2026-11-22, 2026-11, 2026, week:2026-11-22, 2026-W47, today, yesterday, "
     "this-week, last-week, last-month, last-year"
@@ -140,17 +142,26 @@ PERIOD_FORMS = (
 
 
 def parse_period(text: str, *, today: int, week_start: int) -> Period | None:
-    """Return the period that the text names, or None; `today` is the current day's ordinal in the pinned calendar."""
+    """Return the period that the text names, or None; `today` is the current day's ordinal in the pinned calendar.
+
+    Years in which no event can lie (events are from 1970 to 2199, days reach one further) name nothing.
+    """
     text = text.strip().lower()
     if match := _RELATIVE.fullmatch(text):
         return _relative(match, today, week_start)
     try:
-        if match := _ISO_WEEK.fullmatch(text):
-            thursday = date.fromisocalendar(int(match[1]), int(match[2]), 4)
-            return period_of(Level.WEEK, thursday.toordinal(), week_start)
-        return _absolute(text, week_start)
+        found = _iso_week(text, week_start) or _absolute(text, week_start)
     except ValueError:
         return None
+    return found if found is not None and _FIRST_DAY <= found.first < _END_DAY else None
+
+
+def _iso_week(text: str, week_start: int) -> Period | None:
+    match = _ISO_WEEK.fullmatch(text)
+    if match is None:
+        return None
+    thursday = date.fromisocalendar(int(match[1]), int(match[2]), 4)
+    return period_of(Level.WEEK, thursday.toordinal(), week_start)
 
 
 def period_named(node_id: NodeId) -> Period:

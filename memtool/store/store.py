@@ -59,9 +59,12 @@ class Store:
     # Events
 
     def events(self, start_us: int, end_us: int) -> Iterator[Event]:
-        """Yield all events (rewound ones too) from one instant to before another, in order of time and id."""
+        """Yield all events (rewound ones too) from one instant to before another, in order of time and id.
+
+        A day that holds an event of 1970's first hours may begin before 1970, west of Greenwich.
+        """
         for key, value in self.engine.scan(
-            families.EVENTS, keys.instant(start_us), keys.instant(end_us)
+            families.EVENTS, keys.instant(max(0, start_us)), keys.instant(max(0, end_us))
         ):
             yield codec.EVENT.decode(value, key)
 

@@ -78,5 +78,6 @@ def test_a_rewind_takes_back_the_revisions_up_to_its_own() -> None:
 def test_a_tombstone_keeps_everything_out_for_good() -> None:
     stone = Tombstone(EVENT.id, "forgotten", 5)
     expired = Tombstone(EVENT.id, "expired", 1)
-    for order in ([EVENT, stone], [stone, EVENT], [expired, EVENT, stone]):
+    orders: list[list[Record]] = [[EVENT, stone], [stone, EVENT], [expired, EVENT, stone]]
+    for order in orders:
         assert merged(NOTHING, order) == Identity((), None, stone)

@@ -367,6 +367,16 @@ def test_events_of_1970_and_2100_are_kept_where_they_say_and_listed(memory: Memo
     assert found.strange_count == 2
 
 
+def test_an_event_of_time_zero_west_of_greenwich_lies_in_1969_and_breaks_nothing(
+    tmp_path: Path,
+) -> None:
+    memory = Memory(tmp_path / "m", Calendar("America/New_York"))
+    memory.take_in([said("a broken clock", "1970-01-01T00:00"), *NOVEMBER])
+    assert {outcome.exit_code for outcome in memory.roll_up_all(LATER_US)} == {0}
+    assert has_node(memory, "year:1969")
+    assert healthy(memory, LATER_US)
+
+
 def test_a_month_holds_its_own_days_and_no_others(tmp_path: Path) -> None:
     """The week of 29 March 2026 lies in two months: its days go to the month that each is in."""
     memory = Memory(tmp_path / "m", Calendar("Europe/Berlin"))
