@@ -16,7 +16,7 @@ from hypothesis import settings
 import memtool as package
 
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
-settings.register_profile("ci", max_examples=500, deadline=None, print_blob=True)
+settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 SOURCE = Path(package.__file__).resolve().parents[1]

@@ -150,7 +150,7 @@ _FIRST_PERSON = re.compile(
 _REASONING = re.compile(
     r"(?:based on|looking at|according to|given) [^,.:]{3,60},\s+", re.IGNORECASE
 )
-_LOCATION = re.compile(r"[\w./-]+\.\w+:\d+(?:-\d+)?\s*[-–—:]\s+(?=.{12})")  # noqa: RUF001
+_LOCATION = re.compile(r"[\w./-]+\.\w+:\d+(?:-\d+)?\s*[-–—:]\s+(?=.{12})")
 _LEAD_IN = re.compile(
     r"(?:implement|execute|follow|do|carry out|apply|read|consider|see|use|fix|address|review)? ?"
     r"(?:the |this |these |all )?(?:following|below|attached|plan|task|tasks|spec|issue|issues|changes|instructions)"
@@ -162,7 +162,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _BREAKS = re.compile(
-    r"[,;:(]\s|\s[-–—(]\s?|\.\s|\s(?:so that|because|since|which|that|when|where|while|assuming|if|to|for|with|"  # noqa: RUF001
+    r"[,;:(]\s|\s[-–—(]\s?|\.\s|\s(?:so that|because|since|which|that|when|where|while|assuming|if|to|for|with|"
     r"in|on|at|from|by|as|or|and|but|using|without|after|before|per|via|into|of)\s",
     re.IGNORECASE,
 )

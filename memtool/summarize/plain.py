@@ -36,7 +36,7 @@ def plain(text: str) -> str:
     text = _REDACTED.sub(ELLIPSIS, text)
     for pattern, put in _MARKUP:
         text = pattern.sub(put, text)
-    return " ".join(text.split()).strip(" \t—–")  # noqa: RUF001
+    return " ".join(text.split()).strip(" \t—–")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -46,7 +46,7 @@ def shorten(text: str, limit: int) -> str:
     cut = text.rfind(" ", limit // 2, limit)
     if cut < 0:
         cut = _whole_characters(text, limit - 1)
-    return text[:cut].rstrip(" ,;:.-–—…(→") + ELLIPSIS  # noqa: RUF001
+    return text[:cut].rstrip(" ,;:.-–—…(→") + ELLIPSIS
 
 
 def _whole_characters(text: str, cut: int) -> int:
