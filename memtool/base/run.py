@@ -6,10 +6,8 @@ Never raises for how a program ended.
 from __future__ import annotations
 
 import subprocess  # noqa: TID251 - the one place
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-from memtool.base.files import storage_error
 
 MISSING = 127  # as a shell says it
 TIMED_OUT = 124  # as timeout(1) says it
@@ -74,30 +72,37 @@ def run(
     return Finished(called, done.returncode, _text(done.stdout), _text(done.stderr))
 
 
-def lines(argv: Sequence[str], environ: Mapping[str, str]) -> Generator[str, None, None]:
-    """Give what a program writes on stdout, line by line and as it writes it, for a person to read.
+def stream(
+    argv: Sequence[str], environ: Mapping[str, str], on_line: Callable[[str], None]
+) -> Finished:
+    """Run a program, hand on each line of its output as it comes, for a person to read, and return how it ended.
 
-    Its stderr goes to ours. Closing the iterator ends the program. Raise StorageError where it cannot be started.
+    What `on_line` raises, and a Ctrl-C, ends the program.
     """
+    called = tuple(argv)
     try:
         child = subprocess.Popen(
-            tuple(argv),
+            called,
             env={**environ, **PLAIN},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
         )
-    except OSError as error:
-        raise storage_error(error, argv[0]) from error
-    assert child.stdout is not None
-    try:
-        for line in child.stdout:
-            yield line.rstrip("\n")
-    finally:
-        child.stdout.close()
-        child.terminate()
-        child.wait()
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        return Finished(called, MISSING, "", _not_started(called, error), is_missing=True)
+    with child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            for line in child.stdout:
+                on_line(line.rstrip("\n"))
+            said = child.stderr.read()  # little enough to have waited in the pipe
+        except BaseException:
+            child.terminate()
+            raise
+    return Finished(called, child.returncode, "", said)
 
 
 def _not_started(argv: Sequence[str], error: OSError) -> str:

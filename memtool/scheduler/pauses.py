@@ -154,7 +154,7 @@ def ignoring(root: Path, job: str) -> Iterator[None]:
 
 def described(pause: Pause) -> str:
     """Return the pause in words, with its end in UTC: for the ledger and for the log."""
-    end = "until it is resumed" if pause.until_us is None else f"until {_utc(pause.until_us)}"
+    end = "until resumed" if pause.until_us is None else f"until {_utc(pause.until_us)}"
     why = f": {pause.reason}" if pause.reason else ""
     return f"paused{' with all jobs' if pause.who == ALL else ''} {end}{why}"
 

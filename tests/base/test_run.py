@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
-from memtool.base.run import MISSING, TIMED_OUT, Finished, lines, run
+from memtool.base.run import MISSING, TIMED_OUT, Finished, run, stream
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -75,14 +74,22 @@ def test_a_silent_failure_is_put_in_words() -> None:
     assert shell("exit 4").said == "sh ended with 4 and said nothing"
 
 
-def test_lines_come_as_they_are_written_and_closing_ends_the_program() -> None:
-    told = lines(["sh", "-c", "echo one; echo two; exec sleep 60"], PATH)
-    assert [next(told), next(told)] == ["one", "two"]
+def test_a_stream_is_handed_on_line_by_line() -> None:
+    told: list[str] = []
+    done = stream(["sh", "-c", "echo one; echo two; echo talk >&2; exit 3"], PATH, told.append)
+    assert told == ["one", "two"]
+    assert (done.code, done.stdout, done.stderr) == (3, "", "talk\n")
+
+
+def test_what_interrupts_a_stream_ends_the_program() -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
     began_s = time.monotonic()
-    told.close()
+    with pytest.raises(KeyboardInterrupt):
+        stream(["sh", "-c", "echo one; exec sleep 60"], PATH, stop)
     assert time.monotonic() - began_s < 30
 
 
-def test_lines_of_a_program_that_is_not_there_raise(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no such file"):
-        next(lines([str(tmp_path / "journalctl")], PATH))
+def test_a_stream_of_a_program_that_is_not_there_is_a_result(tmp_path: Path) -> None:
+    assert stream([str(tmp_path / "journalctl")], PATH, print).is_missing

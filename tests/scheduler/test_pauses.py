@@ -148,7 +148,7 @@ def test_a_run_by_hand_is_told_and_goes_on(tmp_path: Path) -> None:
     told: list[str] = []
     assert run(tmp_path, "manual", told=told) == 0
     assert told == [
-        "day-rollup is paused until it is resumed: moving house; running it by hand all the same"
+        "day-rollup is paused until resumed: moving house; running it by hand all the same"
     ]
 
 

@@ -6,16 +6,21 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import FAILED, OK, ExitCode
+from memtool.base.errors import FAILED, OK, ExitCode, UsageError
 from memtool.base.paths import StoreChoice
 from memtool.cli.options import JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
-from memtool.scheduler.jobs import job_named
+from memtool.scheduler.jobs import JOBS, job_named
+from memtool.scheduler.pauses import ALL
 
 HISTORY_VERSION = 1
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Such as day-rollup.")]
+SomeJobArgument = Annotated[
+    str | None, typer.Argument(metavar="[JOB]", help="Such as day-rollup; or --all.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Every job.")]
 
 scheduler = command_group()
 
@@ -67,6 +72,93 @@ def history(
         return
     for line in history_lines(runs):
         print_line(line)
+
+
+@scheduler.command()
+def pause(
+    context: typer.Context,
+    job: SomeJobArgument = None,
+    *,
+    is_all: AllOption = False,
+    length: Annotated[
+        str,
+        typer.Option(
+            "--for", metavar="TIME", help="Such as 90min, 2h, 2d or 1w; else until it is resumed."
+        ),
+    ] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Shown by status.")] = "",
+    is_system: ScopeOption = None,
+) -> None:
+    """Keep a job from running by its timer. A run that has begun goes on, and a run by hand is not kept."""
+    from memtool.cli.scheduler.pausing import pause as act
+
+    act(
+        place_of(invocation(context), is_system),
+        _who(job, is_all=is_all),
+        length=length,
+        reason=reason,
+    )
+
+
+@scheduler.command()
+def resume(
+    context: typer.Context,
+    job: SomeJobArgument = None,
+    *,
+    is_all: AllOption = False,
+    is_system: ScopeOption = None,
+) -> None:
+    """End a job's pause, or every pause; say what waits, and start what was missed."""
+    from memtool.cli.scheduler.pausing import resume as act
+
+    act(place_of(invocation(context), is_system), _who(job, is_all=is_all))
+
+
+@scheduler.command()
+def run(
+    context: typer.Context,
+    job: JobArgument,
+    *,
+    ignores_pause: Annotated[
+        bool, typer.Option("--ignore-pause", help="Run it though it is paused; the pause stays.")
+    ] = False,
+    is_system: ScopeOption = None,
+    json: JsonOption = False,
+) -> ExitCode:
+    """Start a job's unit, wait for it, and show how it went. Exits as the run does."""
+    from memtool.cli.scheduler.starting import run_unit
+
+    row = job_named(job)
+    return run_unit(
+        place_of(invocation(context), is_system), row, ignores_pause=ignores_pause, json=json
+    )
+
+
+@scheduler.command()
+def logs(
+    context: typer.Context,
+    job: JobArgument,
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="How many.")] = 50,
+    follows: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on showing new ones.")
+    ] = False,
+    is_system: ScopeOption = None,
+) -> None:
+    """Show what the journal has of a job's unit."""
+    from memtool.cli.scheduler.logs import print_logs
+
+    row = job_named(job)
+    print_logs(place_of(invocation(context), is_system), row, lines=lines, follows=follows)
+
+
+def _who(job: str | None, *, is_all: bool) -> str:
+    """Return the job's name, or `all`. Raise UsageError unless just one of the two was named."""
+    if is_all == (job is not None):
+        raise UsageError(
+            "name one job, or --all", hint=f"the jobs are: {', '.join(one.name for one in JOBS)}"
+        )
+    return job_named(job).name if job is not None else ALL
 
 
 def _store(store: StoreChoice) -> dict[str, str]:
