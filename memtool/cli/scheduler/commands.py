@@ -152,6 +152,19 @@ def logs(
     print_logs(place_of(invocation(context), is_system), row, lines=lines, follows=follows)
 
 
+@scheduler.command()
+def apply(
+    context: typer.Context,
+    *,
+    is_dry: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
+    is_system: ScopeOption = None,
+) -> None:
+    """Tell systemd what the settings say: schedules, timeouts, network, what to do when a job fails."""
+    from memtool.cli.scheduler.applying import apply as act
+
+    act(place_of(invocation(context), is_system), is_dry=is_dry)
+
+
 def _who(job: str | None, *, is_all: bool) -> str:
     """Return the job's name, or `all`. Raise UsageError unless just one of the two was named."""
     if is_all == (job is not None):

@@ -1,0 +1,159 @@
+"""What `memtool scheduler apply` does: settings → drop-ins → a reload, and a restart of the timers that changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from memtool.base.config import Config
+from memtool.base.errors import ConfigError, MemtoolError
+from memtool.base.paths import home_directory
+from memtool.base.run import run
+from memtool.cli.output import print_line
+from memtool.cli.scheduler.place import SYSTEM_STORE, Place, timers_of
+from memtool.core.calendar import Calendar
+from memtool.scheduler.changes import Change, changes, diff, timers_in, write
+from memtool.scheduler.dropins import JobSettings, Wanted, files_of
+from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.systemctl import Manager, Scope, Timers, config_directory, failure
+from memtool.scheduler.timing import schedule_of
+
+# `memtool scheduler` opens no store. The one thing that it asks of one, its calendar, it asks by name, so that neither
+# a start of `status` nor the layers below know of it.
+_READER = "memtool.jobs.reading.reader:reader_for"
+_SYSTEM_UNITS = Path("/etc/systemd/system")
+
+
+def apply(place: Place, *, is_dry: bool) -> None:
+    """Write what the settings ask for, and tell systemd. Raise MemtoolError where a schedule is not understood."""
+    manager = place.manager
+    config = place.call.config
+    settings = {job.name: getattr(config, job.section) for job in JOBS}
+    timers = timers_of(place)
+    if timers.problem:
+        raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
+    wanted = _wanted(place, timers)
+    _check(settings, wanted.calendar, manager)
+    made = changes(_directory(place, manager.scope), files_of(settings, wanted))
+    if is_dry:
+        _show(made)
+        return
+    for change in made:
+        write(change)
+        print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
+    _tell(manager, timers, made)
+
+
+def _directory(place: Place, scope: Scope) -> Path:
+    return _SYSTEM_UNITS if scope == "system" else config_directory(place.call.environ)
+
+
+def _wanted(place: Place, timers: Timers) -> Wanted:
+    config = place.call.config
+    users = {timer.service.user for timer in timers.states.values()} - {""}
+    assert place.scope is not None
+    return Wanted(
+        scope=place.scope,
+        calendar=_calendar(place),
+        needs_network=_needs_network(config),
+        on_failure=config.scheduler.on_failure,
+        user=min(users, default=""),
+        store=_other_store(place),
+        version=_version(place.manager) if config.scheduler.on_failure else 0,
+    )
+
+
+class _Pinned(Protocol):
+    @property
+    def calendar(self) -> Calendar: ...
+
+
+class _Reader(_Pinned, Protocol):
+    def store(self) -> AbstractContextManager[_Pinned | None]: ...
+
+
+def _calendar(place: Place) -> Calendar | None:
+    """Return the store's calendar, which is pinned; before there is one, the settings' if these name a zone."""
+    module, _, name = _READER.partition(":")
+    reader_for = cast(
+        "Callable[[Config, Path, int], _Reader]", getattr(import_module(module), name)
+    )
+    reader = reader_for(place.call.config, place.root, place.call.now_us)
+    with reader.store() as store:
+        if store is not None:
+            return store.calendar
+    return reader.calendar if place.call.config.calendar.timezone != "auto" else None
+
+
+def _needs_network(config: Config) -> bool:
+    from memtool.summarize import row
+
+    return row(config.summarizer.name).needs_network
+
+
+def _other_store(place: Place) -> Path | None:
+    """Return the store if the configuration's files name one that the units do not look for by themselves."""
+    if place.call.config.origin("store.path").kind != "file":
+        return None
+    own = SYSTEM_STORE if place.scope == "system" else _home_store(place)
+    return place.root if place.root != own else None
+
+
+def _home_store(place: Place) -> Path:
+    return home_directory(place.call.environ) / ".local/state/memtool"
+
+
+def _version(manager: Manager) -> int:
+    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
+    return int(found[1]) if found else 0
+
+
+def _check(
+    settings: Mapping[str, JobSettings], calendar: Calendar | None, manager: Manager
+) -> None:
+    """Have systemd read every schedule. Raise ConfigError with its own message, naming the setting."""
+    for job in JOBS:
+        schedule = schedule_of(job, settings[job.name].schedule, calendar)
+        done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
+        if done.is_missing:
+            raise MemtoolError(f"schedules cannot be checked: {done.said}")
+        if not done.is_ok:
+            raise ConfigError(
+                f"{job.section}.schedule: {done.said}",
+                hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
+            )
+
+
+def _show(made: Iterable[Change]) -> None:
+    lines = [line for change in made for line in diff(change)]
+    for line in lines or ["Nothing to change."]:
+        print_line(line)
+
+
+def _tell(manager: Manager, timers: Timers, made: list[Change]) -> None:
+    """Reload, and restart the timers that fire and have changed, or are dead: a start would not revive these."""
+    if made:
+        _call(manager, "daemon-reload")
+    changed = timers_in(made)
+    states = {job.name: timers.states[job.name].state for job in JOBS if job.name in timers.states}
+    again = [
+        job.timer
+        for job in JOBS
+        if states.get(job.name) in ("dead", "failed")
+        or (job.name in changed and states.get(job.name) in ("armed", "running"))
+    ]
+    if again:
+        _call(manager, "restart", *again)
+        print_line(f"restarted {', '.join(again)}")
+    if not made and not again:
+        print_line("Nothing to change.")
+
+
+def _call(manager: Manager, *arguments: str) -> None:
+    done = manager.call(*arguments, timeout_s=90)
+    if not done.is_ok:
+        raise failure(done, manager, f"the files are written, but systemd's {arguments[0]} failed")

@@ -1,0 +1,146 @@
+"""The unit files that the settings ask for, as text by path: drop-ins over what is installed. Pure; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from memtool.core.calendar import Calendar
+from memtool.scheduler.jobs import JOBS, Job
+from memtool.scheduler.systemctl import Scope
+from memtool.scheduler.timing import schedule_of
+
+DROP_IN = "50-memtool.conf"
+NETWORK_DROP_IN = "60-memtool-network.conf"
+ON_FAILURE = "memtool-on-failure@.service"
+_HEAD = (
+    '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
+)
+_RESTART_MODE_SINCE = 254
+
+
+class JobSettings(Protocol):
+    """What a job's section of the configuration says of its timer."""
+
+    @property
+    def schedule(self) -> str:
+        """OnCalendar= expressions, separated by semicolons; empty: the default."""
+        ...
+
+    @property
+    def jitter_s(self) -> int:
+        """RandomizedDelaySec=."""
+        ...
+
+    @property
+    def timeout_s(self) -> int:
+        """TimeoutStartSec=."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What drop-ins are made from, beside the jobs' own settings."""
+
+    scope: Scope
+    calendar: Calendar | None = None
+    """The store's; None where there is no store yet and no zone was named: then the machine's is as good."""
+    needs_network: bool = False
+    """Whether the configured summarizer does."""
+    on_failure: str = ""
+    user: str = ""
+    """Whom the system's services run as."""
+    store: Path | None = None
+    """The store, where it is not the one that the units look for."""
+    version: int = 0
+
+
+def files_of(settings: Mapping[str, JobSettings], wanted: Wanted) -> dict[str, str]:
+    """Return every file that should be, by its path below the directory of units; what is not in it should not be."""
+    files: dict[str, str] = {}
+    for job in JOBS:
+        own = settings[job.name]
+        files[f"{job.timer}.d/{DROP_IN}"] = _timer(job, own, wanted)
+        files[f"{job.unit}.d/{DROP_IN}"] = _service(job, own, wanted)
+        if job.network == "summarizer" and wanted.needs_network:
+            files[f"{job.unit}.d/{NETWORK_DROP_IN}"] = network_drop_in(wanted.scope)
+    if wanted.on_failure:
+        files[ON_FAILURE] = _on_failure(wanted)
+    return {path: text for path, text in files.items() if text}
+
+
+def possible_paths() -> tuple[str, ...]:
+    """Return the paths of all files that `apply` may ever have written."""
+    return (
+        *(f"{job.timer}.d/{DROP_IN}" for job in JOBS),
+        *(f"{job.unit}.d/{name}" for job in JOBS for name in (DROP_IN, NETWORK_DROP_IN)),
+        ON_FAILURE,
+    )
+
+
+def network_drop_in(scope: Scope) -> str:
+    """Return what lets a service reach the network: it lifts what the shipped units forbid, and no more."""
+    unit = ["Wants=network-online.target", "After=network-online.target"]
+    service = ["PrivateNetwork=no", "RestrictAddressFamilies=AF_INET AF_INET6"]
+    if scope == "system":
+        service.append("IPAddressDeny=")  # an empty one forgets the shipped `any`
+    # A user's manager has no network-online.target, and cannot filter addresses.
+    return _text({"Unit": unit if scope == "system" else [], "Service": service})
+
+
+def _timer(job: Job, own: JobSettings, wanted: Wanted) -> str:
+    rows: list[str] = []
+    schedule = schedule_of(job, own.schedule, wanted.calendar)
+    if schedule != job.schedule:
+        # Without the empty line first, the times would be added to the shipped ones.
+        rows += ["OnCalendar=", *(f"OnCalendar={text}" for text in schedule)]
+    if own.jitter_s != job.randomized_delay_s:
+        rows.append(f"RandomizedDelaySec={own.jitter_s}")
+    return _text({"Timer": rows})
+
+
+def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
+    unit: list[str] = []
+    service: list[str] = []
+    if wanted.on_failure:
+        unit.append(f"OnFailure={ON_FAILURE.replace('@', f'@{job.name}')}")
+        if wanted.version >= _RESTART_MODE_SINCE:
+            service.append("RestartMode=direct")  # else each try that fails would be told
+    if wanted.store is not None:
+        flags = wanted.store / "pause"
+        unit += [f"ConditionPathExists=!{_plain(flags / name)}" for name in ("all", job.name)]
+        service.append(f'ReadWritePaths="-{_plain(wanted.store)}"')
+    if own.timeout_s != job.timeout_s:
+        service.append(f"TimeoutStartSec={own.timeout_s}")
+    return _text({"Unit": unit, "Service": service})
+
+
+def _on_failure(wanted: Wanted) -> str:
+    """Return the unit that runs the person's command; the job is %i, and MONITOR_* say how it failed (systemd 251)."""
+    service = [
+        "Type=oneshot",
+        *([f"User={wanted.user}"] if wanted.scope == "system" and wanted.user else []),
+        "Environment=MEMTOOL_JOB=%i",
+        f"ExecStart=/bin/sh -c {_quoted(wanted.on_failure)}",
+        "TimeoutStartSec=5min",
+    ]
+    return _text({"Unit": ["Description=memtool: tell that %i failed"], "Service": service})
+
+
+def _text(sections: Mapping[str, list[str]]) -> str:
+    """Return the file's text; nothing where no section has a line."""
+    parts = ["\n".join((f"[{name}]", *rows, "")) for name, rows in sections.items() if rows]
+    return _HEAD + "\n".join(parts) if parts else ""
+
+
+def _quoted(command: str) -> str:
+    """Return the command as one word of ExecStart=, in which percent and dollar signs mean nothing to systemd."""
+    for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        command = command.replace(sign, escaped)
+    return f'"{command}"'
+
+
+def _plain(path: Path) -> str:
+    return str(path).replace("%", "%%")

@@ -1,0 +1,209 @@
+"""`memtool scheduler apply`: what the settings say becomes what systemd does, and nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memtool.cli.app import run as memtool
+from memtool.scheduler.dropins import DROP_IN
+from memtool.scheduler.jobs import JOBS
+from tests.scheduler.fakes import FakeSystemd, show_text
+
+NOW_US = 1_795_521_600_000_000
+Apply = Callable[..., int]
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> FakeSystemd:
+    fake = FakeSystemd(tmp_path)
+    fake.shows(show_text())
+    return fake
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """Install timers for the user, and return where."""
+    directory = tmp_path / ".config/systemd/user"
+    directory.mkdir(parents=True)
+    for job in JOBS:
+        (directory / job.timer).touch()
+    return directory
+
+
+@pytest.fixture
+def apply(tmp_path: Path, units: Path) -> Apply:
+    """Return a function that applies this configuration."""
+    environ = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/bin"}
+
+    def run(text: str, *arguments: str) -> int:
+        config = tmp_path / ".config/memtool/config.toml"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(text)
+        assert units.is_dir()
+        return memtool(["scheduler", "apply", *arguments], environ, NOW_US)
+
+    return run
+
+
+def files(units: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(units)): path.read_text()
+        for path in units.rglob("*")
+        if path.is_file() and path.suffix != ".timer"
+    }
+
+
+WEEKLY = '[week_rollup]\nschedule = "Sat 20:00 UTC"\n'
+TIMER = f"memtool-week-rollup.timer.d/{DROP_IN}"
+
+
+def test_a_setting_becomes_a_drop_in_a_reload_and_a_restart_of_that_timer(
+    apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert apply(WEEKLY) == 0
+    assert list(files(units)) == [TIMER]
+    assert "OnCalendar=\nOnCalendar=Sat 20:00 UTC\n" in files(units)[TIMER]
+    assert capsys.readouterr().out.splitlines() == [
+        f"wrote {units / TIMER}",
+        "restarted memtool-week-rollup.timer",
+    ]
+    assert [line for line in systemd.calls if line.startswith("systemctl")] == [
+        "systemctl --user --no-ask-password daemon-reload",
+        "systemctl --user --no-ask-password restart memtool-week-rollup.timer",
+    ]
+
+
+def test_applying_again_does_nothing(
+    apply: Apply, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(WEEKLY)
+    (systemd.here / "calls").unlink()
+    capsys.readouterr()
+    assert apply(WEEKLY) == 0
+    assert capsys.readouterr().out == "Nothing to change.\n"
+    assert not any(line.startswith("systemctl") for line in systemd.calls)
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_default_again_takes_the_drop_in_away(
+    apply: Apply, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(WEEKLY)
+    capsys.readouterr()
+    assert apply("") == 0
+    assert files(units) == {}
+    assert not (units / TIMER).parent.exists()
+    assert f"removed {units / TIMER}" in capsys.readouterr().out
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(
+    apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert apply(WEEKLY, "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert f"+++ {units / TIMER}" in told
+    assert "+OnCalendar=Sat 20:00 UTC" in told
+    assert files(units) == {}
+    assert not any(line.startswith("systemctl") for line in systemd.calls)
+    assert apply("", "--dry-run") == 0
+    assert capsys.readouterr().out == "Nothing to change.\n"
+
+
+def test_a_bad_schedule_is_refused_with_systemds_own_words_and_nothing_is_written(
+    apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "Failed to parse calendar specification 'Sunn 2:00': Invalid argument"
+    systemd.answer(
+        "systemd-analyze", "calendar", f'case "$*" in *Sunn*) echo "{said}" >&2; exit 1 ;; esac'
+    )
+    assert apply('[week_rollup]\nschedule = "Sunn 2:00"\n') == 78
+    assert f"memtool: week_rollup.schedule: {said}" in capsys.readouterr().err
+    assert files(units) == {}
+
+
+@pytest.mark.parametrize(
+    ("properties", "restarted"),
+    [
+        ({"ActiveState": "inactive", "UnitFileState": "disabled"}, False),
+        ({"ActiveState": "inactive", "UnitFileState": "enabled"}, False),
+        ({"LoadState": "masked", "ActiveState": "inactive"}, False),
+        ({"SubState": "elapsed"}, True),
+        ({"SubState": "running"}, True),
+    ],
+)
+def test_a_timer_that_does_not_run_is_not_started(
+    apply: Apply, systemd: FakeSystemd, properties: dict[str, str], restarted: bool
+) -> None:
+    systemd.shows(show_text({"week-rollup": properties}))
+    assert apply(WEEKLY) == 0
+    assert any(" restart " in line for line in systemd.calls) == restarted
+    assert not any(word in line for line in systemd.calls for word in (" enable", " start "))
+
+
+def test_a_timer_that_died_is_revived_though_its_drop_in_is_right_by_now(
+    apply: Apply, systemd: FakeSystemd
+) -> None:
+    systemd.shows(show_text({"ingest": {"SubState": "elapsed", "NextElapseUSecRealtime": ""}}))
+    assert apply("") == 0
+    assert "systemctl --user --no-ask-password restart memtool-ingest.timer" in systemd.calls
+
+
+def test_a_named_zone_and_day_start_move_the_defaults(
+    apply: Apply, units: Path, systemd: FakeSystemd
+) -> None:
+    config = '[calendar]\ntimezone = "Europe/Berlin"\nday_starts_at = "04:00"\nweek_starts_on = "monday"\n'
+    assert apply(config) == 0
+    assert "OnCalendar=Mon *-*-* 06:00:00 Europe/Berlin" in files(units)[TIMER]
+    assert len(files(units)) == len(JOBS) - 1
+    assert any(" calendar " in line for line in systemd.calls)
+
+
+def test_the_stores_pinned_calendar_outranks_the_settings(
+    apply: Apply, units: Path, tmp_path: Path, systemd: FakeSystemd
+) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+        "MEMTOOL_CALENDAR__TIMEZONE": "Asia/Tokyo",
+    }
+    source = tmp_path / ".claude/projects/p/s.jsonl"
+    source.parent.mkdir(parents=True)
+    source.write_text(
+        '{"type":"user","uuid":"u1","sessionId":"s","timestamp":"2026-11-20T10:00:00Z","cwd":"/p",'
+        '"message":{"role":"user","content":"Make it work"}}\n'
+    )
+    assert memtool(["ingest"], environ, NOW_US) == 0
+    assert (systemd.bin / "systemctl").exists()
+    assert apply("") == 0
+    assert "OnCalendar=Sun *-*-* 02:00:00 Asia/Tokyo" in files(units)[TIMER]
+
+
+def test_a_command_for_failures_gets_its_unit(
+    apply: Apply, units: Path, systemd: FakeSystemd
+) -> None:
+    systemd.answer("systemctl", "", "echo 'systemd 257 (257.13-1)'")
+    assert apply("[scheduler]\non_failure = 'mail -s \"memtool $MEMTOOL_JOB\" me'\n") == 0
+    assert "memtool-on-failure@.service" in files(units)
+    service = files(units)[f"memtool-ingest.service.d/{DROP_IN}"]
+    assert "OnFailure=memtool-on-failure@ingest.service" in service
+    assert "RestartMode=direct" in service
+
+
+def test_without_timers_nothing_is_written(
+    apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd.fails("Failed to connect to bus: Permission denied")
+    assert apply(WEEKLY) == 1
+    assert "nothing is applied: XDG_RUNTIME_DIR belongs to another user" in capsys.readouterr().err
+    assert files(units) == {}
+
+
+def test_a_reload_that_fails_is_told(
+    apply: Apply, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd.fails("Access denied", 4, verb="daemon-reload")
+    assert apply(WEEKLY) == 1
+    assert "the files are written, but systemd's daemon-reload failed" in capsys.readouterr().err

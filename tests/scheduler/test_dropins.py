@@ -1,0 +1,211 @@
+"""Drop-ins: what differs from the shipped units and nothing else; a file that is not wanted any more goes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from memtool.base.errors import StorageError
+from memtool.base.run import run
+from memtool.core.calendar import Calendar
+from memtool.scheduler.changes import Change, changes, diff, timers_in, write
+from memtool.scheduler.dropins import (
+    DROP_IN,
+    NETWORK_DROP_IN,
+    ON_FAILURE,
+    Wanted,
+    files_of,
+    network_drop_in,
+    possible_paths,
+)
+from memtool.scheduler.jobs import JOBS, Job
+
+TIMER = f"memtool-week-rollup.timer.d/{DROP_IN}"
+SERVICE = f"memtool-week-rollup.service.d/{DROP_IN}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A job's section."""
+
+    schedule: str = ""
+    jitter_s: int = 0
+    timeout_s: int = 0
+
+
+def default(job: Job) -> Settings:
+    return Settings("", job.randomized_delay_s, job.timeout_s)
+
+
+def files(wanted: Wanted, **changed: Settings) -> dict[str, str]:
+    settings = {job.name: changed.get(job.section, default(job)) for job in JOBS}
+    return files_of(settings, wanted)
+
+
+def lines(text: str) -> list[str]:
+    assert text.startswith('# Written by "memtool scheduler apply"')
+    return text.splitlines()[1:]
+
+
+def test_defaults_need_no_file() -> None:
+    assert files(Wanted("system")) == {}
+    assert files(Wanted("user", version=257)) == {}
+
+
+def test_a_schedule_takes_the_place_of_the_shipped_one() -> None:
+    week = Settings("Sat 2:00; Sat 5:00 UTC", 60, 600)
+    made = files(Wanted("user"), week_rollup=week)
+    assert set(made) == {TIMER, SERVICE}
+    assert lines(made[TIMER]) == [
+        "[Timer]",
+        "OnCalendar=",
+        "OnCalendar=Sat 2:00",
+        "OnCalendar=Sat 5:00 UTC",
+        "RandomizedDelaySec=60",
+    ]
+    assert lines(made[SERVICE]) == ["[Service]", "TimeoutStartSec=600"]
+
+
+def test_the_stores_zone_is_named_in_every_timer_but_the_one_without_a_time_of_day() -> None:
+    made = files(Wanted("system", Calendar("Asia/Kathmandu")))
+    assert set(made) == {f"{job.timer}.d/{DROP_IN}" for job in JOBS if job.name != "ingest"}
+    assert "OnCalendar=Sun *-*-* 02:00:00 Asia/Kathmandu" in made[TIMER]
+
+
+def test_only_jobs_that_call_the_summarizer_get_a_network_and_only_if_it_needs_one() -> None:
+    made = files(Wanted("system", needs_network=True))
+    assert set(made) == {
+        f"memtool-{level}-rollup.service.d/{NETWORK_DROP_IN}"
+        for level in ("day", "week", "month", "year")
+    }
+
+
+def test_the_network_is_lifted_no_further_than_needed() -> None:
+    assert lines(network_drop_in("system")) == [
+        "[Unit]",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        "",
+        "[Service]",
+        "PrivateNetwork=no",
+        "RestrictAddressFamilies=AF_INET AF_INET6",
+        "IPAddressDeny=",
+    ]
+    assert "network-online" not in network_drop_in("user")
+
+
+COMMAND = 'curl -d "$MEMTOOL_JOB failed: 100% \\ $MONITOR_EXIT_STATUS" ntfy.sh/x'
+
+
+def test_a_failure_runs_the_command_as_the_services_user() -> None:
+    made = files(Wanted("system", on_failure=COMMAND, user="memtool", version=252))
+    assert lines(made[SERVICE]) == ["[Unit]", "OnFailure=memtool-on-failure@week-rollup.service"]
+    assert lines(made[ON_FAILURE]) == [
+        "[Unit]",
+        "Description=memtool: tell that %i failed",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        "User=memtool",
+        "Environment=MEMTOOL_JOB=%i",
+        'ExecStart=/bin/sh -c "curl -d \\"$$MEMTOOL_JOB failed: 100%% \\\\ $$MONITOR_EXIT_STATUS\\" ntfy.sh/x"',
+        "TimeoutStartSec=5min",
+    ]
+    assert len(made) == len(JOBS) + 1
+
+
+def test_newer_systemds_are_told_to_report_a_failure_once() -> None:
+    assert "RestartMode" not in files(Wanted("user", on_failure="x", version=253))[SERVICE]
+    assert "RestartMode=direct" in files(Wanted("user", on_failure="x", version=254))[SERVICE]
+    assert "User=" not in files(Wanted("user", on_failure="x", user="u"))[ON_FAILURE]
+
+
+def test_a_store_elsewhere_is_looked_for_pauses_and_may_be_written() -> None:
+    made = files(Wanted("user", store=Path("/srv/my 100% memory")))
+    assert lines(made[SERVICE]) == [
+        "[Unit]",
+        "ConditionPathExists=!/srv/my 100%% memory/pause/all",
+        "ConditionPathExists=!/srv/my 100%% memory/pause/week-rollup",
+        "",
+        "[Service]",
+        'ReadWritePaths="-/srv/my 100%% memory"',
+    ]
+
+
+def test_everything_that_may_be_written_is_known_for_its_removal() -> None:
+    full = Wanted("system", Calendar("UTC"), needs_network=True, on_failure="x", store=Path("/s"))
+    assert set(files(full, ingest=Settings("daily", 1, 60))) <= set(possible_paths())
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
+    full = Wanted(
+        "system", Calendar("Europe/Berlin", 240, 0), needs_network=True, on_failure=COMMAND, store=Path("/srv/my 100%")
+    )  # fmt: skip
+    for name, text in files(full).items():
+        write(Change(tmp_path / name, None, text))
+    for job in JOBS:
+        (tmp_path / job.unit).write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
+        (tmp_path / job.timer).write_text(f"[Timer]\nOnCalendar={job.on_calendar}\n")
+    (tmp_path / "memtool-on-failure@ingest.service").symlink_to(tmp_path / ON_FAILURE)
+    units = [tmp_path / name for job in JOBS for name in (job.unit, job.timer)]
+    argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, units)]
+    done = run(argv, {"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_only_what_differs_is_changed(tmp_path: Path) -> None:
+    (tmp_path / TIMER).parent.mkdir()
+    (tmp_path / TIMER).write_text("old")
+    (tmp_path / TIMER).with_name("admin.conf").write_text("theirs")
+    assert changes(tmp_path, {TIMER: "old"}) == []
+    assert changes(tmp_path, {TIMER: "new"}) == [Change(tmp_path / TIMER, "old", "new")]
+    assert changes(tmp_path, {}) == [Change(tmp_path / TIMER, "old", None)]
+
+
+def test_a_change_is_written_whole_and_readable_by_all(tmp_path: Path) -> None:
+    change = Change(tmp_path / "below" / TIMER, None, "[Timer]\n")
+    before = os.umask(0o077)
+    write(change)
+    os.umask(before)
+    assert change.path.read_text() == "[Timer]\n"
+    assert (change.path.stat().st_mode & 0o777, change.path.parent.stat().st_mode & 0o777) == (
+        0o644,
+        0o755,
+    )
+
+
+def test_what_is_removed_takes_its_directory_unless_others_use_it(tmp_path: Path) -> None:
+    for name in (TIMER, SERVICE):
+        write(Change(tmp_path / name, None, "x"))
+    (tmp_path / SERVICE).with_name("admin.conf").write_text("theirs")
+    for name in (TIMER, SERVICE):
+        write(Change(tmp_path / name, "x", None))
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
+        "memtool-week-rollup.service.d",
+        "memtool-week-rollup.service.d/admin.conf",
+    }
+
+
+def test_a_place_that_may_not_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="memtool-week-rollup"):
+        write(Change(tmp_path / "file" / TIMER, None, "x"))
+
+
+def test_a_diff_is_what_patch_would_take(tmp_path: Path) -> None:
+    path = tmp_path / TIMER
+    assert list(diff(Change(path, "a\nb\n", "a\nc\n"))) == [
+        f"--- {path}", f"+++ {path}", "@@ -1,2 +1,2 @@", " a", "-b", "+c",
+    ]  # fmt: skip
+    assert list(diff(Change(path, "a\n", None)))[:2] == [f"--- {path}", "+++ /dev/null"]
+
+
+def test_the_timers_that_changed_are_known_by_their_jobs(tmp_path: Path) -> None:
+    made = [Change(tmp_path / TIMER, None, "x"), Change(tmp_path / SERVICE, None, "x")]
+    assert timers_in(made) == {"week-rollup"}
+    assert timers_in(made[1:]) == set()
