@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import ExitCode, UsageError
+from memtool.base.files import storage_error
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -59,8 +59,14 @@ def ingest(
 def _existing(name: str) -> Path:
     """Return the path. A slip of the pen is told at once, and is no failed run in the ledger."""
     path = Path(name)
-    if not os.path.lexists(path):
-        raise UsageError(f"{name}: no such file or directory", hint="name a file or a directory")
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{name}: no such file or directory", hint="name a file or a directory"
+        ) from None
+    except OSError as error:
+        raise storage_error(error, path) from error
     return path
 
 

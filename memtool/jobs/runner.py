@@ -164,6 +164,10 @@ def _judge(body: Body, context: RunContext) -> _Verdict:
     """Run the body and return how it ended."""
     try:
         body(context)
+        if (
+            context.signals.received
+        ):  # after its last checkpoint: what follows this job must stop, too
+            return _stopped(Stopped(context.signals.received))
     except Stopped as stop:
         return _stopped(stop)
     except DeadlineReached:
