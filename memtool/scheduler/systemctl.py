@@ -71,6 +71,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         "systemd refuses this to you",
         "do it as root, or through sudo",
     ),
+    (r"^Job for \S+ (?:failed|canceled)", "it failed before it could record a run", ""),
     (r"did not answer within", "systemd does not answer", "see: systemctl is-system-running"),
     (r"bad unit file setting|bad-setting", "a drop-in of the unit is broken", "see: systemctl status, and mend it"),
     (r"is masked", "the unit is masked", 'the admin has forbidden it; "systemctl unmask" allows it'),
@@ -186,8 +187,7 @@ def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
         if re.search(pattern, said, re.MULTILINE | re.IGNORECASE):
             if pattern == _NO_BUS and not manager.is_booted:
                 return NOT_BOOTED, BY_HAND
-            user = manager.environ.get("USER") or manager.environ.get("LOGNAME") or "NAME"
-            return text, hint.format(user=user)
+            return text, hint.format(user=user_name(manager.environ, os.getuid()) or "NAME")
     return done.said, ""
 
 
@@ -200,13 +200,18 @@ def failure(done: Finished, manager: Manager, doing: str) -> MemtoolError:
 
 def lacks_linger(environ: Mapping[str, str], uid: int, root: Path = _ROOT) -> str:
     """Return the user's name if their manager ends when they log out, else nothing."""
-    import pwd  # noqa: PLC0415 - only a user's own timers need it
+    name = user_name(environ, uid)
+    return "" if not name or (root / "var/lib/systemd/linger" / name).exists() else name
+
+
+def user_name(environ: Mapping[str, str], uid: int) -> str:
+    """Return the name of the user, also where the environment lacks it; nothing where there is none."""
+    import pwd  # noqa: PLC0415 - few need it
 
     try:
-        name = pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = environ.get("USER", "")
-    return "" if not name or (root / "var/lib/systemd/linger" / name).exists() else name
+        return environ.get("USER", "")
 
 
 def machine_zone(root: Path = _ROOT) -> str:

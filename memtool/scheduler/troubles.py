@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.run import BAD_RESULTS, Run
 from memtool.scheduler.state import JobStatus, Look, Trouble, count, words
 from memtool.scheduler.systemctl import Scope, Timers
@@ -35,11 +36,25 @@ def troubles_of(row: JobStatus, look: Look) -> tuple[Trouble, ...]:
 
 def common_troubles(timers: Timers) -> tuple[Trouble, ...]:
     """Return what is wrong with all of them."""
-    if not timers.lacks_linger or not any(one.is_live for one in timers.states.values()):
-        return ()
+    found = (_in_both(timers), _no_linger(timers))
+    return tuple(trouble for trouble in found if trouble is not None)
+
+
+def _in_both(timers: Timers) -> Trouble | None:
+    if not timers.elsewhere:
+        return None
+    names = ", ".join(job.name for job in JOBS if job.name in timers.elsewhere)
+    what = "timers of the system's systemd and of the user's do the same"
+    hint = 'disable those of one: systemctl [--user] disable --now "memtool-*.timer"'
+    return Trouble("both", "", what, detail=names, hint=hint)
+
+
+def _no_linger(timers: Timers) -> Trouble | None:
     user = timers.lacks_linger
+    if not user or not any(one.is_live for one in timers.states.values()):
+        return None
     what = f"lingering is off: {user}'s timers stop when {user} logs out"
-    return (Trouble("linger", "", what, hint=f"loginctl enable-linger {user}"),)
+    return Trouble("linger", "", what, hint=f"loginctl enable-linger {user}")
 
 
 def sentence(trouble: Trouble, when: str = "") -> str:
@@ -166,14 +181,6 @@ def _lost_to_clock(row: JobStatus, look: Look) -> Trouble | None:
     return Trouble("clock", row.job.name, what, hint=hint)
 
 
-def _in_both(row: JobStatus, look: Look) -> Trouble | None:
-    if row.job.name not in look.timers.elsewhere:
-        return None
-    what = "has a timer in the system's and in the user's systemd"
-    hint = f"disable one of them: systemctl [--user] disable --now {row.job.timer}"
-    return Trouble("both", row.job.name, what, hint=hint)
-
-
 def _backlog(row: JobStatus, _: Look) -> Trouble | None:
     """Its last run by a timer went well, and yet left work of its own, which still waits."""
     run = row.last_by_timer
@@ -199,6 +206,5 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Trouble | None], ...] = (
     _not_installed,
     _overdue,
     _lost_to_clock,
-    _in_both,
     _backlog,
 )

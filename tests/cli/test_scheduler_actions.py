@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(root: Path) -> Call:
     """Return a function that runs `memtool scheduler …` on the store and the system's systemd."""
-    environ = {"HOME": str(root.parent), "PATH": f"{root.parent}/bin", "USER": "alice"}
+    environ = {"HOME": str(root.parent), "PATH": f"{root.parent}/bin", "SUDO_USER": "alice"}
 
     def run(*arguments: str, system: bool = True) -> int:
         more = ["--system"] if system else []
@@ -180,7 +180,7 @@ def test_a_job_that_is_paused_with_all_is_resumed_with_all(
     set_pause(root, Pause("all", NOW_US))
     assert call("resume", "ingest") == 1
     told = capsys.readouterr().err
-    assert "ingest is still paused with all jobs" in told
+    assert "ingest is still paused since" in told
     assert "hint: memtool scheduler resume --all" in told
 
 
@@ -251,7 +251,7 @@ def test_a_unit_that_recorded_nothing_is_a_failure(
     systemd.fails("Failed to start x: Unit memtool-day-rollup.service not found.", 5, verb="start")
     assert call("run", "day-rollup") == 1
     assert capsys.readouterr().err == (
-        "memtool: memtool-day-rollup.service was not started: the unit is not installed\n"
+        "memtool: memtool-day-rollup.service did not run: the unit is not installed\n"
         "hint: install.sh installs the units\n"
     )
 

@@ -204,7 +204,8 @@ def test_a_schedule_that_a_clock_change_hits_is_told() -> None:
 
 
 def test_a_job_that_fires_in_both_managers_is_told() -> None:
-    assert kinds(found(timer(), WELL, elsewhere=frozenset({"week-rollup"}))) == ["both"]
+    (trouble,) = found(timer(), WELL, elsewhere=frozenset({"week-rollup", "ingest"}))
+    assert (trouble.kind, trouble.job, trouble.detail) == ("both", "", "ingest, week-rollup")
 
 
 def test_lingering_that_is_off_is_told_where_timers_fire() -> None:

@@ -27,4 +27,8 @@ def history_lines(runs: Iterable[Run]) -> list[str]:
 def did(run: Run) -> str:
     """Return what a run counted, such as "12 events, 3 nodes"."""
     numbers = ((getattr(run, name), name) for name in _TALLIED)
-    return ", ".join(f"{number} {name}" for number, name in numbers if number)
+    return ", ".join(
+        f"{number} {name if number != 1 else name.removesuffix('s')}"
+        for number, name in numbers
+        if number
+    )

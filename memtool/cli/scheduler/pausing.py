@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from memtool.base.errors import MemtoolError
@@ -13,7 +14,7 @@ from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.ledger import look
 from memtool.scheduler.pauses import ALL, Pause, end_pause, pause_of, paused, seconds_of, set_pause
 from memtool.scheduler.state import JobStatus, words
-from memtool.scheduler.systemctl import meaning
+from memtool.scheduler.systemctl import meaning, user_name
 
 
 def pause(place: Place, who: str, *, length: str, reason: str) -> None:
@@ -31,7 +32,7 @@ def pause(place: Place, who: str, *, length: str, reason: str) -> None:
 
 def _person(place: Place) -> str:
     environ = place.call.environ
-    return environ.get("SUDO_USER") or environ.get("USER") or environ.get("LOGNAME") or ""
+    return environ.get("SUDO_USER") or user_name(environ, os.getuid())
 
 
 def _name(who: str) -> str:
@@ -50,7 +51,7 @@ def resume(place: Place, who: str) -> None:
         rest = pause_of(place.root, job, now_us)
         if rest is not None:
             raise MemtoolError(
-                f"{job} is still paused with all jobs, {pause_words(rest, now_us)}",
+                f"{job} is still paused {pause_words(rest, now_us)}",
                 hint="memtool scheduler resume --all",
             )
     for name in [ALL] if who == ALL and before else before:

@@ -96,17 +96,23 @@ def timers_of(place: Place) -> Timers:
 
 
 def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:
-    """Return the jobs that fire in both managers; the other one is asked only if units of ours are installed there."""
+    """Return the jobs that fire in both managers, for this one user.
+
+    The other manager is asked only if units of ours are installed there, and the system's run as this user.
+    """
     others = [scope for scope in place.installed if scope != place.scope]
-    found: set[str] = set()
-    for scope in others:
-        there = ask(manager_of(scope, place.call.environ, os.getuid())).states
-        found |= {
-            job
-            for job, timer in there.items()
-            if timer.is_live and job in timers.states and timers.states[job].is_live
-        }
-    return frozenset(found)
+    if not others or not _runs_system_jobs():
+        return frozenset()
+    there = ask(manager_of(others[0], place.call.environ, os.getuid())).states
+    live = (job for job, timer in there.items() if timer.is_live)
+    return frozenset(job for job in live if job in timers.states and timers.states[job].is_live)
+
+
+def _runs_system_jobs() -> bool:
+    try:
+        return SYSTEM_STORE.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def nothing_installed(place: Place | None = None) -> tuple[str, str]:

@@ -49,7 +49,11 @@ def _start(place: Place, job: Job) -> MemtoolError | None:
         command = " ".join(("systemctl", *manager.arguments, "stop", job.unit))
         note(f"{job.name} goes on; to end it: {command}")
         raise
-    return None if done.is_ok else failure(done, manager, f"{job.unit} was not started")
+    if done.is_ok:
+        return None
+    error = failure(done, manager, f"{job.unit} did not run")
+    error.hint = error.hint or f"memtool scheduler logs {job.name}"
+    return error
 
 
 def _manager(place: Place, job: Job) -> Manager:
