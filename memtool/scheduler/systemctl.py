@@ -44,23 +44,15 @@ NOT_BOOTED = "systemd does not run here"
 BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
 _LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
 
-# What systemctl says (2.2 of the notes: v247 to v257), what it means, and what helps. The first that fits counts.
+# What systemctl says (247 to 257), what it means, and what helps. The first that fits counts.
 _NO_BUS = (
-    r"No medium found|XDG_RUNTIME_DIR not defined|No data available"
+    r"No medium found|XDG_RUNTIME_DIR not defined"
     r"|connect to .*bus.*: (?:No such file or directory|Connection refused)"
 )
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"is not installed$|may not be run here$", "systemd is not on this machine", BY_HAND),
-    (
-        r"not been booted with systemd|Host is down|Running in chroot",
-        NOT_BOOTED,
-        BY_HAND,
-    ),
-    (
-        _NO_BUS,
-        "no systemd runs for this user",
-        _LINGER,
-    ),
+    (r"not been booted with systemd|Host is down|Running in chroot", NOT_BOOTED, BY_HAND),
+    (_NO_BUS, "no systemd runs for this user", _LINGER),
     (
         r"connect to .*bus.*: (?:Permission denied|Operation not permitted)",
         "XDG_RUNTIME_DIR belongs to another user, as su and sudo leave it",
@@ -71,14 +63,25 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         "systemd refuses this to you",
         "do it as root, or through sudo",
     ),
+    (
+        r"attempted too often|start request repeated too quickly|start-limit-hit",
+        "it was started too often in a short time",
+        'wait, or: systemctl reset-failed "memtool-*"',
+    ),
     (r"^Job for \S+ (?:failed|canceled)", "it failed before it could record a run", ""),
     (r"did not answer within", "systemd does not answer", "see: systemctl is-system-running"),
-    (r"bad unit file setting|bad-setting", "a drop-in of the unit is broken", "see: systemctl status, and mend it"),
-    (r"is masked", "the unit is masked", 'the admin has forbidden it; "systemctl unmask" allows it'),
+    (
+        r"bad unit file setting|bad-setting",
+        "a drop-in of the unit is broken",
+        "see: systemctl status, and mend it",
+    ),
+    (
+        r"is masked",
+        "the unit is masked",
+        'the admin has forbidden it; "systemctl unmask" allows it',
+    ),
     (r"not found|not loaded|could not be found", "the unit is not installed", INSTALL),
-    (r"start request repeated too quickly|start-limit-hit", "it was started too often in a short time",
-     'wait, or "systemctl reset-failed" it'),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
