@@ -39,7 +39,7 @@ not-booted  System has not been booted with systemd as init system (PID 1). Can'
 not-booted  Failed to connect to bus: Host is down
 no-bus      Failed to connect to bus: No medium found
 no-bus      Failed to connect to bus: No such file or directory
-no-bus      Failed to connect to user scope bus via local transport: $DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined
+no-bus      Failed to connect to user scope bus: $DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR not defined
 no-bus      Failed to connect to user scope bus via local transport: No such file or directory
 of-another  Failed to connect to bus: Permission denied
 denied      Failed to start memtool-ingest.service: Interactive authentication required.
