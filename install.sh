@@ -401,27 +401,27 @@ install_units() {
   done
 }
 
-readonly OF_ALL=memtool-.service.d # systemd reads it for every unit whose name begins so
-readonly RUN_AS=$OF_ALL/10-run-as.conf
-readonly SANDBOX=$OF_ALL/10-sandbox.conf
-readonly TRANSCRIPTS=memtool-ingest.service.d/10-transcripts.conf
+# What is this installation's own, beside a service: memtool-<job>.service.d/<name>.
+readonly RUN_AS=10-run-as.conf SANDBOX=10-sandbox.conf TRANSCRIPTS=10-transcripts.conf
 
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
 # Whom the installed system units run as.
-installed_run_as() { sed -n 's/^User=//p' "$units/$RUN_AS" 2>/dev/null || :; }
+installed_run_as() { sed -n 's/^User=//p' "$units/memtool-ingest.service.d/$RUN_AS" 2>/dev/null || :; }
 
 install_run_as() {
-  local home
+  local home service
   home=$(home_of "$run_as")
-  put "$units/$RUN_AS" <<TEXT
+  for service in $(service_names); do
+    put "$units/$service.d/$RUN_AS" <<TEXT
 # Written by install.sh --system --run-as $run_as.
 [Service]
 User=$run_as
-# The settings of this person count for the jobs, too. Read-only; the rest of the home is not to be seen.
+# The settings of this person count for the job, too. Read-only; the rest of the home is not to be seen.
 BindReadOnlyPaths=-$home/.config/memtool
 TEXT
-  put "$units/$TRANSCRIPTS" <<TEXT
+  done
+  put "$units/memtool-ingest.service.d/$TRANSCRIPTS" <<TEXT
 # Written by install.sh --system --run-as $run_as: the transcripts that ingest takes in. Read-only.
 [Service]
 BindReadOnlyPaths=-$home/.claude
@@ -449,13 +449,20 @@ sandbox_works() {
 }
 
 install_sandbox() {
+  local service works=0
   if ! has_manager; then return; fi # not to be tried: what is there stays
   if sandbox_works; then
-    put "$units/$SANDBOX" <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
+    works=1
   else
     say 'user namespaces do not work here: the jobs run with the part of the sandbox that needs none'
-    take_away "$units/$SANDBOX"
   fi
+  for service in $(service_names); do
+    if ((works)); then
+      put "$units/$service.d/$SANDBOX" <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
+    else
+      take_away "$units/$service.d/$SANDBOX"
+    fi
+  done
 }
 
 # --- Timers, or a crontab ----------------------------------------------------------------
@@ -647,7 +654,7 @@ remove_units() {
     take_away "$units/$name" "$stamps/stamp-$name"
     for folder in "$units" "$admin"; do remove_drop_ins "$folder/$name.d"; done
   done
-  for folder in "$units" "$admin"; do remove_drop_ins "$folder/$OF_ALL"; done
+  take_away "$admin/memtool-on-failure@.service" # of `memtool scheduler apply`
   if ((changed)) && has_manager; then
     control daemon-reload
     control reset-failed 'memtool-*' 2>/dev/null || :
@@ -658,7 +665,7 @@ remove_units() {
 remove_drop_ins() {
   local folder=$1
   if [[ ! -d $folder ]]; then return; fi
-  take_away "$folder"/10-{run-as,sandbox,transcripts}.conf "$folder/50-memtool.conf"
+  take_away "$folder"/{"$RUN_AS","$SANDBOX","$TRANSCRIPTS",50-memtool.conf,60-memtool-network.conf}
   if ((purge)); then take_away "$folder"; fi
   if [[ -d $folder ]]; then rmdir "$folder" 2>/dev/null || say "left as they are, not made by memtool: $folder/*"; fi
 }

@@ -15,7 +15,7 @@ from memtool.scheduler.jobs import JOBS, Job
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SYSTEM = UNITS / "system"
 USER = UNITS / "user"
-SANDBOX = USER / "memtool-.service.d/10-sandbox.conf"
+SANDBOX = USER / "10-sandbox.conf"
 PROGRAMS = {SYSTEM: "/usr/local/bin/memtool", USER: "%h/.local/bin/memtool"}
 ROOTS = {SYSTEM: "/var/lib/memtool", USER: "%h/.local/state/memtool"}
 SERVICES = [folder / job.unit for folder in (SYSTEM, USER) for job in JOBS]

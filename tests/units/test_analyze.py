@@ -24,6 +24,7 @@ from tests.units.files import (
     systemd_analyze,
 )
 
+DAY = timedelta(days=1)
 FIRST, YEARS = datetime(2026, 1, 1, tzinfo=UTC), 2
 WEEK = timedelta(days=7)
 NETWORK = """[Service]
@@ -35,9 +36,9 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 
 def installed(folder: Path, target: Path, program: Path) -> list[Path]:
     """Put the units into a folder as install.sh would, with a program that exists, and return them."""
-    shutil.copytree(folder, target)
-    for timer in TIMERS:
-        shutil.copy(timer, target)
+    target.mkdir()
+    for unit in (*folder.glob("memtool-*.service"), *TIMERS):
+        shutil.copy(unit, target)
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
@@ -60,8 +61,9 @@ def test_systemd_has_nothing_to_say_about_a_user_s_units(
 ) -> None:
     target = tmp_path / "units"
     units = installed(USER, target, tmp_path / "bin/memtool")
-    if not has_sandbox:
-        shutil.rmtree(target / SANDBOX.parent.name)
+    for unit in target.glob("*.service") if has_sandbox else ():
+        (target / f"{unit.name}.d").mkdir()
+        shutil.copy(SANDBOX, target / f"{unit.name}.d")
     env = {"SYSTEMD_UNIT_PATH": f"{target}:", "XDG_RUNTIME_DIR": str(tmp_path)}
     done = systemd_analyze(["--user", "verify", "--man=no", *units], env)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
@@ -99,9 +101,11 @@ def elapses(spec: str, *, count: int) -> list[datetime]:
     return [datetime.fromisoformat(f"{when}+00:00") for when in found]
 
 
-def longest_wait(specs: Iterable[str], zone: str) -> timedelta:
-    count = YEARS * 52
-    times = sorted({time for spec in specs for time in elapses(f"{spec} {zone}", count=count)})
+def longest_wait(specs: Iterable[str], zone: str, *, count: int = YEARS * 52) -> timedelta:
+    """Return the longest time without a run, as far as all of the schedule's lines are reckoned."""
+    lines = [elapses(f"{spec} {zone}", count=count) for spec in specs]
+    end = min(line[-1] for line in lines)
+    times = sorted({time for line in lines for time in line if time <= end})
     return max(after - before for before, after in pairwise(times))
 
 
@@ -116,16 +120,26 @@ def distinct_zones() -> Sequence[str]:
     return [name for offsets, name in seen.items() if len(set(offsets)) > 1]
 
 
+def calendar(job: str) -> Sequence[str]:
+    return settings(UNITS / f"memtool-{job}.timer")["Timer", "OnCalendar"]
+
+
 def test_one_line_alone_would_lose_a_week_where_clocks_skip_the_hour() -> None:
-    assert longest_wait(["Sun *-*-* 02:00:00"], "Europe/Berlin") > 2 * WEEK - timedelta(days=1)
+    assert longest_wait(calendar("week-rollup")[:1], "Europe/Berlin") > 2 * WEEK - DAY
 
 
 @pytest.mark.slow
 def test_no_zone_loses_a_week_to_its_clocks() -> None:
-    timer = UNITS / "memtool-week-rollup.timer"
-    specs = settings(timer)["Timer", "OnCalendar"]
     zones = distinct_zones()
     assert len(zones) > 20
-    waits = {zone: longest_wait(specs, zone) for zone in zones}
+    waits = {zone: longest_wait(calendar("week-rollup"), zone) for zone in zones}
     late = {zone: wait for zone, wait in waits.items() if wait > WEEK + timedelta(hours=2)}
     assert late == {}
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Europe/Lisbon", "Antarctica/Troll"])
+def test_where_clocks_skip_one_o_clock_no_day_is_lost(zone: str) -> None:
+    spring = 130  # days from New Year
+    alone = longest_wait(calendar("day-rollup")[:1], zone, count=spring)
+    assert alone > DAY + timedelta(hours=20)
+    assert longest_wait(calendar("day-rollup"), zone, count=spring) < DAY + timedelta(hours=3)
