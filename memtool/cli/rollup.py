@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode
+from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -51,7 +51,7 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
         json: JsonOption = False,
     ) -> ExitCode:
         call = invocation(context)
-        options = Options(include_open, _period(call, since), _period(call, force))
+        options = Options(include_open, _period(call, since), _forced(call, force, levels))
         if dry_run:
             return _show_forecast(_forecast(call, levels, options), as_json=json)
         return _run_all(call, levels, options, as_json=json)
@@ -66,6 +66,14 @@ def _period(call: Invocation, text: str | None) -> Period | None:
     if text is None:
         return None
     return named_period(call.store.root, text, call.now_us, fallback=wanted_calendar(call.config))
+
+
+def _forced(call: Invocation, text: str | None, levels: Sequence[Level]) -> Period | None:
+    period = _period(call, text)
+    if period is not None and period.level not in levels:
+        word = period.level.word
+        raise UsageError(f"{period.id} is a {word}", hint=f"memtool rollup {word} --force {text}")
+    return period
 
 
 def _run_all(

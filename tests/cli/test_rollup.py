@@ -1,0 +1,107 @@
+"""`memtool rollup` as a person or a timer calls it: what it does, says and refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memtool.cli.app import run
+
+NOW_US = 1_790_000_000_000_000  # 2026-09-21
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return what runs a command, on a store with two days of work, and gives exit code, stdout and stderr."""
+    environ = {
+        "HOME": str(tmp_path / "home"),
+        "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
+        "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
+    }
+
+    def calling(*arguments: str, **more: str) -> tuple[int, str, str]:
+        code = run(list(arguments), {**environ, **more}, NOW_US)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    times = ("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z")
+    events = [
+        {"agent": "pi", "session": "s", "time": time, "kind": "prompt", "text": f"fix {time}"}
+        for time in times
+    ]
+    file = tmp_path / "work.jsonl"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    calling("ingest", str(file))
+    return calling
+
+
+def test_all_levels_are_brought_up_to_date_and_told(call: Call) -> None:
+    code, out, _ = call("rollup", "all")
+    assert code == 0
+    assert out.splitlines()[0] == "day-rollup: done, 6 nodes written"
+    assert call("rollup", "all")[1].count("nothing to write") == 4
+
+
+def test_a_dry_run_tells_and_does_nothing(call: Call) -> None:
+    code, out, _ = call("rollup", "all", "--dry-run", "--json")
+    assert code == 0
+    forecast = json.loads(out)
+    assert (forecast["segments"], forecast["calls"]) == (2, 6)
+    assert "day:2026-03-02" in forecast["periods"]
+    assert "not summarised yet" in call("toc")[1]
+
+
+def test_a_forced_period_is_written_again(call: Call) -> None:
+    call("rollup", "all")
+    code, out, _ = call("rollup", "day", "--force", "2026-03-02", "--json")
+    assert code == 0
+    assert json.loads(out)["runs"][0]["nodes"] == 2
+
+
+def test_a_forced_period_of_another_level_is_refused(call: Call) -> None:
+    code, _, err = call("rollup", "day", "--force", "2026-03")
+    assert code == 2
+    assert "memtool rollup month --force 2026-03" in err
+
+
+@pytest.mark.parametrize("option", ["--since", "--force"])
+def test_a_period_that_is_none_is_refused_with_the_forms_there_are(call: Call, option: str) -> None:
+    code, _, err = call("rollup", "day", option, "soon")
+    assert code == 2
+    assert "2026-W47" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MEMTOOL_CALENDAR__TIMEZONE", "Asia/Tokyo"),
+        ("MEMTOOL_CALENDAR__WEEK_STARTS_ON", "monday"),
+        ("MEMTOOL_CALENDAR__DAY_STARTS_AT", "04:00"),
+    ],
+)
+def test_another_calendar_stops_the_run_at_once(call: Call, name: str, value: str) -> None:
+    code, out, err = call("rollup", "all", **{name: value})
+    assert code == 78
+    assert out.count("rollup:") == 1
+    assert "make a new store and ingest again" in err
+
+
+def test_a_laptop_that_travels_changes_nothing(call: Call) -> None:
+    call("rollup", "all")
+    code, out, _ = call("rollup", "all", MEMTOOL_CALENDAR__TIMEZONE="auto")
+    assert code == 0
+    assert out.count("nothing to write") == 4
+
+
+def test_compaction_tells_sizes_and_all_families(call: Call) -> None:
+    call("rollup", "all")
+    code, out, _ = call("compact", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert len(told["families"]) == 14
+    assert told["bytes_before"] > 0
+    assert call("verify")[0] == 0
