@@ -1,0 +1,217 @@
+"""memtool as it is installed in a machine, for the system or for a user: its units, its program, its ledger."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from memtool.scheduler.jobs import JOBS, job_named
+from tests.systemd.machine import Done, Machine, MachineError, wait_until
+
+CHECKOUT = "/mnt/checkout"
+INSTALL = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/mnt/wheels", f"{CHECKOUT}/install.sh")
+PEOPLE = {"mira": 2001, "noor": 2002}
+RUN_TIMEOUT_S = 60
+# In the place of schedules and delays of hours and minutes.
+SOON = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\nAccuracySec=1us\n"
+AT_ONCE = "[Timer]\nRandomizedDelaySec=0\nAccuracySec=1us\n"
+
+Run = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two ways to have memtool: `system`, run as mira, or `user`, noor's own with linger."""
+
+    machine: Machine
+    mode: str
+
+    @property
+    def person(self) -> str:
+        """Whose transcripts and whose memory they are."""
+        return "mira" if self.mode == "system" else "noor"
+
+    @property
+    def home(self) -> str:
+        """The person's home directory."""
+        return f"/home/{self.person}"
+
+    @property
+    def root(self) -> str:
+        """The store's directory."""
+        own = f"{self.home}/.local/state/memtool"
+        return "/var/lib/memtool" if self.mode == "system" else own
+
+    @property
+    def units(self) -> str:
+        """Where install.sh puts the units."""
+        own = f"{self.home}/.config/systemd/user"
+        return "/usr/local/lib/systemd/system" if self.mode == "system" else own
+
+    @property
+    def admin(self) -> str:
+        """Where an administrator puts drop-ins, and `memtool scheduler apply`, too."""
+        return "/etc/systemd/system" if self.mode == "system" else self.units
+
+    @property
+    def prefix(self) -> str:
+        """Where the program is."""
+        return "/usr/local" if self.mode == "system" else f"{self.home}/.local"
+
+    @property
+    def stamps(self) -> str:
+        """Where systemd remembers when a timer has last fired."""
+        own = f"{self.home}/.local/share/systemd/timers"
+        return "/var/lib/systemd/timers" if self.mode == "system" else own
+
+    def boot(self) -> None:
+        """Boot the machine, and wait for the manager that runs the jobs."""
+        self.machine.boot()
+        wait_until(lambda: self.control("is-active", "timers.target").returncode == 0, "timers")
+
+    def reboot(self) -> None:
+        """Cut the power and boot again."""
+        self.machine.power_off()
+        self.boot()
+
+    def as_person(self, *command: str) -> tuple[str, ...]:
+        """Return a command as the person runs it, with a user's systemd within reach."""
+        runtime = f"XDG_RUNTIME_DIR=/run/user/{PEOPLE[self.person]}"
+        environ = ("env", f"HOME={self.home}", f"USER={self.person}", runtime)
+        return ("runuser", "-u", self.person, "--", *environ, *command)
+
+    def control(self, *arguments: str) -> Done:
+        """Run systemctl on the manager that runs the jobs."""
+        if self.mode == "system":
+            return self.machine.run("systemctl", *arguments)
+        return self.machine.run(*self.as_person("systemctl", "--user", *arguments))
+
+    def property(self, unit: str, name: str) -> str:
+        """Return a property of a unit."""
+        return self.control("show", unit, f"--property={name}", "--value").stdout.strip()
+
+    def memtool(self, *arguments: str, stdin: str = "") -> Done:
+        """Run memtool as the person does, in a shell of theirs."""
+        program = f"{self.prefix}/bin/memtool"
+        return self.machine.run(*self.as_person(program, *arguments), stdin=stdin)
+
+    def json(self, *arguments: str) -> Any:
+        """Return what a command of memtool prints as JSON."""
+        done = self.memtool(*arguments, "--json")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise MachineError(f"memtool {arguments}: {done.stdout}{done.stderr}") from None
+
+    def ledger(self, job: str, kind: str) -> Sequence[Run]:
+        """Return the ledger's lines of one kind on a job, the oldest first."""
+        text = self.machine.run("cat", f"{self.root}/ledger/runs.jsonl").stdout
+        lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        return [line for line in lines if line["type"] == kind and line.get("job") == job]
+
+    def runs(self, job: str) -> Sequence[Run]:
+        """Return the job's runs that have ended, skipped ones among them, the oldest first."""
+        return self.ledger(job, "end")
+
+    def status(self, job: str) -> Mapping[str, Any]:
+        """Return what `memtool scheduler status` has on a job."""
+        found = self.json("scheduler", "status")["jobs"]
+        row: Mapping[str, Any] = next(row for row in found if row["job"] == job)
+        return row
+
+    def toc(self, *where: str) -> Any:
+        """Return the whole table of contents."""
+        return self.json(*where, "toc", "--depth", "9")["entries"]
+
+    def start(self, *jobs: str) -> Done:
+        """Start the jobs' services together, as timers do that are due together, and wait for them."""
+        return self.control("start", *(job_named(job).unit for job in jobs))
+
+    def begin(self, job: str) -> None:
+        """Start the job's service and return when its process is at work."""
+        before = len(self.ledger(job, "start"))
+        self.control("start", "--no-block", job_named(job).unit)
+        wait_until(lambda: len(self.ledger(job, "start")) > before, f"{job} is at work")
+
+    def person_begins(self, *arguments: str, job: str) -> subprocess.Popen[bytes]:
+        """Run memtool as the person and return when its job is at work."""
+        before = len(self.ledger(job, "start"))
+        program = f"{self.prefix}/bin/memtool"
+        begun = subprocess.Popen(self.machine.command(*self.as_person(program, *arguments)))
+        wait_until(lambda: len(self.ledger(job, "start")) > before, f"{job} is at work")
+        return begun
+
+    def wait_for_runs(self, job: str, count: int) -> Sequence[Run]:
+        """Return the job's runs as soon as so many have ended."""
+        wait_until(lambda: len(self.runs(job)) >= count, f"{count} runs of {job}", RUN_TIMEOUT_S)
+        return self.runs(job)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file as the person, or as root where it is the system's."""
+        command = ("sh", "-c", 'mkdir -p "$(dirname "$0")" && cat >"$0"', path)
+        whole = self.as_person(*command) if path.startswith("/home/") else command
+        done = self.machine.run(*whole, stdin=text)
+        assert done.returncode == 0, done.stderr
+
+    def drop_in(self, unit: str, text: str) -> None:
+        """Change a unit, or with `memtool-.timer` all of a kind, as an administrator does."""
+        self.write(f"{self.admin}/{unit}.d/60-test.conf", text)
+        self.control("daemon-reload")
+
+    def give_transcripts(self, folder: str = "transcripts", year: int = 2026) -> None:
+        """Let Claude Code have written the sample of demo/, in another year if need be."""
+        script = (
+            'mkdir -p ~/.claude && cp -r "$0"/projects ~/.claude/ && '
+            'find ~/.claude -name "*.jsonl" -exec sed -i "s/\\b2026-/$1-/g" {} +'
+        )
+        source = f"{CHECKOUT}/demo/{folder}"
+        done = self.machine.run(*self.as_person("sh", "-c", script, source, str(year)))
+        assert done.returncode == 0, done.stderr
+
+    def take_in(self) -> None:
+        """Have the sample taken in, so that a rollup has something to do."""
+        self.give_transcripts()
+        done = self.start("ingest")
+        assert done.returncode == 0, done.stderr
+
+    def journal(self, job: str) -> str:
+        """Return what the job and systemd have written about it."""
+        unit = job_named(job).unit
+        name = "UNIT" if self.mode == "system" else "USER_UNIT"
+        both = (f"{name}={unit}", "+", f"_SYSTEMD_{name}={unit}")
+        return self.machine.run("journalctl", "--output=cat", "--quiet", *both).stdout
+
+    def journal_of_manager(self) -> str:
+        """Return what the manager that runs the jobs has written."""
+        whose = "_PID=1" if self.mode == "system" else f"_UID={PEOPLE[self.person]}"
+        return self.machine.run("journalctl", "--output=cat", "--quiet", whose).stdout
+
+    def processes(self) -> str:
+        """Return the processes of memtool."""
+        return self.machine.run("pgrep", "-f", "bin/memtool").stdout
+
+    @contextmanager
+    def held(self, lock: str) -> Iterator[None]:
+        """Hold one of memtool's locks, so that a job has to wait as long as the test likes."""
+        command = self.as_person("flock", f"{self.root}/locks/{lock}", "sh", "-c", "echo; cat")
+        holder = subprocess.Popen(
+            self.machine.command(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        try:
+            holder.stdout.readline()
+            yield
+        finally:
+            holder.stdin.close()
+            holder.wait()
+            holder.stdout.close()
+
+
+def all_jobs() -> list[str]:
+    """Return the jobs in the order in which they queue up."""
+    return [job.name for job in JOBS]

@@ -1,0 +1,77 @@
+"""How a job's run may end before it is done: killed for its time, stopped, or not even begun. None goes unheard."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.systemd.machine import wait_until
+from tests.systemd.sides import SOON, Side
+
+pytestmark = pytest.mark.slow
+
+DAY = "memtool-day-rollup.service"
+TERMINATED = 143
+
+
+def failed_units(side: Side) -> str:
+    return side.control("--failed", "--no-legend").stdout
+
+
+def test_a_job_that_takes_too_long_is_killed_reported_and_finished_by_the_next(side: Side) -> None:
+    side.take_in()
+    side.drop_in(DAY, "[Service]\nTimeoutStartSec=2s\n")
+    with side.held("tree"):
+        assert side.start("day-rollup").returncode != 0
+    assert side.property(DAY, "Result") == "timeout"
+    assert DAY in failed_units(side)
+    assert "timed out" in side.journal("day-rollup")
+    assert [run["result"] for run in side.runs("day-rollup")] == ["stopped"]
+    side.drop_in(DAY, "")
+    assert side.start("day-rollup").returncode == 0
+    assert DAY not in failed_units(side)
+    last = side.runs("day-rollup")[-1]
+    assert (last["result"], last["nodes"] > 0) == ("done", True)
+
+
+def test_a_job_that_does_not_even_stop_when_told_is_killed_and_recorded_as_died(
+    system: Side,
+) -> None:
+    system.take_in()
+    system.drop_in(DAY, "[Service]\nTimeoutStartSec=2s\nTimeoutStopSec=1s\nKillSignal=SIGCONT\n")
+    with system.held("tree"):
+        assert system.start("day-rollup").returncode != 0
+    assert DAY in failed_units(system)
+    status = system.status("day-rollup")
+    assert (status["last"]["result"], status["healthy"]) == ("died", False)
+    system.drop_in(DAY, "")
+    assert system.start("day-rollup").returncode == 0
+    assert [run["result"] for run in system.runs("day-rollup")] == ["died", "done"]
+    assert system.status("day-rollup")["healthy"]
+
+
+def test_systemctl_stop_leaves_a_clean_record_and_no_failure(side: Side) -> None:
+    side.take_in()
+    with side.held("tree"):
+        side.begin("day-rollup")
+        assert side.control("stop", DAY).returncode == 0
+    (run,) = side.runs("day-rollup")
+    assert (run["result"], run["exit_code"]) == ("stopped", TERMINATED)
+    assert "SIGTERM" in run["reason"]
+    assert side.property(DAY, "Result") == "success"
+    assert failed_units(side) == ""
+    assert side.start("day-rollup").returncode == 0
+
+
+@pytest.mark.parametrize("damage", ["a module is missing", "the interpreter is missing"])
+def test_a_broken_program_is_a_loud_failure_and_no_skip(side: Side, damage: str) -> None:
+    python = f"{side.prefix}/lib/memtool/a"
+    is_module = damage.startswith("a module")
+    broken = f"{python}/lib/python3*/site-packages/memtool" if is_module else f"{python}/bin/python"
+    side.machine.run("sh", "-c", f"mv {broken} /root/taken-away")
+    side.drop_in("memtool-ingest.timer", SOON)
+    wait_until(lambda: "memtool-ingest.service" in failed_units(side), "it has failed")
+    assert side.property("memtool-ingest.service", "Result") == "exit-code"
+    status = side.property("memtool-ingest.service", "ExecMainStatus")
+    assert status == ("1" if is_module else "203")
+    assert side.start("day-rollup").returncode != 0
+    assert side.property(DAY, "ActiveState") == "failed"  # not waiting for another try
