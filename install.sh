@@ -278,7 +278,8 @@ take_away() {
 
 # --- The program -------------------------------------------------------------------------
 # $lib/a and $lib/b take turns: the new environment is made beside the one in use, then $bin/memtool is
-# pointed to it in one step. A job that runs keeps its files, and one that is killed half-way changes nothing.
+# pointed to it in one step. A job that runs keeps its files until the upgrade after this one, and an upgrade that
+# is killed half-way changes nothing.
 
 source_digest() {
   (cd "$MEMTOOL_ROOT" && find memtool pyproject.toml -name __pycache__ -prune -o -type f -print | LC_ALL=C sort |
@@ -353,29 +354,28 @@ install_program() {
   fill_slot "$slot" "$python"
   ln -sfn "${slot#"$dest"}/bin/memtool" "$bin/memtool.new"
   mv -T "$bin/memtool.new" "$bin/memtool"
-  if [[ $current ]] && ! some_job_runs; then rm -rf "$current"; fi
 }
 
 # --- The units ---------------------------------------------------------------------------
 
-# Ask the manager that is installed for; a user's is found also where nobody told the shell of it.
+# Ask the manager that is installed for; a user's is found also where nobody told the shell of it. Without
+# one that runs, systemctl still enables and disables.
 control() {
+  local offline=1
+  if ((has_manager)); then offline=0; fi
   if [[ $mode == system ]]; then
-    systemctl "$@"
+    SYSTEMD_OFFLINE=$offline systemctl "$@"
   else
-    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} systemctl --user "$@"
+    SYSTEMD_OFFLINE=$offline XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} systemctl --user "$@"
   fi
 }
 
-# Whether there is a manager that runs, and that this installation is for.
-has_manager() {
-  [[ ! $dest && -d /run/systemd/system ]] && control show --property=Version >/dev/null 2>&1
-}
+has_manager=1 # whether there is one that runs, and is to know of this installation
 
-some_job_runs() {
-  local services
-  mapfile -t services < <(service_names)
-  has_manager && control show --property=ActiveState "${services[@]}" | grep -q =activating
+find_manager() {
+  if [[ $dest || ! -d /run/systemd/system ]] || ! control show --property=Version >/dev/null 2>&1; then
+    has_manager=0
+  fi
 }
 
 # Print a unit, with the program where it is.
@@ -450,7 +450,7 @@ sandbox_works() {
 
 install_sandbox() {
   local service works=0
-  if ! has_manager; then return; fi # not to be tried: what is there stays
+  if ((!has_manager)); then return; fi # not to be tried: what is there stays
   if sandbox_works; then
     works=1
   else
@@ -474,7 +474,7 @@ systemctl_words() { if [[ $mode == user ]]; then echo 'systemctl --user'; else e
 start_timers() {
   local off=()
   if ((${#new_timers[@]} && enable)); then
-    if has_manager; then
+    if ((has_manager)); then
       control --quiet enable --now "${new_timers[@]}"
     else
       control --quiet enable "${new_timers[@]}"
@@ -590,7 +590,7 @@ install_timers() {
   install_units
   if [[ $mode == user ]]; then install_sandbox; fi
   if [[ $mode == system && $run_as ]]; then install_run_as; fi
-  if ((changed)) && has_manager; then control daemon-reload; fi
+  if ((changed && has_manager)); then control daemon-reload; fi
   if [[ $dest ]]; then return; fi
   if [[ ! -d /run/systemd/system ]]; then
     say_crontab
@@ -637,7 +637,7 @@ stop_jobs() {
   if ! command -v systemctl >/dev/null || [[ $dest ]]; then return; fi
   for timer in "${timers[@]}"; do
     if [[ ! -e $units/$timer ]]; then continue; fi
-    if has_manager; then
+    if ((has_manager)); then
       control --quiet disable --now "$timer"
       control clean --what=state "$timer" # when it last fired; only of timers: a service's state is the memory
     else
@@ -645,7 +645,7 @@ stop_jobs() {
     fi
   done
   # Each ends its step. The units may be gone already; then there is nothing to stop.
-  if has_manager; then control stop "${services[@]}" 2>/dev/null || :; fi
+  if ((has_manager)); then control stop "${services[@]}" 2>/dev/null || :; fi
 }
 
 remove_units() {
@@ -655,7 +655,7 @@ remove_units() {
     for folder in "$units" "$admin"; do remove_drop_ins "$folder/$name.d"; done
   done
   take_away "$admin/memtool-on-failure@.service" # of `memtool scheduler apply`
-  if ((changed)) && has_manager; then
+  if ((changed && has_manager)); then
     control daemon-reload
     control reset-failed 'memtool-*' 2>/dev/null || :
   fi
@@ -729,6 +729,7 @@ main() {
   read_options "$@"
   check_options
   plan
+  find_manager
   if ((uninstall)); then uninstall_all; else install_all; fi
 }
 

@@ -145,6 +145,12 @@ def system(workshop: Workshop, images: Images, binds: Mapping[Path, str]) -> Ite
     yield from booted(workshop, images, binds, "system")
 
 
+@pytest.fixture
+def user(workshop: Workshop, images: Images, binds: Mapping[Path, str]) -> Iterator[Side]:
+    """Return memtool as noor's own timers run it."""
+    yield from booted(workshop, images, binds, "user")
+
+
 @pytest.fixture(params=["system", "user"])
 def side(
     request: pytest.FixtureRequest, workshop: Workshop, images: Images, binds: Mapping[Path, str]

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
+from memtool.scheduler.dropins import network_drop_in
 from memtool.scheduler.jobs import JOBS
 from tests.units.files import (
     PROGRAMS,
@@ -27,11 +28,6 @@ from tests.units.files import (
 DAY = timedelta(days=1)
 FIRST, YEARS = datetime(2026, 1, 1, tzinfo=UTC), 2
 WEEK = timedelta(days=7)
-NETWORK = """[Service]
-PrivateNetwork=no
-IPAddressDeny=
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-"""
 
 
 def installed(folder: Path, target: Path, program: Path) -> list[Path]:
@@ -85,7 +81,7 @@ def test_a_system_service_is_hardly_exposed_as_it_is_shipped(job: object) -> Non
 def test_a_service_that_may_reach_the_network_is_little_more_exposed(tmp_path: Path) -> None:
     unit = tmp_path / "memtool-day-rollup.service"
     text = (SYSTEM / unit.name).read_text(encoding="utf-8")
-    unit.write_text(f"{text}\n{NETWORK}", encoding="utf-8")
+    unit.write_text(f"{text}\n{network_drop_in('system')}", encoding="utf-8")
     assert exposure(unit, most=1.3) == ""
     assert exposure(unit, most=0.5) != ""
 

@@ -1,0 +1,84 @@
+"""Installing for a user whose systemd does not run, or may not make user namespaces: it works, and is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from memtool.scheduler.jobs import JOBS
+from tests.systemd.conftest import install, uninstall
+from tests.systemd.machine import wait_until
+from tests.systemd.sides import Side
+
+pytestmark = pytest.mark.slow
+
+NO_NAMESPACES = "[Service]\nRestrictNamespaces=~user\n"
+TIMERS = [job.timer for job in JOBS]
+
+
+def leave(user: Side) -> None:
+    """Log the user out for good."""
+    user.machine.run("loginctl", "disable-linger", user.person)
+    user.machine.run("systemctl", "stop", "user@2002.service")
+
+
+def test_without_a_manager_timers_are_enabled_for_the_next_login(user: Side) -> None:
+    user.machine.run("sh", "-c", f"rm -r {user.units}/memtool-* {user.units}/*.wants")
+    leave(user)
+    said = install(user)
+    assert "begin at your next login" in said
+    assert "linger is off" in said
+    assert "loginctl enable-linger noor" in said
+    user.machine.run("loginctl", "enable-linger", user.person)
+    wait_until(lambda: user.control("is-active", *TIMERS).returncode == 0, "timers at login")
+
+
+def test_without_a_manager_uninstalling_works_all_the_same(user: Side) -> None:
+    leave(user)
+    uninstall(user)
+    left = user.machine.run("find", f"{user.home}/.config", f"{user.home}/.local", "-type", "f")
+    assert left.stdout == ""
+
+
+def test_where_user_namespaces_are_forbidden_jobs_run_without_what_needs_them(user: Side) -> None:
+    sandbox = f"{user.units}/memtool-ingest.service.d/10-sandbox.conf"
+    assert user.machine.run("test", "-e", sandbox).returncode == 0
+    user.write("/etc/systemd/system/user@.service.d/60-test.conf", NO_NAMESPACES)
+    user.reboot()
+    assert user.start("ingest").returncode != 0  # not skipped in silence
+    assert "user namespaces do not work here" in install(user)
+    assert user.machine.run("test", "-e", sandbox).returncode != 0
+    user.take_in()
+    assert user.runs("ingest")[-1]["result"] == "done"
+    assert user.machine.run("rm", "-r", "/etc/systemd/system/user@.service.d").returncode == 0
+    user.reboot()
+    install(user)  # and where they work again, they are used again
+    assert user.machine.run("test", "-e", sandbox).returncode == 0
+
+
+def test_who_has_the_system_s_timers_gets_no_second_set(system: Side) -> None:
+    refused = system.machine.run(*system.as_person("/mnt/checkout/install.sh", "--user"))
+    assert refused.returncode == 1
+    assert "by the timers of the system already" in refused.stderr
+
+
+def test_schedules_of_the_settings_are_applied_and_outlive_an_upgrade(system: Side) -> None:
+    system.write("/etc/memtool/config.toml", '[day_rollup]\nschedule = "*-*-* 05:10:00"\n')
+    system.machine.run("chmod", "-R", "a+rX", "/etc/memtool")
+    done = system.machine.run("memtool", "scheduler", "apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    install(system)
+    assert "05:10:00" in system.property("memtool-day-rollup.timer", "TimersCalendar")
+    assert "01:00:00" not in system.property("memtool-day-rollup.timer", "TimersCalendar")
+    assert system.property("memtool-day-rollup.timer", "NextElapseUSecRealtime")
+    uninstall(system)
+    assert system.machine.run("find", system.admin, "-name", "*memtool*").stdout == ""
+
+
+def test_the_scheduler_starts_a_job_and_waits_for_it(side: Side) -> None:
+    side.give_transcripts()
+    arguments = ("scheduler", "run", "ingest")
+    is_own = side.mode == "user"  # the system's units are root's to start
+    done = side.memtool(*arguments) if is_own else side.machine.run("memtool", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = side.runs("ingest")
+    assert (run["trigger"], run["result"]) == ("systemd", "done")
