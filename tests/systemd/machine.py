@@ -69,7 +69,7 @@ def wait_until(
     while not happened():
         if time.monotonic() > end:
             raise MachineError(f"not within {timeout_s:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 class Workshop:

@@ -75,3 +75,17 @@ def test_a_broken_program_is_a_loud_failure_and_no_skip(side: Side, damage: str)
     assert status == ("1" if is_module else "203")
     assert side.start("day-rollup").returncode != 0
     assert side.property(DAY, "ActiveState") == "failed"  # not waiting for another try
+
+
+def test_a_command_of_the_person_is_told_of_a_failure(side: Side) -> None:
+    settings = """[scheduler]\non_failure = 'echo "$MEMTOOL_JOB failed" >>~/told'\n"""
+    own = f"{side.home}/.config/memtool/config.toml"
+    side.write(own if side.mode == "user" else "/etc/memtool/config.toml", settings)
+    side.machine.run("sh", "-c", "chmod -R a+rX /etc/memtool")
+    apply = ("scheduler", "apply")  # the system's drop-ins are root's to write
+    done = side.memtool(*apply) if side.mode == "user" else side.machine.run("memtool", *apply)
+    assert done.returncode == 0, done.stdout + done.stderr
+    side.drop_in("memtool-ingest.service", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    assert side.start("ingest").returncode != 0
+    told = f"{side.home}/told"
+    wait_until(lambda: side.machine.run("cat", told).stdout == "ingest failed\n", "it is told")

@@ -11,7 +11,7 @@ from tests.systemd.sides import SOON, Side
 
 pytestmark = pytest.mark.slow
 
-SKIPPED = 75
+SKIPPED, UNAVAILABLE = 75, 69
 DAY = "memtool-day-rollup.service"
 
 
@@ -67,13 +67,29 @@ def test_runs_by_hand_and_by_timer_never_overlap(system: Side) -> None:
         assert earlier["ended_us"] <= later["started_us"]
 
 
-def test_a_lock_that_is_not_free_in_time_is_tried_again_by_systemd(system: Side) -> None:
+def be_impatient(system: Side, limit: str = "") -> None:
+    """Let a job that finds a lock taken fail at once, and systemd try again soon."""
     system.write("/etc/memtool/config.toml", "[locks]\nwait_s = 0\n")
     system.machine.run("chmod", "-R", "a+rX", "/etc/memtool")
     system.take_in()
-    system.drop_in(DAY, "[Service]\nRestartSec=1s\n")
+    system.drop_in(DAY, f"{limit}[Service]\nRestartSec=1s\n")
+
+
+def test_a_lock_that_is_not_free_in_time_is_tried_again_by_systemd(system: Side) -> None:
+    be_impatient(system)
     with system.held("tree"):
         system.control("start", "--no-block", DAY)
         first = system.wait_for_runs("day-rollup", 2)[0]
-        assert (first["result"], first["exit_code"]) == ("failed", 69)
+        assert (first["result"], first["exit_code"]) == ("failed", UNAVAILABLE)
     wait_until(lambda: system.runs("day-rollup")[-1]["result"] == "done", "a retry went well")
+
+
+def test_tries_come_to_an_end_that_is_heard_and_the_timer_goes_on(system: Side) -> None:
+    be_impatient(system, "[Unit]\nStartLimitBurst=3\n")
+    with system.held("tree"):
+        system.control("start", "--no-block", DAY)
+        wait_until(lambda: DAY in system.control("--failed", "--no-legend").stdout, "it has failed")
+    assert [run["exit_code"] for run in system.runs("day-rollup")] == [UNAVAILABLE] * 3
+    assert system.property("memtool-day-rollup.timer", "NextElapseUSecRealtime")
+    system.control("reset-failed", DAY)
+    assert system.start("day-rollup").returncode == 0
