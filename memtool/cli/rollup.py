@@ -13,7 +13,7 @@ from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
-from memtool.jobs.periods import named_period
+from memtool.jobs.reading.reader import Reader
 from memtool.jobs.rollup.forecast import Forecast, forecast
 from memtool.jobs.rollup.plan import Options
 from memtool.jobs.rollup.run import Order, roll_up
@@ -65,7 +65,9 @@ _add("all", PERIOD_LEVELS, "Summarise days, weeks, months and years, one after t
 def _period(call: Invocation, text: str | None) -> Period | None:
     if text is None:
         return None
-    return named_period(call.store.root, text, call.now_us, fallback=wanted_calendar(call.config))
+    reader = Reader(call.store.root, call.now_us, wanted_calendar(call.config))
+    with reader.store() as store:
+        return reader.period(store, text)
 
 
 def _forced(call: Invocation, text: str | None, levels: Sequence[Level]) -> Period | None:

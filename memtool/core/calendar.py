@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from memtool.core.levels import Level, Period, parse_period, period_of, week_start_number
+from memtool.core.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
 
 _SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,11 +60,10 @@ class Calendar:
     def describe(self) -> dict[str, str]:
         """Return it as it is recorded in the store and set in the config."""
         hours, minutes = divmod(self.day_start_minutes, 60)
-        weekday = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
         return {
             "zone": self.zone,
             "day_starts_at": f"{hours:02}:{minutes:02}",
-            "week_starts_on": weekday[self.week_start],
+            "week_starts_on": WEEKDAYS[self.week_start],
         }
 
 

@@ -147,10 +147,12 @@ def parse_period(text: str, *, today: int, week_start: int) -> Period | None:
     Years in which no event can lie (events are from 1970 to 2199, days reach one further) name nothing.
     """
     text = text.strip().lower()
-    if match := _RELATIVE.fullmatch(text):
-        return _relative(match, today, week_start)
     try:
-        found = _iso_week(text, week_start) or _absolute(text, week_start)
+        found = (
+            _relative(text, today, week_start)
+            or _iso_week(text, week_start)
+            or _absolute(text, week_start)
+        )
     except ValueError:
         return None
     return found if found is not None and _FIRST_DAY <= found.first < _END_DAY else None
@@ -179,7 +181,10 @@ def _absolute(text: str, week_start: int) -> Period | None:
     return None
 
 
-def _relative(match: re.Match[str], today: int, week_start: int) -> Period:
+def _relative(text: str, today: int, week_start: int) -> Period | None:
+    match = _RELATIVE.fullmatch(text)
+    if match is None:
+        return None
     level = Level[(match[2] or "day").upper()]
     current = period_of(level, today, week_start)
     back = match[1] == "last" or match[3] == "yesterday"

@@ -37,12 +37,6 @@ def event(instant_us: int, event_id: EventId) -> bytes:
     return instant(instant_us) + identifier(event_id)
 
 
-def read_event(key: bytes) -> tuple[int, EventId]:
-    """Return instant and id of a key in `events`."""
-    assert len(key) == _U64.size + ID_BYTES, key
-    return read_instant(key), EventId(key[_U64.size :].hex())
-
-
 def revision(event_id: EventId, digest: str) -> bytes:
     """Return the key in `revisions`."""
     return identifier(event_id) + identifier(digest)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from memtool.summarize.plain import plain
-from memtool.summarize.words import PLAIN, is_file, key, parts_of, specificity, words
+from memtool.summarize.words import PLAIN, is_file, key, parts_of, specificity
 
 MOST = 8
 _LONGEST = 40
@@ -120,10 +120,3 @@ def _same(word: str, other: str) -> bool:
     """Return whether the one says nothing beside the other: `logger` beside `logger.go`."""
     low, high = sorted((word.lower(), other.lower()), key=len)
     return low in {high, high.rpartition(".")[0], high.rpartition(".")[2]}
-
-
-def keywords_of(text: str, most: int = MOST) -> tuple[str, ...]:
-    """Return the keywords of one text."""
-    terms = Terms()
-    terms.add(words(text), 16)
-    return terms.best(most)

@@ -16,10 +16,6 @@ from memtool.jobs.calendar import wanted_calendar
 from memtool.store.access import Access
 from memtool.store.store import Store
 
-# Events are accepted from 1970 up to 2200 (docs/store-format.md), with room for the periods that these lie in.
-_FIRST_DAY = 719_163 - 366
-_LAST_DAY = 803_169 + 366
-
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -54,18 +50,12 @@ class Reader:
     def period(self, store: Store | None, text: str) -> Period:
         """Return the period that the person named. Raise UsageError with the forms there are."""
         calendar = self.calendar if store is None else store.calendar
-        period = _parsed(calendar, text, self.now_us)
+        period = calendar.parse(text, self.now_us)
         if period is None:
             raise UsageError(
                 f"{text!r} names no period", hint=f"a period is one of: {PERIOD_FORMS}"
             )
         return period
-
-
-def _parsed(calendar: Calendar, text: str, now_us: int) -> Period | None:
-    """Return the period, if it lies among the days that a store can hold."""
-    period = calendar.parse(text, now_us)
-    return period if period is not None and _FIRST_DAY <= period.first < _LAST_DAY else None
 
 
 def reader_for(config: Config, root: Path, now_us: int) -> Reader:
