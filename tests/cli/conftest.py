@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from memtool.cli.app import run
 from tests.cli.golden import Golden, compare, write
 from tests.cli.history import remember
 from tests.memory import Memory
 
+NOW_US = 1_790_000_000_000_000  # 2026-09-21
 _OUTPUTS = pytest.StashKey[dict[str, str]]()
 
 
@@ -36,3 +41,20 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
     """Return the history of tests/cli/history.py; nobody writes to it."""
     return remember(tmp_path_factory.mktemp("memory") / "store")
+
+
+@pytest.fixture
+def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return what runs a command in this process, on a store of its own, and gives exit code, stdout and stderr."""
+    environ = {
+        "HOME": str(tmp_path / "home"),
+        "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
+        "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
+    }
+
+    def calling(*arguments: str, **more: str) -> tuple[int, str, str]:
+        code = run(list(arguments), {**environ, **more}, NOW_US)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return calling

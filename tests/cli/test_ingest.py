@@ -12,27 +12,7 @@ from typing import Any
 
 import pytest
 
-from memtool.cli.app import run
-
-NOW_US = 1_790_000_000_000_000
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return what runs a command in this process and gives exit code, stdout and stderr."""
-    environ = {
-        "HOME": str(tmp_path / "home"),
-        "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
-        "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
-    }
-
-    def calling(*arguments: str, **more: str) -> tuple[int, str, str]:
-        code = run(list(arguments), {**environ, **more}, NOW_US)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return calling
 
 
 def line(text: str, number: int = 1, **more: Any) -> str:

@@ -8,26 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from memtool.cli.app import run
-
-NOW_US = 1_790_000_000_000_000  # 2026-09-21
 Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return what runs a command, on a store with two days of work, and gives exit code, stdout and stderr."""
-    environ = {
-        "HOME": str(tmp_path / "home"),
-        "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
-        "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
-    }
-
-    def calling(*arguments: str, **more: str) -> tuple[int, str, str]:
-        code = run(list(arguments), {**environ, **more}, NOW_US)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
+def call(call: Call, tmp_path: Path) -> Call:
+    """Return what runs a command, on a store with two days of work."""
     times = ("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z")
     events = [
         {"agent": "pi", "session": "s", "time": time, "kind": "prompt", "text": f"fix {time}"}
@@ -35,8 +21,8 @@ def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     ]
     file = tmp_path / "work.jsonl"
     file.write_text("".join(json.dumps(event) + "\n" for event in events))
-    calling("ingest", str(file))
-    return calling
+    call("ingest", str(file))
+    return call
 
 
 def test_all_levels_are_brought_up_to_date_and_told(call: Call) -> None:
