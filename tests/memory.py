@@ -10,15 +10,15 @@ from memtool.core.calendar import Calendar
 from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.core.model import Node, Record
 from memtool.jobs.context import RunContext
-from memtool.jobs.rollup.plan import Options
-from memtool.jobs.rollup.run import Order, roll_up
+from memtool.jobs.rollup.order import Choices, Order
+from memtool.jobs.rollup.run import roll_up
 from memtool.jobs.runner import Outcome, run_job
 from memtool.scheduler.jobs import job_named
 from memtool.store import families, keys
 from memtool.store.access import Access
 from memtool.store.capture import Captured, capture
 from memtool.store.store import Store
-from memtool.summarize import Summarizer, make
+from memtool.summarize import Options, Summarizer, make
 
 UTC_CALENDAR = Calendar("UTC")
 
@@ -52,16 +52,16 @@ class Memory:
         now_us: int,
         *,
         summarizer: Summarizer | None = None,
-        options: Options = Options(),  # noqa: B008 - frozen
+        choices: Choices = Choices(),  # noqa: B008 - frozen
         calendar: Calendar | None = None,
     ) -> Outcome:
         """Run one rollup job at the given instant."""
         order = Order(
             level=level,
-            summarizer=summarizer or make("mock", max_bullets=5),
+            summarizer=summarizer or make("mock", Options(max_bullets=5)),
             calendar=calendar or self.calendar,
             zone_is_set=True,
-            options=options,
+            choices=choices,
         )
 
         def body(context: RunContext) -> None:

@@ -12,6 +12,7 @@ from memtool.base.files import reporting
 from memtool.base.paths import ConfigFile, Role
 from memtool.base.settings import (
     BY_KEY,
+    BudgetSettings,
     CalendarSettings,
     CompactionSettings,
     IngestSettings,
@@ -52,6 +53,7 @@ class Config:
     calendar: CalendarSettings = field(default_factory=CalendarSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     summarizer: SummarizerSettings = field(default_factory=SummarizerSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
     locks: LockSettings = field(default_factory=LockSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)

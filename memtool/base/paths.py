@@ -13,6 +13,7 @@ from memtool.base.errors import ConfigError
 
 _ROOT = Path("/")
 _CONFIG_NAME = "config.toml"
+_CREDENTIAL = "memtool.llm-key"
 
 
 class Role(Enum):
@@ -82,6 +83,13 @@ def _own_files(environ: Mapping[str, str]) -> list[ConfigFile]:
 def _named_in(environ: Mapping[str, str]) -> Path | None:
     name = environ.get("MEMTOOL_CONFIG", "")
     return Path(name) if name else None
+
+
+def key_files(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
+    """Return where a model's key may be: the credential that systemd gave this unit (or None), and the user's file."""
+    given = _systemd_directories(environ, "CREDENTIALS_DIRECTORY")
+    own = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool/llm-key"
+    return (given[0] / _CREDENTIAL if given else None), own
 
 
 def choose_store(

@@ -15,6 +15,8 @@ _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 # Whether systemd understands it, systemd says; here only what would be no value in a unit file is refused.
 _SCHEDULE = re.compile(r"[A-Za-z0-9*~:,./;_+ -]{0,200}")
 _LONGEST_COMMAND = 1000
+_LONGEST_NAME = 200
+_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,19 @@ SCHEDULE = Kind(
     'systemd calendar expressions such as "Sun *-*-* 02:00:00", separated by ";", or ""',
     lambda value: isinstance(value, str) and _SCHEDULE.fullmatch(value) is not None,
 )
+AMOUNT = whole_number(0, 10**12)
+WORD = Kind(
+    'a name on one line, or ""',
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME,
+)
+URL = Kind(
+    'an http:// or https:// URL, or ""',
+    lambda value: isinstance(value, str) and (not value or _URL.fullmatch(value) is not None),
+)
+PATHS = Kind(
+    'absolute paths, or ones that start with "~/", separated by colons, or ""',
+    lambda value: isinstance(value, str) and all(map(_is_path, value.split(":"))),
+)
 COMMAND = Kind(
     'a shell command on one line, or ""',
     lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_COMMAND,
@@ -151,8 +166,42 @@ class IngestSettings:
 class SummarizerSettings:
     """`[summarizer]`"""
 
-    name: str = setting("extractive", one_of("extractive", "mock"), "What writes the summaries.")
+    name: str = setting(
+        "extractive",
+        one_of("extractive", "openai", "anthropic", "command", "mock"),
+        "What writes the summaries.",
+    )
     max_bullets: int = setting(5, whole_number(1, 20), "How many bullets a node has at most.")
+    model: str = setting("", WORD, "The model's name, as its endpoint knows it.")
+    endpoint: str = setting("", URL, "The model's base URL; empty: the provider's own.")
+    command: str = setting(
+        "", COMMAND, "The program of the summarizer `command`, which reads a prompt and answers."
+    )
+    command_writes: str = setting(
+        "", PATHS, "Directories that this program has to write to, separated by colons."
+    )
+    window_tokens: int = setting(
+        32_000, whole_number(4_000, 2_000_000), "How much the model reads at once, in tokens."
+    )
+    answer_tokens: int = setting(
+        2_000, whole_number(200, 64_000), "How long an answer may be, in tokens."
+    )
+    timeout_s: int = setting(120, whole_number(5, 3600), "How long one call may take.")
+    concurrency: int = setting(2, whole_number(1, 16), "How many calls are made at once.")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """`[budget]`: what models may be asked. Where it is used up, the next run or the next day does the rest."""
+
+    calls_per_run: int = setting(0, AMOUNT, "How many calls a run makes at most; 0: no bound.")
+    calls_per_day: int = setting(500, AMOUNT, "How many calls a day has at most; 0: no bound.")
+    tokens_per_run: int = setting(
+        0, AMOUNT, "How many tokens, in and out, a run spends at most; 0: no bound."
+    )
+    tokens_per_day: int = setting(
+        2_000_000, AMOUNT, "How many tokens, in and out, a day spends at most; 0: no bound."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +252,7 @@ SECTIONS = {
     "calendar": CalendarSettings,
     "ingest": IngestSettings,
     "summarizer": SummarizerSettings,
+    "budget": BudgetSettings,
     "locks": LockSettings,
     "jobs": JobSettings,
     "scheduler": SchedulerSettings,

@@ -15,11 +15,11 @@ from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.rollup.forecast import Forecast, forecast
-from memtool.jobs.rollup.plan import Options
-from memtool.jobs.rollup.run import Order, roll_up
+from memtool.jobs.rollup.order import Choices, Order
+from memtool.jobs.rollup.run import roll_up
 from memtool.jobs.runner import Outcome
+from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
 from memtool.store.access import Access
-from memtool.summarize import make
 
 VERSION = 1
 _MOST_LINES = 40
@@ -36,6 +36,16 @@ SinceOption = Annotated[
 ForceOption = Annotated[
     str | None, typer.Option(metavar="PERIOD", help="Write this period again, with all below it.")
 ]
+OutdatedOption = Annotated[
+    bool,
+    typer.Option("--outdated", help="Also what another recipe wrote, newest first."),
+]
+MaxCallsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-calls", metavar="N", min=0, help="Stop after N summarizer calls; the rest waits."
+    ),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 
@@ -47,14 +57,18 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
         include_open: OpenOption = False,
         since: SinceOption = None,
         force: ForceOption = None,
+        outdated: OutdatedOption = False,
+        max_calls: MaxCallsOption = None,
         dry_run: DryRunOption = False,
         json: JsonOption = False,
     ) -> ExitCode:
         call = invocation(context)
-        options = Options(include_open, _period(call, since), _forced(call, force, levels))
+        choices = Choices(
+            include_open, _period(call, since), _forced(call, force, levels), outdated
+        )
         if dry_run:
-            return _show_forecast(_forecast(call, levels, options), as_json=json)
-        return _run_all(call, levels, options, as_json=json)
+            return _show_forecast(_forecast(call, levels, choices), as_json=json)
+        return _run_all(call, levels, choices, max_calls, as_json=json)
 
 
 for _level in PERIOD_LEVELS:
@@ -79,12 +93,19 @@ def _forced(call: Invocation, text: str | None, levels: Sequence[Level]) -> Peri
 
 
 def _run_all(
-    call: Invocation, levels: Sequence[Level], options: Options, *, as_json: bool
+    call: Invocation,
+    levels: Sequence[Level],
+    choices: Choices,
+    max_calls: int | None,
+    *,
+    as_json: bool,
 ) -> ExitCode:
     """Run one job a level. A node that fails, or a skip, does not keep the next from its work; what stops all does."""
     outcomes: list[Outcome] = []
     for level in levels:
-        outcomes.append(_run(call, level, options))
+        made = sum(outcome.run.calls for outcome in outcomes)
+        left = None if max_calls is None else max_calls - made
+        outcomes.append(_run(call, level, choices, left))
         if outcomes[-1].exit_code not in _GO_ON:
             break
     if as_json:
@@ -100,14 +121,15 @@ def _severity(outcome: Outcome) -> tuple[bool, int]:
     return outcome.exit_code not in (OK.code, SKIPPED.code), outcome.exit_code
 
 
-def _run(call: Invocation, level: Level, options: Options) -> Outcome:
-    settings = call.config.summarizer
+def _run(call: Invocation, level: Level, choices: Choices, max_calls: int | None) -> Outcome:
     order = Order(
         level=level,
-        summarizer=make(settings.name, max_bullets=settings.max_bullets),
+        summarizer=summarizer_of(call.config, call.environ, call.store.root),
         calendar=wanted_calendar(call.config),
         zone_is_set=zone_is_set(call.config),
-        options=options,
+        choices=choices,
+        budget=budget_of(call.config, max_calls),
+        at_once=call.config.summarizer.concurrency,
     )
     return run(call, f"{level.word}-rollup", lambda context: roll_up(context, order))
 
@@ -118,6 +140,7 @@ def _numbers(outcome: Outcome) -> dict[str, object]:
         "nodes": record.nodes,
         "removed": record.details.get("removed", 0),
         "calls": record.calls,
+        "tokens": record.tokens,
         "periods": record.periods_count,
         "failures": outcome.tally.failures if outcome.tally else [],
     }
@@ -126,6 +149,8 @@ def _numbers(outcome: Outcome) -> dict[str, object]:
 def _line(outcome: Outcome) -> str:
     record = outcome.run
     parts = [f"{record.nodes} nodes written" if record.nodes else "nothing to write"]
+    if record.tokens:
+        parts.append(f"{record.calls} calls, {record.tokens} tokens")
     if record.details.get("removed"):
         parts.append(f"{record.details['removed']} removed")
     for level, reasons in (record.left or {}).items():
@@ -133,12 +158,12 @@ def _line(outcome: Outcome) -> str:
     return f"{record.job}: {record.result}, {', '.join(parts)}"
 
 
-def _forecast(call: Invocation, levels: Sequence[Level], options: Options) -> Forecast:
+def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Forecast:
     access = Access(call.store.root)
     if not access.exists():
         return Forecast()
     with access.reading() as store:
-        return forecast(store, levels, options, call.now_us)
+        return forecast(store, levels, choices, call.now_us, recipe_of(call.config))
 
 
 def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:
@@ -148,6 +173,7 @@ def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:
             "segments": found.segments,
             "tokens": found.tokens,
             "calls": found.calls,
+            "spend": found.spend,
         }
         print_json("rollup-forecast", VERSION, payload)
         return OK
@@ -159,4 +185,6 @@ def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:
         f"{len(found.periods)} periods to look at, {found.segments} segments to summarise "
         f"({found.tokens} tokens), {found.calls} summarizer calls at most"
     )
+    if found.calls:
+        print_line(f"a model would take about {found.spend} tokens for that, in and out")
     return OK

@@ -152,6 +152,10 @@ class RunContext:
             return math.inf
         return self.began_s + self.limits.deadline_s - time.monotonic()
 
+    def clock_us(self) -> int:
+        """Return the present instant, in microseconds since 1970: the run's now, and what has passed since."""
+        return self.now_us + int((time.monotonic() - self.began_s) * 1_000_000)
+
     def should_stop(self) -> bool:
         """Return whether `checkpoint` would raise."""
         return bool(self.signals.received) or self.remaining_s <= 0

@@ -5,12 +5,11 @@ Never opens the store; docs/ledger.md is its contract.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from memtool.base.errors import MemtoolError
-from memtool.base.files import atomic_write, private_directory, reporting
+from memtool.base.files import append_lines, atomic_write, reporting
 from memtool.base.lock import (
     LEDGER,
     Holder,
@@ -50,7 +49,7 @@ def record_start(root: Path, run: Run, holder: Holder) -> None:
     with wait_for(lock_path(root, LEDGER), holder, LOCK_WAIT):
         earlier = _read(ledger_path(root))
         ends = [end_line(died(old)) for old in earlier.open_runs() if old.job == run.job]
-        _append(ledger_path(root), b"".join([*ends, start_line(run)]))
+        append_lines(ledger_path(root), b"".join([*ends, start_line(run)]), first=header_line({}))
 
 
 def record_end(root: Path, run: Run, holder: Holder) -> None:
@@ -62,7 +61,7 @@ def record_end(root: Path, run: Run, holder: Holder) -> None:
     """
     path = ledger_path(root)
     with wait_for(lock_path(root, LEDGER), holder, LOCK_WAIT):
-        _append(path, end_line(run), sync=True)
+        append_lines(path, end_line(run), first=header_line({}), sync=True)
         # The end is recorded; a trim that fails changed nothing, and the next run tries again.
         with suppress(MemtoolError):
             _trim(path)
@@ -102,41 +101,6 @@ def _read(path: Path) -> History:
             return parse(path.read_bytes())
         except FileNotFoundError:
             return History()
-
-
-def _append(path: Path, lines: bytes, *, sync: bool = False) -> None:
-    """Append whole lines, or nothing: what a full disk cut short is taken back."""
-    private_directory(path.parent)
-    with reporting(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _append_to(fd, lines, sync=sync)
-        finally:
-            os.close(fd)
-
-
-def _append_to(fd: int, lines: bytes, *, sync: bool) -> None:
-    size = os.fstat(fd).st_size
-    try:
-        _write_all(fd, _lead(fd, size) + lines)
-        if sync:
-            os.fsync(fd)
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(fd, size)
-        raise
-
-
-def _lead(fd: int, size: int) -> bytes:
-    """Return what must come before a new line: the header in a new file, an end for a line that a crash tore."""
-    if size == 0:
-        return header_line({})
-    return b"" if os.pread(fd, 1, size - 1) == b"\n" else b"\n"
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 def _trim(path: Path) -> None:

@@ -11,9 +11,25 @@ from typing import Protocol, cast
 from memtool.base.errors import ConfigError
 from memtool.core.model import Recipe
 from memtool.core.summary import Draft, Request
+from memtool.summarize.calls import Ask, CallRefused, Calls, Reply, Unmetered
 from memtool.summarize.check import SummaryFailed, check_draft
+from memtool.summarize.options import Options
 
-__all__ = ["SUMMARIZERS", "Row", "Summarizer", "SummaryFailed", "check_draft", "make", "row"]
+__all__ = [
+    "SUMMARIZERS",
+    "Ask",
+    "CallRefused",
+    "Calls",
+    "Options",
+    "Reply",
+    "Row",
+    "Summarizer",
+    "SummaryFailed",
+    "Unmetered",
+    "check_draft",
+    "make",
+    "row",
+]
 
 
 class Summarizer(Protocol):
@@ -29,8 +45,8 @@ class Summarizer(Protocol):
         """Whether it calls a network or a program: then no lock may be held meanwhile."""
         ...
 
-    def summarize(self, request: Request) -> Draft:
-        """Return a draft that `check_draft` accepts.
+    async def summarize(self, request: Request, calls: Calls) -> Draft:
+        """Return a draft that `check_draft` accepts. All that costs something is done through `calls`.
 
         Raise SummaryFailed when this request cannot be summarised (the next one may), UnavailableError
         when none can be for now, and ConfigError when a key, model or setting must be mended first.
@@ -38,7 +54,7 @@ class Summarizer(Protocol):
         ...
 
 
-Factory = Callable[..., Summarizer]
+Factory = Callable[[Options], Summarizer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,8 @@ class Row:
     waits: bool
     needs_network: bool
     about: str
+    key_variable: str = ""
+    """The environment variable in which the provider's own tools look for the key; empty: it needs none."""
 
 
 SUMMARIZERS = (
@@ -81,10 +99,13 @@ def row(name: str) -> Row:
     raise ConfigError(f"there is no summarizer {name!r}", hint=hint)
 
 
-def make(name: str, *, max_bullets: int) -> Summarizer:
-    """Return the summarizer of that name, ready to use. Raise ConfigError when there is none."""
-    if max_bullets < 1:
-        raise ConfigError(f"max_bullets is {max_bullets}", hint="set it to 1 or more")
+def make(name: str, options: Options) -> Summarizer:
+    """Return the summarizer of that name. Raise ConfigError when there is none.
+
+    Nothing is opened or imported for its calls yet: that, and a missing key, shows at the first one.
+    """
+    if options.max_bullets < 1:
+        raise ConfigError(f"max_bullets is {options.max_bullets}", hint="set it to 1 or more")
     module, _, attribute = row(name).factory.partition(":")
     factory = cast("Factory", getattr(import_module(module), attribute))
-    return factory(max_bullets=max_bullets)
+    return factory(options)

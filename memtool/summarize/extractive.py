@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from memtool.core.levels import Level
 from memtool.core.model import Recipe
 from memtool.core.summary import Draft, Request
+from memtool.summarize.calls import Calls
 from memtool.summarize.check import SummaryFailed
+from memtool.summarize.options import Options
 from memtool.summarize.periods import summarize_period
 from memtool.summarize.segments import summarize_segment
 
@@ -27,7 +29,7 @@ class Extractive:
         """What signs its nodes."""
         return Recipe("extractive", prompt=VERSION, settings=f"max_bullets={self.max_bullets}")
 
-    def summarize(self, request: Request) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002 - it makes none
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         if not any(section.items for section in request.sections):
             raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
@@ -36,6 +38,6 @@ class Extractive:
         return summarize_period(request, self.max_bullets)
 
 
-def make(*, max_bullets: int) -> Extractive:
+def make(options: Options) -> Extractive:
     """Return the summarizer."""
-    return Extractive(max_bullets)
+    return Extractive(options.max_bullets)

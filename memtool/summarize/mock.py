@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from memtool.core.model import Recipe
 from memtool.core.summary import Draft, DraftBullet, Request, Section
+from memtool.summarize.calls import Calls
 from memtool.summarize.check import MOST_BULLETS, SummaryFailed
 from memtool.summarize.citing import beginning
 from memtool.summarize.keywords import Terms
+from memtool.summarize.options import Options
 from memtool.summarize.plain import plain, shorten
 from memtool.summarize.words import words
 
@@ -29,7 +31,7 @@ class Mock:
         """What signs its nodes."""
         return Recipe("mock", prompt=VERSION, settings=f"max_bullets={self.max_bullets}")
 
-    def summarize(self, request: Request) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002 - it makes none
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         sections = [section for section in request.sections if section.items]
         if not sections:
@@ -39,9 +41,9 @@ class Mock:
         return Draft(f"{count} items in {len(sections)} sections", bullets, _keywords(sections))
 
 
-def make(*, max_bullets: int) -> Mock:
+def make(options: Options) -> Mock:
     """Return the summarizer."""
-    return Mock(max_bullets)
+    return Mock(options.max_bullets)
 
 
 def _bullet(section: Section) -> DraftBullet:

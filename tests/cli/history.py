@@ -11,7 +11,7 @@ from memtool.core.calendar import Calendar
 from memtool.core.digest import digest_of
 from memtool.core.model import ROLES, Claim, Event, Recipe, event_id
 from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
-from memtool.summarize import SummaryFailed, make
+from memtool.summarize import Calls, Options, SummaryFailed, make
 from memtool.transcripts.times import instant_us
 from tests.memory import Memory
 
@@ -62,9 +62,9 @@ class Scribe:
     @property
     def recipe(self) -> Recipe:
         """The one that `summarizer.name = mock` asks for, so that nothing is outdated."""
-        return make("mock", max_bullets=5).recipe
+        return make("mock", Options(max_bullets=5)).recipe
 
-    def summarize(self, request: Request) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002
         """Return the first item as title, and the first two of each section as bullets."""
         items = [item for section in request.sections for item in section.items]
         if any(word in item.text for word in self.fails_on for item in items):

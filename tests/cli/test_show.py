@@ -13,7 +13,7 @@ import pytest
 from memtool.core.calendar import Calendar
 from memtool.core.levels import Level
 from memtool.core.model import NodeId
-from memtool.jobs.rollup.plan import Options
+from memtool.jobs.rollup.order import Choices
 from memtool.store import codec, families, keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
@@ -96,8 +96,8 @@ def test_an_open_node_that_is_stale_names_the_command_that_mends_it_now(
 ) -> None:
     memory = Memory(tmp_path / "store")
     memory.take_in([event(1, "2026-12-10T08:00:00", "prompt", "Hello")])
-    options = Options(include_open=True)
-    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe(), options=options)
+    choices = Choices(include_open=True)
+    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe(), choices=choices)
     memory.take_in([event(2, "2026-12-10T08:01:00", "prompt", "More")])
     said = shown(memory, capsys, "today")
     assert "[open] [stale]" in said

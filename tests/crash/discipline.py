@@ -14,7 +14,7 @@ from memtool.jobs.runner import run_job
 from memtool.scheduler.jobs import job_named
 from memtool.store.access import Access
 from memtool.store.capture import capture
-from memtool.summarize import make
+from memtool.summarize import Calls, Options, make
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR
 
@@ -30,13 +30,13 @@ class Waiting:
     @property
     def recipe(self) -> Recipe:
         """The mock's, so that its nodes can be compared with the mock's."""
-        return make("mock", max_bullets=5).recipe
+        return make("mock", Options(max_bullets=5)).recipe
 
-    def summarize(self, request: Request) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:
         """Return the mock's draft."""
         self.requests.append(request)
         self.meanwhile(request)
-        return make("mock", max_bullets=5).summarize(request)
+        return await make("mock", Options(max_bullets=5)).summarize(request, calls)
 
 
 def take_in_at_once(root: Path, numbers: list[int]) -> tuple[int, MemtoolError | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import pickle
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from memtool.base.lock import Holder, Patience, writer
 from memtool.core.levels import Level, Period
 from memtool.core.model import Event
+from memtool.jobs.account import Account
 from memtool.jobs.rollup.plan import stale_now
 from memtool.jobs.rollup.steps import bring_up_to_date
 from memtool.jobs.rollup.work import Work
@@ -20,7 +22,7 @@ from memtool.store.access import Access, Lease
 from memtool.store.capture import capture
 from memtool.store.codec import Write
 from memtool.store.engine import Engine, RawBatch
-from memtool.summarize import make
+from memtool.summarize import Options, make
 from tests.crash.checks import Rows
 from tests.crash.history import AFTER_ALL_US
 from tests.crash.steps import kill_this_process
@@ -77,15 +79,21 @@ def lose_power(root: Path, batches: list[list[Event]], kept: Path) -> None:
 
 def _roll_up(lease: Lease) -> None:
     store = lease.store()
+    summarizer = make("mock", Options(max_bullets=5))
     work = Work(
         lease=lease,
         calendar=store.calendar,
-        summarizer=make("mock", max_bullets=5),
+        summarizer=summarizer,
+        account=Account(Path(), Holder(0, "test", 0), summarizer.recipe, lambda: AFTER_ALL_US),
         write=Write(AFTER_ALL_US, "test"),
         checkpoint=lambda: None,
         stale=stale_now(store, AFTER_ALL_US),
     )
-    for period in sorted(store.marks()):
+    asyncio.run(_all_days(work))
+
+
+async def _all_days(work: Work) -> None:
+    for period in sorted(work.lease.store().marks()):
         assert isinstance(period, Period)
         assert period.level is Level.DAY
-        bring_up_to_date(work, period)
+        await bring_up_to_date(work, period)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memtool.core.calendar import Calendar
 from memtool.core.levels import PERIOD_LEVELS
 from memtool.core.model import Record
-from memtool.jobs.rollup.plan import Options
+from memtool.jobs.rollup.order import Choices
 from memtool.jobs.verify import verify
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
@@ -60,8 +60,8 @@ def test_incremental_equals_rebuilt_byte_for_byte(
             memory.take_in(batch)
             for level in data.draw(st.lists(st.sampled_from(PERIOD_LEVELS), max_size=2)):
                 early_us = now_us - data.draw(st.sampled_from([0, DAY_US, 40 * DAY_US]))
-                options = Options(include_open=data.draw(st.booleans()))
-                assert memory.roll_up(level, early_us, options=options).exit_code == 0
+                choices = Choices(include_open=data.draw(st.booleans()))
+                assert memory.roll_up(level, early_us, choices=choices).exit_code == 0
         memory.roll_up_all(now_us)
         assert memory.closed_part(now_us) == rebuilt(calendar, history, now_us)
         with memory.access.reading() as store:

@@ -18,10 +18,10 @@ from memtool.core.model import Claim, Event, Node, NodeId, Recipe, Tombstone, ev
 from memtool.core.planning import stale_periods
 from memtool.core.summary import Draft, Request
 from memtool.jobs.rollup.forecast import forecast
-from memtool.jobs.rollup.plan import Options
+from memtool.jobs.rollup.order import Choices
 from memtool.jobs.verify import verify
 from memtool.store.access import Access
-from memtool.summarize import Summarizer, SummaryFailed, make
+from memtool.summarize import Calls, Options, Summarizer, SummaryFailed, make
 from tests.memory import Memory
 
 HOUR_US = 3_600_000_000
@@ -63,16 +63,16 @@ class Watched:
     def recipe(self) -> Recipe:
         return self.inner.recipe
 
-    def summarize(self, request: Request) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:
         self.calls += 1
         error = self.fails_on(request)
         if error is not None:
             raise error
-        return self.inner.summarize(request)
+        return await self.inner.summarize(request, calls)
 
 
 def watched(fails_on: Callable[[Request], Exception | None] = _never) -> Watched:
-    return Watched(make("mock", max_bullets=5), fails_on=fails_on)
+    return Watched(make("mock", Options(max_bullets=5)), fails_on=fails_on)
 
 
 def fails_where(word: str, error: Exception) -> Callable[[Request], Exception | None]:
@@ -99,6 +99,7 @@ NOVEMBER = [
     said("year end", "2025-12-30T09:00"),
 ]
 LATER_US = at("2027-03-01T00:00")
+RECIPE = make("mock", Options(max_bullets=5)).recipe
 
 
 def node(memory: Memory, node_id: str) -> Node:
@@ -171,7 +172,7 @@ def test_the_open_period_is_left_alone_unless_asked_for(memory: Memory) -> None:
     noon_us = at("2026-11-11T12:00")
     memory.roll_up(Level.DAY, noon_us)
     assert not has_node(memory, "day:2026-11-11")
-    memory.roll_up(Level.WEEK, noon_us, options=Options(include_open=True))
+    memory.roll_up(Level.WEEK, noon_us, choices=Choices(include_open=True))
     assert has_node(memory, "week:2026-11-08")
     assert has_node(memory, "day:2026-11-11")
 
@@ -190,7 +191,7 @@ def test_a_child_that_says_the_same_again_costs_its_parent_no_call(memory: Memor
     memory.roll_up_all(LATER_US)
     summarizer = watched()
     force = memory.calendar.parse("2026-11-04", LATER_US)
-    memory.roll_up(Level.DAY, LATER_US, summarizer=summarizer, options=Options(force=force))
+    memory.roll_up(Level.DAY, LATER_US, summarizer=summarizer, choices=Choices(force=force))
     assert summarizer.calls == len(("segment", "day"))
     assert memory.marks() == {}
 
@@ -199,7 +200,7 @@ def test_another_recipe_alone_rewrites_nothing(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
     memory.roll_up_all(LATER_US)
     before = memory.everything()
-    outcomes = memory.roll_up_all(LATER_US, summarizer=make("extractive", max_bullets=3))
+    outcomes = memory.roll_up_all(LATER_US, summarizer=make("extractive", Options(max_bullets=3)))
     assert [outcome.run.calls for outcome in outcomes] == [0, 0, 0, 0]
     assert memory.everything() == before
     assert node(memory, "year:2026").recipe.summarizer == "mock"
@@ -207,7 +208,7 @@ def test_another_recipe_alone_rewrites_nothing(memory: Memory) -> None:
 
 def test_every_node_is_signed_with_its_recipe_and_its_run(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
-    summarizer = make("extractive", max_bullets=4)
+    summarizer = make("extractive", Options(max_bullets=4))
     outcomes = memory.roll_up_all(LATER_US, summarizer=summarizer)
     runs = {outcome.run.run for outcome in outcomes}
     with memory.access.reading() as store:
@@ -324,7 +325,7 @@ def test_another_calendar_in_the_config_refuses_to_roll_up(memory: Memory) -> No
 def test_since_leaves_what_is_older(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
     since = memory.calendar.parse("2026-11-04", LATER_US)
-    memory.roll_up(Level.DAY, at("2026-11-12T01:00"), options=Options(since=since))
+    memory.roll_up(Level.DAY, at("2026-11-12T01:00"), choices=Choices(since=since))
     assert not has_node(memory, "day:2026-11-02")
     assert has_node(memory, "day:2026-11-04")
 
@@ -332,9 +333,9 @@ def test_since_leaves_what_is_older(memory: Memory) -> None:
 def test_force_writes_a_period_and_all_below_it_again(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
     memory.roll_up_all(LATER_US)
-    other = make("extractive", max_bullets=3)
+    other = make("extractive", Options(max_bullets=3))
     force = memory.calendar.parse("week:2026-11-01", LATER_US)
-    memory.roll_up(Level.WEEK, LATER_US, summarizer=other, options=Options(force=force))
+    memory.roll_up(Level.WEEK, LATER_US, summarizer=other, choices=Choices(force=force))
     assert node(memory, "week:2026-11-01").recipe == other.recipe
     assert node(memory, "day:2026-11-04").recipe == other.recipe
     assert node(memory, "day:2026-11-11").recipe.summarizer == "mock"
@@ -344,11 +345,11 @@ def test_force_writes_a_period_and_all_below_it_again(memory: Memory) -> None:
 def test_the_forecast_names_what_a_run_then_does(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
     with memory.access.reading() as store:
-        seen = forecast(store, PERIOD_LEVELS, Options(), LATER_US)
+        seen = forecast(store, PERIOD_LEVELS, Choices(), LATER_US, RECIPE)
     outcomes = memory.roll_up_all(LATER_US)
     assert seen.calls == sum(outcome.run.calls for outcome in outcomes)
     with memory.access.reading() as store:
-        assert forecast(store, PERIOD_LEVELS, Options(), LATER_US).calls == 0
+        assert forecast(store, PERIOD_LEVELS, Choices(), LATER_US, RECIPE).calls == 0
 
 
 def test_a_rollup_without_a_store_does_nothing_and_makes_none(memory: Memory) -> None:

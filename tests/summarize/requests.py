@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 
 from hypothesis import strategies as st
@@ -9,8 +10,16 @@ from hypothesis import strategies as st
 from memtool.core.levels import Level
 from memtool.core.model import ROLES, EventId, Grip, grip_id
 from memtool.core.summary import Draft, Item, Request, Section
+from memtool.summarize import Summarizer, Unmetered
 
 SCOPE = "Sun 22 Nov 2026"
+
+
+def written(summarizer: Summarizer, request: Request) -> Draft:
+    """Return what the summarizer makes of the request."""
+    return asyncio.run(summarizer.summarize(request, Unmetered()))
+
+
 ODD_TEXTS = (
     "",
     " \n\t ",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from memtool.core.levels import Level
 from memtool.core.summary import Draft, Request
-from memtool.summarize import check_draft, make
-from tests.summarize.requests import cited_sections, period
+from memtool.summarize import Options, check_draft, make
+from tests.summarize.requests import cited_sections, period, written
 
 DAYS = ("Sun 1", "Mon 2", "Tue 3", "Wed 4", "Thu 5", "Fri 6", "Sat 7")
 
 
 def draft_of(request: Request, most: int = 5) -> Draft:
-    return check_draft(request, make("extractive", max_bullets=most).summarize(request))
+    return check_draft(request, written(make("extractive", Options(max_bullets=most)), request))
 
 
 def texts(draft: Draft) -> list[str]:

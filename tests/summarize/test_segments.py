@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from memtool.core.summary import Draft
-from memtool.summarize import check_draft, make
-from tests.summarize.requests import cited_words, segment
+from memtool.summarize import Options, check_draft, make
+from tests.summarize.requests import cited_words, segment, written
 
 ADDED = "I've added a per-user lock around `refresh_token()`, so two tabs no longer refresh twice."
 REFRESH = (
@@ -31,7 +31,7 @@ REFRESH = (
 
 def draft_of(*said: tuple[str, str], most: int = 5) -> Draft:
     request = segment(*said)
-    return check_draft(request, make("extractive", max_bullets=most).summarize(request))
+    return check_draft(request, written(make("extractive", Options(max_bullets=most)), request))
 
 
 def test_a_bullet_tells_what_was_asked_and_what_came_of_it() -> None:

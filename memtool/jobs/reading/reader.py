@@ -65,9 +65,9 @@ def reader_for(config: Config, root: Path, now_us: int) -> Reader:
 
 def _recipe(config: Config) -> Recipe | None:
     """Return what would sign a summary today; None where a summarizer cannot even be named: reading goes on."""
-    from memtool.summarize import make  # noqa: PLC0415 - most of what it loads is for writing
+    from memtool.jobs.summarizing import recipe_of  # noqa: PLC0415 - most of what it loads is for writing
 
     try:
-        return make(config.summarizer.name, max_bullets=config.summarizer.max_bullets).recipe
+        return recipe_of(config)
     except ConfigError:
         return None

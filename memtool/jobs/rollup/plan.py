@@ -8,18 +8,10 @@ from dataclasses import dataclass
 from memtool.base.errors import ConfigError
 from memtool.core.calendar import Calendar, span_end_us, transitions
 from memtool.core.levels import PERIOD_LEVELS, Level, Period, inputs_of, parse_segment, period_named
-from memtool.core.model import NodeId
+from memtool.core.model import NodeId, Recipe
 from memtool.core.planning import offsets_differ, stale_periods
+from memtool.jobs.rollup.order import Choices
 from memtool.store.store import Store, ZoneTable
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a person may ask of a rollup."""
-
-    include_open: bool = False
-    since: Period | None = None
-    force: Period | None = None
 
 
 def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
@@ -52,33 +44,43 @@ def _place(node_id: NodeId) -> Period:
     return Period(Level.DAY, segment.day) if segment else period_named(node_id)
 
 
-def targets(store: Store, level: Level, options: Options, now_us: int) -> list[Period]:
-    """Return the periods of this level that the run handles, oldest first."""
+def targets(
+    store: Store, level: Level, choices: Choices, now_us: int, recipe: Recipe
+) -> list[Period]:
+    """Return the periods of this level that the run handles, oldest first; of an upgrade the newest first."""
     found = {period for period in stale_now(store, now_us) if period.level is level}
-    if options.force is not None and options.force.level is level:
-        found.add(options.force)
-    return [
-        period for period in sorted(found) if _is_wanted(store.calendar, period, options, now_us)
-    ]
+    if choices.outdated:
+        found |= outdated_periods(store, level, recipe)
+    if choices.force is not None and choices.force.level is level:
+        found.add(choices.force)
+    in_order = sorted(found, reverse=choices.outdated)
+    return [period for period in in_order if _is_wanted(store.calendar, period, choices, now_us)]
 
 
-def _is_wanted(calendar: Calendar, period: Period, options: Options, now_us: int) -> bool:
-    if not options.include_open and not calendar.is_closed(period, now_us):
-        return period == options.force
-    return _is_since(period, options)
+def outdated_periods(store: Store, level: Level, recipe: Recipe) -> frozenset[Period]:
+    """Return the periods of this level whose node (or, of a day, whose segment's node) another recipe wrote."""
+    levels = (Level.SEGMENT, Level.DAY) if level is Level.DAY else (level,)
+    nodes = (node for each in levels for node in store.nodes(each))
+    return frozenset(_place(node.id) for node in nodes if not node.frozen and node.recipe != recipe)
 
 
-def _is_since(period: Period, options: Options) -> bool:
-    return options.since is None or period.first >= options.since.first
+def _is_wanted(calendar: Calendar, period: Period, choices: Choices, now_us: int) -> bool:
+    if not choices.include_open and not calendar.is_closed(period, now_us):
+        return period == choices.force
+    return _is_since(period, choices)
 
 
-def repairs(store: Store, level: Level, options: Options, now_us: int) -> list[Period]:
+def _is_since(period: Period, choices: Choices) -> bool:
+    return choices.since is None or period.first >= choices.since.first
+
+
+def repairs(store: Store, level: Level, choices: Choices, now_us: int) -> list[Period]:
     """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first."""
     above = [period for period in stale_now(store, now_us) if period.level > level]
     return [
         period
         for period in sorted(above)
-        if _is_since(period, options) and _is_ripe(store, period, now_us)
+        if _is_since(period, choices) and _is_ripe(store, period, now_us)
     ]
 
 

@@ -26,14 +26,15 @@ class InputsMoved(Exception):  # noqa: N818 - no error: the period is simply tak
     """An ingest changed the day while its summary was being written."""
 
 
-def bring_up_to_date(work: Work, period: Period) -> Child | None:
+async def bring_up_to_date(work: Work, period: Period) -> Child | None:
     """Write the period's node, after those below it, where its inputs changed.
 
     Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
     """
     for _ in range(_TRIES):
         try:
-            child = _day(work, period) if period.level is Level.DAY else _upper(work, period)
+            step = _day if period.level is Level.DAY else _upper
+            child = await step(work, period)
         except InputsMoved:
             continue
         work.done.add(period)
@@ -43,22 +44,22 @@ def bring_up_to_date(work: Work, period: Period) -> Child | None:
     return Child(period.id, GAP)
 
 
-def _upper(work: Work, period: Period) -> Child | None:
+async def _upper(work: Work, period: Period) -> Child | None:
     seen = see(work.lease.store(), period)
-    below = [_child(work, lower) for lower in inputs_of(period, work.calendar.week_start)]
-    return _write_period(work, seen, [child for child in below if child is not None])
+    below = [await _child(work, lower) for lower in inputs_of(period, work.calendar.week_start)]
+    return await _write_period(work, seen, [child for child in below if child is not None])
 
 
-def _child(work: Work, period: Period) -> Child | None:
+async def _child(work: Work, period: Period) -> Child | None:
     if period not in work.done and (period in work.stale or period in work.forced):
-        return bring_up_to_date(work, period)
+        return await bring_up_to_date(work, period)
     if work.has_gap(period.id):
         return Child(period.id, GAP)
     node = work.lease.store().node(period.id)
     return None if node is None else Child(node.id, node.content)
 
 
-def _day(work: Work, day: Period) -> Child | None:
+async def _day(work: Work, day: Period) -> Child | None:
     work.checkpoint()
     store = work.lease.store()
     # The mark stays until the day's own node is written, whatever happens to its segments until then.
@@ -67,11 +68,8 @@ def _day(work: Work, day: Period) -> Child | None:
         seen = mark_again(store, day)
     _recut(store, day)
     cuts = store.cuts(day.first)
-    children: list[Child] = []
-    for cut in cuts:
-        work.checkpoint()
-        children.append(_segment(work, seen, cut))
-    return _write_period(work, seen, children, cuts)
+    children = await work.side_by_side(_segment(work, seen, cut) for cut in cuts)
+    return await _write_period(work, seen, children, cuts)
 
 
 def _recut(store: Store, day: Period) -> None:
@@ -95,14 +93,15 @@ def _unmoved(work: Work, seen: Seen) -> Store:
     return store
 
 
-def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
+async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
+    work.checkpoint()
     store = _unmoved(work, seen)
     events = _events_of(store, cut)
     origin = Origin(cut.id, segment_inputs(cut, events), work.summarizer.recipe)
     node = store.node(cut.id)
-    if node is None or not _stands(work, node, origin.inputs):
+    if node is None or not work.stands(node, origin.inputs):
         request = segment_request(cut, events, heading(seen.period))
-        node = summarised(work, store, request, origin)
+        node = await summarised(work, store, request, origin)
         if node is None:
             return Child(cut.id, GAP)
         put_node(_unmoved(work, seen), node, work.write, seen=None)
@@ -118,11 +117,7 @@ def _events_of(store: Store, cut: Cut) -> list[Event]:
     return events
 
 
-def _stands(work: Work, node: Node, inputs: str) -> bool:
-    return node.frozen or (node.inputs == inputs and not work.is_forced(node.id))
-
-
-def _write_period(
+async def _write_period(
     work: Work, seen: Seen, children: Sequence[Child], cuts: Sequence[Cut] = ()
 ) -> Child | None:
     period = seen.period
@@ -137,10 +132,10 @@ def _write_period(
         return Child(period.id, GAP)
     inputs = period_inputs(period.id, work.calendar.bounds_us(period), children)
     node = store.node(period.id)
-    if node is not None and _stands(work, node, inputs):
+    if node is not None and work.stands(node, inputs):
         settle(store, seen)
         return Child(period.id, node.content)
-    return _rewrite_period(work, seen, _origin(work, store, period, children, inputs), cuts)
+    return await _rewrite_period(work, seen, _origin(work, store, period, children, inputs), cuts)
 
 
 def _origin(
@@ -157,12 +152,12 @@ def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
     return nodes
 
 
-def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut]) -> Child:
+async def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut]) -> Child:
     store = work.lease.store()
     labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
     nodes = _nodes_of(store, origin.children)
     named = [(node, *labels.get(node.id, _dated(node.id))) for node in nodes]
-    node = summarised(work, store, period_request(seen.period, named), origin)
+    node = await summarised(work, store, period_request(seen.period, named), origin)
     if node is None:
         return Child(seen.period.id, GAP)
     put_node(_unmoved(work, seen), node, work.write, seen=seen)

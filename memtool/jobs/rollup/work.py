@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from memtool.core.calendar import Calendar
 from memtool.core.drafting import Origin, node_from
 from memtool.core.levels import Level, Period, parse_segment
 from memtool.core.model import Node, NodeId
 from memtool.core.summary import Request
+from memtool.jobs.account import Account
 from memtool.store.access import Lease
 from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 from memtool.store.toc import put_failure
-from memtool.summarize import Summarizer, SummaryFailed, check_draft
+from memtool.summarize import CallRefused, Summarizer, SummaryFailed, check_draft
 
 FIRST_RETRY_US = 3600 * 1_000_000
 LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -28,19 +33,25 @@ class Tally:
     removed: list[NodeId] = field(default_factory=list)
     failed: dict[NodeId, str] = field(default_factory=dict)
     waiting: dict[NodeId, str] = field(default_factory=dict)
-    calls: int = 0
 
 
 @dataclass(slots=True)
 class Work:
-    """One run: the right to write, the summarizer, what to do, what was done."""
+    """One run: the right to write, the summarizer, what to do, what was done.
+
+    Its coroutines take turns only where they wait for a summarizer, so whatever a step does between two such places
+    happens at once.
+    """
 
     lease: Lease
     calendar: Calendar
     summarizer: Summarizer
+    account: Account
     write: Write
     checkpoint: Callable[[], None]
     forced: frozenset[Period] = frozenset()
+    upgrades: bool = False
+    """Whether a node that another recipe wrote is written again."""
     stale: frozenset[Period] = frozenset()
     tally: Tally = field(default_factory=Tally)
     done: set[Period] = field(default_factory=set)
@@ -57,12 +68,42 @@ class Work:
             return Period(Level.DAY, segment.day) in self.forced
         return any(period.id == node_id for period in self.forced)
 
+    def stands(self, node: Node, inputs: str) -> bool:
+        """Return whether the node that is there may stay as it is."""
+        if node.frozen:
+            return True
+        is_outdated = self.upgrades and node.recipe != self.summarizer.recipe
+        return node.inputs == inputs and not is_outdated and not self.is_forced(node.id)
+
     def has_gap(self, node_id: NodeId) -> bool:
         """Return whether the node could not be written in this run."""
         return node_id in self.tally.failed or node_id in self.tally.waiting
 
+    async def side_by_side(self, steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+        """Return what the steps return. All come to their end before an error of one is raised.
 
-def summarised(work: Work, store: Store, request: Request, origin: Origin) -> Node | None:
+        So a call that is paid for is not thrown away because the one beside it failed. An error outranks a refusal,
+        which only says that no further call may begin.
+        """
+        results = await asyncio.gather(*map(self._to_its_end, steps), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in sorted(errors, key=lambda error: isinstance(error, CallRefused)):
+            raise error
+        return cast("list[_T]", results)
+
+    async def _to_its_end(self, step: Coroutine[Any, Any, _T]) -> _T:
+        try:
+            return await step
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Let the writer go where the summarizer waits: others of this run may be waiting for it now."""
+        if self.summarizer.waits:
+            self.lease.release()
+
+
+async def summarised(work: Work, store: Store, request: Request, origin: Origin) -> Node | None:
     """Return the new node, or None where the summarizer fails on it (recorded) or it is too early to try it again.
 
     The store may be closed when this returns: the writer is let go before a call that waits for something outside.
@@ -71,11 +112,11 @@ def summarised(work: Work, store: Store, request: Request, origin: Origin) -> No
     if failure is not None and work.now_us < failure.retry_us and not work.is_forced(origin.id):
         work.tally.waiting[origin.id] = failure.error
         return None
-    if work.summarizer.waits:
-        work.lease.release()
-    work.tally.calls += 1
+    work.let_go()
+    if not work.summarizer.waits:
+        work.account.count_free()
     try:
-        draft = work.summarizer.summarize(request)
+        draft = await work.summarizer.summarize(request, work.account.calls_of(origin.id))
         check_draft(request, draft)
     except SummaryFailed as error:
         _record_failure(work, origin, str(error), 1 if failure is None else failure.count + 1)

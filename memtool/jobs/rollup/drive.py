@@ -1,0 +1,134 @@
+"""The work of a rollup run that has some: several periods at once where the summarizer waits, stopped within moments.
+
+Imported only where there is work: what it needs would double the start of a run that has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from itertools import groupby
+
+from memtool.core.levels import Level, Period, period_of
+from memtool.jobs.account import Account
+from memtool.jobs.context import RunContext
+from memtool.jobs.rollup.order import Order
+from memtool.jobs.rollup.plan import moved_days, repairs, stale_now, targets, with_all_below
+from memtool.jobs.rollup.steps import bring_up_to_date
+from memtool.jobs.rollup.work import Work
+from memtool.scheduler.calls import Spent, read_calls, spent
+from memtool.store.access import Lease
+from memtool.store.capture import mark_moved_days
+from memtool.store.codec import Write
+from memtool.store.store import Store
+from memtool.summarize import CallRefused
+
+_LOOK_S = 0.2
+"""How often a run that waits for a model looks whether it was asked to stop."""
+
+
+def do(context: RunContext, order: Order, lease: Lease) -> None:
+    """Bring the order's periods up to date, and those above; the outcome is in the context's tally."""
+    store = lease.store()
+    if (moved := moved_days(store)) is not None:
+        mark_moved_days(store, set(moved.days), moved.table)
+    work = _new_work(context, order, lease)
+    try:
+        asyncio.run(_heeding(context, _all_levels(context, work, order)))
+    except CallRefused as refusal:
+        context.tally.cut_short = str(refusal)
+    finally:
+        _report(context, work)  # also of a run that was stopped or failed half-way
+
+
+def _new_work(context: RunContext, order: Order, lease: Lease) -> Work:
+    store = lease.store()
+    force = order.choices.force
+    return Work(
+        lease=lease,
+        calendar=store.calendar,
+        summarizer=order.summarizer,
+        account=_account(context, order, store),
+        write=Write(context.now_us, context.holder.run),
+        checkpoint=context.checkpoint,
+        forced=with_all_below(force, store.calendar.week_start) if force else frozenset(),
+        upgrades=order.choices.outdated,
+    )
+
+
+def _account(context: RunContext, order: Order, store: Store) -> Account:
+    return Account(
+        root=context.root,
+        holder=context.holder,
+        recipe=order.summarizer.recipe,
+        clock=context.clock_us,
+        budget=order.budget,
+        before=spent_today(context, store) if order.summarizer.waits else Spent(),
+        at_once=order.at_once,
+    )
+
+
+def spent_today(context: RunContext, store: Store) -> Spent:
+    """Return what the day (of the store's calendar) that holds the run's now has spent so far."""
+    calendar = store.calendar
+    today = period_of(Level.DAY, calendar.day_of(context.now_us), calendar.week_start)
+    return spent(read_calls(context.root), calendar.bounds_us(today)[0])
+
+
+async def _heeding(context: RunContext, work: Coroutine[None, None, None]) -> None:
+    """Do the work; after a signal, or when the time is up, break off what waits. What was written stays."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=_LOOK_S)
+        if context.should_stop() and task.cancel():
+            await asyncio.wait({task})
+    if task.cancelled():
+        context.checkpoint()
+    await task
+
+
+async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
+    now_us, choices = context.now_us, order.choices
+    recipe = order.summarizer.recipe
+    await _bring_all(
+        context, work, targets(work.lease.store(), order.level, choices, now_us, recipe)
+    )
+    above = repairs(work.lease.store(), order.level, choices, now_us)
+    for _, periods in groupby(above, key=lambda period: period.level):
+        await _bring_all(context, work, list(periods))
+
+
+async def _bring_all(context: RunContext, work: Work, periods: Sequence[Period]) -> None:
+    """Bring periods of one level up to date: no two of them share an input, so they may be taken up together."""
+    work.stale = stale_now(work.lease.store(), context.now_us)
+    work.let_go()
+    queue = enumerate(periods)
+    workers = work.account.at_once if work.summarizer.waits else 1
+    await work.side_by_side(_take_up(context, work, queue, len(periods)) for _ in range(workers))
+
+
+async def _take_up(
+    context: RunContext, work: Work, queue: Iterator[tuple[int, Period]], total: int
+) -> None:
+    """Take periods from the queue, which others take from, too, until it is empty."""
+    for number, period in queue:
+        context.checkpoint()
+        context.progress(number, total, _label(work, period))
+        if period not in work.done:
+            await bring_up_to_date(work, period)
+            context.tally.add_period(period.id)
+            work.let_go()
+
+
+def _label(work: Work, period: Period) -> str:
+    calls = work.account.spent.calls
+    return f"{period.id}, {calls} calls" if work.summarizer.waits and calls else period.id
+
+
+def _report(context: RunContext, work: Work) -> None:
+    tally = context.tally
+    tally.nodes = len(work.tally.written)
+    tally.calls, tally.tokens = work.account.spent.calls, work.account.spent.tokens
+    tally.details["removed"] = len(work.tally.removed)
+    for node_id, error in work.tally.failed.items():
+        tally.fail(node_id, error)

@@ -1,0 +1,90 @@
+"""From the configuration to a summarizer: its options, its key, and what it may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from memtool.base.config import Config
+from memtool.base.files import reporting
+from memtool.base.paths import key_files
+from memtool.core.model import Recipe
+from memtool.jobs.budget import Budget
+from memtool.summarize import Options, Summarizer, make, row
+
+
+def recipe_of(config: Config) -> Recipe:
+    """Return what would sign a summary today; asks for no key. Raise ConfigError where there is no such summarizer."""
+    return make(config.summarizer.name, _options(config)).recipe
+
+
+def summarizer_of(
+    config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
+) -> Summarizer:
+    """Return the summarizer of that name, or the configured one, with its key; a missing key shows at its first call.
+
+    Raise ConfigError where there is none of that name, StorageError where a key file cannot be read.
+    """
+    return make(name or config.summarizer.name, options_of(config, environ, root, name=name))
+
+
+def options_of(
+    config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
+) -> Options:
+    """Return what the summarizer of that name, or the configured one, is made with."""
+    variable = row(name or config.summarizer.name).key_variable
+    key = find_key(environ, variable) if variable else ""
+    return _options(config, key=key, directory=root / "summarizer", environ=environ)
+
+
+def _options(
+    config: Config,
+    *,
+    key: str = "",
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Options:
+    settings = config.summarizer
+    return Options(
+        max_bullets=settings.max_bullets,
+        model=settings.model,
+        endpoint=settings.endpoint,
+        command=settings.command,
+        window_tokens=settings.window_tokens,
+        answer_tokens=settings.answer_tokens,
+        timeout_s=settings.timeout_s,
+        key=key,
+        directory=directory,
+        environ={} if environ is None else environ,
+    )
+
+
+def find_key(environ: Mapping[str, str], variable: str) -> str:
+    """Return the key: systemd's credential, else the provider's own variable, else the key file; "" where none is.
+
+    Raise StorageError where a file is there and cannot be read.
+    """
+    credential, own = key_files(environ)
+    return _first_line(credential) or environ.get(variable, "").strip() or _first_line(own)
+
+
+def _first_line(file: Path | None) -> str:
+    """Return the file's first line; "" where there is no file. The units bring an empty one where there is no key."""
+    if file is None:
+        return ""
+    with reporting(file):
+        try:
+            return file.read_text(errors="replace").strip().partition("\n")[0].strip()
+        except FileNotFoundError:
+            return ""
+
+
+def budget_of(config: Config, max_calls: int | None) -> Budget:
+    """Return the configured budgets, with what a person allowed this run in place of its own."""
+    settings = config.budget
+    return Budget(
+        calls_per_run=(settings.calls_per_run or None) if max_calls is None else max_calls,
+        tokens_per_run=settings.tokens_per_run or None,
+        calls_per_day=settings.calls_per_day or None,
+        tokens_per_day=settings.tokens_per_day or None,
+    )
