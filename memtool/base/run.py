@@ -1,4 +1,4 @@
-"""The one way to start another program: an argument list, a bound, no stdin, plain output.
+"""The one way to start another program (base/family beside it): an argument list, a bound, plain output.
 
 Never raises for how a program ended.
 """
@@ -28,6 +28,8 @@ class Finished:
     stderr: str = ""
     is_missing: bool = False
     is_timed_out: bool = False
+    is_flooded: bool = False
+    """Whether it was ended for writing more than it may."""
 
     @property
     def is_ok(self) -> bool:
@@ -66,10 +68,10 @@ def run(
         )
     except subprocess.TimeoutExpired as late:
         told = f"{called[0]} did not answer within {timeout_s:g} s"
-        return Finished(called, TIMED_OUT, _text(late.stdout), told, is_timed_out=True)
+        return Finished(called, TIMED_OUT, text_of(late.stdout), told, is_timed_out=True)
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        return Finished(called, MISSING, "", _not_started(called, error), is_missing=True)
-    return Finished(called, done.returncode, _text(done.stdout), _text(done.stderr))
+        return not_started(called, error)
+    return Finished(called, done.returncode, text_of(done.stdout), text_of(done.stderr))
 
 
 def stream(
@@ -91,7 +93,7 @@ def stream(
             errors="replace",
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        return Finished(called, MISSING, "", _not_started(called, error), is_missing=True)
+        return not_started(called, error)
     with child:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -105,13 +107,14 @@ def stream(
     return Finished(called, child.returncode, "", said)
 
 
-def _not_started(argv: Sequence[str], error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return f"{argv[0]} may not be run here"
-    return f"{argv[0]} is not installed"
+def not_started(argv: tuple[str, ...], error: OSError) -> Finished:
+    """Return the result of a program that is not there, or may not be run."""
+    what = "may not be run here" if isinstance(error, PermissionError) else "is not installed"
+    return Finished(argv, MISSING, "", f"{argv[0]} {what}", is_missing=True)
 
 
-def _text(output: bytes | str | None) -> str:
+def text_of(output: bytes | str | None) -> str:
+    """Return output as text, whatever bytes it holds."""
     if isinstance(output, bytes):
         return output.decode("utf-8", "replace")
     return output or ""

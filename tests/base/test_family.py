@@ -1,0 +1,205 @@
+"""Programs that start others: all of them end with the call, however it ends, and what they write is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memtool.base.family import Bounds, run_family
+from memtool.base.run import MISSING, TIMED_OUT, Finished
+
+PATH = {"PATH": os.environ["PATH"]}
+BOUNDS = Bounds(20, 1 << 20, grace_s=0.3)
+# Forks a child and a grandchild, all deaf to SIGTERM, says who they are, and hangs.
+FAMILY = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        break
+with open("pids", "a") as pids:
+    pids.write(f"{os.getpid()}\\n")
+time.sleep(600)
+"""
+
+
+def family(directory: Path, *argv: str, stdin: bytes = b"", bounds: Bounds = BOUNDS) -> Finished:
+    return asyncio.run(run_family(argv, PATH, directory=directory, stdin=stdin, bounds=bounds))
+
+
+def shell(directory: Path, script: str, **more: bytes) -> Finished:
+    return family(directory, "sh", "-c", script, **more)
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    end_s = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def pids(directory: Path) -> list[int]:
+    path = directory / "pids"
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether the process runs: a dead one that nobody has reaped does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def all_dead(directory: Path) -> bool:
+    return len(pids(directory)) == 3 and not any(map(is_alive, pids(directory)))
+
+
+def test_input_output_and_code_are_as_of_any_program(tmp_path: Path) -> None:
+    done = shell(tmp_path, "pwd; tr a-z A-Z; echo talk >&2; exit 3", stdin="täg".encode())
+    assert (done.code, done.stdout, done.stderr) == (3, f"{tmp_path}\nTäG", "talk\n")
+
+
+def test_it_has_a_session_of_its_own_and_a_plain_environment(tmp_path: Path) -> None:
+    done = shell(tmp_path, 'ps -o sid= -p $$; echo "$$ $TERM $NO_COLOR $LC_ALL"')
+    session, rest = done.stdout.splitlines()
+    assert rest == f"{session.strip()} dumb 1 C.UTF-8"
+
+
+def test_a_big_input_that_is_not_read_does_not_hang(tmp_path: Path) -> None:
+    assert shell(tmp_path, "echo answer", stdin=b"x" * 10_000_000).stdout == "answer\n"
+
+
+def test_a_big_input_arrives_whole(tmp_path: Path) -> None:
+    assert shell(tmp_path, "wc -c", stdin=b"x" * 3_000_000).stdout.strip() == "3000000"
+
+
+@pytest.mark.parametrize("kind", ["absent", "not executable", "no program"])
+def test_what_cannot_be_started_is_a_result(tmp_path: Path, kind: str) -> None:
+    program = tmp_path / "program"
+    if kind != "absent":
+        program.write_bytes(b"\x7fELF no program")
+        program.chmod(0o755 if kind == "no program" else 0o644)
+    done = family(tmp_path, str(program))
+    assert (done.is_missing, done.code) == (True, MISSING)
+    assert done.said.startswith(str(program))
+
+
+def test_one_that_hangs_is_ended_with_all_its_family(tmp_path: Path) -> None:
+    done = family(tmp_path, sys.executable, "-c", FAMILY, bounds=Bounds(2, 1 << 20, grace_s=0.2))
+    assert (done.is_timed_out, done.code) == (True, TIMED_OUT)
+    assert done.said.endswith("did not answer within 2 s")
+    wait_until(lambda: all_dead(tmp_path))
+
+
+def test_one_that_is_told_to_end_may_do_so_in_its_own_way(tmp_path: Path) -> None:
+    script = 'trap "echo bye; exit 0" TERM; echo so far; while :; do sleep 0.05; done'
+    bounds = Bounds(0.3, 1 << 20, grace_s=10)
+    began_s = time.monotonic()
+    done = family(tmp_path, "sh", "-c", script, bounds=bounds)
+    assert (done.is_timed_out, done.stdout) == (True, "so far\nbye\n")
+    assert time.monotonic() - began_s < 5
+
+
+def test_what_it_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    """A child that still holds the output does not make the call wait, and does not live on."""
+    began_s = time.monotonic()
+    done = shell(tmp_path, "sleep 600 & echo $! >pids; echo answer")
+    assert (done.code, done.stdout) == (0, "answer\n")
+    assert time.monotonic() - began_s < 10
+    wait_until(lambda: not is_alive(pids(tmp_path)[0]))
+
+
+def test_a_flood_is_stopped_at_the_bound(tmp_path: Path) -> None:
+    done = family(tmp_path, "yes", bounds=Bounds(20, 1000, grace_s=5))
+    assert (done.is_flooded, done.is_timed_out, len(done.stdout)) == (True, False, 1000)
+    assert done.said == "yes wrote more than 1000 bytes"
+
+
+def test_a_flood_of_talk_is_dropped_and_does_no_harm(tmp_path: Path) -> None:
+    done = shell(tmp_path, "yes talk | head -c 10000000 >&2; echo answer")
+    assert (done.code, done.stdout, len(done.stderr)) == (0, "answer\n", 65536)
+
+
+def test_a_signal_is_a_negative_code(tmp_path: Path) -> None:
+    assert shell(tmp_path, "kill -9 $$").code == -signal.SIGKILL
+
+
+def test_a_cancelled_call_ends_the_family_first(tmp_path: Path) -> None:
+    async def cancel() -> None:
+        argv = (sys.executable, "-c", FAMILY)
+        call = run_family(argv, PATH, directory=tmp_path, stdin=b"", bounds=BOUNDS)
+        task = asyncio.create_task(call)
+        while len(pids(tmp_path)) < 3:  # noqa: ASYNC110 - other processes do it
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    wait_until(lambda: all_dead(tmp_path))
+
+
+def test_who_does_not_wait_for_the_grace_leaves_nobody_behind_either(tmp_path: Path) -> None:
+    async def cancel_twice() -> None:
+        argv = (sys.executable, "-c", FAMILY)
+        bounds = Bounds(600, 1 << 20, grace_s=600)
+        task = asyncio.create_task(
+            run_family(argv, PATH, directory=tmp_path, stdin=b"", bounds=bounds)
+        )
+        while len(pids(tmp_path)) < 3:  # noqa: ASYNC110 - other processes do it
+            await asyncio.sleep(0.02)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.1)
+        assert task.cancelled()
+
+    asyncio.run(cancel_twice())
+    wait_until(lambda: all_dead(tmp_path))
+
+
+def test_an_interrupt_ends_the_family(tmp_path: Path) -> None:
+    """Ctrl-C as a real process gets it."""
+    program = f"""
+import asyncio
+from pathlib import Path
+from memtool.base.family import Bounds, run_family
+bounds = Bounds(600, 1000, grace_s=0.2)
+argv = {(sys.executable, "-c", FAMILY)!r}
+asyncio.run(run_family(argv, {PATH!r}, directory=Path.cwd(), stdin=b"", bounds=bounds))
+"""
+    import subprocess
+
+    source = str(Path(__file__).resolve().parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": source},
+        stderr=subprocess.DEVNULL,
+    ) as caller:
+        wait_until(lambda: len(pids(tmp_path)) == 3)
+        caller.send_signal(signal.SIGINT)
+        assert caller.wait(timeout=20) != 0
+    wait_until(lambda: all_dead(tmp_path))
+
+
+def test_many_run_beside_each_other(tmp_path: Path) -> None:
+    async def all_of_them() -> list[Finished]:
+        argv = ("sh", "-c", "sleep 0.3; cat")
+        calls = (
+            run_family(argv, PATH, directory=tmp_path, stdin=str(at).encode(), bounds=BOUNDS)
+            for at in range(16)
+        )
+        return await asyncio.gather(*calls)
+
+    began_s = time.monotonic()
+    assert [done.stdout for done in asyncio.run(all_of_them())] == [str(at) for at in range(16)]
+    assert time.monotonic() - began_s < 4
