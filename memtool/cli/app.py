@@ -19,8 +19,17 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.base.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, UsageError
+from memtool.base.errors import (
+    INTERRUPTED,
+    OK,
+    USAGE,
+    ExitCode,
+    MemtoolError,
+    SkippedError,
+    UsageError,
+)
 from memtool.base.files import storage_error
+from memtool.base.within import WITHIN
 from memtool.cli.options import Invocation, command_group
 from memtool.cli.output import note
 
@@ -162,6 +171,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
     """Return the exit code of one invocation, with what went wrong said on stderr."""
     app = build(environ, now_us)
     try:
+        _refuse_within(arguments, environ)
         result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
         _flush()
     except MemtoolError as error:
@@ -173,6 +183,15 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED.code
     return result.code if isinstance(result, ExitCode) else result or OK.code
+
+
+def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Raise SkippedError where memtool itself has started this: it would summarise its own summarizing, without end."""
+    if environ.get(WITHIN) and not {"--help", "--version"} & set(arguments):
+        raise SkippedError(
+            "this runs within a summarizer that memtool has started: nothing is done",
+            hint=f"if it does not, unset {WITHIN}",
+        )
 
 
 def _report(error: MemtoolError) -> int:

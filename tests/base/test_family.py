@@ -34,8 +34,8 @@ def family(directory: Path, *argv: str, stdin: bytes = b"", bounds: Bounds = BOU
     return asyncio.run(run_family(argv, PATH, directory=directory, stdin=stdin, bounds=bounds))
 
 
-def shell(directory: Path, script: str, **more: bytes) -> Finished:
-    return family(directory, "sh", "-c", script, **more)
+def shell(directory: Path, script: str, *, stdin: bytes = b"") -> Finished:
+    return family(directory, "sh", "-c", script, stdin=stdin)
 
 
 def wait_until(happened: Callable[[], object]) -> None:
