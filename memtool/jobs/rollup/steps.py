@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memtool.core.drafting import (
-    Origin,
-    gaps_of,
-    period_request,
-    segment_label,
-    segment_request,
-)
-from memtool.core.levels import Level, Period, heading, inputs_of
-from memtool.core.model import GAP, Child, Cut, Event, Node, NodeId
-from memtool.core.planning import period_inputs, segment_inputs
+from memtool.core.drafting import Origin
+from memtool.core.levels import Level, Period, inputs_of
+from memtool.core.model import GAP, Child, Cut
+from memtool.core.planning import period_inputs
 from memtool.core.segmenting import by_session, cuts_of
+from memtool.jobs.rollup.inputs import (
+    InputsMoved,
+    child_of,
+    events_of,
+    period_origin,
+    request_of_period,
+    request_of_segment,
+    segment_origin,
+)
 from memtool.jobs.rollup.work import Work, summarised
 from memtool.store.store import Store
 from memtool.store.toc import Seen, mark_again, put_node, remove_node, replace_cuts, see, settle
 
 _TRIES = 3
-
-
-class InputsMoved(Exception):  # noqa: N818 - no error: the period is simply taken up again
-    """An ingest changed the day while its summary was being written."""
 
 
 async def bring_up_to_date(work: Work, period: Period) -> Child | None:
@@ -55,8 +54,7 @@ async def _child(work: Work, period: Period) -> Child | None:
         return await bring_up_to_date(work, period)
     if work.has_gap(period.id):
         return Child(period.id, GAP)
-    node = work.lease.store().node(period.id)
-    return None if node is None else Child(node.id, node.content)
+    return child_of(work.lease.store(), period.id)
 
 
 async def _day(work: Work, day: Period) -> Child | None:
@@ -96,25 +94,17 @@ def _unmoved(work: Work, seen: Seen) -> Store:
 async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
     work.checkpoint()
     store = _unmoved(work, seen)
-    events = _events_of(store, cut)
-    origin = Origin(cut.id, segment_inputs(cut, events), work.summarizer.recipe)
+    events = events_of(store, cut)
+    origin = segment_origin(cut, events, work.summarizer.recipe)
     node = store.node(cut.id)
     if node is None or not work.stands(node, origin.inputs):
-        request = segment_request(cut, events, heading(seen.period))
+        request = request_of_segment(cut, events, seen.period)
         node = await summarised(work, store, request, origin)
         if node is None:
             return Child(cut.id, GAP)
         put_node(_unmoved(work, seen), node, work.write, seen=None)
         work.tally.written.append(node.id)
     return Child(cut.id, node.content)
-
-
-def _events_of(store: Store, cut: Cut) -> list[Event]:
-    found = [store.event(event_id) for event_id in cut.events]
-    events = [event for event in found if event is not None]
-    if len(events) != len(cut.events):
-        raise InputsMoved
-    return events
 
 
 async def _write_period(
@@ -135,35 +125,17 @@ async def _write_period(
     if node is not None and work.stands(node, inputs):
         settle(store, seen)
         return Child(period.id, node.content)
-    return await _rewrite_period(work, seen, _origin(work, store, period, children, inputs), cuts)
-
-
-def _origin(
-    work: Work, store: Store, period: Period, children: Sequence[Child], inputs: str
-) -> Origin:
-    gaps = gaps_of(children, _nodes_of(store, children))
-    return Origin(period.id, inputs, work.summarizer.recipe, tuple(children), gaps)
-
-
-def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
-    found = [store.node(child.id) for child in children if child.content != GAP]
-    nodes = [node for node in found if node is not None]
-    assert len(nodes) == len(found), "only this run, which holds the tree, takes nodes away"
-    return nodes
+    return await _rewrite_period(
+        work, seen, period_origin(store, period, children, work.summarizer.recipe), cuts
+    )
 
 
 async def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut]) -> Child:
     store = work.lease.store()
-    labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
-    nodes = _nodes_of(store, origin.children)
-    named = [(node, *labels.get(node.id, _dated(node.id))) for node in nodes]
-    node = await summarised(work, store, period_request(seen.period, named), origin)
+    request = request_of_period(store, seen.period, origin.children, cuts)
+    node = await summarised(work, store, request, origin)
     if node is None:
         return Child(seen.period.id, GAP)
     put_node(_unmoved(work, seen), node, work.write, seen=seen)
     work.tally.written.append(node.id)
     return Child(node.id, node.content)
-
-
-def _dated(node_id: NodeId) -> tuple[str, str]:
-    return node_id.partition(":")[2], ""
