@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memtool.base.errors import BadDataError, StorageError
+from memtool.base.within import DIRECTORY
 from memtool.core.calendar import Calendar
 from memtool.core.model import Source
 from memtool.jobs.context import RunContext
@@ -16,7 +17,7 @@ from memtool.store.capture import Captured, capture
 from memtool.transcripts.chunks import Chunk
 from memtool.transcripts.counts import Counts, total
 from memtool.transcripts.discover import Discovered, discover
-from memtool.transcripts.reading import read_chunks, read_stream, unchanged
+from memtool.transcripts.reading import Own, read_chunks, read_stream, unchanged
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
@@ -98,10 +99,16 @@ def _sources(access: Access) -> dict[str, Source]:
         return store.sources()
 
 
+def _own(context: RunContext) -> Own:
+    """Return where memtool runs programs: an agent writes it as it was given, or without links."""
+    directory = context.root.absolute() / DIRECTORY
+    return Own((str(directory), str(directory.resolve())))
+
+
 def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
     file = FileReport(STDIN)
     report.files.append(file)
-    for chunk in read_stream(stream):
+    for chunk in read_stream(stream, own=_own(context)):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
@@ -138,7 +145,7 @@ def _take_file(
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
-        for chunk in _readable(read_chunks(path, source)):
+        for chunk in _readable(read_chunks(path, source, own=_own(context))):
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)

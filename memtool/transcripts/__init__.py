@@ -60,6 +60,11 @@ class Format(Protocol):
         """The name that sources and counts show."""
         ...
 
+    @property
+    def place_key(self) -> str:
+        """The field in which a record names its working directory, where a file is one session; else nothing."""
+        ...
+
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the object is of this format: by its content, never by a file's name."""
         ...

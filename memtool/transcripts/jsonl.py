@@ -38,6 +38,7 @@ class Jsonl:
     """The format's row in the table."""
 
     name = NAME
+    place_key = ""
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the object is a record of the schema, if perhaps not a valid one."""

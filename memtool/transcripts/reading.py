@@ -18,41 +18,55 @@ from memtool.transcripts import File, format_named
 from memtool.transcripts.chunks import Chunk, Limits, choose_format, fill_chunks, foreign_chunk
 from memtool.transcripts.lines import lines_of
 from memtool.transcripts.objects import Damage, decoded, parts_of
+from memtool.transcripts.own import Own, without_own
 from memtool.transcripts.sources import fingerprint, resume_at, unchanged
 from memtool.transcripts.values import JsonObject
 
-__all__ = ["Chunk", "Limits", "read_chunks", "read_stream", "unchanged"]
+__all__ = ["Chunk", "Limits", "Own", "read_chunks", "read_stream", "unchanged"]
 
 _LIMITS = Limits()
+_NONE = Own()
 
 
 def read_chunks(
-    path: Path, source: Source | None = None, *, limits: Limits = _LIMITS
+    path: Path, source: Source | None = None, *, limits: Limits = _LIMITS, own: Own = _NONE
 ) -> Iterator[Chunk]:
     """Yield what is new in the file since `source`, nothing if it is unchanged; the last chunk has the final state.
 
-    Raise StorageError where the file cannot be read.
+    What is memtool's own is passed over. Raise StorageError where the file cannot be read.
     """
     try:
         if source is not None and unchanged(path.stat(), source):
             return
         with _opened(path) as stream:
-            yield from _read_file(path, stream, source, limits)
+            yield from _read_file(_Asked(path, limits, own), stream, source)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"cannot read {path}: {reason}") from error
 
 
-def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -> Iterator[Chunk]:
+def read_stream(
+    stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS, own: Own = _NONE
+) -> Iterator[Chunk]:
     """Yield what a stream without a past says; `name` stands in where records tell no session."""
     lines = lines_of(stream, 0, None, limits.line_bytes)
     chosen, lines = choose_format(lines, limits)
     if chosen is None:
         yield foreign_chunk(lines, Source())
         return
-    parser = chosen.parser(File(name, lambda _: iter(())))
+    # Of a stream, nothing can be looked at again or ahead: each record counts by itself.
+    parser = without_own(chosen, File(name, lambda _: iter(())), own, lambda _: iter(()))
     state = Source(format=chosen.name)
     yield from fill_chunks(lines, parser, state, limits, is_growing=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which file is read, and how."""
+
+    path: Path
+    limits: Limits
+    own: Own
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -60,16 +74,14 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def _read_file(
-    path: Path, stream: BinaryIO, source: Source | None, limits: Limits
-) -> Iterator[Chunk]:
+def _read_file(asked: _Asked, stream: BinaryIO, source: Source | None) -> Iterator[Chunk]:
     found = os.fstat(stream.fileno())
     if not stat.S_ISREG(found.st_mode):
-        raise StorageError(f"cannot read {path}: not a regular file")
+        raise StorageError(f"cannot read {asked.path}: not a regular file")
     last = None
     start = resume_at(stream.fileno(), found, source)
     # Only the bytes of this stat are read: its size and time are then what the state can vouch for.
-    for chunk in _chunks(path.stem, stream, start, found.st_size, limits):
+    for chunk in _chunks(asked, stream, start, found.st_size):
         if last is not None:
             yield _signed(last, stream, found, is_final=False)
         last = chunk
@@ -77,23 +89,22 @@ def _read_file(
     yield _signed(last, stream, found, is_final=True)
 
 
-def _chunks(
-    stem: str, stream: BinaryIO, start: Source, end: int, limits: Limits
-) -> Iterator[Chunk]:
+def _chunks(asked: _Asked, stream: BinaryIO, start: Source, end: int) -> Iterator[Chunk]:
     chosen = format_named(start.format)
     if chosen is None:
         start = Source(inode=start.inode)
     stream.seek(start.offset)
-    lines = lines_of(stream, start.offset, end, limits.line_bytes)
+    lines = lines_of(stream, start.offset, end, asked.limits.line_bytes)
     if chosen is None:
-        chosen, lines = choose_format(lines, limits)
+        chosen, lines = choose_format(lines, asked.limits)
     if chosen is None:
         yield foreign_chunk(lines, start)
         return
-    past = _Past(stream, start.offset, limits.line_bytes)
-    parser = chosen.parser(File(stem, past.earlier))
+    past = _Past(stream, start.offset, asked.limits.line_bytes)
+    whole = _Past(stream, end, asked.limits.line_bytes)
+    parser = without_own(chosen, File(asked.path.stem, past.earlier), asked.own, whole.earlier)
     state = replace(start, format=chosen.name, waiting_bytes=0)
-    yield from fill_chunks(lines, parser, state, limits, is_growing=True)
+    yield from fill_chunks(lines, parser, state, asked.limits, is_growing=True)
 
 
 def _signed(chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: bool) -> Chunk:

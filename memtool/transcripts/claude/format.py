@@ -73,6 +73,7 @@ class ClaudeCode:
     """The format's row in the table."""
 
     name = NAME
+    place_key = "cwd"
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the record has a type and says which session, leaf or message it belongs to."""
