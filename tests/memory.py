@@ -9,7 +9,8 @@ from pathlib import Path
 from memtool.core.calendar import Calendar
 from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.core.model import Node, Record
-from memtool.jobs.context import RunContext
+from memtool.jobs.budget import Budget
+from memtool.jobs.context import Limits, RunContext
 from memtool.jobs.rollup.order import Choices, Order
 from memtool.jobs.rollup.run import roll_up
 from memtool.jobs.runner import Outcome, run_job
@@ -54,6 +55,9 @@ class Memory:
         summarizer: Summarizer | None = None,
         choices: Choices = Choices(),  # noqa: B008 - frozen
         calendar: Calendar | None = None,
+        budget: Budget = Budget(),  # noqa: B008 - frozen
+        at_once: int = 1,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Outcome:
         """Run one rollup job at the given instant."""
         order = Order(
@@ -62,13 +66,15 @@ class Memory:
             calendar=calendar or self.calendar,
             zone_is_set=True,
             choices=choices,
+            budget=budget,
+            at_once=at_once,
         )
 
         def body(context: RunContext) -> None:
             roll_up(context, order)
 
         job = job_named(f"{level.word}-rollup")
-        return run_job(job, body, root=self.root, clock=lambda: now_us)
+        return run_job(job, body, root=self.root, clock=lambda: now_us, limits=limits)
 
     def roll_up_all(self, now_us: int, **choices: object) -> list[Outcome]:
         """Run the four rollup jobs in order."""

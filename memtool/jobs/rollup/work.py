@@ -85,6 +85,7 @@ class Work:
         So a call that is paid for is not thrown away because the one beside it failed. An error outranks a refusal,
         which only says that no further call may begin.
         """
+        self.let_go()
         results = await asyncio.gather(*map(self._to_its_end, steps), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in sorted(errors, key=lambda error: isinstance(error, CallRefused)):
