@@ -28,6 +28,7 @@ __all__ = [
     "Unmetered",
     "check_draft",
     "make",
+    "problem",
     "row",
 ]
 
@@ -55,6 +56,7 @@ class Summarizer(Protocol):
 
 
 Factory = Callable[[Options], Summarizer]
+Needs = Callable[[Options], ConfigError | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Row:
     about: str
     key_variable: str = ""
     """The environment variable in which the provider's own tools look for the key; empty: it needs none."""
+    needs: str = ""
+    """What says which setting, key or package is missing, as "module:function" of the options; empty: none ever is."""
 
 
 SUMMARIZERS = (
@@ -77,6 +81,24 @@ SUMMARIZERS = (
         waits=False,
         needs_network=False,
         about="picks what was asked and concluded; offline, free, deterministic",
+    ),
+    Row(
+        "openai",
+        "memtool.summarize.models.openai_endpoint:make",
+        waits=True,
+        needs_network=True,
+        about="asks OpenAI, or any compatible endpoint: Ollama, vLLM, llama.cpp, OpenRouter",
+        key_variable="OPENAI_API_KEY",
+        needs="memtool.summarize.models.readiness:openai_problem",
+    ),
+    Row(
+        "anthropic",
+        "memtool.summarize.models.anthropic_endpoint:make",
+        waits=True,
+        needs_network=True,
+        about="asks Anthropic",
+        key_variable="ANTHROPIC_API_KEY",
+        needs="memtool.summarize.models.readiness:anthropic_problem",
     ),
     Row(
         "mock",
@@ -106,6 +128,17 @@ def make(name: str, options: Options) -> Summarizer:
     """
     if options.max_bullets < 1:
         raise ConfigError(f"max_bullets is {options.max_bullets}", hint="set it to 1 or more")
-    module, _, attribute = row(name).factory.partition(":")
-    factory = cast("Factory", getattr(import_module(module), attribute))
+    factory = cast("Factory", _loaded(row(name).factory))
     return factory(options)
+
+
+def problem(name: str, options: Options) -> ConfigError | None:
+    """Return what is missing before that summarizer can be used; calls nothing. Raise ConfigError for no such name."""
+    needs = row(name).needs
+    return cast("Needs", _loaded(needs))(options) if needs else None
+
+
+def _loaded(place: str) -> object:
+    module, _, attribute = place.partition(":")
+    loaded: object = getattr(import_module(module), attribute)
+    return loaded

@@ -20,7 +20,7 @@ class Options:
     window_tokens: int = 32_000
     """How much the model reads at once, prompt and answer together."""
     answer_tokens: int = 2_000
-    timeout_s: int = 120
+    timeout_s: float = 120
     """How long one try of a call may take."""
     key: str = ""
     """The key for the endpoint; empty where none was found."""

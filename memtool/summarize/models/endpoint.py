@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from memtool.summarize.calls import Reply
+from memtool.summarize.check import SummaryFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +21,22 @@ class Prompt:
     """How long the answer may be."""
 
 
+class PromptTooLong(SummaryFailed):
+    """The prompt is longer than the endpoint takes: in smaller parts it may go through."""
+
+
 class Endpoint(Protocol):
     """A connection to a model, or a program that is one."""
 
     async def ask(self, prompt: Prompt) -> Reply:
         """Return the model's answer.
 
-        Raise SummaryFailed where this prompt is refused (the next may not be), UnavailableError where nothing can be
-        had for now (no network, 429 to the end, 5xx, time-outs), and ConfigError where a key, model or setting must
-        be mended first.
+        Raise SummaryFailed where this prompt is refused (the next may not be; PromptTooLong where its length is the
+        reason), UnavailableError where nothing can be had for now (no network, 429 to the end, 5xx, time-outs), and
+        ConfigError where a key, model or setting must be mended first.
         """
         ...
 
 
-Connect = AbstractAsyncContextManager[Endpoint]
-"""An endpoint that is opened for one node's calls and closed after them."""
+Connect = Callable[[], AbstractAsyncContextManager[Endpoint]]
+"""Opens an endpoint for one node's calls, and closes it after them. Raises ConfigError where a setting is missing."""

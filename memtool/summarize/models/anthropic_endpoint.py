@@ -1,0 +1,124 @@
+"""The endpoint that speaks Anthropic's messages, by the official SDK."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from memtool.base.errors import ConfigError
+from memtool.summarize.calls import Reply
+from memtool.summarize.models.asking import CONNECT_S, RETRIES, answered, http_client, nonsense
+from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
+from memtool.summarize.models.failures import Service
+from memtool.summarize.models.readiness import anthropic_problem, missing_sdk
+from memtool.summarize.models.writer import Writer, writer
+from memtool.summarize.options import Options
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.types import Message, MessageParam, Usage
+
+NAME = "anthropic"
+OWN_URL = "https://api.anthropic.com"
+_NO_KEY = "none"
+"""The SDK wants one; a client without a key sends none (see `asking.http_client`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """An open client."""
+
+    sdk: ModuleType
+    client: AsyncAnthropic
+    service: Service
+    timeout_s: float
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        """Return the model's answer. Raise as Endpoint says."""
+        answer = await answered(
+            self.sdk, self.service, self.timeout_s, lambda: self._create(prompt)
+        )
+        if not isinstance(answer, self.sdk.types.Message) or not isinstance(answer.content, list):
+            raise nonsense(self.service)
+        return self._reply(answer)
+
+    async def _create(self, prompt: Prompt) -> Message:
+        return await self.client.messages.create(
+            model=self.service.model,
+            max_tokens=prompt.answer_tokens,
+            system=prompt.system,
+            messages=_messages(prompt),
+        )
+
+    def _reply(self, answer: Message) -> Reply:
+        """Return the reply. An answer that was refused has no text: the check of answers will not take it."""
+        if answer.stop_reason == "model_context_window_exceeded":
+            text = (
+                f"{NAME} at {self.service.url}: the model's window was full before the answer ended"
+            )
+            raise PromptTooLong(text, hint="lower summarizer.window_tokens")
+        text = "".join(block.text for block in answer.content if block.type == "text")
+        usage: Usage | None = answer.usage  # what a compatible server leaves out is None
+        if usage is None:
+            return Reply(text)
+        cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        return Reply(text, (usage.input_tokens or 0) + cached, usage.output_tokens or 0)
+
+
+def _messages(prompt: Prompt) -> list[MessageParam]:
+    messages: list[MessageParam] = []
+    for at, turn in enumerate(prompt.turns):
+        if at % 2:
+            messages.append({"role": "assistant", "content": turn})
+        else:
+            messages.append({"role": "user", "content": turn})
+    return messages
+
+
+def make(options: Options) -> Writer:
+    """Return the summarizer. Nothing is imported or opened yet."""
+    return writer(NAME, options.model, options, connector(options))
+
+
+def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endpoint]]:
+    """Return what opens the endpoint."""
+    url = (options.endpoint or OWN_URL).rstrip("/").removesuffix("/v1")  # the SDK adds it
+    service = Service(NAME, url, options.model, options.key)
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Endpoint]:
+        problem = anthropic_problem(options)
+        if problem is not None:
+            raise problem
+        sdk = _sdk()
+        client = _client(sdk, service, options.timeout_s)
+        async with client:
+            yield Messages(sdk, client, service, options.timeout_s)
+
+    return connect
+
+
+def _client(sdk: ModuleType, service: Service, timeout_s: float) -> AsyncAnthropic:
+    try:
+        client: AsyncAnthropic = sdk.AsyncAnthropic(
+            api_key=service.key or _NO_KEY,
+            base_url=service.url,
+            timeout=sdk.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            max_retries=RETRIES,
+            open_telemetry=False,
+            http_client=http_client(sdk, service),
+        )
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{NAME} at {service.url}: {error}") from error
+    return client
+
+
+def _sdk() -> ModuleType:
+    try:
+        import anthropic  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise missing_sdk(NAME) from error
+    return anthropic

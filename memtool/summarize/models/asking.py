@@ -1,0 +1,95 @@
+"""What both SDKs are used with: a client that sends what we send and nothing more, and one name for each failure.
+
+Text of a transcript goes to the configured address alone: no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+from memtool.base.errors import MemtoolError, UnavailableError
+from memtool.summarize.models.failures import Service, failure, refusal_of
+
+RETRIES = 4
+"""After the first try; the SDKs wait as Retry-After says, else 0.5 to 8 seconds, each time longer."""
+_TRIES_IN_ALL = 4
+"""A call with all its retries and waits may take this many time-outs: it ends even where an answer drips for ever."""
+CONNECT_S = 10
+
+_OURS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "anthropic-version",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+_KEYS = ("authorization", "x-api-key")
+
+Answer = TypeVar("Answer")
+
+
+class _Outgoing(Protocol):
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+
+
+def http_client(sdk: ModuleType, service: Service) -> Any:
+    """Return the SDK's own HTTP client (with the environment's proxies), bare of all headers that are not ours.
+
+    The SDKs add what the environment says (organisation, custom headers, another key) and what they tell of the
+    machine; a hook takes it off again.
+    """
+
+    async def strip(request: _Outgoing) -> None:
+        for name in list(request.headers):
+            if name.lower() not in _OURS and name.lower() not in _KEYS:
+                del request.headers[name]
+        for name in _KEYS:
+            if name not in request.headers:
+                continue
+            if service.key:
+                request.headers[name] = f"Bearer {service.key}" if name == _KEYS[0] else service.key
+            else:
+                del request.headers[name]
+
+    return sdk.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"request": [strip]})
+
+
+async def answered(
+    sdk: ModuleType, service: Service, timeout_s: float, call: Callable[[], Awaitable[Answer]]
+) -> Answer:
+    """Return what the call returns. Raise what its failure is, by the names that Endpoint knows."""
+    try:
+        async with asyncio.timeout(_TRIES_IN_ALL * timeout_s):
+            return await call()
+    except (TimeoutError, sdk.APITimeoutError) as error:
+        raise _unavailable(service, f"no answer within {timeout_s} s") from error
+    except sdk.APIConnectionError as error:
+        reason = error.__cause__ or error
+        raise _unavailable(service, f"no connection, {service.words(str(reason))}") from error
+    except sdk.APIStatusError as error:
+        raise failure(service, refusal_of(error.status_code, error.body)) from error
+    except (
+        sdk.APIError,
+        ValueError,
+    ) as error:  # ValueError: a body that says it is JSON and is not
+        raise nonsense(service) from error
+
+
+def nonsense(service: Service) -> MemtoolError:
+    """Return the error for an answer that is not what such an endpoint sends."""
+    return _unavailable(service, "the answer is not one of such an endpoint")
+
+
+def _unavailable(service: Service, what: str) -> UnavailableError:
+    hint = "memtool tries again with the next run; if it stays so, look at summarizer.endpoint"
+    return UnavailableError(f"{service.name} at {service.url}: {what}", hint=hint)

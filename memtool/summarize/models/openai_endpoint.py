@@ -1,0 +1,188 @@
+"""The endpoint that speaks OpenAI's chat completions, by the official SDK: OpenAI and all compatible ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from memtool.base.errors import ConfigError
+from memtool.core.segmenting import tokens_of
+from memtool.summarize.calls import Reply
+from memtool.summarize.models.asking import CONNECT_S, RETRIES, answered, http_client, nonsense
+from memtool.summarize.models.endpoint import Endpoint, Prompt
+from memtool.summarize.models.failures import Refusal, Service, failure, refusal_of
+from memtool.summarize.models.readiness import missing_sdk, openai_problem
+from memtool.summarize.models.writer import Writer, writer
+from memtool.summarize.options import Options
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+
+NAME = "openai"
+OWN_URL = "https://api.openai.com/v1"
+_NO_KEY = "none"
+"""The SDK wants one; a client without a key sends none (see `asking.http_client`)."""
+_REFUSES = re.compile(
+    r"support|unknown|unrecogni|unexpected|permitted|allowed|invalid|instead|extra"
+)
+_BAD_REQUESTS = frozenset({400, 422})
+_ESTIMATE_IS_SURE = 1_500
+_CUT_TO = 3
+
+
+@dataclass(slots=True)
+class Accepted:
+    """Which of two names for the answer's limit an endpoint takes, and whether it takes a temperature: learnt once.
+
+    OpenAI's newer models refuse `max_tokens` and any temperature; most servers of others know `max_tokens` alone, and
+    some pass over what they do not know, so that `max_completion_tokens` would leave an answer without a limit.
+    """
+
+    limit: str
+    has_temperature: bool = True
+    is_swapped: bool = False
+
+    def settings(self, answer_tokens: int) -> dict[str, object]:
+        """Return what is sent beside the messages."""
+        temperature = {"temperature": 0} if self.has_temperature else {}
+        return {self.limit: answer_tokens, **temperature}
+
+    def learns(self, refusal: Refusal) -> bool:
+        """Return whether the refusal names one of the settings, which is then not sent again."""
+        said = refusal.said.lower()
+        if refusal.status not in _BAD_REQUESTS or not _REFUSES.search(said):
+            return False
+        if self.has_temperature and "temperature" in said:
+            self.has_temperature = False
+            return True
+        if not self.is_swapped and self.limit in said:
+            self.limit, self.is_swapped = _OTHER[self.limit], True
+            return True
+        return False
+
+
+_OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCompletions:
+    """An open client."""
+
+    sdk: ModuleType
+    client: AsyncOpenAI
+    service: Service
+    timeout_s: float
+    accepted: Accepted
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        """Return the model's answer. Raise as Endpoint says."""
+        answer = await answered(
+            self.sdk, self.service, self.timeout_s, lambda: self._complete(prompt)
+        )
+        if not isinstance(answer, self.sdk.types.chat.ChatCompletion):
+            raise nonsense(self.service)
+        return self._reply(answer, prompt)
+
+    async def _complete(self, prompt: Prompt) -> ChatCompletion:
+        """Return the completion; asked again, a few times at most, without a setting that is refused."""
+        messages = _messages(prompt)
+        while True:
+            settings = self.accepted.settings(prompt.answer_tokens)
+            try:
+                return await self.client.chat.completions.create(
+                    model=self.service.model, messages=messages, extra_body=settings
+                )
+            except self.sdk.APIStatusError as error:
+                # A call beside this one may have learnt it meanwhile.
+                is_known = settings != self.accepted.settings(prompt.answer_tokens)
+                if not is_known and not self.accepted.learns(
+                    refusal_of(error.status_code, error.body)
+                ):
+                    raise
+
+    def _reply(self, answer: ChatCompletion, prompt: Prompt) -> Reply:
+        """Return the reply. What is refused is returned as it was said: the check of answers will not take it."""
+        said = getattr(answer, "error", None)  # OpenRouter sends some errors with a status of 200
+        if isinstance(said, dict):
+            code = said.get("code")
+            raise failure(self.service, refusal_of(code if isinstance(code, int) else 502, said))
+        if not answer.choices or not getattr(answer.choices[0], "message", None):
+            raise nonsense(self.service)
+        message = answer.choices[0].message
+        usage = answer.usage
+        read = (usage.prompt_tokens or 0) if usage else 0
+        self._check_whole(prompt, read)
+        text = message.content or message.refusal or ""
+        return Reply(text, read, (usage.completion_tokens or 0) if usage else 0)
+
+    def _check_whole(self, prompt: Prompt, read: int) -> None:
+        """Raise ConfigError where the endpoint read far less than it was given (Ollama cuts in silence)."""
+        sent = tokens_of(prompt.system) + sum(map(tokens_of, prompt.turns))
+        if len(prompt.turns) > 1 or not 0 < read * _CUT_TO < sent or sent < _ESTIMATE_IS_SURE:
+            return
+        text = f"{NAME} at {self.service.url} read only {read} of about {sent} tokens of the prompt"
+        raise ConfigError(
+            text,
+            hint="give the model a larger context there (Ollama: num_ctx), or lower summarizer.window_tokens",
+        )
+
+
+def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": prompt.system}]
+    for at, turn in enumerate(prompt.turns):
+        if at % 2:
+            messages.append({"role": "assistant", "content": turn})
+        else:
+            messages.append({"role": "user", "content": turn})
+    return messages
+
+
+def make(options: Options) -> Writer:
+    """Return the summarizer. Nothing is imported or opened yet."""
+    return writer(NAME, options.model, options, connector(options))
+
+
+def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endpoint]]:
+    """Return what opens the endpoint; what one node's calls learn of it serves the next."""
+    accepted = Accepted("max_tokens" if options.endpoint else "max_completion_tokens")
+    url = options.endpoint or OWN_URL
+    service = Service(NAME, url, options.model, options.key)
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Endpoint]:
+        problem = openai_problem(options)
+        if problem is not None:
+            raise problem
+        sdk = _sdk()
+        client = _client(sdk, service, options.timeout_s)
+        async with client:
+            yield ChatCompletions(sdk, client, service, options.timeout_s, accepted)
+
+    return connect
+
+
+def _client(sdk: ModuleType, service: Service, timeout_s: float) -> AsyncOpenAI:
+    try:
+        client: AsyncOpenAI = sdk.AsyncOpenAI(
+            api_key=service.key or _NO_KEY,
+            base_url=service.url,
+            timeout=sdk.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            max_retries=RETRIES,
+            http_client=http_client(sdk, service),
+        )
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{NAME} at {service.url}: {error}") from error
+    return client
+
+
+def _sdk() -> ModuleType:
+    try:
+        import openai  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise missing_sdk(NAME) from error
+    return openai

@@ -1,0 +1,172 @@
+"""The summarizer that asks a model: splits what is too long, asks, checks, has one bad answer mended, merges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memtool.core.model import Recipe
+from memtool.core.segmenting import BYTES_PER_TOKEN, tokens_of
+from memtool.core.summary import Draft, DraftBullet, Request
+from memtool.summarize.calls import Calls, Reply
+from memtool.summarize.check import SummaryFailed, check_draft
+from memtool.summarize.models.answer import Answer, BadAnswer, Claim, read_answer, tidy
+from memtool.summarize.models.endpoint import Connect, Endpoint, Prompt, PromptTooLong
+from memtool.summarize.models.excerpts import proving_words
+from memtool.summarize.models.prompt import (
+    MERGING,
+    PROMPT_VERSION,
+    SYSTEM,
+    first_turn,
+    repair_turn,
+)
+from memtool.summarize.models.sizes import Sizes, sizes_of
+from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
+from memtool.summarize.options import Options
+from memtool.summarize.plain import shorten
+
+_LONGEST_SAID = 80
+_NO_ANSWER = "(no answer)"
+"""Stands for an empty answer in a repair: providers refuse empty turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes drafts by asking an endpoint. Opened for one node at a time; keeps nothing between nodes."""
+
+    recipe: Recipe
+    sizes: Sizes
+    connect: Connect
+    waits: bool = True
+
+    async def summarize(self, request: Request, calls: Calls) -> Draft:
+        """Return the draft, as Summarizer says; a request without any item fails without a call."""
+        if not any(section.items for section in request.sections):
+            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+        async with self.connect() as endpoint:
+            answer = await _Node(endpoint, calls, self.sizes, self.sizes.room).condense(request)
+        return check_draft(request, draft_of(answer, request))
+
+
+def writer(name: str, model: str, options: Options, connect: Connect) -> Writer:
+    """Return the summarizer of that name, which asks what `connect` opens. Nothing is opened yet."""
+    sizes = sizes_of(options)
+    return Writer(Recipe(name, model, PROMPT_VERSION, sizes.words), sizes, connect)
+
+
+def draft_of(answer: Answer, request: Request) -> Draft:
+    """Return the draft that an answer makes: each number becomes the words that prove the claim best."""
+    items = {item.number: item for section in request.sections for item in section.items}
+    bullets = (
+        DraftBullet(claim.text, tuple(proving_words(items[n], claim.text) for n in claim.numbers))
+        for claim in answer.claims
+    )
+    return Draft(answer.title, tuple(bullets), answer.keywords)
+
+
+@dataclass(slots=True)
+class _Node:
+    """The calls of one node. `room` shrinks where the endpoint turns out to take less than its settings say."""
+
+    endpoint: Endpoint
+    calls: Calls
+    sizes: Sizes
+    room: int
+
+    async def condense(self, request: Request) -> Answer:
+        """Return the answer to a request of any length: at once, or part by part and then merged."""
+        parts = parts_of(request, self.room)
+        if len(parts) > 1:
+            return await self._merge(request, [await self.condense(part) for part in parts])
+        try:
+            return await self._ask(parts[0], self.sizes.most)
+        except PromptTooLong as reason:
+            self._shrink(parts[0], reason)
+        return await self.condense(request)
+
+    async def _merge(self, request: Request, answers: Sequence[Answer]) -> Answer:
+        """Return one answer for the answers to successive parts, in as many rounds as their length takes."""
+        while len(answers) > 1:
+            merging, claims = _merging(request, answers)
+            parts = parts_of(merging, self.room)
+            if len(parts) == len(
+                claims
+            ):  # else every round leaves fewer claims: a part of k makes k // 2
+                raise SummaryFailed(
+                    f"the summaries of the parts of {request.scope} do not get shorter"
+                )
+            only = len(parts) == 1
+            try:
+                answers = [await self._ask_merge(part, claims, is_last=only) for part in parts]
+            except PromptTooLong as reason:
+                self._shrink(merging, reason)
+        return answers[0]
+
+    async def _ask_merge(self, part: Request, claims: Sequence[Claim], *, is_last: bool) -> Answer:
+        """Return the answer with its numbers taken back to the items; of a part at most half as many bullets."""
+        count = sum(len(section.items) for section in part.sections)
+        if count == 1:
+            section = part.sections[0]
+            return Answer(section.title, (claims[section.items[0].number - 1],), ())
+        most = self.sizes.most if is_last else min(self.sizes.most, count // 2)
+        answer = await self._ask(part, most, MERGING)
+        return Answer(
+            answer.title, tuple(_traced(one, claims) for one in answer.claims), answer.keywords
+        )
+
+    def _shrink(self, request: Request, reason: PromptTooLong) -> None:
+        """Halve the room, from what was too long. Raise the reason where no smaller part would make sense."""
+        self.room = min(self.room, size_of(request)) // 2
+        if self.room < LEAST_TOKENS:
+            raise reason
+
+    async def _ask(self, request: Request, most: int, note: str = "") -> Answer:
+        """Return the answer to one prompt. Raise SummaryFailed where it cannot be used, mended neither."""
+        numbers = frozenset(item.number for section in request.sections for item in section.items)
+        turns: tuple[str, ...] = (first_turn(request, most, note),)
+        reply = await self._call(turns)
+        try:
+            return read_answer(reply.text, numbers, most)
+        except BadAnswer as bad:
+            turns = (*turns, self._kept(reply.text), repair_turn(self._problem(bad, reply)))
+        reply = await self._call(turns)
+        try:
+            return read_answer(reply.text, numbers, most, is_last=True)
+        except BadAnswer as bad:
+            said = shorten(tidy(reply.text), _LONGEST_SAID)
+            problem = self._problem(bad, reply) + (f" ({said})" if said else "")
+            raise SummaryFailed(
+                f"the model's answer on {request.scope} cannot be used, even when asked again: {problem}",
+                hint="another model may do better; memtool tries this one again later",
+            ) from bad
+
+    async def _call(self, turns: tuple[str, ...]) -> Reply:
+        prompt = Prompt(SYSTEM, turns, self.sizes.answer_tokens)
+        estimate = tokens_of(SYSTEM) + sum(map(tokens_of, turns)) + prompt.answer_tokens
+        return await self.calls.make(estimate, lambda: self.endpoint.ask(prompt))
+
+    def _problem(self, bad: BadAnswer, reply: Reply) -> str:
+        if reply.output_tokens < self.sizes.answer_tokens:
+            return str(bad)
+        return f"{bad}; it was cut off at summarizer.answer_tokens ({reply.output_tokens}), so write less"
+
+    def _kept(self, text: str) -> str:
+        """Return as much of a bad answer as a repair has room for."""
+        kept = text.encode(errors="ignore")[: self.sizes.kept_tokens * BYTES_PER_TOKEN]
+        return kept.decode(errors="ignore").strip() or _NO_ANSWER
+
+
+def _merging(request: Request, answers: Sequence[Answer]) -> tuple[Request, list[Claim]]:
+    """Return the request to merge the answers, and the claims that its numbers stand for, from 1."""
+    labels = [f"part {at} of {len(answers)}" for at in range(1, len(answers) + 1)]
+    parts = [
+        (label, answer.title, tuple(claim.text for claim in answer.claims))
+        for label, answer in zip(labels, answers, strict=True)
+    ]
+    return merging_request(request, parts), [claim for answer in answers for claim in answer.claims]
+
+
+def _traced(claim: Claim, claims: Sequence[Claim]) -> Claim:
+    """Return the claim with the numbers of the items that its bullets cite."""
+    numbers = (number for cited in claim.numbers for number in claims[cited - 1].numbers)
+    return Claim(claim.text, tuple(dict.fromkeys(numbers)))
