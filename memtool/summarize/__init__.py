@@ -83,6 +83,13 @@ SUMMARIZERS = (
         about="picks what was asked and concluded; offline, free, deterministic",
     ),
     Row(
+        "command",
+        "memtool.summarize.models.command:make",
+        waits=True,
+        needs_network=True,
+        about="any program that reads a prompt and prints its answer, such as claude -p",
+    ),
+    Row(
         "openai",
         "memtool.summarize.models.openai_endpoint:make",
         waits=True,
