@@ -13,17 +13,17 @@ from memtool.cli.options import Invocation
 from memtool.cli.output import clean, console, note
 from memtool.jobs.context import Limits, Reports
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
-from memtool.scheduler.jobs import job_named
+from memtool.scheduler.jobs import runnable_named
 
 
 def run(call: Invocation, job: str, body: Body, *, waits: bool = False) -> Outcome:
-    """Run the job's body for this command and return how it ended.
+    """Run the body of the job, or task, of this name for this command and return how it ended.
 
     With `waits` it stands in line for another run of the same job, which does not do this one's work.
     """
     with _reports(call.environ) as reports:
         return run_job(
-            job_named(job),
+            runnable_named(job),
             body,
             root=call.store.root,
             trigger=trigger_of(call.environ, os.getpid()),

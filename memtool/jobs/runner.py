@@ -34,7 +34,7 @@ from memtool.jobs.context import (
     Stopped,
     Tally,
 )
-from memtool.scheduler.jobs import Job
+from memtool.scheduler.jobs import Runnable
 from memtool.scheduler.ledger import record_end, record_start
 from memtool.scheduler.pauses import ALL, admit, described, pause_of
 from memtool.scheduler.run import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger, first_line
@@ -81,7 +81,7 @@ def trigger_of(environ: Mapping[str, str], pid: int) -> Trigger:
 
 
 def run_job(
-    job: Job,
+    job: Runnable,
     body: Body,
     *,
     root: Path,

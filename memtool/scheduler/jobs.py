@@ -1,12 +1,13 @@
-"""The one table of jobs.
+"""The one table of jobs, and the one of tasks, which no timer fires.
 
-Unit files, status, docs and tests derive from it or are checked against it; nothing else lists jobs.
+Unit files, status, docs and tests derive from the jobs or are checked against them; nothing else lists either.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from memtool.base.errors import UsageError
 
@@ -103,19 +104,47 @@ JOBS = (
     ),
 )
 
-_BY_NAME = {job.name: job for job in JOBS}
-assert len(_BY_NAME) == len(JOBS)
-assert all(job.command and job.on_calendar and job.randomized_delay_s >= 0 for job in JOBS)
-assert all(job.timeout_s > 0 for job in JOBS)
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work that a person begins and no timer does. Its lock and its records are like a job's; it has no unit."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+TASKS = (Task("rebuild", ("rebuild",)),)
+
+Runnable = Job | Task
+"""What `jobs.runner.run_job` runs."""
+
+_JOBS = {job.name: job for job in JOBS}
+_RUNNABLES: dict[str, Runnable] = {row.name: row for row in (*JOBS, *TASKS)}
+assert len(_JOBS) == len(JOBS)
+assert len(_RUNNABLES) == len(JOBS) + len(TASKS)
+assert all(row.command for row in _RUNNABLES.values())
+assert all(job.on_calendar and job.randomized_delay_s >= 0 and job.timeout_s > 0 for job in JOBS)
 
 
 def job_named(name: str) -> Job:
     """Return the job. Raise UsageError, which names the nearest one, where there is none."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+    return _named(name, _JOBS)
+
+
+def runnable_named(name: str) -> Runnable:
+    """Return the job or the task. Raise UsageError, which names the nearest one, where there is none."""
+    return _named(name, _RUNNABLES)
+
+
+_T = TypeVar("_T", bound=Runnable)
+
+
+def _named(name: str, rows: Mapping[str, _T]) -> _T:
+    if name in rows:
+        return rows[name]
     from memtool.base.settings import nearest  # noqa: PLC0415 - only an error needs it
 
-    near = nearest(name, tuple(_BY_NAME))
-    names = ", ".join(_BY_NAME)
+    near = nearest(name, tuple(rows))
+    names = ", ".join(rows)
     hint = f"did you mean {near}? The jobs are: {names}" if near else f"the jobs are: {names}"
     raise UsageError(f"there is no job named {name!r}", hint=hint)

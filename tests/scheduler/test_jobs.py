@@ -8,7 +8,7 @@ import pytest
 
 from memtool.base.errors import UsageError
 from memtool.base.settings import SETTINGS
-from memtool.scheduler.jobs import JOBS, job_named
+from memtool.scheduler.jobs import JOBS, TASKS, job_named, runnable_named
 
 TABLE = """
 ingest        memtool ingest        *:0/15              60   never
@@ -67,3 +67,12 @@ def test_an_unknown_job_is_a_usage_error_that_names_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         job_named("\x1b")
     assert caught.value.hint.startswith("the jobs are: ingest, day-rollup")
+
+
+def test_a_task_runs_like_a_job_and_has_no_timer() -> None:
+    assert [runnable_named(row.name) for row in (*JOBS, *TASKS)] == [*JOBS, *TASKS]
+    with pytest.raises(UsageError, match="no job named 'rebuild'"):
+        job_named("rebuild")
+    with pytest.raises(UsageError) as caught:
+        runnable_named("rebild")
+    assert caught.value.hint.startswith("did you mean rebuild?")

@@ -11,7 +11,7 @@ from memtool.base.paths import StoreChoice
 from memtool.cli.options import JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
-from memtool.scheduler.jobs import JOBS, job_named
+from memtool.scheduler.jobs import JOBS, job_named, runnable_named
 from memtool.scheduler.pauses import ALL
 
 HISTORY_VERSION = 1
@@ -61,7 +61,7 @@ def history(
     from memtool.scheduler.ledger import look
     from memtool.scheduler.run import as_json
 
-    name = job_named(job).name if job else None
+    name = runnable_named(job).name if job else None
     place = place_of(invocation(context), is_system)
     past = look(place.root)
     runs = [run for run in reversed(past.runs) if name in (None, run.job)][:limit]
