@@ -65,6 +65,11 @@ COMMANDS = (
     Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
+        "summarizers",
+        "memtool.cli.summarizers:summarizers",
+        "Show what writes summaries and what it spent; try another.",
+    ),
+    Row(
         "scheduler",
         "memtool.cli.scheduler:scheduler",
         "Show what the jobs did and when they run next.",

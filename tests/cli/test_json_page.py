@@ -20,10 +20,12 @@ COMMANDS = {
     "grip": ["grip", ""],
     "events": ["events"],
     "verify": ["verify"],
+    "summarizers": ["summarizers"],
+    "trial": ["summarizers", "try", "2026-12-03"],
 }
 ELSEWHERE = {"kind", "version", *ROLES}
 # What a part of one object has in common with another is described there.
-REFERS_TO = {"node": "toc", "grip": "events"}
+REFERS_TO = {"node": "toc", "grip": "events", "trial": "node"}
 OPEN_MAPS = {"metadata", "counts"}
 
 

@@ -31,11 +31,6 @@ def events_of(store: Store, cut: Cut) -> list[Event]:
     return events
 
 
-def children_of(store: Store, ids: Iterable[NodeId]) -> list[Child]:
-    """Return those of these nodes that there are, as their parent takes them."""
-    return [child for node_id in ids if (child := child_of(store, node_id)) is not None]
-
-
 def child_of(store: Store, node_id: NodeId) -> Child | None:
     """Return the node as its parent takes it, None where there is none."""
     node = store.node(node_id)

@@ -1,0 +1,256 @@
+"""`memtool summarizers`: what can write summaries, what has written those there are, and what another would write."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import INTERRUPTED, OK, TERMINATED, ConfigError, ExitCode, UsageError
+from memtool.cli.options import Invocation, JsonOption, command_group
+from memtool.cli.output import note, print_json
+from memtool.cli.reading import print_no_store, reading
+from memtool.cli.render import Clock, Page, number
+from memtool.core.levels import Level
+from memtool.core.model import Recipe
+from memtool.jobs.budget import Budget
+from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.recipes import (
+    Candidate,
+    Counts,
+    Outdated,
+    Recipes,
+    Today,
+    candidates,
+    recipes,
+)
+from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
+
+VERSION = 1
+_MARGIN = "  "
+_UPGRADE = "memtool rollup all --outdated"
+
+summarizers = command_group()
+
+NodeArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NODE",
+        help="A period such as yesterday or 2026-11, or a segment's id, as for show.",
+    ),
+]
+WithOption = Annotated[
+    str,
+    typer.Option(
+        "--with", metavar="NAME", help="Which summarizer; the configured one if not given."
+    ),
+]
+
+
+@summarizers.callback(invoke_without_command=True)
+def _default(context: typer.Context, *, json: JsonOption = False) -> None:
+    """Show what can write summaries, and which recipes wrote those there are."""
+    if context.invoked_subcommand is None:
+        _list(context, as_json=json)
+    elif json:
+        name = context.invoked_subcommand
+        raise UsageError(
+            "--json stands before the subcommand", hint=f"memtool summarizers {name} … --json"
+        )
+
+
+@summarizers.command("list")
+def list_command(context: typer.Context, *, json: JsonOption = False) -> None:
+    """Show what can write summaries, and which recipes wrote those there are. The default."""
+    _list(context, as_json=json)
+
+
+@summarizers.command("try")
+def try_command(
+    context: typer.Context, node: NodeArgument, *, name: WithOption = "", json: JsonOption = False
+) -> ExitCode:
+    """Show what a summarizer would write for a node beside what is stored; nothing is stored."""
+    from memtool.cli.trial import VERSION as TRIAL_VERSION
+    from memtool.cli.trial import print_trial, trial_json
+    from memtool.jobs.context import Stopped
+    from memtool.jobs.trying import Means, try_out
+
+    call, reader = reading(context)
+    summarizer = summarizer_of(call.config, call.environ, reader.root, name=name)
+    if summarizer.waits:
+        note(f"asking {summarizer.recipe.summarizer}; Ctrl-C breaks it off")
+    at_once = call.config.summarizer.concurrency
+    try:
+        trial = try_out(reader, node, Means(summarizer, budget_of(call.config, None), at_once))
+    except Stopped as stop:
+        return INTERRUPTED if stop.signal_number == signal.SIGINT else TERMINATED
+    clock = Clock(trial.shown.zone)
+    if json:
+        print_json("trial", TRIAL_VERSION, trial_json(clock, trial))
+    else:
+        print_trial(Page(call.environ), clock, trial)
+    return OK
+
+
+def _list(context: typer.Context, *, as_json: bool) -> None:
+    call, reader = reading(context)
+    able = candidates(call.config, call.environ, reader.root)
+    found = recipes(reader)
+    if as_json:
+        print_json("summarizers", VERSION, _json(call, reader, able, found))
+        return
+    page = Page(call.environ)
+    _print_candidates(page, able)
+    if reader.recipe is None:
+        _print_no_recipe(page, call)
+    page.blank()
+    if found.exists:
+        _print_recipes(page, found)
+        _print_outdated(page, found.outdated, _configured(able))
+        page.blank()
+    page.line(_today_words(found.today, budget_of(call.config, None)))
+    if not found.exists:
+        print_no_store(call)
+    elif found.newest is not None:
+        page.line((f"To compare: memtool summarizers try {found.newest} --with NAME", "dim"))
+
+
+def _configured(able: Iterable[Candidate]) -> Candidate | None:
+    return next((one for one in able if one.is_configured), None)
+
+
+def _print_candidates(page: Page, able: Sequence[Candidate]) -> None:
+    page.line(("Summarizers", "bold"), " (* is the configured one)")
+    width = max(len(one.row.name) for one in able)
+    for one in able:
+        page.line(
+            (one.row.name.ljust(width), "bold" if one.is_configured else ""),
+            f"  {one.row.about}",
+            first="* " if one.is_configured else _MARGIN,
+            rest=" " * (width + 4),
+        )
+        if one.problem is not None:
+            hint = f"; {one.problem.hint}" if one.problem.hint else ""
+            text = f"not ready: {one.problem.message}{hint}"
+            page.line((text, "yellow"), first=" " * (width + 4))
+
+
+def _print_no_recipe(page: Page, call: Invocation) -> None:
+    """Say why nothing can be called outdated."""
+    try:
+        recipe_of(call.config)
+    except ConfigError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        page.line((f"summarizer.name: {error.message}{hint}", "red"))
+
+
+def _print_recipes(page: Page, found: Recipes) -> None:
+    page.line(("Recipes of the nodes in the store", "bold"), " (* is in force now)")
+    for one in found.written:
+        page.line(signed(one.recipe), first="* " if one.is_current else _MARGIN, rest=_MARGIN * 3)
+        frozen = f"; {one.frozen:,} of them frozen" if one.frozen else ""
+        nodes = _nodes_words(one.nodes) or "no node yet"
+        page.line((nodes + frozen, "dim"), first=_MARGIN * 3)
+
+
+def signed(recipe: Recipe) -> str:
+    """Return a recipe as a person reads it, such as `mock (mock-1, max_bullets=5)`."""
+    details = [part for part in (recipe.model, recipe.prompt, recipe.settings) if part]
+    return f"{recipe.summarizer} ({', '.join(details)})" if details else recipe.summarizer
+
+
+def _nodes_words(counts: Counts) -> str:
+    return ", ".join(number(counts[level], level.word) for level in Level if counts.get(level))
+
+
+def _print_outdated(page: Page, outdated: Outdated, configured: Candidate | None) -> None:
+    total = sum(outdated.nodes.values())
+    if not total:
+        return
+    page.blank()
+    page.line((f"Outdated: {_nodes_words(outdated.nodes)}, of another recipe.", "yellow"))
+    if outdated.open_nodes < total:
+        is_free = configured is not None and not configured.row.waits
+        price = number(outdated.price.calls, "call")
+        price += ", free" if is_free else f", {number(outdated.price.spend, 'token')}"
+        text = f"{_UPGRADE} writes them anew, newest first: about {price} (--dry-run tells more)"
+        page.line(text, first=_MARGIN)
+    if outdated.open_nodes:
+        nodes = number(outdated.open_nodes, "node")
+        text = f"{nodes} of periods that have not ended: --include-open, or when they have ended"
+        page.line(text, first=_MARGIN)
+
+
+def _today_words(today: Today, budget: Budget) -> str:
+    spent = today.spent
+    calls = f"{spent.calls:,}{_of(budget.calls_per_day)} {'call' if spent.calls == 1 else 'calls'}"
+    failed = f" ({today.failed:,} failed)" if today.failed else ""
+    tokens = f"{spent.tokens:,}{_of(budget.tokens_per_day)} tokens"
+    return f"Today ({today.day.id}): {calls} to models{failed}, {tokens}"
+
+
+def _of(most: int | None) -> str:
+    return "" if most is None else f" of {most:,}"
+
+
+def _json(
+    call: Invocation, reader: Reader, able: Sequence[Candidate], found: Recipes
+) -> dict[str, object]:
+    today, budget, outdated = found.today, budget_of(call.config, None), found.outdated
+    return {
+        "exists": found.exists,
+        "zone": found.zone,
+        "summarizers": [_candidate_json(one) for one in able],
+        "recipe": None if reader.recipe is None else recipe_json(reader.recipe),
+        "recipes": [
+            {
+                **recipe_json(one.recipe),
+                "current": one.is_current,
+                "nodes": _counts_json(one.nodes),
+                "frozen": one.frozen,
+            }
+            for one in found.written
+        ],
+        "outdated": {
+            "nodes": _counts_json(outdated.nodes),
+            "open": outdated.open_nodes,
+            "calls": outdated.price.calls,
+            "spend": outdated.price.spend,
+        },
+        "today": {
+            "day": today.day.id,
+            "calls": today.spent.calls,
+            "tokens": today.spent.tokens,
+            "failed": today.failed,
+        },
+        "budget": asdict(budget),
+    }
+
+
+def _candidate_json(one: Candidate) -> dict[str, object]:
+    return {
+        "name": one.row.name,
+        "about": one.row.about,
+        "needs_network": one.row.needs_network,
+        "configured": one.is_configured,
+        "ready": one.problem is None,
+        "problem": one.problem.message if one.problem else "",
+        "hint": one.problem.hint if one.problem else "",
+    }
+
+
+def recipe_json(recipe: Recipe) -> dict[str, object]:
+    """Return a recipe as JSON has it."""
+    return {
+        "summarizer": recipe.summarizer,
+        "model": recipe.model,
+        "prompt": recipe.prompt,
+        "settings": recipe.settings,
+    }
+
+
+def _counts_json(counts: Counts) -> dict[str, int]:
+    return {level.word: counts.get(level, 0) for level in Level}

@@ -1,0 +1,190 @@
+"""Reads who could write summaries, which recipes wrote those there are, what is outdated, and what today has spent.
+
+Counts by streaming: a store of any size takes the same memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from memtool.base.config import Config
+from memtool.base.errors import MemtoolError, StorageError
+from memtool.core.calendar import Calendar
+from memtool.core.levels import Level, Period
+from memtool.core.model import Node, NodeId, Recipe
+from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.state import period_holding
+from memtool.jobs.rollup.forecast import Forecast
+from memtool.jobs.summarizing import options_of
+from memtool.scheduler.calls import CallRecord, Spent, read_calls, spent
+from memtool.store.store import Store
+from memtool.summarize import SUMMARIZERS, Row, problem
+
+Counts = Mapping[Level, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A summarizer of the table; `problem` is what it lacks before it can be asked, None where it is ready."""
+
+    row: Row
+    is_configured: bool
+    problem: MemtoolError | None
+
+
+def candidates(config: Config, environ: Mapping[str, str], root: Path) -> list[Candidate]:
+    """Return every summarizer there is. None of them is called."""
+    configured = config.summarizer.name
+    return [
+        Candidate(row, row.name == configured, _problem(config, environ, root, row.name))
+        for row in SUMMARIZERS
+    ]
+
+
+def _problem(
+    config: Config, environ: Mapping[str, str], root: Path, name: str
+) -> MemtoolError | None:
+    try:
+        return problem(name, options_of(config, environ, root, name=name))
+    except StorageError as error:  # a key file that cannot be read
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many nodes of each level a recipe wrote. The frozen ones among them stay as they are."""
+
+    recipe: Recipe
+    is_current: bool
+    nodes: Counts
+    frozen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """How many nodes of each level another recipe wrote; `open_nodes` of them belong to periods that have not ended.
+
+    `price` is what it takes to write the others anew.
+    """
+
+    nodes: Counts = field(default_factory=dict)
+    open_nodes: int = 0
+    price: Forecast = Forecast()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What the day that is now has spent: all calls, and those of them that failed or were cut off."""
+
+    day: Period
+    spent: Spent
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store.
+
+    `newest` is the newest day that has a node: an example to try.
+    """
+
+    exists: bool
+    zone: str
+    today: Today
+    written: tuple[Written, ...] = ()
+    outdated: Outdated = Outdated()
+    newest: NodeId | None = None
+
+
+def recipes(reader: Reader) -> Recipes:
+    """Return who wrote the nodes. What is outdated is known only where the reader has a recipe."""
+    with reader.store() as store:
+        calendar = reader.calendar if store is None else store.calendar
+        today = _today(reader.root, calendar, reader.now_us)
+        if store is None:
+            return Recipes(exists=False, zone=calendar.zone, today=today)
+        count = _Count(store, reader)
+        for level in Level:
+            count.add(level)
+        return Recipes(
+            exists=True,
+            zone=calendar.zone,
+            today=today,
+            written=tuple(count.written()),
+            outdated=count.outdated(),
+            newest=count.newest,
+        )
+
+
+def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
+    calls = calls_today(root, calendar, now_us)
+    failed = sum(call.result != "ok" for call in calls)
+    return Today(calendar.holding(Level.DAY, now_us), spent(calls, 0), failed)
+
+
+def calls_today(root: Path, calendar: Calendar, now_us: int) -> list[CallRecord]:
+    """Return the calls on record of the day that holds the instant."""
+    start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
+    return [call for call in read_calls(root) if call.time_us >= start_us]
+
+
+@dataclass
+class _Count:
+    """What was counted so far: the nodes by recipe and level, and the closed periods that an upgrade would take up."""
+
+    store: Store
+    reader: Reader
+    newest: NodeId | None = None
+    _nodes: dict[Recipe, Counter[Level]] = field(default_factory=dict)
+    _frozen: Counter[Recipe] = field(default_factory=Counter)
+    _outdated: Counter[Level] = field(default_factory=Counter)
+    _open: int = 0
+    _periods: set[Period] = field(default_factory=set)
+    _segments: int = 0
+    _tokens: int = 0
+
+    def add(self, level: Level) -> None:
+        """Count the nodes of one level, which come in order of time."""
+        for period, nodes in groupby(self.store.nodes(level), lambda node: period_holding(node.id)):
+            old = [node.id for node in nodes if self._add(level, node)]
+            self.newest = period.id if level is Level.DAY else self.newest
+            if not old:
+                continue
+            if not self.store.calendar.is_closed(period, self.reader.now_us):
+                self._open += len(old)
+                continue
+            self._periods.add(period)
+            if level is Level.SEGMENT:
+                sizes = {cut.id: cut.tokens for cut in self.store.cuts(period.first)}
+                self._segments += len(old)
+                self._tokens += sum(sizes.get(node_id, 0) for node_id in old)
+
+    def _add(self, level: Level, node: Node) -> bool:
+        """Count the node, and return whether it is outdated, by the rule of `View.state` and of the rollup."""
+        self._nodes.setdefault(node.recipe, Counter())[level] += 1
+        self._frozen[node.recipe] += node.frozen
+        is_old = not node.frozen and self.reader.recipe not in (None, node.recipe)
+        self._outdated[level] += is_old
+        return is_old
+
+    def written(self) -> Iterator[Written]:
+        """Yield the recipes, the current one first, even if it has written nothing."""
+        if self.reader.recipe is not None:
+            self._nodes.setdefault(self.reader.recipe, Counter())
+
+        def rank(recipe: Recipe) -> tuple[bool, int]:
+            return recipe != self.reader.recipe, -self._nodes[recipe].total()
+
+        for recipe in sorted(self._nodes, key=rank):
+            is_current = recipe == self.reader.recipe
+            yield Written(recipe, is_current, dict(self._nodes[recipe]), self._frozen[recipe])
+
+    def outdated(self) -> Outdated:
+        """Return what an upgrade would write anew."""
+        counts = {level: count for level, count in self._outdated.items() if count}
+        price = Forecast(tuple(sorted(self._periods)), self._segments, self._tokens)
+        return Outdated(counts, self._open, price)
