@@ -57,10 +57,14 @@ def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
         if rival is None or _rank(event) > _rank(rival):
             by_digest[event.digest] = event
     newest_first = sorted(by_digest.values(), key=lambda e: (e.revision, e.digest), reverse=True)
-    return tuple(
-        replace(event, claims=claims, rewound=rewind is not None and event.revision <= rewind)
-        for event in newest_first
-    )
+    return tuple(_as_known(event, claims, rewind) for event in newest_first)
+
+
+def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Event:
+    is_rewound = rewind is not None and event.revision <= rewind
+    if event.claims == claims and event.rewound == is_rewound:
+        return event  # nearly always: a copy is not free
+    return replace(event, claims=claims, rewound=is_rewound)
 
 
 def _united(claims: Iterable[tuple[Claim, ...]]) -> tuple[Claim, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
 
 RULESET_VERSION = 1
 _MAX_PASSES = 8  # a mask can complete another secret's shape; two passes do in practice
@@ -17,7 +16,10 @@ _MAX_PASSES = 8  # a mask can complete another secret's shape; two passes do in 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to look for (the group `secret`, else all of it); cheap lower-case words, one of which must be there."""
+    """What to look for (the group `secret`, else all of it), and the lower-case words with which a match begins.
+
+    The pattern is tried only where one of the words stands: to look for it everywhere was half the time of an ingest.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -82,7 +84,7 @@ RULES = (
     # A key that was cut off: its opening mark and the lines of base64 that follow.
     Rule(
         "private-key",
-        ("private key",),
+        ("-----begin ",),
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
             r"(?:\s|\\[nr]|[\"'+,])*+(?:[A-Za-z0-9+/=]{16,}+(?:\s|\\[nr]|[\"'+,])*+)++"
@@ -103,14 +105,18 @@ RULES = (
     _token("openai-key", "sk-", r"sk-[A-Za-z0-9]{32,}"),
     _token("google-key", "aiza", r"AIza[A-Za-z0-9_-]{35,}"),
     _token("google-key", "ya29. gocspx-", r"(?:ya29\.|GOCSPX-)[A-Za-z0-9_-]{20,}"),
-    _token("stripe-key", "_live_ _test_", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}"),
+    _token(
+        "stripe-key",
+        "sk_live_ sk_test_ rk_live_ rk_test_",
+        r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}",
+    ),
     _token("stripe-key", "whsec_", r"whsec_[A-Za-z0-9+/=]{24,}"),
     _token("npm-token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
     _token("pypi-token", "pypi-", r"pypi-[A-Za-z0-9_-]{50,}"),
     _token("huggingface-token", "hf_", r"hf_[A-Za-z0-9]{30,}"),
     _token("docker-token", "dckr_pat_", r"dckr_pat_[A-Za-z0-9_-]{20,}"),
     _token("vault-token", "hvs. hvb.", r"hv[sb]\.[A-Za-z0-9_-]{24,}"),
-    _token("digitalocean-token", "_v1_", r"do[opr]_v1_[a-f0-9]{64}"),
+    _token("digitalocean-token", "doo_v1_ dop_v1_ dor_v1_", r"do[opr]_v1_[a-f0-9]{64}"),
     _token("sendgrid-key", "sg.", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
     _token("groq-key", "gsk_", r"gsk_[A-Za-z0-9]{40,}"),
     _token("age-key", "age-secret-key-1", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
@@ -185,7 +191,21 @@ RULES = (
     ),
 )
 
-_ALL_WORDS = {word for rule in RULES for word in rule.words} | {block.word for block in BLOCKS}
+_ROOTS = ("key", "token", "secret", "credential", "pass", "pwd")
+"""What many words share: a text without it holds none of them."""
+
+
+def _by_root() -> dict[str, tuple[str, ...]]:
+    words = {word for rule in RULES for word in rule.words} | {block.word for block in BLOCKS}
+    found: dict[str, tuple[str, ...]] = {}
+    for word in sorted(words):
+        root = next((root for root in _ROOTS if root in word), word)
+        found[root] = (*found.get(root, ()), word)
+    return found
+
+
+_WORDS_BY_ROOT = _by_root()
+_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _SECRET_NAME = re.compile(rf"(?i)(?:.{{0,80}}[_.-])?{_NAMES}")
 
 
@@ -216,18 +236,57 @@ def redact_field(name: str, value: str) -> Redacted:
 
 
 def _one_pass(text: str) -> tuple[str, int]:
-    lowered = text.lower()
-    present = {word for word in _ALL_WORDS if word in lowered}
+    lowered = _lowered(text)
+    present = _words_in(lowered)
+    if not present:
+        return text, 0
     total = 0
     for block in BLOCKS:
         if block.word in present:
             text, count = _mask_blocks(block, text)
             total += count
+    if total:
+        lowered = _lowered(text)
     for rule in RULES:
         if not present.isdisjoint(rule.words):
-            text, count = rule.pattern.subn(partial(_mask, rule.name), text)
+            text, count = _mask_matches(rule, text, lowered)
+            lowered = _lowered(text) if count else lowered
             total += count
     return text, total
+
+
+def _lowered(text: str) -> str:
+    """Return the text in lower case, each character where it was: a few become two in lower case."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
+
+
+def _words_in(lowered: str) -> set[str]:
+    found = (words for root, words in _WORDS_BY_ROOT.items() if root in lowered)
+    return {word for words in found for word in words if len(words) == 1 or word in lowered}
+
+
+def _mask_matches(rule: Rule, text: str, lowered: str) -> tuple[str, int]:
+    """Return the text with the rule's matches masked, from left to right, and their number."""
+    kept: list[str] = []
+    position, count = 0, 0
+    for place in _places(rule.words, lowered):
+        match = rule.pattern.match(text, place) if place >= position else None
+        if match is not None:
+            kept += [text[position:place], _mask(rule.name, match)]
+            position, count = match.end(), count + 1
+    return "".join([*kept, text[position:]]) if count else text, count
+
+
+def _places(words: tuple[str, ...], lowered: str) -> list[int]:
+    """Return where the words stand, in order."""
+    places: list[int] = []
+    for word in words:
+        at = lowered.find(word)
+        while at >= 0:
+            places.append(at)
+            at = lowered.find(word, at + 1)
+    return sorted(places)
 
 
 def _mask(name: str, match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memtool.base.errors import ConfigError, StorageError
 from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
-from memtool.base.lock import Lock
+from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.core.calendar import Calendar
 from memtool.store import codec, families
 from memtool.store.engine import Engine, create, open_reader, open_writer
@@ -139,11 +139,19 @@ class Lease:
     def store(self) -> Store:
         """Return the store, open for writing. What was read from it before may have changed since."""
         if self._store is not None and time.monotonic() - self._since_s > SLICE_S:
-            self.release()
+            self._end_slice(self._store)
         if self._store is None:
             self._acquire()
         assert self._store is not None
         return self._store
+
+    def _end_slice(self, store: Store) -> None:
+        """Put what was written on the disk, and let the next one in where somebody waits."""
+        if not is_free(lock_path(self._access.root, WRITER_QUEUE)):
+            self.release()
+            return
+        store.engine.sync()
+        self._since_s = time.monotonic()
 
     def _acquire(self) -> None:
         if self._calendar is not None:

@@ -65,7 +65,8 @@ def _decode(text: str, position: int) -> tuple[JsonObject | Damage, int]:
 
 
 def _checked(value: JsonObject, text: str) -> JsonObject | Damage:
-    if is_too_deep(value):
+    may_be_deep = text.count("{") + text.count("[") > MAX_DEPTH  # to look costs more than to count
+    if may_be_deep and is_too_deep(value):
         return Damage(f"nested deeper than {MAX_DEPTH}")
     if "\\ud" not in text and "\\uD" not in text:
         return value
