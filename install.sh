@@ -665,7 +665,7 @@ remove_units() {
 remove_drop_ins() {
   local folder=$1
   if [[ ! -d $folder ]]; then return; fi
-  take_away "$folder"/{"$RUN_AS","$SANDBOX","$TRANSCRIPTS",50-memtool.conf,60-memtool-network.conf}
+  take_away "$folder"/{"$RUN_AS","$SANDBOX","$TRANSCRIPTS",50-memtool.conf,60-memtool-{network,command}.conf}
   if ((purge)); then take_away "$folder"; fi
   if [[ -d $folder ]]; then rmdir "$folder" 2>/dev/null || say "left as they are, not made by memtool: $folder/*"; fi
 }

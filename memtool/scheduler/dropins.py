@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from memtool.core.calendar import Calendar
 from memtool.scheduler.jobs import JOBS, Job
+from memtool.scheduler.programs import HIDDEN, SYSTEM_PATH
 from memtool.scheduler.systemctl import Scope
 from memtool.scheduler.timing import schedule_of
 
 DROP_IN = "50-memtool.conf"
 NETWORK_DROP_IN = "60-memtool-network.conf"
+COMMAND_DROP_IN = "60-memtool-command.conf"
 ON_FAILURE = "memtool-on-failure@.service"
 _HEAD = (
     '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
@@ -41,6 +44,16 @@ class JobSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """What the summarizer's program needs: where it is looked for, what it is made of, and what it writes to."""
+
+    folders: tuple[Path, ...] = ()
+    parts: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
+    at_once: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What drop-ins are made from, beside the jobs' own settings."""
 
@@ -49,6 +62,8 @@ class Wanted:
     """The store's; None where there is no store yet and no zone was named: then the machine's is as good."""
     needs_network: bool = False
     """Whether the configured summarizer does."""
+    command: Command | None = None
+    """The configured summarizer's program, where it is one."""
     on_failure: str = ""
     user: str = ""
     """Whom the system's services run as."""
@@ -66,6 +81,9 @@ def files_of(settings: Mapping[str, JobSettings], wanted: Wanted) -> dict[str, s
         files[f"{job.unit}.d/{DROP_IN}"] = _service(job, own, wanted)
         if job.network == "summarizer" and wanted.needs_network:
             files[f"{job.unit}.d/{NETWORK_DROP_IN}"] = network_drop_in(wanted.scope)
+        if job.network == "summarizer" and wanted.command is not None:
+            text = command_drop_in(wanted.scope, wanted.command)
+            files[f"{job.unit}.d/{COMMAND_DROP_IN}"] = text
     if wanted.on_failure:
         files[ON_FAILURE] = _on_failure(wanted)
     return {path: text for path, text in files.items() if text}
@@ -75,7 +93,11 @@ def possible_paths() -> tuple[str, ...]:
     """Return the paths of all files that `apply` may ever have written."""
     return (
         *(f"{job.timer}.d/{DROP_IN}" for job in JOBS),
-        *(f"{job.unit}.d/{name}" for job in JOBS for name in (DROP_IN, NETWORK_DROP_IN)),
+        *(
+            f"{job.unit}.d/{name}"
+            for job in JOBS
+            for name in (DROP_IN, NETWORK_DROP_IN, COMMAND_DROP_IN)
+        ),
         ON_FAILURE,
     )
 
@@ -88,6 +110,37 @@ def network_drop_in(scope: Scope) -> str:
         service.append("IPAddressDeny=")  # an empty one forgets the shipped `any`
     # A user's manager has no network-online.target, and cannot filter addresses.
     return _text({"Unit": unit if scope == "system" else [], "Service": service})
+
+
+def command_drop_in(scope: Scope, command: Command) -> str:
+    """Return what lets a service run the summarizer's program: it lifts what would stop it, and no more."""
+    service = [
+        # What translates as it runs, such as node, writes code into memory.
+        "MemoryDenyWriteExecute=no",
+        # Of Claude Code each was seen to need 300 MB and 7 threads; this is beside what the job itself may have.
+        f"MemoryMax={1 + command.at_once}G",
+        f"TasksMax={128 + 64 * command.at_once}",
+    ]
+    if command.folders:
+        path = ":".join(map(str, (*command.folders, *SYSTEM_PATH)))
+        service.append(f'Environment="PATH={_escaped(path)}"')
+    # A user's manager hides no home: it only keeps it from being written.
+    hidden = HIDDEN if scope == "system" else ()
+    seen = [part for part in command.parts if _is_below(part, hidden)]
+    service += [
+        f"BindReadOnlyPaths=-{_bound(part)}" for part in seen if not _is_below(part, command.writes)
+    ]
+    service += [
+        f"BindPaths=-{_bound(path)}"
+        if _is_below(path, hidden)
+        else f'ReadWritePaths="-{_plain(path)}"'
+        for path in command.writes
+    ]
+    return _text({"Service": service})
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _timer(job: Job, own: JobSettings, wanted: Wanted) -> str:
@@ -137,9 +190,19 @@ def _text(sections: Mapping[str, list[str]]) -> str:
 
 def _quoted(command: str) -> str:
     """Return the command as one word of ExecStart=, in which percent and dollar signs mean nothing to systemd."""
-    for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
-        command = command.replace(sign, escaped)
-    return f'"{command}"'
+    return f'"{_escaped(command).replace("$", "$$")}"'
+
+
+def _escaped(text: str) -> str:
+    """Return the text as it may stand between double quotes."""
+    for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%")):
+        text = text.replace(sign, escaped)
+    return text
+
+
+def _bound(path: Path) -> str:
+    """Return the path as one word of a Bind…Paths=, in which colons and blanks mean something even within quotes."""
+    return re.sub(r"([\s:\\\"'])", r"\\\1", _plain(path))
 
 
 def _plain(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
-from memtool.scheduler.dropins import DROP_IN
+from memtool.scheduler.dropins import COMMAND_DROP_IN, DROP_IN, NETWORK_DROP_IN
 from memtool.scheduler.jobs import JOBS
 from tests.scheduler.fakes import FakeSystemd, show_text
 
@@ -207,3 +207,47 @@ def test_a_reload_that_fails_is_told(
     systemd.fails("Access denied", 4, verb="daemon-reload")
     assert apply(WEEKLY) == 1
     assert "the files are written, but systemd's daemon-reload failed" in capsys.readouterr().err
+
+
+def by_command(command: str, writes: str = "") -> str:
+    return f'[summarizer]\nname = "command"\ncommand = "{command}"\ncommand_writes = "{writes}"\n'
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_program_as_summarizer_is_found_and_let_do_what_it_needs(
+    apply: Apply, units: Path, tmp_path: Path
+) -> None:
+    ask = tmp_path / ".local/bin/ask"
+    ask.parent.mkdir(parents=True)
+    ask.write_text("#!/bin/sh\n")
+    ask.chmod(0o755)
+    (tmp_path / ".ask").mkdir()
+    assert apply(by_command("ask -p", "~/.ask")) == 0
+    made = files(units)
+    assert set(made) == {
+        f"memtool-{level}-rollup.service.d/{name}"
+        for level in ("day", "week", "month", "year")
+        for name in (COMMAND_DROP_IN, NETWORK_DROP_IN)
+    }
+    service = made[f"memtool-day-rollup.service.d/{COMMAND_DROP_IN}"]
+    assert f'Environment="PATH={ask.parent}:/usr/local/sbin:' in service
+    assert f'ReadWritePaths="-{tmp_path}/.ask"' in service
+    assert apply("") == 0
+    assert files(units) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (by_command(""), "summarizer.command is not set"),
+        (by_command("no-such-program -p"), "there is no program no-such-program"),
+        (by_command("sh", "/no/such/directory"), "/no/such/directory is no directory"),
+    ],
+)
+@pytest.mark.usefixtures("systemd")
+def test_a_program_that_could_not_run_is_refused_and_nothing_is_written(
+    apply: Apply, units: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    assert apply(text + WEEKLY) == 78
+    assert says in capsys.readouterr().err
+    assert files(units) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,13 @@ from memtool.base.run import run
 from memtool.core.calendar import Calendar
 from memtool.scheduler.changes import Change, changes, diff, timers_in, write
 from memtool.scheduler.dropins import (
+    COMMAND_DROP_IN,
     DROP_IN,
     NETWORK_DROP_IN,
     ON_FAILURE,
+    Command,
     Wanted,
+    command_drop_in,
     files_of,
     network_drop_in,
     possible_paths,
@@ -98,6 +101,62 @@ def test_the_network_is_lifted_no_further_than_needed() -> None:
     assert "network-online" not in network_drop_in("user")
 
 
+CLAUDE = Command(
+    folders=(Path("/home/mira/.local/bin"),),
+    parts=tuple(
+        map(Path, ("/home/mira/.local/bin", "/home/mira/.local/share/claude", "/usr/bin", "/opt/x"))
+    ),
+    writes=(Path("/home/mira/.claude"), Path("/srv/100% scratch")),
+    at_once=2,
+)
+ODD_HOME = Path("/home/m 1/a:b")
+ODD = Command((ODD_HOME / 'say "x"',), (ODD_HOME / "50% \\",), (ODD_HOME / "it's",))
+LIFTED = ["[Service]", "MemoryDenyWriteExecute=no", "MemoryMax=3G", "TasksMax=256"]
+SEARCHED = 'Environment="PATH=/home/mira/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
+
+
+def test_a_program_of_the_systems_jobs_is_let_in_with_what_it_writes_to() -> None:
+    assert lines(command_drop_in("system", CLAUDE)) == [
+        *LIFTED,
+        SEARCHED,
+        "BindReadOnlyPaths=-/home/mira/.local/bin",
+        "BindReadOnlyPaths=-/home/mira/.local/share/claude",
+        "BindPaths=-/home/mira/.claude",
+        'ReadWritePaths="-/srv/100%% scratch"',
+    ]
+
+
+def test_a_users_own_jobs_see_it_anyway() -> None:
+    assert lines(command_drop_in("user", CLAUDE)) == [
+        *LIFTED,
+        SEARCHED,
+        'ReadWritePaths="-/home/mira/.claude"',
+        'ReadWritePaths="-/srv/100%% scratch"',
+    ]
+
+
+def test_a_program_of_the_system_changes_no_path() -> None:
+    plain = Command(parts=(Path("/usr/bin"),))
+    assert lines(command_drop_in("system", plain)) == [
+        *LIFTED[:2],
+        "MemoryMax=2G",
+        "TasksMax=192",
+    ]
+
+
+def test_a_part_that_may_be_written_is_not_bound_twice() -> None:
+    within = Command(parts=(Path("/home/m/.claude/local"),), writes=(Path("/home/m/.claude"),))
+    assert "BindReadOnly" not in command_drop_in("system", within)
+
+
+def test_only_jobs_that_call_the_summarizer_may_run_its_program() -> None:
+    made = files(Wanted("system", command=CLAUDE))
+    assert set(made) == {
+        f"memtool-{level}-rollup.service.d/{COMMAND_DROP_IN}"
+        for level in ("day", "week", "month", "year")
+    }
+
+
 COMMAND = 'curl -d "$MEMTOOL_JOB failed: 100% \\ $MONITOR_EXIT_STATUS" ntfy.sh/x'
 
 
@@ -137,15 +196,22 @@ def test_a_store_elsewhere_is_looked_for_pauses_and_may_be_written() -> None:
 
 
 def test_everything_that_may_be_written_is_known_for_its_removal() -> None:
-    full = Wanted("system", Calendar("UTC"), needs_network=True, on_failure="x", store=Path("/s"))
+    full = Wanted(
+        "system", Calendar("UTC"), needs_network=True, command=CLAUDE, on_failure="x", store=Path("/s")
+    )  # fmt: skip
     assert set(files(full, ingest=Settings("daily", 1, 60))) <= set(possible_paths())
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
 def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
     full = Wanted(
-        "system", Calendar("Europe/Berlin", 240, 0), needs_network=True, on_failure=COMMAND, store=Path("/srv/my 100%")
-    )  # fmt: skip
+        "system",
+        Calendar("Europe/Berlin", 240, 0),
+        needs_network=True,
+        command=replace(ODD, writes=(*ODD.writes, Path("/srv/100% 'a b'"))),
+        on_failure=COMMAND,
+        store=Path("/srv/my 100%"),
+    )
     for name, text in files(full).items():
         write(Change(tmp_path / name, None, text))
     for job in JOBS:

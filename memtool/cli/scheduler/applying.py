@@ -14,6 +14,7 @@ from memtool.base.errors import ConfigError, MemtoolError
 from memtool.base.paths import home_directory
 from memtool.base.run import run
 from memtool.cli.output import print_line
+from memtool.cli.scheduler.needs import as_the_jobs, command_of, needs_network
 from memtool.cli.scheduler.place import SYSTEM_STORE, Place, timers_of
 from memtool.core.calendar import Calendar
 from memtool.scheduler.changes import Change, changes, diff, timers_in, write
@@ -30,13 +31,14 @@ _SYSTEM_UNITS = Path("/etc/systemd/system")
 
 def apply(place: Place, *, is_dry: bool) -> None:
     """Write what the settings ask for, and tell systemd. Raise MemtoolError where a schedule is not understood."""
-    manager = place.manager
-    config = place.call.config
-    settings = {job.name: getattr(config, job.section) for job in JOBS}
     timers = timers_of(place)
     if timers.problem:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
-    wanted = _wanted(place, timers)
+    person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
+    place = as_the_jobs(place, person)
+    manager = place.manager
+    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
+    wanted = _wanted(place, person)
     _check(settings, wanted.calendar, manager)
     made = changes(_directory(place, manager.scope), files_of(settings, wanted))
     if is_dry:
@@ -52,16 +54,16 @@ def _directory(place: Place, scope: Scope) -> Path:
     return _SYSTEM_UNITS if scope == "system" else config_directory(place.call.environ)
 
 
-def _wanted(place: Place, timers: Timers) -> Wanted:
+def _wanted(place: Place, person: str) -> Wanted:
     config = place.call.config
-    users = {timer.service.user for timer in timers.states.values()} - {""}
     assert place.scope is not None
     return Wanted(
         scope=place.scope,
         calendar=_calendar(place),
-        needs_network=_needs_network(config),
+        needs_network=needs_network(place),
+        command=command_of(place),
         on_failure=config.scheduler.on_failure,
-        user=min(users, default=""),
+        user=person,
         store=_other_store(place),
         version=_version(place.manager) if config.scheduler.on_failure else 0,
     )
@@ -87,12 +89,6 @@ def _calendar(place: Place) -> Calendar | None:
         if store is not None:
             return store.calendar
     return reader.calendar if place.call.config.calendar.timezone != "auto" else None
-
-
-def _needs_network(config: Config) -> bool:
-    from memtool.summarize import row
-
-    return row(config.summarizer.name).needs_network
 
 
 def _other_store(place: Place) -> Path | None:
