@@ -42,7 +42,7 @@ def capture(
         after = merged(before, same)
         _count(result, before, after)
         if after != before:
-            _put_identity(batch, event_id, before, after)
+            put_identity(batch, event_id, before, after)
             result.days |= _days_to_mark(store, before, after)
             fresh += after.revisions[:1]
     _put_sessions(store, batch, fresh)
@@ -86,7 +86,7 @@ def _visible(identity: Identity) -> tuple[int, str] | None:
     return None if current is None or current.rewound else (current.time_us, current.body_digest())
 
 
-def _put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
+def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):

@@ -48,7 +48,7 @@ def replace_cuts(store: Store, day: int, old: Sequence[Cut], new: Sequence[Cut])
     for cut in old:
         batch.delete(families.CUTS, _cut_key(store, cut))
         if cut.id not in kept:
-            _drop_node(store, batch, cut.id)
+            drop_node(store, batch, cut.id)
     for cut in new:
         batch.put(families.CUTS, _cut_key(store, cut), codec.CUT.encode(cut))
     assert all(_segment(cut).day == day for cut in (*old, *new)), day
@@ -83,7 +83,7 @@ def settle(store: Store, seen: Seen) -> None:
 def remove_node(store: Store, seen: Seen) -> bool:
     """Remove the node of a period that has no inputs any more, and clear its mark; return whether it had one."""
     batch = store.engine.batch()
-    existed = _drop_node(store, batch, seen.period.id)
+    existed = drop_node(store, batch, seen.period.id)
     _clear_mark(store, batch, seen)
     if existed:
         _mark_parents(store, batch, seen.period.id)
@@ -111,7 +111,7 @@ def _cut_key(store: Store, cut: Cut) -> bytes:
     return keys.cut(store.generation, _segment(cut), cut.start_us)
 
 
-def _drop_node(store: Store, batch: RawBatch, node_id: NodeId) -> bool:
+def drop_node(store: Store, batch: RawBatch, node_id: NodeId) -> bool:
     key = keys.node(store.generation, node_id)
     node = store.node(node_id)
     if node is not None:
