@@ -11,7 +11,9 @@ from pathlib import Path
 
 from rocksdict import (
     AccessType,
+    BottommostLevelCompaction,
     ColumnFamily,
+    CompactOptions,
     DbClosedError,
     Rdict,
     ReadOptions,
@@ -134,10 +136,15 @@ class Engine:
         with translated(self._path):
             self._database.flush_wal(sync=True)
 
-    def compact(self, family: str, start: bytes | None, end: bytes | None) -> None:
-        """Compact one range of keys of a family."""
+    def compact(
+        self, family: str, start: bytes | None, end: bytes | None, *, rewrite: bool = False
+    ) -> None:
+        """Compact one range of keys; with `rewrite` every file of it, so that nothing dropped is left in any."""
+        chosen = CompactOptions()
+        if rewrite:
+            chosen.set_bottommost_level_compaction(BottommostLevelCompaction.force())
         with translated(self._path):
-            self._families[family].compact_range(start, end)
+            self._families[family].compact_range(start, end, chosen)
 
     def flush(self) -> None:
         """Write memory tables to files."""
