@@ -23,7 +23,8 @@ def test_what_repeats_through_the_week_is_said_once_and_cites_every_day() -> Non
     last = "Fix the flaky login test in the browser suite → Waits for the redirect now"
     days = [(day, "Flaky login test", (repeated,)) for day in DAYS[:4]]
     draft = draft_of(period(*days, (DAYS[4], "Flaky login test", (last,)), level=Level.WEEK))
-    assert texts(draft) == [last]
+    asked, _, result = last.partition(" → ")
+    assert texts(draft) == [f"{asked} (on 5 days) → {result}"]
     assert len(draft.bullets[0].citations) == 5
     assert draft.title == "Flaky login test"
 
@@ -64,7 +65,7 @@ def test_a_request_that_a_cut_tore_from_its_result_is_joined_to_it() -> None:
         )
     )  # fmt: skip
     assert texts(draft) == [
-        "Add the agent's name to all logs → Added agent names to the log context and the logger."
+        "app: Add the agent's name to all logs → Added agent names to the log context and the logger."
     ]
     assert len(draft.bullets[0].citations) == 3
 
@@ -96,20 +97,14 @@ def test_the_title_names_the_main_themes() -> None:
     assert draft.title == "Refresh tokens per user · Write down the store format"
 
 
-def test_one_project_needs_no_prefix() -> None:
+def test_every_claim_of_a_day_names_its_project_for_the_week_to_know_it() -> None:
     draft = draft_of(period(("/src/app/x", "Parser", ("Fix the parser → Fixed it now",))))
+    assert texts(draft) == ["app: Fix the parser → Fixed it now"]
+
+
+def test_a_project_without_a_name_is_not_named() -> None:
+    draft = draft_of(period(("x", "Parser", ("Fix the parser → Fixed it now",))))
     assert texts(draft) == ["Fix the parser → Fixed it now"]
-
-
-def test_weeks_name_no_projects() -> None:
-    days = (
-        ("/src/a/x", "A", ("Fix the parser → Fixed",)),
-        ("/src/b/x", "B", ("Add a cache → Added",)),
-    )
-    assert texts(draft_of(period(*days, level=Level.WEEK))) == [
-        "Fix the parser → Fixed",
-        "Add a cache → Added",
-    ]
 
 
 def test_keywords_of_many_children_come_first() -> None:
