@@ -8,8 +8,8 @@ readonly MEMTOOL_ROOT
 
 usage() {
   cat <<'TEXT'
-Usage: ./install.sh [--user] [--prefix DIR] [--no-enable]
-       ./install.sh --system --run-as USER [--prefix DIR] [--no-enable]
+Usage: ./install.sh [--user] [--with NAMES] [--prefix DIR] [--no-enable]
+       ./install.sh --system --run-as USER [--with NAMES] [--prefix DIR] [--no-enable]
        ./install.sh --uninstall [--purge] [--user | --system] [--prefix DIR]
        ./install.sh --demo | --help
 
@@ -20,6 +20,9 @@ installed up to date; schedules, pauses and disabled timers stay as they are.
   --system        for one person's transcripts, by the system's own timers, which need
                   nobody to be logged in; as root
   --run-as USER   with --system: whose transcripts are read, and who owns the memory
+  --with NAMES    what summarizers need that ask a model over the network: openai,
+                  anthropic or both, with a comma between; none for neither. An
+                  upgrade keeps what was chosen before
   --prefix DIR    where the program goes: DIR/bin/memtool and DIR/lib/memtool
                   (default: ~/.local, or /usr/local with --system)
   --no-enable     do not enable the timers
@@ -306,7 +309,30 @@ choose_python() {
 
 # Print what an installed environment was made from.
 installed_stamp() {
-  "$1/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.prefix)' && source_digest
+  "$1/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.prefix)' && source_digest &&
+    echo "with $extras"
+}
+
+# Print the extras that an installed environment has.
+installed_extras() { sed -n 's/^with //p' "$1/.memtool-stamp" 2>/dev/null || :; }
+
+# Print the names of the extras that there are, one a line.
+extra_names() {
+  sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z0-9-]\{1,\}\) *=.*/\1/p' "$MEMTOOL_ROOT/pyproject.toml"
+}
+
+# Print the list of --with in order, each name once. Wrong names end the script.
+checked_extras() {
+  local name known names=()
+  known=$(extra_names)
+  if [[ $1 == none ]]; then return; fi
+  IFS=, read -r -a names <<<"$1"
+  for name in "${names[@]}"; do
+    if ! grep -qxF -e "$name" <<<"$known"; then
+      usage_error "--with knows no \"$name\", only: ${known//$'\n'/, }, none"
+    fi
+  done
+  printf '%s\n' "${names[@]}" | LC_ALL=C sort -u | paste -sd ,
 }
 
 slot_is_current() {
@@ -331,7 +357,8 @@ fill_slot() {
   "$python" -m venv "$slot" || die "could not make $slot"
   mkdir "$slot/source" # a copy: pip would leave its traces in the checkout
   tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
-  PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$slot/bin/python" -m pip install -q "$slot/source" ||
+  PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$slot/bin/python" -m pip install -q \
+    "$slot/source${extras:+[$extras]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'
   rm -r "$slot/source"
   if [[ $dest ]]; then sed -i "1s|^#!$dest/|#!/|" "$slot"/bin/*; fi
@@ -344,12 +371,13 @@ install_program() {
   if [[ -e $bin/memtool || -L $bin/memtool ]] && [[ ! $current ]]; then
     die "$bin/memtool is not from this script, and is left alone. Remove it, or name another --prefix."
   fi
+  if [[ ! $with && $current ]]; then extras=$(installed_extras "$current"); fi
   if [[ $current ]] && slot_is_current "$current"; then return; fi
   python=$(choose_python) || exit 1
   require_venv "$python"
   slot=$lib/a
   if [[ $current == "$slot" ]]; then slot=$lib/b; fi
-  say "installing memtool in $slot ($("$python" -V))"
+  say "installing memtool${extras:+ with $extras} in $slot ($("$python" -V))"
   mkdir -p "$bin" "$lib"
   fill_slot "$slot" "$python"
   ln -sfn "${slot#"$dest"}/bin/memtool" "$bin/memtool.new"
@@ -677,12 +705,12 @@ usage_error() {
   exit 2
 }
 
-mode='' run_as='' prefix='' enable=1 uninstall=0 purge=0
+mode='' run_as='' prefix='' with='' extras='' enable=1 uninstall=0 purge=0
 
 read_options() {
   while (($#)); do
     case $1 in
-      --run-as=* | --prefix=*)
+      --run-as=* | --prefix=* | --with=*)
         set -- "${1%%=*}" "${1#*=}" "${@:2}"
         continue
         ;;
@@ -690,9 +718,13 @@ read_options() {
         if [[ $mode && $mode != "${1#--}" ]]; then usage_error '--user and --system exclude each other'; fi
         mode=${1#--}
         ;;
-      --run-as | --prefix)
+      --run-as | --prefix | --with)
         if [[ ! ${2-} ]]; then usage_error "$1 needs a value"; fi
-        if [[ $1 == --prefix ]]; then prefix=${2%/}; else run_as=$2; fi
+        case $1 in
+          --prefix) prefix=${2%/} ;;
+          --run-as) run_as=$2 ;;
+          --with) with=$2 ;;
+        esac
         shift
         ;;
       --no-enable) enable=0 ;;
@@ -709,6 +741,8 @@ check_options() {
   if ((purge && !uninstall)); then usage_error '--purge goes with --uninstall'; fi
   if ((uninstall && !enable)); then usage_error '--no-enable is for installing'; fi
   if ((uninstall)) && [[ $run_as ]]; then usage_error '--run-as is for installing'; fi
+  if ((uninstall)) && [[ $with ]]; then usage_error '--with is for installing'; fi
+  if [[ $with ]]; then extras=$(checked_extras "$with") || exit; fi
   if [[ $mode != system && $run_as ]]; then usage_error '--run-as goes with --system'; fi
   if [[ $mode ]]; then return; fi
   if ((EUID == 0)) && [[ ! ${DESTDIR-} ]]; then

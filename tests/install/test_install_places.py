@@ -152,6 +152,44 @@ def test_an_upgrade_keeps_schedules_and_other_people_s_changes(root: Path) -> No
     assert "Persistent" in (root / UNITS / "memtool-day-rollup.timer").read_text(encoding="utf-8")
 
 
+def extras(root: Path) -> str:
+    """Return what the program in use was installed with."""
+    slot = root / str((root / "usr/local/bin/memtool").readlink().parents[1]).lstrip("/")
+    return (slot / ".memtool-stamp").read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_extras_are_kept_by_an_upgrade_and_changed_on_request(root: Path) -> None:
+    link = root / "usr/local/bin/memtool"
+    assert install(root, "--system").returncode == 0
+    assert extras(root) == "with "
+    assert "with anthropic,openai" in install(root, "--system", "--with", "openai,anthropic").stderr
+    assert (extras(root), link.readlink().parts[-3]) == ("with anthropic,openai", "b")
+    before = times(root)
+    for again in ([], ["--with=anthropic,openai,openai"]):
+        assert install(root, "--system", *again).returncode == 0
+        assert times(root) == before
+    stamp = root / "usr/local/lib/memtool/b/.memtool-stamp"
+    text = stamp.read_text(encoding="utf-8")
+    stamp.write_text(text.replace("  -", " of another version  -"), encoding="utf-8")
+    assert install(root, "--system").returncode == 0
+    assert (extras(root), link.readlink().parts[-3]) == ("with anthropic,openai", "a")
+    assert install(root, "--system", "--with", "none").returncode == 0
+    assert extras(root) == "with "
+
+
+def test_pip_is_asked_for_the_extras(tmp_path: Path) -> None:
+    slot, said, python = tmp_path / "slot", tmp_path / "said", tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >>{said}\nmkdir -p {slot}/bin\ncp "$0" {slot}/bin/python\n',
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+    script = f". ./install.sh\ndest='' extras=openai\nfill_slot {slot} {python}"
+    subprocess.run(["bash", "-ec", script], cwd=REPOSITORY, check=True, timeout=60)
+    calls = said.read_text(encoding="utf-8").splitlines()
+    assert f"-m pip install -q {slot}/source[openai]" in calls
+
+
 def test_uninstalling_leaves_the_memory_and_what_others_have_made(root: Path) -> None:
     install(root, "--system")
     memory = root / "var/lib/memtool/FORMAT"
@@ -204,6 +242,10 @@ def test_a_program_of_somebody_else_is_left_alone(root: Path) -> None:
         (["--prefix", "relative"], "absolute"),
         (["--prefix", "/a b"], "plain letters"),
         (["--purge"], "--uninstall"),
+        (["--with", "opneai"], 'knows no "opneai", only: openai, anthropic, none'),
+        (["--with", ",openai"], 'knows no ""'),
+        (["--with"], "needs a value"),
+        (["--with=none", "--uninstall"], "--with is for installing"),
         (["--uninstall", "--no-enable"], "installing"),
         (["--uninstall", "--demo"], "stands alone"),
         (["--colour"], "unknown option"),

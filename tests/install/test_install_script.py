@@ -77,6 +77,7 @@ def test_help_names_every_option(checkout: Path) -> None:
         "--user",
         "--system",
         "--run-as",
+        "--with",
         "--prefix",
         "--no-enable",
         "--uninstall",
