@@ -180,7 +180,7 @@ def test_extras_are_kept_by_an_upgrade_and_changed_on_request(root: Path) -> Non
 def test_pip_is_asked_for_the_extras(tmp_path: Path) -> None:
     slot, said, python = tmp_path / "slot", tmp_path / "said", tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\necho "$@" >>{said}\nmkdir -p {slot}/bin\ncp "$0" {slot}/bin/python\n',
+        f'#!/bin/sh\necho "$@" >>{said}\nmkdir -p {slot}/bin\ncp -u "$0" {slot}/bin/python || :\n',
         encoding="utf-8",
     )
     python.chmod(0o755)
