@@ -32,18 +32,15 @@ _FIRST_LIMIT, _OTHER_LIMIT = 56, 48
 _SHORTEST = 16
 _ENDS_IN_NUMBER = re.compile(r"\d$")
 _ASKED, _DEED, _REPEATED, _LATER_PART, _MATTERS = 8, 4, 9, 4, 2
-_ROUTINE_LOSS, _QUESTION_LOSS, _POINTS_BACK_LOSS, _SAME_CHILD_LOSS, _SMALL_TALK_LOSS = (
-    20,
-    6,
-    8,
-    5,
-    60,
-)
+_ROUTINE_LOSS, _VAGUE_LOSS, _POINTS_BACK_LOSS = 20, 6, 8
+_SAME_CHILD_LOSS, _SMALL_TALK_LOSS = 5, 60
 _SAME_PERCENT = 60
-_QUESTION = re.compile(
-    r"^(?:how|why|what|when|where|which|who|does|do|did|is|are|can|could|should|was|were|quick one)\b|[?？]$",  # noqa: RUF001
+_VAGUE = re.compile(
+    r"^(?:how|why|what|when|where|which|who|does|do|did|is|are|can|could|should|was|were|quick one|"
+    r"deployed|merged|pushed|committed|rebased|released|tested|continue|go on|commit|push)\b|[?？]$",  # noqa: RUF001
     re.IGNORECASE,
 )
+"""Questions and reports of steps say less of the work than what was to be done."""
 _HEDGE = re.compile(
     r"\s+or (?:something|so|whatever|anything)(?: like that| similar)?\b", re.IGNORECASE
 )
@@ -173,7 +170,7 @@ def _worth(
     score += _ASKED * any(claim.asked for claim in own)
     score += _MATTERS * any(claim.standing >= Standing.DECIDED for claim in own)
     score -= _ROUTINE_LOSS * bool(is_routine(said) or is_chore(text) or round_of(text))
-    score -= _QUESTION_LOSS * bool(_QUESTION.search(text)) + _SMALL_TALK_LOSS * is_small_talk(text)
+    score -= _VAGUE_LOSS * bool(_VAGUE.search(text)) + _SMALL_TALK_LOSS * is_small_talk(text)
     return score - _POINTS_BACK_LOSS * points_back(text, said)
 
 

@@ -15,6 +15,7 @@ from memtool.core.model import Node, NodeId, Recipe
 from memtool.core.summary import Draft, Request, Section
 from memtool.summarize import check_draft
 from memtool.summarize.grouping import MOST_SECTIONS
+from memtool.summarize.marks import parts_of_bullet
 from memtool.summarize.periods import MOST_BULLETS, summarize_period
 from tests.summarize.requests import ODD_TEXTS, cited_sections, period, period_requests, point
 
@@ -96,6 +97,22 @@ def test_every_child_that_has_a_bullet_is_cited_and_proved(request_: Request, mo
         own = {grip.id for item in section.items for grip in item.grips}
         assert not own or own & proved
     assert len(draft.bullets) <= max(MOST_BULLETS, most)
+
+
+@given(
+    days=st.lists(st.lists(phrases, min_size=1, max_size=4, unique=True), min_size=1, max_size=7),
+    most=st.integers(1, 8),
+)
+def test_a_claim_came_on_no_more_days_than_its_bullet_proves(
+    days: list[list[str]], most: int
+) -> None:
+    children = [(f"2026-11-{at:02}", "", tuple(day)) for at, day in enumerate(days, 8)]
+    request = period(*children, level=Level.WEEK)
+    section_of = {i.number: at for at, one in enumerate(request.sections) for i in one.items}
+    for bullet in summarize_period(request, most).bullets:
+        proved = {section_of[citation.number] for citation in bullet.citations}
+        for part in parts_of_bullet(bullet.text, frozenset(), of=""):
+            assert part.times <= len(proved)
 
 
 @given(request_=busy_periods())
