@@ -41,7 +41,10 @@ class Messages:
         answer = await answered(
             self.sdk, self.service, self.timeout_s, lambda: self._create(prompt)
         )
-        if not isinstance(answer, self.sdk.types.Message) or not isinstance(answer.content, list):
+        # The SDK does not check the shape of what a server sends.
+        blocks: object = getattr(answer, "content", None)
+        is_answer = isinstance(answer, self.sdk.types.Message) and isinstance(blocks, list)
+        if not is_answer or not all(hasattr(block, "type") for block in answer.content):
             raise nonsense(self.service)
         return self._reply(answer)
 

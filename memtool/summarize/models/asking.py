@@ -71,11 +71,13 @@ async def answered(
     try:
         async with asyncio.timeout(_TRIES_IN_ALL * timeout_s):
             return await call()
-    except (TimeoutError, sdk.APITimeoutError) as error:
+    except sdk.APITimeoutError as error:
         raise _unavailable(service, f"no answer within {timeout_s} s") from error
+    except TimeoutError as error:
+        taken = f"{_TRIES_IN_ALL * timeout_s} s"
+        raise _unavailable(service, f"no answer within {taken}, all tries together") from error
     except sdk.APIConnectionError as error:
-        reason = error.__cause__ or error
-        raise _unavailable(service, f"no connection, {service.words(str(reason))}") from error
+        raise _unavailable(service, f"no connection, {service.words(_root(error))}") from error
     except sdk.APIStatusError as error:
         raise failure(service, refusal_of(error.status_code, error.body)) from error
     except (
@@ -88,6 +90,15 @@ async def answered(
 def nonsense(service: Service) -> MemtoolError:
     """Return the error for an answer that is not what such an endpoint sends."""
     return _unavailable(service, "the answer is not one of such an endpoint")
+
+
+def _root(error: BaseException) -> str:
+    """Return the words of the error beneath: the SDKs wrap what their HTTP client wraps."""
+    while True:
+        below = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__
+        if below is None:
+            return str(error) or type(error).__name__
+        error = below
 
 
 def _unavailable(service: Service, what: str) -> UnavailableError:

@@ -13,6 +13,8 @@ from memtool.summarize.models.readiness import KEY_PLACES
 from memtool.summarize.plain import shorten
 
 _LONGEST_SAID = 200
+_SHORTEST_KEY = 8
+"""What is shorter is a placeholder such as "none", and may be part of a word."""
 
 _TOO_LONG = re.compile(
     r"context.{0,12}(length|window|size|limit)|prompt is too long|input.{0,20}too long|too many (input )?tokens"
@@ -21,8 +23,8 @@ _TOO_LONG = re.compile(
 )
 _ANSWER_TOO_LONG = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"model_not_found|invalid model|no such model|unknown model"
-    r"|\bmodel\b.{0,80}\b(not found|not exist|not a valid|not supported|is invalid)",
+    r"model_not_found|invalid model|not a valid model|no such model|unknown model"
+    r"|\bmodel\b.{0,80}\b(not found|not exist|not supported|is invalid)",
     re.IGNORECASE,
 )
 _NO_CREDIT = re.compile(
@@ -50,7 +52,7 @@ class Service:
 
     def words(self, said: str) -> str:
         """Return what the service said, on one short line, without the key."""
-        if self.key:
+        if len(self.key) >= _SHORTEST_KEY:
             said = said.replace(self.key, "…")
         return shorten(tidy(said), _LONGEST_SAID)
 

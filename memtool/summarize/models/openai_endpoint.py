@@ -21,7 +21,7 @@ from memtool.summarize.options import Options
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+    from openai.types.chat import ChatCompletion, ChatCompletionMessage, ChatCompletionMessageParam
 
 NAME = "openai"
 OWN_URL = "https://api.openai.com/v1"
@@ -111,14 +111,14 @@ class ChatCompletions:
         if isinstance(said, dict):
             code = said.get("code")
             raise failure(self.service, refusal_of(code if isinstance(code, int) else 502, said))
-        if not answer.choices or not getattr(answer.choices[0], "message", None):
+        message = _message(answer)
+        if message is None:
             raise nonsense(self.service)
-        message = answer.choices[0].message
         usage = answer.usage
         read = (usage.prompt_tokens or 0) if usage else 0
         self._check_whole(prompt, read)
         text = message.content or message.refusal or ""
-        return Reply(text, read, (usage.completion_tokens or 0) if usage else 0)
+        return Reply(str(text), read, (usage.completion_tokens or 0) if usage else 0)
 
     def _check_whole(self, prompt: Prompt, read: int) -> None:
         """Raise ConfigError where the endpoint read far less than it was given (Ollama cuts in silence)."""
@@ -130,6 +130,13 @@ class ChatCompletions:
             text,
             hint="give the model a larger context there (Ollama: num_ctx), or lower summarizer.window_tokens",
         )
+
+
+def _message(answer: ChatCompletion) -> ChatCompletionMessage | None:
+    """Return the answer's message; the SDK does not check the shape of what a server sends."""
+    choices: object = answer.choices
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return getattr(first, "message", None)
 
 
 def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:

@@ -95,9 +95,11 @@ def repair_turn(problem: str) -> str:
 def heading(section: Section, level: Level) -> str:
     """Return the line that opens a section; a segment's own is its project, since its session says nothing."""
     label = "" if level is Level.SEGMENT else one_line(section.label)
+    project = one_line(basename(section.project.rstrip("/")))
+    is_said = not project or project in label.split()
     parts = [
         label,
-        f"project {_project(section)}" if _project(section) not in label.split() else "",
+        "" if is_said else f"project {project}",
         one_line(section.title),
         f"keywords: {one_line(', '.join(section.keywords))}" if section.keywords else "",
     ]
@@ -140,7 +142,3 @@ def _mark(data: str) -> str:
 
 def _scope(request: Request) -> str:
     return f"the {request.level.word} {one_line(request.scope)}"
-
-
-def _project(section: Section) -> str:
-    return one_line(basename(section.project.rstrip("/")))

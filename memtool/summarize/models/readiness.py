@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from memtool.base.errors import ConfigError
 from memtool.summarize.models.sizes import size_problem
@@ -42,6 +43,17 @@ def _problem(name: str, variable: str, options: Options) -> ConfigError | None:
     if not options.key.isascii() or not options.key.isprintable() or " " in options.key:
         text = f"the key for {name} holds spaces or characters that no key has"
         return ConfigError(text, hint=KEY_PLACES)
+    if options.endpoint and not _is_address(options.endpoint):
+        hint = "it is the base URL of the model's server, such as http://localhost:11434/v1"
+        return ConfigError(f"summarizer.endpoint is no address: {options.endpoint}", hint=hint)
     if find_spec(name) is None:
         return missing_sdk(name)
     return size_problem(options)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -81,8 +81,11 @@ def _end(item: Item, start: int, space: int) -> int:
     if end == len(item.text):
         return end
     middle = start + (end - start) // 2
-    cut = max(item.text.rfind("\n", middle, end), item.text.rfind(" ", middle, end))
-    return cut + 1 if cut > start else max(end, start + 1)
+    for between in "\n ":
+        cut = item.text.rfind(between, middle, end)
+        if cut >= 0:
+            return cut + 1
+    return max(end, start + 1)
 
 
 def _cost(line: str) -> int:

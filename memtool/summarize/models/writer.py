@@ -115,10 +115,11 @@ class _Node:
         )
 
     def _shrink(self, request: Request, reason: PromptTooLong) -> None:
-        """Halve the room, from what was too long. Raise the reason where no smaller part would make sense."""
-        self.room = min(self.room, size_of(request)) // 2
-        if self.room < LEAST_TOKENS:
+        """Halve the room, from what was too long. Raise the reason where a part is as small as it can be."""
+        size = min(self.room, size_of(request))
+        if size <= LEAST_TOKENS:
             raise reason
+        self.room = max(size // 2, LEAST_TOKENS)
 
     async def _ask(self, request: Request, most: int, note: str = "") -> Answer:
         """Return the answer to one prompt. Raise SummaryFailed where it cannot be used, mended neither."""
