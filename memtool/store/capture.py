@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memtool.core.calendar import span_end_us, transitions, year_of
-from memtool.core.levels import Level, Period
 from memtool.core.merge import Identity, merged
 from memtool.core.model import Event, EventId, Record, Source
 from memtool.store import codec, families, keys
 from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
-from memtool.store.store import Store, ZoneTable
+from memtool.store.marks import mark_days, mark_moments
+from memtool.store.store import Store, ZoneTable, encode_zone
 
 
 @dataclass(slots=True)
@@ -37,17 +37,18 @@ def capture(
     result = Captured()
     batch = store.engine.batch()
     fresh: list[Event] = []
+    moments: set[int] = set()
     for event_id, same in _by_id(records).items():
         before = store.identity(event_id)
         after = merged(before, same)
         _count(result, before, after)
         if after != before:
             put_identity(batch, event_id, before, after)
-            result.days |= _days_to_mark(store, before, after)
+            moments |= _moments_to_mark(before, after)
             fresh += after.revisions[:1]
     _put_sessions(store, batch, fresh)
     _put_zone(store, batch, fresh)
-    _put_marks(store, batch, result.days)
+    result.days = mark_moments(store, batch, moments)
     if source is not None:
         _put_source(store, batch, path, source)
     if len(batch):
@@ -73,12 +74,12 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
         result.changed += 1
 
 
-def _days_to_mark(store: Store, before: Identity, after: Identity) -> set[int]:
-    """Return the days on which what a summarizer sees of the event has changed."""
+def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
+    """Return where in time what a summarizer sees of the event has changed."""
     old, new = _visible(before), _visible(after)
     if old == new:
         return set()
-    return {store.calendar.day_of(seen[0]) for seen in (old, new) if seen is not None}
+    return {seen[0] for seen in (old, new) if seen is not None}
 
 
 def _visible(identity: Identity) -> tuple[int, str] | None:
@@ -136,15 +137,16 @@ def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
     if not events:
         return
     years = [year_of(event.time_us) for event in events]
-    table = store.zone_table()
     first, last = min(years), max(years)
-    if table is None:
-        new = ZoneTable(first, last, transitions(store.calendar.zone, first, last))
-    elif table.first_year <= first and last <= table.last_year:
-        return
-    else:
-        new = _extended(store.calendar.zone, table, first, last)
-    batch.put(families.META, b"zone", encode_zone(new))
+    for each in store.generations():
+        zone, table = each.calendar.zone, each.zone_table()
+        if table is None:
+            new = ZoneTable(first, last, transitions(zone, first, last))
+        elif table.first_year <= first and last <= table.last_year:
+            continue
+        else:
+            new = _extended(zone, table, first, last)
+        batch.put(families.META, each.zone_key, encode_zone(new))
 
 
 def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
@@ -157,30 +159,6 @@ def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
     return ZoneTable(first, last, [*before, *table.transitions, *after])
 
 
-def encode_zone(table: ZoneTable) -> bytes:
-    """Return the `meta` value of the zone table."""
-    return codec.encode_json(
-        {
-            "first_year": table.first_year,
-            "last_year": table.last_year,
-            "transitions": table.transitions,
-        }
-    )
-
-
-def _put_marks(store: Store, batch: RawBatch, days: set[int]) -> None:
-    if not days:
-        return
-    number = store.sequence() + 1
-    batch.put(families.META, b"sequence", codec.encode_json(number))
-    for day in sorted(days):
-        batch.put(
-            families.MARKS,
-            keys.period(store.generation, Period(Level.DAY, day)),
-            keys.instant(number),
-        )
-
-
 def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> None:
     key = path.encode(errors="surrogateescape")
     value = codec.SOURCE.encode(source)
@@ -191,6 +169,6 @@ def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> Non
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
     """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
     batch = store.engine.batch()
-    batch.put(families.META, b"zone", encode_zone(table))
-    _put_marks(store, batch, days)
+    batch.put(families.META, store.zone_key, encode_zone(table))
+    mark_days(store, batch, days)
     store.engine.write(batch, sync=True)

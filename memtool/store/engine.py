@@ -185,6 +185,10 @@ class RawBatch:
         """Drop a key."""
         self.raw.delete(key, self._handles[family])
 
+    def delete_range(self, family: str, start: bytes, end: bytes) -> None:
+        """Drop the keys from `start` to before `end`."""
+        self.raw.delete_range(start, end, self._handles[family])
+
     def __len__(self) -> int:
         return len(self.raw)
 

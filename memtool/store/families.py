@@ -35,6 +35,8 @@ FAMILIES = (
     FAILURES,
     WRITES,
 )
+GENERATION_FAMILIES = (CUTS, NODES, GRIPS, MARKS, FAILURES, WRITES)
+"""Those whose keys begin with the number of a table of contents."""
 
 _WRITE_BUFFER_BYTES = 16 << 20
 _CACHE_BYTES = 32 << 20

@@ -47,6 +47,11 @@ def generation(number: int) -> bytes:
     return _U32.pack(number)
 
 
+def read_generation(key: bytes) -> int:
+    """Return the number of the table of contents that a key belongs to."""
+    return int(_U32.unpack_from(key)[0])
+
+
 def period(number: int, place: Period) -> bytes:
     """Return the key of a period in `nodes`, `marks` and the like."""
     return _GENERATION_LEVEL_DAY.pack(number, place.level, place.first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,16 +24,49 @@ class ZoneTable:
     transitions: list[tuple[int, int]]
 
 
-class Store:
-    """An open store, and the table of contents that is current in it."""
+def encode_zone(table: ZoneTable) -> bytes:
+    """Return the `meta` value of the zone table."""
+    return codec.encode_json(
+        {
+            "first_year": table.first_year,
+            "last_year": table.last_year,
+            "transitions": table.transitions,
+        }
+    )
 
-    def __init__(self, engine: Engine) -> None:
+
+BUILDING = b"building"
+BUILDING_ZONE = b"building_zone"
+
+
+class Store:
+    """An open store, and one table of contents in it: the current one, or the one that a rebuild has `begun`."""
+
+    def __init__(self, engine: Engine, *, begun: Mapping[str, object] | None = None) -> None:
         self.engine = engine
-        self.generation = cast("int", self.meta("generation"))
-        pinned = cast("dict[str, str]", self.meta("calendar"))
+        self.zone_key = b"zone" if begun is None else BUILDING_ZONE
+        """Where in `meta` the offsets are that this table of contents was cut by."""
+        if begun is None:
+            begun = {name: self.meta(name) for name in ("generation", "calendar")}
+        self.generation = cast("int", begun["generation"])
+        pinned = cast("dict[str, str]", begun["calendar"])
         self.calendar: Calendar = calendar_from(
             pinned["zone"], pinned["day_starts_at"], pinned["week_starts_on"]
         )
+
+    def building(self) -> Store | None:
+        """Return the same store with the table of contents that a rebuild has begun, or None."""
+        begun = cast("dict[str, object] | None", self.meta(BUILDING.decode()))
+        return None if begun is None else Store(self.engine, begun=begun)
+
+    def current(self) -> Store:
+        """Return the same store with the table of contents that readers see."""
+        return Store(self.engine)
+
+    def generations(self) -> tuple[Store, ...]:
+        """Return the same store with each table of contents that must not miss a change of the events."""
+        building = self.building()
+        return (self.current(),) if building is None else (self.current(), building)
 
     def meta(self, name: str) -> object:
         """Return a `meta` value, or None."""
@@ -42,7 +75,7 @@ class Store:
 
     def zone_table(self) -> ZoneTable | None:
         """Return the recorded offsets, or None where nothing was captured yet."""
-        value = cast("dict[str, object] | None", self.meta("zone"))
+        value = cast("dict[str, object] | None", self.meta(self.zone_key.decode()))
         if value is None:
             return None
         rows = cast("list[list[int]]", value["transitions"])
@@ -109,6 +142,14 @@ class Store:
         if first is None or last is None:
             return None
         return keys.read_instant(first[0]), keys.read_instant(last[0])
+
+    def days(self) -> Iterator[int]:
+        """Yield the days, of this calendar, that hold an event."""
+        start_us = 0
+        while row := next(self.engine.scan(families.EVENTS, keys.instant(start_us)), None):
+            day = self.calendar.day_of(keys.read_instant(row[0]))
+            yield day
+            start_us = self.calendar.day_start_us(day + 1)
 
     def session(self, session: str) -> Session | None:
         """Return the bounds of a session, or None."""

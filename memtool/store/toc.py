@@ -10,6 +10,7 @@ from memtool.core.model import Cut, GripId, Node, NodeId
 from memtool.store import codec, families, keys
 from memtool.store.codec import Failure, Write
 from memtool.store.engine import RawBatch
+from memtool.store.marks import mark
 from memtool.store.store import Store
 
 
@@ -29,16 +30,9 @@ def see(store: Store, period: Period) -> Seen:
 def mark_again(store: Store, period: Period) -> Seen:
     """Mark a period that is to be worked on without having been marked; return the mark."""
     batch = store.engine.batch()
-    number = _next_number(store, batch)
-    batch.put(families.MARKS, keys.period(store.generation, period), keys.instant(number))
+    number = mark(store, batch, [period])
     store.engine.write(batch, sync=False)
     return Seen(period, number)
-
-
-def _next_number(store: Store, batch: RawBatch) -> int:
-    number = store.sequence() + 1
-    batch.put(families.META, b"sequence", codec.encode_json(number))
-    return number
 
 
 def replace_cuts(store: Store, day: int, old: Sequence[Cut], new: Sequence[Cut]) -> None:
@@ -145,9 +139,4 @@ def _mark_parents(store: Store, batch: RawBatch, node_id: NodeId) -> None:
         parents: tuple[Period, ...] = (Period(Level.DAY, place.day),)
     else:
         parents = parents_of(period_named(node_id), store.calendar.week_start)
-    unmarked = [parent for parent in parents if store.mark(parent) is None]
-    if not unmarked:
-        return
-    number = _next_number(store, batch)
-    for parent in unmarked:
-        batch.put(families.MARKS, keys.period(store.generation, parent), keys.instant(number))
+    mark(store, batch, [parent for parent in parents if store.mark(parent) is None])

@@ -394,8 +394,7 @@ def test_a_month_holds_its_own_days_and_no_others(tmp_path: Path) -> None:
 def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> None:
     """The recorded offsets are made to differ, as they would after an update of the zone data."""
     from memtool.store import families
-    from memtool.store.capture import encode_zone
-    from memtool.store.store import ZoneTable
+    from memtool.store.store import ZoneTable, encode_zone
 
     memory.take_in(NOVEMBER)
     memory.roll_up_all(LATER_US)
