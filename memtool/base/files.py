@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from memtool.base.errors import StorageError
 
@@ -82,6 +83,28 @@ def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
+
+
+@contextmanager
+def atomic_stream(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Give a file to write to that takes the path's place, whole and durably, when the block ends well."""
+    from tempfile import mkstemp
+
+    with reporting(path):
+        descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with reporting(path), os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        with reporting(path):
+            temporary.replace(path)
+            sync_directory(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:

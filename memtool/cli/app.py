@@ -65,6 +65,11 @@ COMMANDS = (
     Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
+        "backup", "memtool.cli.backup:backup", "Copy the store, beside any job, and prove the copy."
+    ),
+    Row("restore", "memtool.cli.restore:restore", "Put a backup in the store's place."),
+    Row("export", "memtool.cli.export:export", "Write events as lines of JSON, for any memtool."),
+    Row(
         "summarizers",
         "memtool.cli.summarizers:summarizers",
         "Show what writes summaries and what it spent; try another.",

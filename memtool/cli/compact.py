@@ -8,11 +8,11 @@ from memtool.base.errors import ExitCode
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.sizes import size
 from memtool.jobs.compact import Report
 from memtool.jobs.compact import compact as compact_body
 
 VERSION = 1
-_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 def compact(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
@@ -28,15 +28,8 @@ def compact(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
         }
         print_json("compact", VERSION, {**outcome_json(outcome), **sizes})
     elif report.slices:
-        before, after = _size(report.before_bytes), _size(report.after_bytes)
+        before, after = size(report.before_bytes), size(report.after_bytes)
         print_line(
             f"{len(report.families)} families in {report.slices} slices: {before} -> {after}"
         )
     return conclude(outcome)
-
-
-def _size(size_bytes: int) -> str:
-    for unit_bytes, unit in _UNITS:
-        if size_bytes >= unit_bytes:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes} bytes"

@@ -87,6 +87,11 @@ def print_json(kind: str, version: int, payload: Mapping[str, object]) -> None:
     print(_UNSAFE_IN_JSON.sub(_escape, text) if _is_unicode(sys.stdout) else _ascii(text))
 
 
+def json_line(text: str) -> str:
+    """Return a line of JSON as it may be shown on a terminal: another spelling of the very same values."""
+    return _UNSAFE_IN_JSON.sub(_escape, text)
+
+
 def _is_unicode(stream: TextIO | None) -> bool:
     return stream is None or (stream.encoding or "").lower().startswith("utf")
 

@@ -94,6 +94,14 @@ def trimmed(history: History) -> bytes:
     return b"".join(lines)
 
 
+def without_open(data: bytes) -> bytes:
+    """Return the lines less those of runs that have not ended: for a copy, which will never see their ends."""
+    history = parse(data)
+    ids = {run.run for run in history.open_runs()}
+    lines = data.splitlines(keepends=True)
+    return b"".join(line for line in lines if not any(run.run in ids for run in parse(line).runs))
+
+
 def _take(runs: dict[str, Run], record: dict[str, object]) -> None:
     """Add the run of a start or end line; an end replaces its start, in its place, and no start replaces an end."""
     run = parse_run(record)

@@ -113,7 +113,11 @@ class Task:
     command: tuple[str, ...]
 
 
-TASKS = (Task("rebuild", ("rebuild",)),)
+TASKS = (
+    Task("rebuild", ("rebuild",)),
+    Task("backup", ("backup",)),
+    Task("restore", ("restore",)),
+)
 
 Runnable = Job | Task
 """What `jobs.runner.run_job` runs."""

@@ -19,8 +19,10 @@ from memtool.store.engine import Engine, create, open_reader, open_writer
 from memtool.store.store import Store
 
 FORMAT = 1
-_FORMAT_FILE = "FORMAT"
+FORMAT_FILE = "FORMAT"
 _FORMAT_TEXT = "memtool store\nformat {}\n"
+SWAP = "restore.swap"
+"""Where a restored store and the one it replaces trade places."""
 SLICE_S = 0.5
 """How long one writer keeps the store to itself before it lets another in."""
 
@@ -42,7 +44,7 @@ class Access:
     def exists(self) -> bool:
         """Return whether there is a store, damaged or not; check its format if so."""
         self._check_format()
-        return not _is_absent(self.path)
+        return not self._is_absent()
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
@@ -66,9 +68,19 @@ class Access:
     def open_for_writing(self, calendar: Calendar | None) -> Store:
         """Open, and make, the store; the caller holds the writer lock."""
         self._check_format()
-        if calendar is not None and _is_absent(self.path):
+        if calendar is not None and self._is_absent():
             self._create(calendar)
         return Store(open_writer(self.path))
+
+    def _is_absent(self) -> bool:
+        if not is_absent(self.path):
+            return False
+        if (self.root / SWAP).exists():  # or the next ingest would begin a new, empty store
+            raise StorageError(
+                f"the store at {self.root} is not in its place: a restore was interrupted",
+                hint="run `memtool restore` again; the store that was there is in restore.swap",
+            )
+        return True
 
     def _create(self, calendar: Calendar) -> None:
         """Make the store beside its place and rename it: whatever is called `store` was complete once."""
@@ -76,7 +88,7 @@ class Access:
         with reporting(self.root):
             shutil.rmtree(making, ignore_errors=True)
             private_directory(making)
-            atomic_write(self.root / _FORMAT_FILE, _FORMAT_TEXT.format(FORMAT).encode())
+            write_format(self.root, FORMAT)
             engine = create(making)
             try:
                 _initialise(engine, calendar)
@@ -86,25 +98,37 @@ class Access:
             sync_directory(self.root)
 
     def _check_format(self) -> None:
-        file = self.root / _FORMAT_FILE
-        with reporting(file):
-            if not file.exists():
-                return
-            text = file.read_text(errors="replace")
-        kind, _, number = text.strip().partition("\nformat ")
-        if kind != "memtool store" or not number.isdigit():
-            raise StorageError(
-                f"{file} is not the format file of a memtool store",
-                hint="if this is the right directory, restore the file from a backup",
-            )
-        if int(number) > FORMAT:
+        number = recorded_format(self.root)
+        if number is not None and number > FORMAT:
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
                 hint="upgrade memtool, or name another store with --store",
             )
 
 
-def _is_absent(path: Path) -> bool:
+def recorded_format(root: Path) -> int | None:
+    """Return the number in the format file, or None where there is no such file."""
+    file = root / FORMAT_FILE
+    with reporting(file):
+        if not file.exists():
+            return None
+        text = file.read_text(errors="replace")
+    kind, _, number = text.strip().partition("\nformat ")
+    if kind != "memtool store" or not (number.isascii() and number.isdigit() and int(number)):
+        raise StorageError(
+            f"{file} is not the format file of a memtool store",
+            hint="if this is the right directory, restore the file from a backup",
+        )
+    return int(number)
+
+
+def write_format(root: Path, number: int) -> None:
+    """Replace the format file."""
+    atomic_write(root / FORMAT_FILE, _FORMAT_TEXT.format(number).encode())
+
+
+def is_absent(path: Path) -> bool:
+    """Return whether there is nothing at the path, or an empty directory."""
     with reporting(path):
         return not path.exists() or not any(path.iterdir())
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rocksdict import (
     AccessType,
     BottommostLevelCompaction,
+    Checkpoint,
     ColumnFamily,
     CompactOptions,
     DbClosedError,
@@ -157,6 +158,11 @@ class Engine:
         with translated(self._path):
             rows = self._families[family].live_files()
         return sorted((row["start_key"], row["end_key"], row["size"]) for row in rows)
+
+    def checkpoint(self, path: Path) -> None:
+        """Make the store as it is now, all of it in files, at a path that does not exist; tables are hard links."""
+        with translated(path):
+            Checkpoint(self._database).create_checkpoint(str(path))
 
     def close(self) -> None:
         """Close the database; safe to call twice."""

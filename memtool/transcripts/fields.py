@@ -10,6 +10,8 @@ from memtool.transcripts.times import in_range, instant_us
 from memtool.transcripts.values import JsonObject
 
 MAX_METADATA = 100
+ADDED_NAME = "size_bytes"
+"""The name that memtool itself adds where it shortens text: what it has exported it must take."""
 MAX_INTEGER = 2**63 - 1
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
 
@@ -124,7 +126,7 @@ def metadata_of(record: JsonObject) -> dict[str, str]:
     value = record.get("metadata")
     if value is None:
         return {}
-    if not isinstance(value, dict) or len(value) > MAX_METADATA:
+    if not isinstance(value, dict) or len(value.keys() - {ADDED_NAME}) > MAX_METADATA:
         raise FieldError(f"metadata: not an object of at most {MAX_METADATA} names")
     return {name: _metadata_text(name, entry) for name, entry in value.items()}
 

@@ -22,7 +22,7 @@ from memtool.transcripts.fields import (
     time_of,
 )
 from memtool.transcripts.ordinals import Ordinals
-from memtool.transcripts.sealing import seal
+from memtool.transcripts.sealing import Sealed, seal
 from memtool.transcripts.times import rfc3339
 from memtool.transcripts.values import JsonObject, canonical, text_at
 
@@ -96,10 +96,25 @@ class JsonlParser:
             parent=parent_of(record, agent),
             metadata=sealed.metadata,
             revision=integer_of(record, "revision"),
-            redaction=max(sealed.redaction, integer_of(record, "redaction")),
+            redaction=_redaction(record, sealed),
             rewound=bool_of(record, "rewound"),
         )
-        return Outcome(Fate.TAKEN, "event", (event,), sealed.redactions)
+        return Outcome(Fate.TAKEN, "event", _with_rewind(event), sealed.redactions)
+
+
+def _redaction(record: JsonObject, sealed: Sealed) -> int:
+    """Return the version of the rules that shaped the text: the stated one, where today's find nothing more.
+
+    Then two stores that exchange an event that was redacted long ago hold the very same one.
+    """
+    stated = integer_of(record, "redaction")
+    is_as_stated = (sealed.text, sealed.metadata) == (text_of(record, "text"), metadata_of(record))
+    return stated if stated and is_as_stated else max(sealed.redaction, stated)
+
+
+def _with_rewind(event: Event) -> tuple[Record, ...]:
+    """Return the event, and where its source took it back what says so: a flag alone is lost when records join."""
+    return (event, Rewind(event.id, event.revision)) if event.rewound else (event,)
 
 
 def encode(record: Record) -> str:

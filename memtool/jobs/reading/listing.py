@@ -45,12 +45,10 @@ def events(reader: Reader, query: Query) -> Listing:
     """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
     _check_kinds(query.kinds)
     with reader.store() as store:
-        start_us, end_us = _bounds_us(reader, store, query)
+        start_us, end_us = bounds_us(reader, store, query)
         if store is None:
             return Listing(exists=False)
-        fitting = _Fitting(
-            store, query, session_named(store, query.session) if query.session else ""
-        )
+        fitting = fitting_of(store, query)
         found: list[Event] = []
         has_more = False
         for event in fitting.newest_first(start_us, end_us):
@@ -63,6 +61,11 @@ def events(reader: Reader, query: Query) -> Listing:
         return Listing(True, store.calendar.zone, tuple(in_order(found)), has_more, sessions)
 
 
+def fitting_of(store: Store, query: Query) -> Fitting:
+    """Return what tells the events that fit. Raise UsageError where no session is named so."""
+    return Fitting(store, query, session_named(store, query.session) if query.session else "")
+
+
 def _check_kinds(kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         if kind not in ROLES:
@@ -73,7 +76,8 @@ def _check_kinds(kinds: tuple[str, ...]) -> None:
             )
 
 
-def _bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, int]:
+def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, int]:
+    """Return the instants from which and before which the query asks for events. Raise UsageError."""
     start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
     if query.since:
         start_us = span_us(reader, store, query.since, "--since")[0]
@@ -83,7 +87,7 @@ def _bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, 
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitting:
+class Fitting:
     """The events of a store that fit a query; `session` is the one that it names."""
 
     store: Store
@@ -101,10 +105,11 @@ class _Fitting:
             if keys.read_instant(key) < start_us:
                 return
             event = codec.EVENT.decode(value, key)
-            if self._fits(event):
+            if self.fits(event):
                 yield event
 
-    def _fits(self, event: Event) -> bool:
+    def fits(self, event: Event) -> bool:
+        """Return whether the event is one of them, whenever it was."""
         query = self.query
         return (
             (not self.session or claims(event, self.session))

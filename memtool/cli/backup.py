@@ -1,0 +1,69 @@
+"""`memtool backup`: a copy of the store in a directory of its own, taken beside any job and proven."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import ExitCode
+from memtool.base.paths import expand
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import print_json, print_line
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.sizes import size
+from memtool.jobs.backup import Order, Report, check_order
+from memtool.jobs.backup import backup as backup_body
+
+VERSION = 1
+DirectoryArgument = Annotated[
+    str, typer.Argument(metavar="DIR", help="Where backups go, each in a directory of its own.")
+]
+NoVerifyOption = Annotated[
+    bool, typer.Option("--no-verify", help="Do not walk the copy: faster, and nothing is proven.")
+]
+
+
+def backup(
+    context: typer.Context,
+    directory: DirectoryArgument,
+    *,
+    no_verify: NoVerifyOption = False,
+    json: JsonOption = False,
+) -> ExitCode:
+    """Copy the store to DIR/memtool-<store>-<time>, beside any job, and prove the copy. Nothing is overwritten."""
+    call = invocation(context)
+    order = Order(expand(Path(directory), call.environ), verifies=not no_verify)
+    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    report = Report()
+    outcome = run(call, "backup", lambda running: backup_body(running, order, report))
+    if json:
+        print_json("backup", VERSION, {**outcome_json(outcome), **_json(report)})
+    elif report.manifest is not None:
+        events, nodes = report.manifest.events, report.manifest.nodes
+        print_line(str(report.place))
+        print_line(
+            f"{len(report.manifest.files)} files, {size(report.size_bytes)}: "
+            f"{events} events, {nodes} nodes; {_verdict(report)}"
+        )
+    return conclude(outcome)
+
+
+def _verdict(report: Report) -> str:
+    if report.found is None:
+        return "not verified"
+    return "verified" if report.found.healthy else "NOT HEALTHY"
+
+
+def _json(report: Report) -> dict[str, object]:
+    manifest = report.manifest
+    return {
+        "path": None if report.place is None else str(report.place),
+        "files": len(manifest.files) if manifest else 0,
+        "size_bytes": report.size_bytes,
+        "events": manifest.events if manifest else 0,
+        "nodes": manifest.nodes if manifest else 0,
+        "verified": manifest.verified if manifest else None,
+        "writer_held_us": report.held_us,
+    }

@@ -1,0 +1,99 @@
+"""`memtool export`: events as lines of JSON (docs/event-schema.md), which any memtool takes in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from memtool.base.errors import UsageError
+from memtool.base.files import atomic_stream
+from memtool.base.paths import expand
+from memtool.cli.events import (
+    AgentOption,
+    ProjectOption,
+    SessionOption,
+    SinceOption,
+    UntilOption,
+)
+from memtool.cli.options import JsonOption
+from memtool.cli.output import console, json_line, note, print_json
+from memtool.cli.reading import reading
+from memtool.jobs.export import Report
+from memtool.jobs.export import export as exported
+from memtool.jobs.reading.listing import Query
+from memtool.jobs.reading.reader import Reader
+from memtool.transcripts.jsonl import encode
+
+VERSION = 1
+_SHOWN_EVERY = 500
+OutputOption = Annotated[
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to this file, which is replaced whole."
+    ),
+]
+
+
+def export(
+    context: typer.Context,
+    *,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    session: SessionOption = "",
+    project: ProjectOption = "",
+    agent: AgentOption = "",
+    output: OutputOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Write events, and what became of them, as lines that `memtool ingest` takes in: to move or to merge memories."""
+    if json and not output:
+        raise UsageError("--json needs -o FILE: the lines themselves are on stdout")
+    call, reader = reading(context)
+    query = Query(session=session, project=project, agent=agent, since=since, until=until)
+    report = Report()
+    with _progress(call.environ) as on_progress:
+        if output:
+            with atomic_stream(expand(Path(output), call.environ)) as file:
+                _write(reader, query, report, file, on_progress)
+        else:
+            sys.stdout.flush()
+            _write(reader, query, report, sys.stdout.buffer, on_progress)
+    counts = {
+        "events": report.events,
+        "revisions": report.revisions,
+        "rewinds": report.rewinds,
+        "tombstones": report.tombstones,
+    }
+    if json:
+        print_json("export", VERSION, {"path": output, **counts})
+    else:
+        note(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _write(
+    reader: Reader,
+    query: Query,
+    report: Report,
+    stream: BinaryIO,
+    on_progress: Callable[[int], None],
+) -> None:
+    for number, record in enumerate(exported(reader, query, report), start=1):
+        stream.write(json_line(encode(record)).encode() + b"\n")
+        if number % _SHOWN_EVERY == 0:
+            on_progress(number)
+    stream.flush()
+
+
+@contextmanager
+def _progress(environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
+    """Show how far it is where stderr is a terminal and stdout is not."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda _: None
+        return
+    with console(environ, sys.stderr).status("exporting …") as status:
+        yield lambda done: status.update(f"exporting … {done:,} records")

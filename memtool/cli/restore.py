@@ -1,0 +1,75 @@
+"""`memtool restore`: put a backup in the store's place, all of it or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import ExitCode
+from memtool.base.paths import expand
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import print_json, print_line
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.jobs.restore import Order, Report, check_order
+from memtool.jobs.restore import restore as restore_body
+
+VERSION = 1
+BackupArgument = Annotated[
+    str, typer.Argument(metavar="BACKUP", help="A directory that `memtool backup` has made.")
+]
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="DIR", help="The store's directory; default: the usual one.")
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Move the store that is there aside, and keep it.")
+]
+NoVerifyOption = Annotated[
+    bool, typer.Option("--no-verify", help="Do not walk the backup before it takes its place.")
+]
+
+
+def restore(
+    context: typer.Context,
+    backup: BackupArgument,
+    *,
+    to: ToOption = "",
+    replace_store: ReplaceOption = False,
+    no_verify: NoVerifyOption = False,
+    json: JsonOption = False,
+) -> ExitCode:
+    """Check a backup and put it in the store's place. What was written after it is read again by the next ingest."""
+    call = invocation(context)
+    if to:
+        call = replace(call, store_option=expand(Path(to), call.environ))
+    order = Order(
+        expand(Path(backup), call.environ), replaces=replace_store, verifies=not no_verify
+    )
+    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    report = Report()
+    outcome = run(call, "restore", lambda running: restore_body(running, order, report))
+    if json:
+        print_json("restore", VERSION, {**outcome_json(outcome), **_json(call.store.root, report)})
+    elif report.manifest is not None:
+        manifest = report.manifest
+        print_line(f"{call.store.root}: {manifest.events} events, {manifest.nodes} nodes")
+        print_line(f"as of {manifest.time}; {'verified' if report.found else 'not verified'}")
+        if report.aside is not None:
+            print_line(f"The store that was there is kept: {report.aside}")
+    return conclude(outcome)
+
+
+def _json(root: Path, report: Report) -> dict[str, object]:
+    manifest = report.manifest
+    return {
+        "path": str(root),
+        "restored": manifest is not None,
+        "time_us": manifest.time_us if manifest else None,
+        "time": manifest.time if manifest else None,
+        "events": manifest.events if manifest else 0,
+        "nodes": manifest.nodes if manifest else 0,
+        "verified": None if report.found is None else report.found.healthy,
+        "aside": None if report.aside is None else str(report.aside),
+    }

@@ -1,0 +1,233 @@
+"""The body of the backup task: the store of one moment, copied and proven. Holds the writer for a moment only."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from memtool import __version__
+from memtool.base.errors import MemtoolError, UsageError
+from memtool.base.files import private_directory, reporting, sync_directory
+from memtool.base.lock import LEDGER, lock_path, wait_for
+from memtool.jobs.context import RunContext
+from memtool.jobs.verify import Verification, verify
+from memtool.scheduler.calls import calls_path
+from memtool.scheduler.history import without_open
+from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
+from memtool.store import families
+from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
+from memtool.store.backup import (
+    KIND,
+    VERSION,
+    Entry,
+    Manifest,
+    copy_file,
+    files_in,
+    put_file,
+    sync_directories,
+    write_manifest,
+)
+from memtool.store.store import Store
+
+STAGING = "backup.new"
+PARTIAL = ".partial"
+_LEFT_OVER_AFTER_S = 24 * 3600
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where the backup goes, into a directory of its own there; whether the copy is walked."""
+
+    directory: Path
+    verifies: bool = True
+
+
+@dataclass(slots=True)
+class Report:
+    """What a backup came to; no manifest where it was not completed."""
+
+    place: Path | None = None
+    manifest: Manifest | None = None
+    size_bytes: int = 0
+    held_us: int = 0
+    """How long the writer was held."""
+    found: Verification | None = None
+
+
+def check_order(root: Path, order: Order) -> None:
+    """Raise UsageError where there is nothing to back up, or the backup would lie within the store itself."""
+    if not Access(root).exists():
+        raise UsageError(
+            f"there is no store at {root}, so there is nothing to back up",
+            hint="memtool ingest makes one; --store names another",
+        )
+    if order.directory.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"{order.directory} lies within the store at {root}: what takes the store would take both",
+            hint="name a directory elsewhere, best on another disk",
+        )
+
+
+def backup(context: RunContext, order: Order, report: Report) -> None:
+    """Make a backup and prove it; `report` is right however the run ends. Nothing but a whole backup gets its name."""
+    check_order(context.root, order)
+    staging = context.root / STAGING
+    private_directory(order.directory)
+    _discard(staging)
+    try:
+        identity = _take(context, staging, report)
+        place = _free_place(order.directory, identity, context.now_us)
+        _remove_leftovers(order.directory, identity, context.now_us)
+        partial = place.with_name(f".{place.name}{PARTIAL}")
+        try:
+            manifest = _fill(context, order, (staging, partial), report)
+            _name(partial, place, manifest)
+        finally:
+            _discard(partial)
+    finally:
+        _discard(staging)
+    report.place, report.manifest = place, manifest
+    _conclude(context, report)
+
+
+def _take(context: RunContext, staging: Path, report: Report) -> str:
+    """Make the store of this moment beside itself, where that is a matter of links; return the store's identity.
+
+    Only here is the writer held. A copy to another disk, which may be slow, comes after.
+    """
+    private_directory(staging)
+    access = Access(context.root)
+    with access.lease(context.writer) as lease:
+        store = lease.store()
+        began_us = context.clock_us()
+        identity = cast("str", store.meta("store"))
+        store.engine.checkpoint(staging / "store")
+        if (context.root / FORMAT_FILE).exists():
+            copy_file(context.root, staging, FORMAT_FILE)
+        lease.release()
+        report.held_us = context.clock_us() - began_us
+    return identity
+
+
+def _free_place(directory: Path, identity: str, now_us: int) -> Path:
+    """Return a name that nothing has, so that nothing is ever overwritten."""
+    moment = datetime.fromtimestamp(now_us // 1_000_000, UTC)
+    name = f"memtool-{identity[:8]}-{moment:%Y%m%dT%H%M%SZ}"
+    place, number = directory / name, 1
+    while place.exists():
+        number += 1
+        place = directory / f"{name}-{number}"
+    return place
+
+
+def _remove_leftovers(directory: Path, identity: str, now_us: int) -> None:
+    """Remove what killed backups of this store have left; a day old, so that no other machine is at work on it."""
+    with reporting(directory):
+        for left in directory.glob(f".memtool-{identity[:8]}-*{PARTIAL}"):
+            if left.stat().st_mtime < now_us // 1_000_000 - _LEFT_OVER_AFTER_S:
+                _discard(left)
+
+
+def _discard(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Report) -> Manifest:
+    """Copy all files, look at the copy, and return what it is."""
+    staging, partial = ways
+    private_directory(partial)
+    entries = [*_copy_store(context, staging, partial), *_copy_ledger(context, partial)]
+    report.size_bytes = sum(entry.size_bytes for entry in entries)
+    with Access(partial).reading() as store:
+        if order.verifies:
+            report.found = _walk(context, store)
+        moment = datetime.fromtimestamp(context.now_us // 1_000_000, UTC)
+        return Manifest(
+            kind=KIND,
+            version=VERSION,
+            memtool=__version__,
+            time_us=context.now_us,
+            time=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+            store=cast("str", store.meta("store")),
+            format=recorded_format(partial) or FORMAT,
+            events=_count(context, store, families.EVENTS),
+            nodes=_count(context, store, families.NODES),
+            verified=None if report.found is None else report.found.healthy,
+            files=tuple(entries),
+        )
+
+
+def _copy_store(context: RunContext, staging: Path, partial: Path) -> list[Entry]:
+    paths = list(files_in(staging))
+    total = sum((staging / path).stat().st_size for path in paths)
+    entries: list[Entry] = []
+    done = 0
+    for path in paths:
+        context.checkpoint()
+        context.progress(done // _MIB, total // _MIB, f"copying {path} (MiB)")
+        entries.append(copy_file(staging, partial, path))
+        done += entries[-1].size_bytes
+    return entries
+
+
+def _copy_ledger(context: RunContext, partial: Path) -> list[Entry]:
+    """Copy what ran and what it spent, each as it is between two appends."""
+    runs, calls = ledger_path(context.root), calls_path(context.root)
+    lock = wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT)
+    with lock, reporting(runs.parent):
+        found = {path: path.read_bytes() for path in (runs, calls) if path.exists()}
+    if runs in found:
+        found[runs] = without_open(found[runs])
+    return [put_file(partial, f"ledger/{path.name}", data) for path, data in found.items()]
+
+
+def _walk(context: RunContext, store: Store) -> Verification:
+    looked_at = 0
+
+    def on_step() -> None:
+        nonlocal looked_at
+        context.checkpoint()
+        looked_at += 1
+        if looked_at % 500 == 0:
+            context.progress(looked_at, 0, "walking the copy")
+
+    return verify(store, context.now_us, on_step)
+
+
+def _count(context: RunContext, store: Store, family: str) -> int:
+    count = 0
+    for _ in store.engine.scan(family):
+        count += 1
+        if count % 1000 == 0:
+            context.checkpoint()
+    return count
+
+
+def _name(partial: Path, place: Path, manifest: Manifest) -> None:
+    """Give the whole backup its name, when all of it is on the disk."""
+    sync_directories(partial)
+    write_manifest(partial, manifest)
+    with reporting(place):
+        partial.rename(place)
+        sync_directory(place.parent)
+
+
+def _conclude(context: RunContext, report: Report) -> None:
+    assert report.manifest is not None
+    context.tally.details |= {
+        "files": len(report.manifest.files),
+        "bytes": report.size_bytes,
+        "events": report.manifest.events,
+        "nodes": report.manifest.nodes,
+        "writer_held_us": report.held_us,
+    }
+    if report.found is not None and not report.found.healthy:
+        first = report.found.problems[0]
+        raise MemtoolError(
+            f"the backup was made, but the store is not healthy: {first.where}: {first.what}",
+            hint="`memtool verify` lists all that is wrong; keep an older backup as well",
+        )

@@ -1,0 +1,253 @@
+"""The body of the restore task: a backup proven, copied beside the store, and put in its place in one step.
+
+Whenever it is killed, the old store or the new one is in place, whole; what was replaced is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from memtool.base.errors import ConfigError, MemtoolError, StorageError, UsageError
+from memtool.base.exchange import exchange
+from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
+from memtool.jobs.context import RunContext
+from memtool.jobs.verify import Verification, verify
+from memtool.scheduler.calls import calls_path
+from memtool.scheduler.history import parse
+from memtool.scheduler.jobs import JOBS, TASKS
+from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
+from memtool.store.access import (
+    FORMAT,
+    SWAP,
+    Access,
+    is_absent,
+    recorded_format,
+    write_format,
+)
+from memtool.store.backup import Manifest, copy_file, read_manifest, sync_directories
+
+NEW = "restore.new"
+ASIDE = "before-restore"
+INTERRUPTED = "interrupted-restore"
+_OLD = "store.old"
+_MIB = 1 << 20
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which backup, whether it may take an existing store's place, and whether it is walked before it does."""
+
+    backup: Path
+    replaces: bool = False
+    verifies: bool = True
+
+
+@dataclass(slots=True)
+class Report:
+    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored."""
+
+    manifest: Manifest | None = None
+    aside: Path | None = None
+    found: Verification | None = None
+
+
+def check_order(root: Path, order: Order) -> Manifest:
+    """Return the backup's manifest. Raise what speaks against restoring it here, as far as a glance can tell."""
+    manifest = read_manifest(order.backup)
+    if manifest.format > FORMAT:
+        raise ConfigError(
+            f"the backup {order.backup} has format {manifest.format}, this memtool knows up to {FORMAT}",
+            hint="upgrade memtool",
+        )
+    if order.backup.resolve().is_relative_to(root.resolve() / "store"):
+        raise UsageError(f"{order.backup} lies within the store itself")
+    if not order.replaces and not is_absent(root / "store"):
+        raise UsageError(
+            f"there is a store at {root} already",
+            hint="--replace moves it aside, and keeps it; --to names another place",
+        )
+    return manifest
+
+
+def restore(context: RunContext, order: Order, report: Report) -> None:
+    """Put the backup in the store's place; `report` is right however the run ends."""
+    manifest = check_order(context.root, order)
+    _settle_interrupted(context)
+    new = context.root / NEW
+    try:
+        _copy(context, order.backup, new, manifest)
+        if order.verifies:
+            report.found = _walk(context, new, manifest)
+        with _alone(context):
+            report.aside = _put_in_place(context, new, manifest)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    report.manifest = manifest
+    context.tally.details |= {"files": len(manifest.files), "events": manifest.events}
+
+
+def _settle_interrupted(context: RunContext) -> None:
+    """Tidy up after a restore that was killed. What may be the only copy of a store is kept."""
+    root = context.root
+    shutil.rmtree(root / NEW, ignore_errors=True)
+    swap = root / SWAP
+    if not swap.exists():
+        return
+    with _alone(context), reporting(swap):
+        if is_absent(root / "store") and (swap / _OLD).exists():
+            (swap / _OLD).rename(root / "store")
+        swap.rename(_free(root, INTERRUPTED, context.now_us))
+        sync_directory(root)
+
+
+def _free(root: Path, word: str, now_us: int) -> Path:
+    moment = datetime.fromtimestamp(now_us // 1_000_000, UTC)
+    name = f"{word}-{moment:%Y%m%dT%H%M%SZ}"
+    place, number = root / name, 1
+    while place.exists():
+        number += 1
+        place = root / f"{name}-{number}"
+    return place
+
+
+def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> None:
+    """Copy the backup's files. Raise StorageError naming all that are not as they were when it was made."""
+    private_directory(new)
+    total = sum(entry.size_bytes for entry in manifest.files)
+    done, wrong = 0, []
+    for entry in manifest.files:
+        context.checkpoint()
+        context.progress(done // _MIB, total // _MIB, f"checking and copying {entry.path} (MiB)")
+        done += entry.size_bytes
+        if not (backup / entry.path).is_file():
+            wrong.append(f"{entry.path} is missing")
+        elif copy_file(backup, new, entry.path) != entry:
+            wrong.append(f"{entry.path} is damaged")
+    if wrong:
+        more = f" (and {len(wrong) - _MOST_NAMED} more)" if len(wrong) > _MOST_NAMED else ""
+        raise StorageError(
+            f"the backup {backup} is not whole, and nothing was restored: "
+            + ", ".join(wrong[:_MOST_NAMED])
+            + more,
+            hint="use another backup, or another copy of this one",
+        )
+    sync_directories(new)
+
+
+def _walk(context: RunContext, new: Path, manifest: Manifest) -> Verification | None:
+    """Walk the copy before it takes anything's place; one of an older format is walked after its migration."""
+    if manifest.format != FORMAT:
+        context.reports.talk(
+            f"format {manifest.format} is migrated by the next job: run `memtool verify` after it"
+        )
+        return None
+    with Access(new).reading() as store:
+        found = verify(store, context.now_us, context.checkpoint)
+    if not found.healthy:
+        first = found.problems[0]
+        raise MemtoolError(
+            f"the backup is not healthy, and nothing was restored: {first.where}: {first.what}",
+            hint="use another one, or restore it all the same with --no-verify",
+        )
+    return found
+
+
+@contextmanager
+def _alone(context: RunContext) -> Iterator[None]:
+    """Keep every other job out: one that has read the old store must not go on in the new one.
+
+    The other jobs' own locks come on top of this run's. Nobody but a restore waits for two of them, so no two runs
+    can wait for each other.
+    """
+    patience = context.patience("store", context.limits.lock_wait_s)
+    with ExitStack() as held:
+        for row in (*JOBS, *TASKS):
+            if row.name != context.holder.job:
+                path = job_lock_path(context.root, row.name)
+                held.enter_context(wait_for(path, replace(context.holder), patience))
+        held.enter_context(context.tree())
+        held.enter_context(context.writer())
+        yield
+
+
+def _put_in_place(context: RunContext, new: Path, manifest: Manifest) -> Path | None:
+    """Let the copy take the store's place; return where the one that was there is now."""
+    root = context.root
+    with reporting(root):
+        if is_absent(root / "store"):
+            _put_where_none_was(context, new, manifest)
+            return None
+        before = _format_or_none(root)
+        # While the two trade places the lower number stands: a migration that runs twice does no harm.
+        lower = min(manifest.format, before or manifest.format)
+        if lower != before:
+            write_format(root, lower)
+        swap = root / SWAP
+        new.rename(swap)
+        sync_directory(root)
+        _trade(root / "store", swap / "store")
+        sync_directory(swap)
+        sync_directory(root)
+        write_format(root, manifest.format)
+        write_format(swap, before or manifest.format)
+        shutil.rmtree(swap / "ledger", ignore_errors=True)  # this machine's own stays
+        aside = _free(root, ASIDE, context.now_us)
+        swap.rename(aside)
+        sync_directory(root)
+    return aside
+
+
+def _format_or_none(root: Path) -> int | None:
+    """Return the format of the store that is there; None where even that cannot be read."""
+    try:
+        return recorded_format(root)
+    except StorageError:
+        return None
+
+
+def _trade(place: Path, new: Path) -> None:
+    """Let the two directories trade places, in one step where the system has one."""
+    if exchange(place, new):
+        return
+    old = new.with_name(_OLD)
+    place.rename(
+        old
+    )  # killed here: `Access` refuses to begin anew, and the next restore puts it back
+    new.rename(place)
+    old.rename(new)
+
+
+def _put_where_none_was(context: RunContext, new: Path, manifest: Manifest) -> None:
+    """Put FORMAT and ledger there, and last the store: until then there is none."""
+    root = context.root
+    write_format(root, manifest.format)
+    _restore_ledger(context, new)
+    if (root / "store").exists():
+        (root / "store").rmdir()
+    (new / "store").rename(root / "store")
+    sync_directory(root)
+
+
+def _restore_ledger(context: RunContext, new: Path) -> None:
+    """Put the backup's ledger before this run's record, where nothing else was ever recorded here."""
+    runs, calls = ledger_path(context.root), calls_path(context.root)
+    with wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT):
+        now = runs.read_bytes() if runs.exists() else b""
+        history = parse(now)
+        if history.folded or any(run.run != context.holder.run for run in history.runs):
+            return
+        copied = new / "ledger" / runs.name
+        if copied.exists():
+            lines = [line for line in now.splitlines(keepends=True) if parse(line).runs]
+            atomic_write(
+                private_directory(runs.parent) / runs.name, copied.read_bytes() + b"".join(lines)
+            )
+        if not calls.exists() and (new / "ledger" / calls.name).exists():
+            atomic_write(calls, (new / "ledger" / calls.name).read_bytes())
