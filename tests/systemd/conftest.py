@@ -48,6 +48,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder)
+    shutil.copy2(REPOSITORY / "tests" / "llm_server.py", folder)  # for programs that are a model
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
     return folder
 
@@ -58,7 +59,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     folder.chmod(0o755)
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    extra = project["project"]["optional-dependencies"]["openai"]
+    needed = [*project["build-system"]["requires"], *project["project"]["dependencies"], *extra]
     pip = [sys.executable, "-m", "pip", "--python", PYTHON, "wheel", "--quiet", "--wheel-dir"]
     done = subprocess.run(
         [*pip, str(folder), *needed], capture_output=True, encoding="utf-8", check=False
