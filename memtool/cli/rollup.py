@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +14,14 @@ from memtool.cli.running import conclude, outcome_json, run
 from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.jobs.reading.reader import Reader
-from memtool.jobs.rollup.forecast import Forecast, forecast
 from memtool.jobs.rollup.order import Choices, Order
 from memtool.jobs.rollup.run import roll_up
 from memtool.jobs.runner import Outcome
 from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
 from memtool.store.access import Access
+
+if TYPE_CHECKING:
+    from memtool.jobs.rollup.forecast import Forecast
 
 VERSION = 1
 _MOST_LINES = 40
@@ -159,6 +161,8 @@ def _line(outcome: Outcome) -> str:
 
 
 def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Forecast:
+    from memtool.jobs.rollup.forecast import Forecast, forecast
+
     access = Access(call.store.root)
     if not access.exists():
         return Forecast()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from memtool.core.redact import RULESET_VERSION, redact, redact_field
+from memtool.core.redact import redact, redact_field
+from memtool.core.secrets import RULESET_VERSION
 from memtool.core.shorten import shorten
 
 MAX_TEXT = 64_000

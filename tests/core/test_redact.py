@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.redact import BLOCKS, RULES, RULESET_VERSION, redact, redact_field
+from memtool.core.redact import redact, redact_field
+from memtool.core.secrets import BLOCKS, RULES, RULESET_VERSION
 from memtool.core.shorten import shorten
 
 HIDDEN = "Zq7" * 16

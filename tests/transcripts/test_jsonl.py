@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memtool.core.digest import digest_of
 from memtool.core.model import LAST_INSTANT_US, ROLES, Claim, Event, EventId, Rewind, Tombstone
-from memtool.core.redact import RULESET_VERSION
+from memtool.core.secrets import RULESET_VERSION
 from memtool.transcripts import Fate, File
 from memtool.transcripts.jsonl import FORMAT, encode
 from memtool.transcripts.reading import read_chunks

@@ -24,14 +24,15 @@ def roll_up(context: RunContext, order: Order) -> None:
     with context.tree():
         with access.reading() as store:
             check_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
-            idle = moved_days(store) is None and not _anything(store, order, context.now_us)
-        try:
-            if not idle:
-                # Only where there is work: asyncio would cost a run that has none a tenth of its time.
-                from memtool.jobs.rollup.drive import do  # noqa: PLC0415
+            if moved_days(store) is None and not _anything(store, order, context.now_us):
+                _report_left(context, store)
+                return
+        # Only where there is work: asyncio would cost a run that has none a tenth of its time.
+        from memtool.jobs.rollup.drive import do  # noqa: PLC0415
 
-                with access.lease(context.writer) as lease:
-                    do(context, order, lease)
+        try:
+            with access.lease(context.writer) as lease:
+                do(context, order, lease)
         finally:
             with access.reading() as store:
                 _report_left(context, store)
