@@ -125,6 +125,18 @@ def points(text: str, cues: tuple[Cue, ...]) -> int:
     return sum(value for pattern, value in cues if pattern.search(text))
 
 
+_ORDER = re.compile(
+    rf"(?:^|[.!?\n] )(?:please |now |then |also |next,? |and )*(?:{_DO})\b|"
+    r"\b(?:bitte|kannst du|s'il \w+ pla[iî]t|peux-tu|por favor|puedes)\b",
+    re.IGNORECASE,
+)
+
+
+def is_order(text: str) -> bool:
+    """Return whether some sentence of a prompt begins with what is to be done: "Add a cache"."""
+    return bool(_ORDER.search(text))
+
+
 _POLITE = (
     (
         r"(?:hi|hello|hey|ok(?:ay)?|hm+|so|now|then|next|also|and|but|alright|actually|basically|just|maybe|perhaps|"

@@ -23,6 +23,8 @@ from memtool.summarize.phrases import (
 )
 from memtool.summarize.plain import plain, shorten
 from memtool.summarize.sentences import HEAD_CHARACTERS
+from memtool.summarize.speakers import talk_of
+from memtool.summarize.talk import summarize_talk
 from memtool.summarize.turns import Turn, turns_of
 from memtool.summarize.words import alike, keys, overlap, words
 
@@ -97,6 +99,8 @@ def summarize_segment(request: Request, max_bullets: int) -> Draft:
     if not any(item.text.strip() for item in items):
         silent = DraftBullet(NOTHING_SAID, (Citation(items[0].number),))
         return Draft(NOTHING_SAID, (silent,), ())
+    if talk := talk_of(items):
+        return summarize_talk(talk, max_bullets)
     terms = _terms(items)
     turns = turns_of(items)
     if len(turns) > MOST_TURNS:

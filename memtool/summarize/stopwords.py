@@ -21,6 +21,7 @@ theirs them then there therefore these they thing things think this those though
 took toward towards tried try trying turn two under unless until up upon us use used uses using usually ve very via
 wait want wanted wants was wasn way ways we well went were weren what whatever when where whether which while who
 whole whom whose why will with within without won would wouldn yeah yep yes yet you your yours yourself
+aww btw bye cuz gonna gotta haha kinda lol nah nope omg ugh wanna whoa wow yay ya yo yup
 """
 _GERMAN = """
 aber alle allem allen aller alles als also am an auch auf aus bei beim bin bis bist bitte da dabei damit danach dann
@@ -64,6 +65,10 @@ setup single source src start state statement status step steps stop str string 
 system task tasks test tests text thing time tmp todo tool total true try tuple type types undefined understand
 update updated upstream user usr valid value values var variable verify version view warning work working works
 write written www
+amazing amazed awesome beautiful big cherish congrats cool enjoy excited exciting fantastic favorite feel feeling
+feelings feels felt fun glad happy hard hear heard hope incredible important long lot lots love loved lovely luck
+moment moments people proud seeing sound sounds special talk tough wish wonderful week weeks weekend year years
+yesterday tonight
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 """Words of the trade: they count, but little, since every session has them."""
