@@ -3,8 +3,8 @@
     PYTHON benchmarks/scale.py [--events 10000 100000 1000000] [--runs N] [--keep FOLDER]
 
 For each size a store is filled with copies of the real transcripts' events (new ids, 2.2 sessions a day, the last on
-the same date in each), rolled up from nothing, and then given one new day after another. Whole processes; what a day reads
-is counted inside one. Memory is the largest that the process had.
+the same date in each), rolled up from nothing, and then given one new day after another. Whole processes; what a day
+reads is counted inside one. Memory is the largest that the process had.
 """
 
 from __future__ import annotations
