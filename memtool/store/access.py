@@ -14,11 +14,11 @@ from memtool.base.errors import ConfigError, StorageError
 from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
 from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.core.calendar import Calendar
-from memtool.store import codec, families
+from memtool.store import codec, families, migrations
 from memtool.store.engine import Engine, create, open_reader, open_writer
 from memtool.store.store import Store
 
-FORMAT = 1
+FORMAT = migrations.FORMAT
 FORMAT_FILE = "FORMAT"
 _FORMAT_TEXT = "memtool store\nformat {}\n"
 SWAP = "restore.swap"
@@ -28,6 +28,9 @@ SLICE_S = 0.5
 
 WriterLock = Callable[[], AbstractContextManager[Lock]]
 """Waits in line for the writer lock (`jobs.context.RunContext.writer`)."""
+
+View = Callable[[Store], Store]
+"""Which table of contents of an open store is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +60,29 @@ class Access:
             store.close()
 
     @contextmanager
-    def lease(self, lock: WriterLock, calendar: Calendar | None = None) -> Iterator[Lease]:
+    def lease(
+        self, lock: WriterLock, calendar: Calendar | None = None, *, view: View = Store.current
+    ) -> Iterator[Lease]:
         """Give the right to write, taken only while it is used; `calendar` is what a new store is made with."""
-        lease = Lease(self, lock, calendar)
+        lease = Lease(self, lock, calendar, view)
         try:
             yield lease
         finally:
             lease.release()
 
     def open_for_writing(self, calendar: Calendar | None) -> Store:
-        """Open, and make, the store; the caller holds the writer lock."""
+        """Open the store; make it, or migrate it, where that is needed. The caller holds the writer lock."""
         self._check_format()
         if calendar is not None and self._is_absent():
             self._create(calendar)
-        return Store(open_writer(self.path))
+        have = recorded_format(self.root) or migrations.OLDEST
+        engine = open_writer(self.path)
+        try:
+            migrations.migrate(engine, have, lambda number: write_format(self.root, number))
+            return Store(engine)
+        except BaseException:
+            engine.close()
+            raise
 
     def _is_absent(self) -> bool:
         if not is_absent(self.path):
@@ -152,10 +164,13 @@ class Lease:
     a slice at a stretch while others wait, and never across a summarizer call that waits for something outside.
     """
 
-    def __init__(self, access: Access, lock: WriterLock, calendar: Calendar | None) -> None:
+    def __init__(
+        self, access: Access, lock: WriterLock, calendar: Calendar | None, view: View
+    ) -> None:
         self._access = access
         self._lock = lock
         self._calendar = calendar
+        self._view = view
         self._held = ExitStack()
         self._store: Store | None = None
         self._since_s = 0.0
@@ -182,8 +197,9 @@ class Lease:
             private_directory(self._access.root)
         with ExitStack() as held:
             held.enter_context(self._lock())
-            self._store = self._access.open_for_writing(self._calendar)
-            held.callback(self._store.close)
+            store = self._access.open_for_writing(self._calendar)
+            held.callback(store.close)
+            self._store = self._view(store)
             self._held = held.pop_all()
         self._since_s = time.monotonic()
 

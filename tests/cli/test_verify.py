@@ -13,6 +13,7 @@ import pytest
 from memtool.core.levels import Level
 from memtool.jobs.reading import checking
 from memtool.store import families
+from memtool.store.access import FORMAT
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, Scribe, call, event
 from tests.memory import Memory
@@ -114,10 +115,10 @@ def test_a_store_that_cannot_be_read_exits_74(tmp_path: Path, capsys: Output) ->
 
 def test_a_store_of_a_newer_format_exits_78(tmp_path: Path, capsys: Output) -> None:
     memory = strange(tmp_path / "store")
-    (memory.root / "FORMAT").write_text("memtool store\nformat 2\n")
+    (memory.root / "FORMAT").write_text(f"memtool store\nformat {FORMAT + 1}\n")
     for command in (["toc"], ["show", "today"], ["grip", "abcd"], ["events"], ["verify"]):
         assert call(memory.root, *command) == 78
-        assert "format 2" in capsys.readouterr().err
+        assert f"format {FORMAT + 1}" in capsys.readouterr().err
 
 
 def test_a_terminal_sees_how_far_the_walk_is(
