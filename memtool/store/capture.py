@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from memtool.core.calendar import span_end_us, transitions, year_of
+from memtool.core.levels import Level, Period
 from memtool.core.merge import Identity, merged
 from memtool.core.model import Event, EventId, Record, Source
 from memtool.store import codec, families, keys
@@ -24,6 +26,8 @@ class Captured:
     changed: int = 0
     known: int = 0
     buried: int = 0
+    expired: int = 0
+    """Older than the horizon (docs/store-format.md, "Retention"): counted, and not taken in."""
     days: set[int] = field(default_factory=set)
 
 
@@ -38,7 +42,10 @@ def capture(
     batch = store.engine.batch()
     fresh: list[Event] = []
     moments: set[int] = set()
-    for event_id, same in _by_id(records).items():
+    horizon_us = horizon(store)
+    kept = [record for record in records if not _is_expired(record, horizon_us)]
+    result.expired = len(records) - len(kept)
+    for event_id, same in _by_id(kept).items():
         before = store.identity(event_id)
         after = merged(before, same)
         _count(result, before, after)
@@ -54,6 +61,15 @@ def capture(
     if len(batch):
         store.engine.write(batch, sync=True)
     return result
+
+
+def horizon(store: Store) -> int:
+    """Return the instant before which events were swept, and are not taken in any more; 0 where none ever were."""
+    return cast("int", store.meta("horizon") or 0)
+
+
+def _is_expired(record: Record, horizon_us: int) -> bool:
+    return isinstance(record, Event) and record.time_us < horizon_us
 
 
 def _by_id(records: Sequence[Record]) -> dict[EventId, list[Record]]:
@@ -88,6 +104,7 @@ def _visible(identity: Identity) -> tuple[int, str] | None:
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
+    """Bring the rows of one event id, wherever they lie, from one state to the next."""
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):
@@ -116,12 +133,13 @@ def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> Non
     for event in events:
         for claim in event.claims:
             known = seen.get(claim.session) or store.session(claim.session)
-            seen[claim.session] = _widened(known, event, claim.project)
+            seen[claim.session] = widened(known, event, claim.project)
     for session, value in seen.items():
         batch.put(families.SESSIONS, session.encode(), codec.SESSION.encode(value))
 
 
-def _widened(known: Session | None, event: Event, project: str) -> Session:
+def widened(known: Session | None, event: Event, project: str) -> Session:
+    """Return the bounds of a session that hold this event of it, too."""
     if known is None:
         return Session(event.time_us, event.time_us, (event.agent,), (project,))
     return Session(
@@ -167,8 +185,21 @@ def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> Non
 
 
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
-    """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
+    """Mark the days whose bounds differ under today's zone data and record that data, in one batch.
+
+    A swept day has no events to cut anew: it stays as it was.
+    """
+    horizon_us = horizon(store)
+    swept = {
+        day
+        for day in days
+        if store.calendar.day_start_us(day) < horizon_us and _is_empty(store, day)
+    }
     batch = store.engine.batch()
     batch.put(families.META, store.zone_key, encode_zone(table))
-    mark_days(store, batch, days)
+    mark_days(store, batch, days - swept)
     store.engine.write(batch, sync=True)
+
+
+def _is_empty(store: Store, day: int) -> bool:
+    return next(store.events(*store.calendar.bounds_us(Period(Level.DAY, day))), None) is None
