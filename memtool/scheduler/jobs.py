@@ -115,6 +115,7 @@ class Task:
 
 TASKS = (
     Task("rebuild", ("rebuild",)),
+    Task("forget", ("forget",)),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
 )
