@@ -18,6 +18,7 @@ from memtool.base.settings import (
     IngestSettings,
     JobSettings,
     LockSettings,
+    RetentionSettings,
     RollupSettings,
     SchedulerSettings,
     StoreSettings,
@@ -62,6 +63,7 @@ class Config:
     month_rollup: RollupSettings = field(default_factory=RollupSettings)
     year_rollup: RollupSettings = field(default_factory=RollupSettings)
     compaction: CompactionSettings = field(default_factory=CompactionSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def value(self, key: str) -> Value:

@@ -237,6 +237,17 @@ class CompactionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """`[retention]`: applied by "memtool compact"; docs/forgetting.md."""
+
+    events_days: int = setting(
+        0,
+        whole_number(0, 36_500),
+        "After how many days events are swept, once summarised; 0: never.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulerSettings:
     """`[scheduler]`"""
 
@@ -261,6 +272,7 @@ SECTIONS = {
     "month_rollup": RollupSettings,
     "year_rollup": RollupSettings,
     "compaction": CompactionSettings,
+    "retention": RetentionSettings,
 }
 
 

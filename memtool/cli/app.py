@@ -63,6 +63,7 @@ COMMANDS = (
     ),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
+    Row("forget", "memtool.cli.forget:forget", "Take away for good what was recorded."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
         "backup", "memtool.cli.backup:backup", "Copy the store, beside any job, and prove the copy."

@@ -100,6 +100,10 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
             page.line((node_id, "bold"), " ", error, first=_MARGIN, rest=_MARGIN * 2)
         _print_more(page, len(found.failed) - _MOST_LINES)
         page.blank()
+    if found.erasing_since_us is not None:
+        since = clock.moment(found.erasing_since_us)
+        what = f"What was taken away since {since} may still be in the files; memtool compact ends this."
+        page.line((what, "yellow"))
     if found.stale:
         page.line((f"Stale: {_by_level(found)}; memtool rollup all mends this.", "yellow"))
 
@@ -141,4 +145,10 @@ def _json(checked: Checked) -> dict[str, object]:
         ],
         "stale": found.stale,
         "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
+        "erasing": _instant(clock, "since", found.erasing_since_us),
+        "horizon": _instant(clock, "before", found.horizon_us or None),
     }
+
+
+def _instant(clock: Clock, name: str, instant_us: int | None) -> dict[str, object] | None:
+    return None if instant_us is None else clock.both(name, instant_us)

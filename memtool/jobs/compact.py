@@ -1,4 +1,7 @@
-"""The body of the compaction job: every family, in key ranges, with the writer let go and signals heeded in between."""
+"""The body of the compaction job: sweep what has had its time, then every family, in key ranges.
+
+The writer is let go, and signals are heeded, between two ranges.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from pathlib import Path
 
 from memtool.base.files import reporting
 from memtool.jobs.context import RunContext
+from memtool.jobs.retention import Sweep, sweep
+from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.families import FAMILIES
+from memtool.store.trim import loose_sessions, trim_session
 
 SLICE_BYTES = 64 << 20
 
@@ -25,24 +31,38 @@ class Slice:
 
 @dataclass(slots=True)
 class Report:
-    """What a compaction came to, in bytes on the disk."""
+    """What a compaction came to, in bytes on the disk. `erased`: it also finished taking something away."""
 
     before_bytes: int = 0
     after_bytes: int = 0
     slices: int = 0
     families: list[str] = field(default_factory=list)
+    swept: Sweep = field(default_factory=Sweep)
+    erased: bool = False
 
 
-def compact(context: RunContext, report: Report) -> None:
-    """Compact the store slice by slice; `report` and the tally are right however the run ends."""
+def compact(context: RunContext, report: Report, *, events_days: int = 0) -> None:
+    """Sweep events older than so many days (0: none), then compact; the report is right however the run ends."""
     access = Access(context.root)
     if not access.exists():
         context.reports.talk("there is nothing to compact yet: run `memtool ingest` first")
         return
+    if events_days:
+        sweep(context, access, events_days, report.swept)
+    compact_store(context, access, report)
+
+
+def compact_store(context: RunContext, access: Access, report: Report) -> None:
+    """Compact the store slice by slice; where something was taken away, until no byte of it is in any file."""
     report.before_bytes = report.after_bytes = size_of(access.path)
     try:
         with access.lease(context.writer) as lease:
-            _compact_all(context, lease, report)
+            seen = erase.erasing(lease.store())
+            if seen is not None:
+                _trim(context, access, lease)
+            _compact_all(context, lease, report, rewrite=seen is not None)
+            if seen is not None:
+                report.erased = _conclude(access, lease, seen)
     finally:
         report.after_bytes = size_of(access.path)
         context.tally.details |= {
@@ -52,19 +72,41 @@ def compact(context: RunContext, report: Report) -> None:
         }
 
 
-def _compact_all(context: RunContext, lease: Lease, report: Report) -> None:
+def _compact_all(context: RunContext, lease: Lease, report: Report, *, rewrite: bool) -> None:
     # What is still in memory and in the log joins the files first, or it would not be compacted with them.
     lease.store().engine.flush()
+    # All of every family, also to take something away: a copy that was replaced or moved long ago lies anywhere.
     slices = [part for family in FAMILIES for part in _slices(lease, family)]
     for number, part in enumerate(slices):
         context.checkpoint()
         context.progress(number, len(slices), part.family)
-        lease.store().engine.compact(part.family, part.start, part.end)
+        lease.store().engine.compact(part.family, part.start, part.end, rewrite=rewrite)
         lease.release()  # another writer need not wait for more than one slice
         report.slices += 1
         if part.end is None:
             report.families.append(part.family)
     context.progress(len(slices), len(slices), "")
+
+
+def _trim(context: RunContext, access: Access, lease: Lease) -> None:
+    """Let sessions' rows say no more than what is left of the sessions."""
+    lease.release()
+    with access.reading() as store:
+        names = loose_sessions(store)
+    for name in names:
+        context.checkpoint()
+        trim_session(lease.store(), name)
+
+
+def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:
+    """Get rid of what names keys beside the tables, then of the note; return whether nothing more was taken away since.
+
+    The list of files and the log of writes begin anew with each open: they named the first and last keys of files.
+    """
+    lease.release()
+    store = lease.store()
+    erase.remove_old_logs(access.path)
+    return erase.clear_note(store, seen)
 
 
 def _slices(lease: Lease, family: str) -> Iterator[Slice]:

@@ -30,6 +30,8 @@ async def bring_up_to_date(work: Work, period: Period) -> Child | None:
 
     Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
     """
+    if (frozen := _frozen(work, period)) is not None:
+        return frozen
     for _ in range(_TRIES):
         try:
             step = _day if period.level is Level.DAY else _upper
@@ -41,6 +43,17 @@ async def bring_up_to_date(work: Work, period: Period) -> Child | None:
     # Somebody ingests into this very day without pause: it stays stale, and the next run takes it up.
     work.tally.waiting[period.id] = "its events kept changing"
     return Child(period.id, GAP)
+
+
+def _frozen(work: Work, period: Period) -> Child | None:
+    """Return a frozen node as its parent takes it: its events were swept, so it stays as it is, forced or not."""
+    store = work.lease.store()
+    node = store.node(period.id)
+    if node is None or not node.frozen:
+        return None
+    settle(store, see(store, period))
+    work.done.add(period)
+    return Child(node.id, node.content)
 
 
 async def _upper(work: Work, period: Period) -> Child | None:
@@ -79,8 +92,14 @@ def _recut(store: Store, day: Period) -> None:
     for session in sorted(sessions.keys() | standing.keys()):
         old = standing.get(session, [])
         new = cuts_of(sessions.get(session, []), day.first)
-        if old != new:
+        if old != new and not _is_swept(store, old):
             replace_cuts(store, day.first, old, new)
+
+
+def _is_swept(store: Store, cuts: Sequence[Cut]) -> bool:
+    """Return whether these segments are frozen: their cuts are all that tells what they were made of."""
+    nodes = (store.node(cut.id) for cut in cuts)
+    return any(node is not None and node.frozen for node in nodes)
 
 
 def _unmoved(work: Work, seen: Seen) -> Store:
@@ -94,9 +113,11 @@ def _unmoved(work: Work, seen: Seen) -> Store:
 async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
     work.checkpoint()
     store = _unmoved(work, seen)
+    node = store.node(cut.id)
+    if node is not None and node.frozen:
+        return Child(cut.id, node.content)
     events = events_of(store, cut)
     origin = segment_origin(cut, events, work.summarizer.recipe)
-    node = store.node(cut.id)
     if node is None or not work.stands(node, origin.inputs):
         request = request_of_segment(cut, events, seen.period)
         node = await summarised(work, store, request, origin)

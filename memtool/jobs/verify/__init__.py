@@ -9,6 +9,8 @@ from memtool.core.planning import stale_periods
 from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.jobs.verify.walk import Problem, Verification, Walk
+from memtool.store.capture import horizon
+from memtool.store.erase import erasing
 from memtool.store.store import Store
 
 __all__ = ["Problem", "Verification", "verify"]
@@ -24,6 +26,9 @@ def verify(
         period.id for period in sorted(stale) if store.calendar.is_closed(period, now_us)
     ]
     walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
+    note = erasing(store)
+    walk.found.erasing_since_us = None if note is None else note.since_us
+    walk.found.horizon_us = horizon(store)
     for what, check in _CHECKS:
         try:
             for counted in check(walk):

@@ -31,7 +31,8 @@ def check_events_and_days(walk: Walk) -> Iterator[str]:
         yield "days"
     for cut in walk.store.cuts(1, 1 << 31):
         segment = parse_segment(cut.id)
-        if segment is None or (segment.day not in seen and not walk.is_stale(cut.id)):
+        is_known = walk.is_stale(cut.id) or walk.is_frozen(cut.id)
+        if segment is None or (segment.day not in seen and not is_known):
             walk.found.say(cut.id, "a segment of a day that has no events")
         yield "segments"
 
@@ -65,7 +66,7 @@ def _check_event(walk: Walk, event: Event) -> None:
 
 def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     period = Period(Level.DAY, day)
-    if period in walk.stale:
+    if period in walk.stale or walk.is_frozen(period.id):  # it is being swept
         return
     expected = [cut for held in by_session(events).values() for cut in cuts_of(held, day)]
     standing = walk.store.cuts(day)

@@ -30,6 +30,9 @@ class Verification:
     strange_count: int = 0
     stale: list[NodeId] = field(default_factory=list)
     failed: dict[NodeId, str] = field(default_factory=dict)
+    erasing_since_us: int | None = None
+    """Since when something is taken away whose bytes may still be in the files; None where nothing is."""
+    horizon_us: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -57,3 +60,8 @@ class Walk:
         segment = parse_segment(node_id)
         period = Period(Level.DAY, segment.day) if segment else period_named(node_id)
         return period in self.stale
+
+    def is_frozen(self, node_id: NodeId) -> bool:
+        """Return whether the node was made of events that are swept."""
+        node = self.store.node(node_id)
+        return node is not None and node.frozen

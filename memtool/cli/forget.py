@@ -1,0 +1,231 @@
+"""`memtool forget`: take away for good what was recorded. Shows first what it found, and asks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import OK, ExitCode, UsageError
+from memtool.cli.options import Invocation, JsonOption
+from memtool.cli.output import note, print_json, print_line
+from memtool.cli.reading import print_no_store, reading
+from memtool.cli.render import Clock, Page, event_json, number
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.core.levels import Level, Period
+from memtool.jobs.forget.doing import Report
+from memtool.jobs.forget.doing import forget as forget_body
+from memtool.jobs.forget.finding import Found, look
+from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.runner import Outcome
+
+VERSION = 1
+_MARGIN = "  "
+_MOST_LINES = 10
+_FIRST_LINE = 100
+
+SessionOption = Annotated[
+    str,
+    typer.Option(metavar="S", help="All that this session holds: its id, or how it alone begins."),
+]
+ProjectOption = Annotated[
+    str, typer.Option(metavar="P", help="Of this project: its path, or the last part of it.")
+]
+AgentOption = Annotated[str, typer.Option(metavar="A", help="Of this agent, by its name.")]
+SinceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="T", help="From this period or time on, such as last-week or 2026-11-22T14:30."
+    ),
+]
+UntilOption = Annotated[
+    str, typer.Option(metavar="T", help="Up to this period or time, and through it.")
+]
+MatchOption = Annotated[
+    str,
+    typer.Option(
+        metavar="REGEX",
+        help="Whose text or metadata this is found in, anywhere; (?i) before it: capitals or not.",
+    ),
+]
+EventOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="This event: its id, or how it begins; may be repeated."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def forget(
+    context: typer.Context,
+    *,
+    session: SessionOption = "",
+    project: ProjectOption = "",
+    agent: AgentOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    match: MatchOption = "",
+    event: EventOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> ExitCode:
+    """Forget for good the events that all of these name. It cannot be undone: memtool backup DIR comes before."""
+    call, reader = reading(context)
+    selector = Selector(session, project, agent, since, until, match, tuple(event or ()))
+    found = look(reader, selector)
+    if not json:
+        _print_found(call, found)
+    is_idle = not found.exists or (found.is_empty and found.erasing is None)
+    if dry_run or is_idle:
+        if json:
+            print_json(
+                "forget", VERSION, {"dry_run": dry_run, **_found_json(found), **_done_json()}
+            )
+        return OK
+    if not yes and not _is_agreed(found):
+        note("Nothing was forgotten.")
+        return OK
+    report = Report()
+    outcome = run(
+        call, "forget", lambda running: forget_body(running, reader, selector, report), waits=True
+    )
+    if json:
+        shown = report.found or found
+        done = {**outcome_json(outcome), **_done_json(report)}
+        print_json("forget", VERSION, {"dry_run": False, **_found_json(shown), **done})
+    else:
+        _print_done(report, outcome)
+    return conclude(outcome)
+
+
+def _is_agreed(found: Found) -> bool:
+    """Return whether the person agrees. Raise UsageError where nobody can be asked."""
+    if found.is_empty:
+        return True  # what an earlier run began, and was agreed to then
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise UsageError(
+            "forgetting cannot be undone, and nobody is here to be asked",
+            hint="--yes does it, --dry-run only shows it; memtool backup DIR first keeps a copy",
+        )
+    note("This cannot be undone (memtool backup DIR first keeps a copy).")
+    print(f"Forget {number(len(found.ids), 'event')} for good? [y/N] ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _print_found(call: Invocation, found: Found) -> None:
+    if not found.exists:
+        print_no_store(call)
+        return
+    page, clock = Page(call.environ), Clock(found.zone)
+    if found.is_empty:
+        page.line("Nothing that is recorded fits.")
+    else:
+        days = [Period(Level.DAY, day).id.partition(":")[2] for day in sorted(found.days)]
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        page.line(
+            (f"{number(len(found.ids), 'event')} of {number(len(days), 'day')}", "bold"),
+            f", {span}",
+        )
+        for event in found.samples:
+            head = f"{clock.moment(event.time_us)} {event.kind}: "
+            page.line((head, "dim"), _first_line(event.text), first=_MARGIN, rest=_MARGIN * 2)
+        if len(found.ids) > len(found.samples):
+            page.line((f"… and {len(found.ids) - len(found.samples):,} more", "dim"), first=_MARGIN)
+        _print_names(
+            page, "sessions", {found.short_sessions[one]: n for one, n in found.sessions.items()}
+        )
+        _print_names(page, "projects", found.projects)
+        _print_nodes(page, found)
+    _print_left(page, clock, found)
+
+
+def _first_line(text: str) -> str:
+    return text.strip()[:_FIRST_LINE].partition("\n")[0]
+
+
+def _print_names(page: Page, what: str, counts: Mapping[str, int]) -> None:
+    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    named = ", ".join(f"{name} ({count:,})" for name, count in rows[:_MOST_LINES])
+    more = f" and {len(rows) - _MOST_LINES:,} more" if len(rows) > _MOST_LINES else ""
+    if rows:
+        page.line(f"{what}: {named}{more}", rest=_MARGIN)
+
+
+def _print_nodes(page: Page, found: Found) -> None:
+    if found.nodes:
+        nodes = ", ".join(number(count, level.word) for level, count in found.nodes.items())
+        page.line(
+            f"summaries that go, since they may quote it: {nodes}; the next rollup writes anew what is left",
+            rest=_MARGIN,
+        )
+    if found.segments:
+        segments = number(len(found.segments), "segment")
+        page.line(f"of these, {segments} whose events were swept before", rest=_MARGIN)
+
+
+def _print_left(page: Page, clock: Clock, found: Found) -> None:
+    """Say what stays although it may be meant, and what is unfinished."""
+    if found.kept_count:
+        segments = number(found.kept_count, "segment")
+        page.line(
+            (
+                f"{segments} stay: their events were swept, so nobody can tell whether these are meant:",
+                "yellow",
+            )
+        )
+        for name in found.kept[:_MOST_LINES]:
+            page.line(name, first=_MARGIN)
+    if found.sources_kept:
+        files = number(len(found.sources_kept), "transcript")
+        page.line((f"{files} of these are still there; their paths stay recorded:", "yellow"))
+        for path in found.sources_kept[:_MOST_LINES]:
+            page.line(path, first=_MARGIN)
+    if found.erasing is not None:
+        since = clock.moment(found.erasing.since_us)
+        page.line((f"What was taken away since {since} may still be in the files.", "yellow"))
+
+
+def _print_done(report: Report, outcome: Outcome) -> None:
+    if report.compaction.erased:
+        what = f"{number(report.forgotten, 'event')} forgotten. " if report.forgotten else ""
+        print_line(f"{what}No file of the store holds any of what was taken away.")
+    elif report.found is not None:
+        print_line(
+            f"{number(report.forgotten, 'event')} forgotten; their bytes may still be in the files: "
+            "the same command, or memtool compact, finishes it"
+        )
+    if report.found is not None and report.found.nodes and outcome.error is None:
+        print_line("Summaries of what is left: memtool rollup all")
+
+
+def _found_json(found: Found) -> dict[str, object]:
+    clock = Clock(found.zone)
+    return {
+        "exists": found.exists,
+        "zone": found.zone,
+        "events": len(found.ids),
+        "sessions": [
+            {"session": name, "events": count} for name, count in sorted(found.sessions.items())
+        ],
+        "projects": [
+            {"project": name, "events": count} for name, count in sorted(found.projects.items())
+        ],
+        "days": [Period(Level.DAY, day).id for day in sorted(found.days)],
+        "nodes": {level.word: found.nodes.get(level, 0) for level in Level},
+        "samples": [event_json(clock, event) for event in found.samples],
+        "segments": [cut.id for cut in found.segments],
+        "kept": found.kept,
+        "kept_count": found.kept_count,
+        "sources_kept": found.sources_kept,
+        "erasing": None if found.erasing is None else clock.both("since", found.erasing.since_us),
+    }
+
+
+def _done_json(report: Report | None = None) -> dict[str, object]:
+    if report is None:
+        return {"forgotten": 0, "erased": False}
+    return {"forgotten": report.forgotten, "erased": report.compaction.erased}
