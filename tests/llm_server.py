@@ -163,6 +163,11 @@ class Exchange:
         }
 
 
+def _keys(headers: dict[str, str]) -> tuple[str, str]:
+    """Return the keys that were sent: Anthropic's SDK has used both places."""
+    return headers.get("authorization", "").removeprefix("Bearer "), headers.get("x-api-key", "")
+
+
 Behaviour = Callable[[Exchange], None]
 
 
@@ -335,7 +340,7 @@ class LLMServer:
             self.requests.append(asked)
         if not asked.wire:
             exchange.fail(404, f"there is nothing at {handler.path}")
-        elif self.key and f"Bearer {self.key}" != headers.get("authorization"):
+        elif self.key and self.key not in _keys(headers):
             exchange.fail(401, "Incorrect API key provided", code="invalid_api_key")
         elif self.models and body["model"] not in self.models:
             exchange.fail(

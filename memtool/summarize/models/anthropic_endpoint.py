@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -105,14 +106,16 @@ def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endp
 
 
 def _client(sdk: ModuleType, service: Service, timeout_s: float) -> AsyncAnthropic:
+    has_telemetry = "open_telemetry" in signature(sdk.AsyncAnthropic).parameters  # newer releases
+    silent = {"open_telemetry": False} if has_telemetry else {}
     try:
         client: AsyncAnthropic = sdk.AsyncAnthropic(
             api_key=service.key or _NO_KEY,
             base_url=service.url,
             timeout=sdk.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             max_retries=RETRIES,
-            open_telemetry=False,
             http_client=http_client(sdk, service),
+            **silent,
         )
     except (ValueError, OSError) as error:
         raise ConfigError(f"{NAME} at {service.url}: {error}") from error
