@@ -132,12 +132,13 @@ def test_of_a_model_the_price_is_in_tokens_too(
 def test_what_counts_as_outdated_is_what_show_says_and_what_a_rollup_does(
     own: Memory, capsys: Output
 ) -> None:
-    freeze(own, "day:2025-12-31")
+    segments = [node.id for node in own.nodes(Level.SEGMENT) if ":2025-12-31:" in node.id]
+    freeze(own, "day:2025-12-31", *segments)
     since = own.calendar.parse("2026-12", NOW_US)
     newer = make("mock", Options(max_bullets=9))
     own.roll_up_all(NOW_US, summarizer=newer, choices=Choices(outdated=True, since=since))
     told = listed(own, capsys, **MORE_BULLETS)
-    assert told["recipes"][1]["frozen"] == 1
+    assert told["recipes"][1]["frozen"] == 2
     for level in Level:
         states = [shown_state(own, capsys, node.id) for node in own.nodes(level)]
         assert told["outdated"]["nodes"][level.word] == sum("outdated" in one for one in states)
@@ -152,13 +153,15 @@ def shown_state(memory: Memory, capsys: Output, node_id: str) -> list[str]:
     return state
 
 
-def freeze(memory: Memory, node_id: str) -> None:
+def freeze(memory: Memory, *node_ids: str) -> None:
+    """Mark the nodes as retention would, behind the store's back."""
     store = memory.access.open_for_writing(None)
-    node = store.node(NodeId(node_id))
-    assert node is not None
     batch = store.engine.batch()
-    frozen = codec.NODE.encode(replace(node, frozen=True))
-    batch.put(families.NODES, keys.node(store.generation, node.id), frozen)
+    for node_id in node_ids:
+        node = store.node(NodeId(node_id))
+        assert node is not None
+        frozen = codec.NODE.encode(replace(node, frozen=True))
+        batch.put(families.NODES, keys.node(store.generation, node.id), frozen)
     store.engine.write(batch, sync=True)
     store.close()
 
