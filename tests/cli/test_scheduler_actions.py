@@ -210,7 +210,10 @@ def test_run_starts_the_unit_and_tells_how_it_went(
     unit_runs(systemd, root)
     assert call("run", "day-rollup") == 0
     assert capsys.readouterr().out.startswith("day-rollup done after 0.")
-    assert systemd.calls == ["systemctl --no-ask-password start memtool-day-rollup.service"]
+    assert systemd.calls == [
+        "systemctl --no-ask-password reset-failed memtool-day-rollup.service",
+        "systemctl --no-ask-password start memtool-day-rollup.service",
+    ]
 
 
 def test_run_exits_as_the_run_does_and_shows_its_error(

@@ -91,5 +91,7 @@ def test_tries_come_to_an_end_that_is_heard_and_the_timer_goes_on(system: Side) 
         wait_until(lambda: DAY in system.control("--failed", "--no-legend").stdout, "it has failed")
     assert [run["exit_code"] for run in system.runs("day-rollup")] == [UNAVAILABLE] * 3
     assert system.property("memtool-day-rollup.timer", "NextElapseUSecRealtime")
-    system.control("reset-failed", DAY)
-    assert system.start("day-rollup").returncode == 0
+    assert system.start("day-rollup").returncode != 0  # systemd has had enough of it
+    by_hand = system.machine.run("memtool", "scheduler", "run", "day-rollup")
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert system.runs("day-rollup")[-1]["result"] == "done"

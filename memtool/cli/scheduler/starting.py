@@ -43,6 +43,8 @@ def _refusal(job: Job, paused: Pause, now_us: int) -> SkippedError:
 def _start(place: Place, job: Job) -> MemtoolError | None:
     """Start the unit, wait until it has ended, and return what systemd had against it."""
     manager = _manager(place, job)
+    # A person who asks counts for more than StartLimitBurst=. Where this is refused, so is the start, which tells why.
+    manager.call("reset-failed", job.unit)
     try:
         done = manager.call("start", job.unit, timeout_s=None)
     except KeyboardInterrupt:
