@@ -14,8 +14,8 @@ from memtool.base.files import append_lines, atomic_write, reporting
 from memtool.base.lock import LEDGER, Holder, lock_path, wait_for
 from memtool.scheduler.ledger import LOCK_WAIT
 
-LIMIT_LINES = 20_000
-"""When the file has more, only the newest half is kept."""
+LIMIT_BYTES = 4 << 20
+"""When the file is larger, only its newer half is kept: far more than a day's budget can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def record_call(root: Path, call: CallRecord, holder: Holder) -> None:
     line = json.dumps({"type": "call", **asdict(call)}, separators=(",", ":")).encode() + b"\n"
     with wait_for(lock_path(root, LEDGER), holder, LOCK_WAIT):
         append_lines(path, line)
-        if path.stat().st_size > LIMIT_LINES * len(line):
+        if path.stat().st_size > LIMIT_BYTES:
             _trim(path)
 
 
@@ -95,12 +95,11 @@ def _parse(line: bytes) -> CallRecord | None:
             output_tokens=int(record["output_tokens"]),
             result=str(record["result"]),
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
 def _trim(path: Path) -> None:
     with reporting(path):
         lines = path.read_bytes().splitlines(keepends=True)
-    if len(lines) > LIMIT_LINES:
-        atomic_write(path, b"".join(lines[-LIMIT_LINES // 2 :]))
+    atomic_write(path, b"".join(lines[len(lines) // 2 :]))
