@@ -101,8 +101,9 @@ def _settle_interrupted(context: RunContext) -> None:
     if not swap.exists():
         return
     with _alone(context), reporting(swap):
-        if is_absent(root / "store") and (swap / _OLD).exists():
-            (swap / _OLD).rename(root / "store")
+        if (swap / _OLD).exists():
+            place = root / "store"
+            (swap / _OLD).rename(place if is_absent(place) else swap / "store")
         swap.rename(_free(root, INTERRUPTED, context.now_us))
         sync_directory(root)
 

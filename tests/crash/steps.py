@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from memtool.jobs import ingest
+from memtool.jobs import ingest, restore
 from memtool.store import access
 from memtool.store.engine import Engine
 
@@ -19,8 +19,10 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Engine, "sync"),
     (Engine, "flush"),
     (Engine, "compact"),
+    (Engine, "checkpoint"),
     (access, "create"),
     (access, "open_writer"),
+    (restore, "exchange"),
     (os, "mkdir"),
     (os, "fsync"),
     (os, "rename"),
