@@ -32,8 +32,10 @@ def options_of(
     config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
 ) -> Options:
     """Return what the summarizer of that name, or the configured one, is made with."""
-    variable = row(name or config.summarizer.name).key_variable
-    key = find_key(environ, variable) if variable else ""
+    found = row(name or config.summarizer.name)
+    # The variable holds the key of the provider's own endpoint: another one must not be shown it.
+    variable = "" if config.summarizer.endpoint else found.key_variable
+    key = find_key(environ, variable) if found.key_variable else ""
     return _options(config, key=key, directory=root / "summarizer", environ=environ)
 
 
@@ -60,7 +62,7 @@ def _options(
 
 
 def find_key(environ: Mapping[str, str], variable: str) -> str:
-    """Return the key: systemd's credential, else the provider's own variable, else the key file; "" where none is.
+    """Return the key: systemd's credential, else the variable (where one is named), else the key file; or "".
 
     Raise StorageError where a file is there and cannot be read.
     """
