@@ -1,4 +1,4 @@
-"""The figures: how much of the questions' evidence is cited, and ROUGE against the session's summary."""
+"""The figures: how much of the questions' evidence is cited, and ROUGE-1, -2 and -L against the session's summary."""
 
 from __future__ import annotations
 

@@ -48,15 +48,14 @@ class Terms:
 
     def best(self, most: int = MOST) -> tuple[str, ...]:
         """Return the heaviest terms as they were written most often; names leave room for plain words."""
-        named = {part for term in self._terms.values() for part in parts_of(_spelling(term))}
-        ranked = sorted(
-            (
-                (_damped(term.weight) * _worth(name, term, named), _surface(term))
-                for name, term in self._terms.items()
-            ),
-            key=lambda pair: -pair[0],
-        )
-        return _picked((word for _, word in ranked), most)
+        spelled = {name: _spelling(term) for name, term in self._terms.items()}
+        named = {part for word in spelled.values() for part in parts_of(word)}
+        worth = {
+            name: -_damped(term.weight) * _worth(name, spelled[name], named)
+            for name, term in self._terms.items()
+        }
+        ranked = sorted(worth, key=worth.__getitem__)
+        return _picked((_surface(self._terms[name], spelled[name]) for name in ranked), most)
 
 
 def _picked(ranked: Iterable[str], most: int) -> tuple[str, ...]:
@@ -88,13 +87,13 @@ _IN_NAME = 14
 """A plain word that programs are named after is a word of the trade at hand."""
 
 
-def _worth(name: str, term: _Term, named: set[str]) -> int:
-    own = specificity(_spelling(term))
+def _worth(name: str, word: str, named: set[str]) -> int:
+    own = specificity(word)
     if own != PLAIN:
         return own
     if name in named:
         return _IN_NAME
-    return _VERBAL if _VERB_FORM.search(_spelling(term)) else own
+    return _VERBAL if _VERB_FORM.search(word) else own
 
 
 _VERBAL = 7
@@ -103,13 +102,14 @@ _VERB_FORM = re.compile(r"[a-z]{3}(?:ing|ed|ly)$")
 
 def _spelling(term: _Term) -> str:
     """Return the commonest spelling, the first one among equals."""
+    if len(term.surfaces) == 1:
+        return next(iter(term.surfaces))
     most = max(term.surfaces.values())
     return next(word for word, count in term.surfaces.items() if count == most)
 
 
-def _surface(term: _Term) -> str:
+def _surface(term: _Term, word: str) -> str:
     """Return how a keyword is shown: plain words in lower case, where one was ever written so."""
-    word = _spelling(term)
     if word.lower() in term.surfaces or (word.istitle() and not is_file(word)):
         word = word.lower()
     word = plain(word)

@@ -68,8 +68,11 @@ def _announces(text: str, sentence: Sentence) -> bool:
 
 
 def _is_noise(raw: str) -> bool:
-    letters = sum(sign.isalpha() or sign.isspace() or sign > "\u02ff" for sign in raw)
-    return 100 * (len(raw) - letters) > _MOST_SIGNS * len(raw)
+    signs = len(raw) - len(raw.translate(_SIGNS))
+    return 100 * signs > _MOST_SIGNS * len(raw)
+
+
+_SIGNS = {at: None for at in range(0x300) if not chr(at).isalpha() and not chr(at).isspace()}
 
 
 def best_ask(item: Item, weights: dict[str, int], *, opens: bool) -> Passage | None:

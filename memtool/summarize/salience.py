@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtool.summarize.pronouns import FIRST_PERSON, SECOND_PERSON, TIMES
 from memtool.summarize.speakers import Message
+from memtool.summarize.stopwords import FIRST_PERSON, SECOND_PERSON, TIMES
 from memtool.summarize.words import key, words
 
 

@@ -106,15 +106,15 @@ def test_talk_in_another_language_is_told() -> None:
         ("prompt", "Hallo Jana! Wie war dein Urlaub?"),
         (
             "answer",
-            "Danke, Emil! Wir waren im Juli zwei Wochen auf Rügen und haben segeln gelernt.",
+            "Danke, Emil! Wir waren im August zwei Wochen auf Rügen und haben segeln gelernt.",
         ),
         ("prompt", "Toll! Mit wem denn?"),
-        ("answer", "Mit meiner Schwester Paula. Sie studiert seit Oktober Meeresbiologie in Kiel."),
+        ("answer", "Mit meiner Schwester Paula, die seit Mai in Kiel Meeresbiologie studiert."),
         ("prompt", "Schön! Ich habe gestern bei der Feuerwehr in Jena angefangen."),
         ("answer", "Glückwunsch! Bis bald."),
     )
     texts = [bullet.text for bullet in draft_of(*said).bullets]
-    assert texts[0].startswith("Jana: Wir waren im Juli")
+    assert texts[0].startswith("Jana: Wir waren im August")
     assert texts[1].startswith("Jana: ")
     assert "Feuerwehr" in texts[2]
 
