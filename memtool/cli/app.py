@@ -64,6 +64,13 @@ COMMANDS = (
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
     Row("forget", "memtool.cli.forget:forget", "Take away for good what was recorded."),
+    Row(
+        "rebuild",
+        "memtool.cli.rebuild:rebuild",
+        "Write the table of contents anew, beside the one there.",
+    ),
+    Row("stats", "memtool.cli.stats:stats", "Show how much is kept, and when it was said."),
+    Row("doctor", "memtool.cli.doctor:doctor", "Look at what memtool stands on; say what to do."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
         "backup", "memtool.cli.backup:backup", "Copy the store, beside any job, and prove the copy."
@@ -83,6 +90,8 @@ COMMANDS = (
     Row("config", "memtool.cli.config:config", "Show, set and check the settings."),
 )
 _ROWS = {row.name: row for row in COMMANDS}
+COMPLETE = "_MEMTOOL_COMPLETE"
+"""The variable in which completions/* hand over the words of a command line, one a line, up to the cursor."""
 
 
 class LazyCommands(TyperGroup):
@@ -118,8 +127,8 @@ def load(row: Row) -> Any:
     return get_command(single)
 
 
-def _print_version(value: bool) -> None:
-    if value:
+def _print_version(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
         print(f"memtool {__version__}")
         raise typer.Exit
 
@@ -182,6 +191,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
     """Return the exit code of one invocation, with what went wrong said on stderr."""
     app = build(environ, now_us)
     try:
+        if line := environ.get(COMPLETE):
+            return _complete(app, line)
         _refuse_within(arguments, environ)
         result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
         _flush()
@@ -194,6 +205,14 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED.code
     return result.code if isinstance(result, ExitCode) else result or OK.code
+
+
+def _complete(app: typer.Typer, line: str) -> int:
+    """Print what a shell may offer at the end of the line, and do nothing else."""
+    from memtool.cli.completion import completions
+
+    print("\n".join(completions(get_command(app), line)))
+    return OK.code
 
 
 def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -67,13 +67,22 @@ def _reports(environ: Mapping[str, str]) -> Iterator[Reports]:
     if not sys.stderr.isatty():
         yield Reports(talk=note)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console(environ, sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=None)

@@ -143,13 +143,13 @@ class Store:
             return None
         return keys.read_instant(first[0]), keys.read_instant(last[0])
 
-    def days(self) -> Iterator[int]:
-        """Yield the days, of this calendar, that hold an event."""
-        start_us = 0
+    def days(self, calendar: Calendar | None = None) -> Iterator[int]:
+        """Yield the days, of this or another calendar, that hold an event."""
+        calendar, start_us = calendar or self.calendar, 0
         while row := next(self.engine.scan(families.EVENTS, keys.instant(start_us)), None):
-            day = self.calendar.day_of(keys.read_instant(row[0]))
+            day = calendar.day_of(keys.read_instant(row[0]))
             yield day
-            start_us = self.calendar.day_start_us(day + 1)
+            start_us = calendar.day_start_us(day + 1)
 
     def session(self, session: str) -> Session | None:
         """Return the bounds of a session, or None."""

@@ -73,7 +73,7 @@ def test_another_calendar_stops_the_run_at_once(call: Call, name: str, value: st
     code, out, err = call("rollup", "all", **{name: value})
     assert code == 78
     assert out.count("rollup:") == 1
-    assert "make a new store and ingest again" in err
+    assert "memtool rebuild --calendar" in err
 
 
 def test_a_laptop_that_travels_changes_nothing(call: Call) -> None:

@@ -29,19 +29,29 @@ _LOOK_S = 0.2
 
 def do(context: RunContext, order: Order, lease: Lease) -> None:
     """Bring the order's periods up to date, and those above; the outcome is in the context's tally."""
-    store = lease.store()
+    mark_what_moved(lease.store())
+    work = new_work(context, order, lease)
+    carry_out(context, work, _all_levels(context, work, order))
+
+
+def mark_what_moved(store: Store) -> None:
+    """Mark the days that new zone data has moved."""
     if (moved := moved_days(store)) is not None:
         mark_moved_days(store, set(moved.days), moved.table)
-    work = _new_work(context, order, lease)
+
+
+def carry_out(context: RunContext, work: Work, steps: Coroutine[None, None, None]) -> None:
+    """Take the steps to their end, or to where a budget ends; what they came to is in the context's tally."""
     try:
-        asyncio.run(_heeding(context, _all_levels(context, work, order)))
+        asyncio.run(_heeding(context, steps))
     except CallRefused as refusal:
         context.tally.cut_short = str(refusal)
     finally:
         _report(context, work)  # also of a run that was stopped or failed half-way
 
 
-def _new_work(context: RunContext, order: Order, lease: Lease) -> Work:
+def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
+    """Return the work of a run, of which nothing is done yet."""
     store = lease.store()
     force = order.choices.force
     return Work(
@@ -90,21 +100,27 @@ async def _heeding(context: RunContext, work: Coroutine[None, None, None]) -> No
 async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
     now_us, choices = context.now_us, order.choices
     recipe = order.summarizer.recipe
-    await _bring_all(
+    await bring_all(
         context, work, targets(work.lease.store(), order.level, choices, now_us, recipe)
     )
     above = repairs(work.lease.store(), order.level, choices, now_us)
     for _, periods in groupby(above, key=lambda period: period.level):
-        await _bring_all(context, work, list(periods))
+        await bring_all(context, work, list(periods))
 
 
-async def _bring_all(context: RunContext, work: Work, periods: Sequence[Period]) -> None:
-    """Bring periods of one level up to date: no two of them share an input, so they may be taken up together."""
+async def bring_all(
+    context: RunContext, work: Work, periods: Sequence[Period], *, before: int = 0, after: int = 0
+) -> None:
+    """Bring periods of one level up to date: no two of them share an input, so they may be taken up together.
+
+    `before` and `after` are how many the run takes up at other times; progress counts them, too.
+    """
     work.stale = stale_now(work.lease.store(), context.now_us)
     work.let_go()
-    queue = enumerate(periods)
+    queue = enumerate(periods, before)
+    total = before + len(periods) + after
     workers = work.account.at_once if work.summarizer.waits else 1
-    await work.side_by_side(_take_up(context, work, queue, len(periods)) for _ in range(workers))
+    await work.side_by_side(_take_up(context, work, queue, total) for _ in range(workers))
 
 
 async def _take_up(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memtool.base.errors import ConfigError
 from memtool.core.calendar import Calendar, span_end_us, transitions
@@ -16,16 +16,20 @@ from memtool.store.store import Store, ZoneTable
 
 def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
     """Raise ConfigError where the config asks for another calendar than the store's; "auto" asks for none."""
-    have, want = store.calendar.describe(), wanted.describe()
-    if not zone_is_set:
-        want["zone"] = have["zone"]
+    have = store.calendar.describe()
+    want = asked_calendar(store, wanted, zone_is_set=zone_is_set).describe()
     differing = [name for name in have if have[name] != want[name]]
     if differing:
         name = differing[0]
         raise ConfigError(
             f"the store's calendar has {name} {have[name]!r}, the config says {want[name]!r}",
-            hint="set the config back, or make a new store and ingest again",
+            hint="set the config back, or run `memtool rebuild --calendar` (--dry-run says what it takes)",
         )
+
+
+def asked_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> Calendar:
+    """Return the calendar that the config asks of this store: "auto" asks for no zone, so that it keeps its own."""
+    return wanted if zone_is_set else replace(wanted, zone=store.calendar.zone)
 
 
 def stale_now(store: Store, now_us: int) -> frozenset[Period]:

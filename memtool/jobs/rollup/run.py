@@ -25,7 +25,7 @@ def roll_up(context: RunContext, order: Order) -> None:
         with access.reading() as store:
             check_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
             if moved_days(store) is None and not _anything(store, order, context.now_us):
-                _report_left(context, store)
+                report_left(context, store)
                 return
         # Only where there is work: asyncio would cost a run that has none a tenth of its time.
         from memtool.jobs.rollup.drive import do  # noqa: PLC0415
@@ -35,7 +35,7 @@ def roll_up(context: RunContext, order: Order) -> None:
                 do(context, order, lease)
         finally:
             with access.reading() as store:
-                _report_left(context, store)
+                report_left(context, store)
 
 
 def _anything(store: Store, order: Order, now_us: int) -> bool:
@@ -45,7 +45,8 @@ def _anything(store: Store, order: Order, now_us: int) -> bool:
     )
 
 
-def _report_left(context: RunContext, store: Store) -> None:
+def report_left(context: RunContext, store: Store) -> None:
+    """Tell the ledger what waits after this run."""
     context.tally.looked()
     for level, count in left_over(store, context.now_us).items():
         context.tally.leave(level.word, "stale", count)

@@ -118,7 +118,8 @@ async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
         return Child(cut.id, node.content)
     events = events_of(store, cut)
     origin = segment_origin(cut, events, work.summarizer.recipe)
-    if node is None or not work.stands(node, origin.inputs):
+    node = work.standing(store, cut.id, origin.inputs)
+    if node is None:
         request = request_of_segment(cut, events, seen.period)
         node = await summarised(work, store, request, origin)
         if node is None:
@@ -142,8 +143,8 @@ async def _write_period(
         work.tally.waiting.setdefault(period.id, "nothing below it could be summarised")
         return Child(period.id, GAP)
     inputs = period_inputs(period.id, work.calendar.bounds_us(period), children)
-    node = store.node(period.id)
-    if node is not None and work.stands(node, inputs):
+    node = work.standing(store, period.id, inputs)
+    if node is not None:
         settle(store, seen)
         return Child(period.id, node.content)
     return await _rewrite_period(

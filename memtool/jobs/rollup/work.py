@@ -24,6 +24,13 @@ LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
 
 _T = TypeVar("_T")
 
+Copy = Callable[[Store, NodeId, str], Node | None]
+"""Puts a node of this id, made from these inputs, into the store without a summarizer; None where there is none."""
+
+
+def _no_copy(_store: Store, _node_id: NodeId, _inputs: str) -> Node | None:
+    return None
+
 
 @dataclass(slots=True)
 class Tally:
@@ -52,6 +59,7 @@ class Work:
     forced: frozenset[Period] = frozenset()
     upgrades: bool = False
     """Whether a node that another recipe wrote is written again."""
+    copy: Copy = _no_copy
     stale: frozenset[Period] = frozenset()
     tally: Tally = field(default_factory=Tally)
     done: set[Period] = field(default_factory=set)
@@ -74,6 +82,13 @@ class Work:
             return True
         is_outdated = self.upgrades and node.recipe != self.summarizer.recipe
         return node.inputs == inputs and not is_outdated and not self.is_forced(node.id)
+
+    def standing(self, store: Store, node_id: NodeId, inputs: str) -> Node | None:
+        """Return the node that may stay as it is, or one that was copied there; None where it is to be written."""
+        node = store.node(node_id)
+        if node is not None and self.stands(node, inputs):
+            return node
+        return self.copy(store, node_id, inputs)
 
     def has_gap(self, node_id: NodeId) -> bool:
         """Return whether the node could not be written in this run."""

@@ -1,0 +1,143 @@
+"""`memtool rebuild`: write the table of contents anew, with another calendar if that is asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memtool.base.errors import OK, ExitCode, UsageError
+from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.output import print_json, print_line
+from memtool.cli.running import conclude, outcome_json, run
+from memtool.core.calendar import Calendar
+from memtool.core.levels import Level
+from memtool.jobs.calendar import wanted_calendar, zone_is_set
+from memtool.jobs.rebuild.building import Report
+from memtool.jobs.rebuild.price import Price, price
+from memtool.jobs.rebuild.run import abandon, next_calendar
+from memtool.jobs.rebuild.run import rebuild as rebuild_body
+from memtool.jobs.rollup.order import Choices, Order
+from memtool.jobs.runner import Outcome
+from memtool.jobs.summarizing import budget_of, summarizer_of
+from memtool.store.access import Access
+
+VERSION = 1
+_JOB = "rebuild"
+
+
+def rebuild(
+    context: typer.Context,
+    *,
+    calendar: Annotated[
+        bool, typer.Option("--calendar", help="Take on the calendar that the config asks for.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would take.")
+    ] = False,
+    abandons: Annotated[
+        bool, typer.Option("--abandon", help="Drop what an earlier rebuild has half built.")
+    ] = False,
+    with_gaps: Annotated[
+        bool, typer.Option("--with-gaps", help="Take it over whatever could not be summarised.")
+    ] = False,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Stop after N summarizer calls; the rest waits."),
+    ] = None,
+    json: JsonOption = False,
+) -> ExitCode:
+    """Write the table of contents anew beside the one that is there, which readers see until the new one is whole.
+
+    What stays equal is copied, and costs no call. May be interrupted at any time: the next rebuild goes on.
+    """
+    if abandons and (calendar or dry_run or with_gaps or max_calls is not None):
+        raise UsageError("--abandon goes with no other option", hint="memtool rebuild --abandon")
+    call = invocation(context)
+    report = Report()
+    if abandons:
+        return _concluded(run(call, _JOB, abandon), report, as_json=json)
+    order = _order(call, max_calls)
+    if dry_run:
+        return _show_price(call, order if calendar else None, as_json=json)
+    outcome = run(
+        call,
+        _JOB,
+        lambda running: rebuild_body(
+            running, order, report, adopts_calendar=calendar, takes_gaps=with_gaps
+        ),
+    )
+    return _concluded(outcome, report, as_json=json)
+
+
+def _order(call: Invocation, max_calls: int | None) -> Order:
+    return Order(
+        level=Level.YEAR,
+        summarizer=summarizer_of(call.config, call.environ, call.store.root),
+        calendar=wanted_calendar(call.config),
+        zone_is_set=zone_is_set(call.config),
+        choices=Choices(),
+        budget=budget_of(call.config, max_calls),
+        at_once=call.config.summarizer.concurrency,
+    )
+
+
+def _concluded(outcome: Outcome, report: Report, *, as_json: bool) -> ExitCode:
+    record = outcome.run
+    if as_json:
+        numbers = {
+            "nodes": record.nodes,
+            "copied": report.copied,
+            "calls": record.calls,
+            "tokens": record.tokens,
+            "missing": report.missing,
+            "taken_over": report.is_taken_over,
+            "failures": outcome.tally.failures if outcome.tally else [],
+        }
+        print_json("rebuild", VERSION, {**outcome_json(outcome), **numbers})
+    elif record.periods_count or report.is_taken_over:
+        spent = f", {record.calls} calls, {record.tokens} tokens" if record.tokens else ""
+        print_line(
+            f"rebuild: {record.result}, {record.nodes} nodes written, {report.copied} copied{spent}"
+        )
+        if not report.is_taken_over:
+            print_line("the table of contents is the one before; memtool rebuild goes on")
+    return conclude(outcome)
+
+
+def _show_price(call: Invocation, order: Order | None, *, as_json: bool) -> ExitCode:
+    access = Access(call.store.root)
+    found, have, wanted = Price(), None, None
+    if access.exists():
+        with access.reading() as store:
+            have, wanted = store.calendar, next_calendar(store, order)
+            found = price(store, wanted, call.now_us)
+    forecast = found.forecast
+    if as_json:
+        payload = {
+            "calendar": wanted.describe() if wanted else None,
+            "periods": [period.id for period in forecast.periods],
+            "segments": forecast.segments,
+            "tokens": forecast.tokens,
+            "copied": found.copied,
+            "calls": forecast.calls,
+            "spend": forecast.spend,
+        }
+        print_json("rebuild-forecast", VERSION, payload)
+        return OK
+    _print_change(have, wanted)
+    print_line(
+        f"{len(forecast.periods)} periods and {forecast.segments} segments ({forecast.tokens} "
+        f"tokens) to summarise, {forecast.calls} summarizer calls at most; {found.copied} nodes stay"
+    )
+    if forecast.calls:
+        print_line(f"a model would take about {forecast.spend} tokens for that, in and out")
+    return OK
+
+
+def _print_change(have: Calendar | None, wanted: Calendar | None) -> None:
+    if have is None or wanted is None or have == wanted:
+        return
+    old, new = have.describe(), wanted.describe()
+    changes = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
+    print_line(f"calendar: {', '.join(changes)}")

@@ -1,0 +1,122 @@
+"""Bringing the half-built table of contents up to date: what stays equal is copied, the rest is summarised.
+
+Must never call a summarizer for a node that the current one holds, made from the same inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from memtool.core.calendar import Calendar
+from memtool.core.levels import Level, Period, parse_segment, period_named, period_of
+from memtool.core.model import Cut, Node, NodeId
+from memtool.jobs.context import RunContext
+from memtool.jobs.rollup.drive import bring_all, carry_out, mark_what_moved, new_work
+from memtool.jobs.rollup.order import Order
+from memtool.jobs.rollup.plan import stale_now
+from memtool.jobs.rollup.work import Copy, Work
+from memtool.store.access import Lease
+from memtool.store.codec import Write
+from memtool.store.store import Store
+from memtool.store.toc import put_node
+
+_MOST_ROUNDS = 10
+
+
+@dataclass(slots=True)
+class Report:
+    """What a rebuild came to. `copied` are nodes that no summarizer was asked for; `missing` could not be written."""
+
+    copied: int = 0
+    missing: int = 0
+    is_taken_over: bool = False
+
+
+def build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
+    """Bring every closed period up to date; `lease` is for the half-built table of contents."""
+    mark_what_moved(lease.store())
+    _copy_frozen(context, lease, report)
+    work = new_work(context, order, lease)
+    work.copy = _copy_of(work.write, report)
+    carry_out(context, work, _all_closed(context, work))
+
+
+def is_period_of(calendar: Calendar, node_id: NodeId) -> bool:
+    """Return whether the calendar has such a period: weeks that start on another day are none of its own."""
+    if parse_segment(node_id) is not None:
+        return True
+    period = period_named(node_id)
+    return period_of(period.level, period.first, calendar.week_start) == period
+
+
+def _copy_of(otherwise: Write, report: Report) -> Copy:
+    def copy(store: Store, node_id: NodeId, inputs: str) -> Node | None:
+        current = store.current()
+        node = current.node(node_id)
+        if node is None or node.inputs != inputs:
+            return None
+        put_node(store, node, current.write_of(node_id) or otherwise, seen=None)
+        report.copied += 1
+        return node
+
+    return copy
+
+
+def _copy_frozen(context: RunContext, lease: Lease, report: Report) -> None:
+    """Copy the nodes whose events were swept, with the cuts of segments: nothing could make them again."""
+    for node_id in _frozen(lease.store()):
+        context.checkpoint()
+        store = lease.store()
+        current = store.current()
+        node = current.node(node_id)
+        if node is not None and store.node(node_id) != node:
+            write = current.write_of(node_id) or Write(context.now_us, context.holder.run)
+            put_node(store, node, write, seen=None, cut=_cut_of(current, node_id))
+            report.copied += 1
+
+
+def _frozen(store: Store) -> list[NodeId]:
+    nodes = (node for level in Level for node in store.current().nodes(level))
+    return [node.id for node in nodes if node.frozen and is_period_of(store.calendar, node.id)]
+
+
+def _cut_of(store: Store, node_id: NodeId) -> Cut | None:
+    segment = parse_segment(node_id)
+    cuts = store.cuts(segment.day) if segment else []
+    return next((cut for cut in cuts if cut.id == node_id), None)
+
+
+async def _all_closed(context: RunContext, work: Work) -> None:
+    """Bring all closed periods up to date, and again those that were marked meanwhile.
+
+    The rounds have an end: what is still marked then is marked in the table of contents that is taken over, too.
+    """
+    before: dict[Period, int | None] = {}
+    for _ in range(_MOST_ROUNDS):
+        found = dict(_closed(work.lease.store(), context.now_us))
+        if found == before:
+            return
+        work.done.clear()
+        await _all_levels(context, work, sorted(found))
+        before = dict(_closed(work.lease.store(), context.now_us))
+        if not before:
+            return
+
+
+async def _all_levels(context: RunContext, work: Work, periods: list[Period]) -> None:
+    done = 0
+    for _, group in groupby(periods, key=lambda period: period.level):
+        here = list(group)
+        after = len(periods) - done - len(here)
+        await bring_all(context, work, here, before=done, after=after)
+        done += len(here)
+
+
+def _closed(store: Store, now_us: int) -> Iterator[tuple[Period, int | None]]:
+    """Yield the closed stale periods, each with its mark."""
+    marks = store.marks()
+    for period in stale_now(store, now_us):
+        if store.calendar.is_closed(period, now_us):
+            yield period, marks.get(period)
