@@ -80,8 +80,8 @@ def _compact_all(context: RunContext, lease: Lease, report: Report, *, rewrite: 
     for number, part in enumerate(slices):
         context.checkpoint()
         context.progress(number, len(slices), part.family)
+        # The lease lets another writer in before a slice, where it has held the store for long.
         lease.store().engine.compact(part.family, part.start, part.end, rewrite=rewrite)
-        lease.release()  # another writer need not wait for more than one slice
         report.slices += 1
         if part.end is None:
             report.families.append(part.family)

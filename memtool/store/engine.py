@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -27,6 +28,9 @@ from memtool.store.families import FAMILIES, open_options
 
 _READ_TRIES = 12
 _READ_PAUSE_S = 0.01
+
+_TABLE = re.compile(r"^ ([0-9]+):", re.MULTILINE)
+"""A table in RocksDB's own listing of a family's."""
 
 _BUSY = ("while lock file", "lock hold by current process")
 _FULL = ("no space left", "disk quota exceeded")
@@ -156,8 +160,20 @@ class Engine:
     def files(self, family: str) -> list[tuple[bytes, bytes, int]]:
         """Return first key, last key and size in bytes of each live file of a family."""
         with translated(self._path):
-            rows = self._families[family].live_files()
-        return sorted((row["start_key"], row["end_key"], row["size"]) for row in rows)
+            rows = self._families[family].live_files()  # those of all families
+            own = self._families[family].property_value("rocksdb.sstables") or ""
+        numbers = {int(number) for number in _TABLE.findall(own)}
+        return sorted(
+            (row["start_key"], row["end_key"], row["size"])
+            for row in rows
+            if int(row["name"].strip("/").partition(".")[0]) in numbers
+        )
+
+    def table_bytes(self, family: str) -> int:
+        """Return how much the files of a family take that are in force; what is in the log only is not in them."""
+        with translated(self._path):
+            found = self._families[family].property_int_value("rocksdb.live-sst-files-size")
+        return found or 0
 
     def checkpoint(self, path: Path) -> None:
         """Make the store as it is now, all of it in files, at a path that does not exist; tables are hard links."""
