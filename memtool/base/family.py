@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from errno import ENOEXEC
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from memtool.base.run import PLAIN, TIMED_OUT, Finished, not_started, text_of
 
 _STDIN, _STDOUT, _STDERR = range(3)
 _STDERR_BYTES = 64 << 10
 _DRAIN_S = 2.0
+_Result = TypeVar("_Result")
 # For whoever would draw on a terminal.
 _DULL = {**PLAIN, "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -48,21 +49,26 @@ async def run_family(
     """
     called = tuple(argv)
     loop = asyncio.get_running_loop()
-    try:
-        transport, family = await loop.subprocess_exec(
+    start = asyncio.ensure_future(
+        loop.subprocess_exec(
             lambda: _Family(loop, bounds.output_bytes),
             *called,
             env={**environ, **_DULL},
             cwd=directory,
             start_new_session=True,
         )
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        return not_started(called, error)
-    except OSError as error:
-        if error.errno == ENOEXEC:
-            return not_started(called, PermissionError())
-        raise
+    )
+    # A start that is broken off would leave the children of what it has started, and wait for their end.
+    is_cancelled = await _to_its_end(start)
+    problem = start.exception()
+    if problem is not None:
+        if is_cancelled:
+            raise asyncio.CancelledError from problem
+        return _not_begun(called, problem)
+    transport, family = start.result()
     try:
+        if is_cancelled:
+            raise asyncio.CancelledError
         await family.until_over(stdin, bounds.timeout_s)
         is_late = not family.exited.done() and not family.is_flooded
     finally:
@@ -71,6 +77,25 @@ async def run_family(
         finally:
             family.close()
     return _finished(called, family, bounds, transport.get_returncode(), is_late=is_late)
+
+
+async def _to_its_end(task: asyncio.Future[_Result]) -> bool:
+    """Wait for the task, which takes no long time, and return whether the caller was cancelled meanwhile."""
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            is_cancelled = True
+    return is_cancelled
+
+
+def _not_begun(called: tuple[str, ...], problem: BaseException) -> Finished:
+    if isinstance(problem, FileNotFoundError | PermissionError | NotADirectoryError):
+        return not_started(called, problem)
+    if isinstance(problem, OSError) and problem.errno == ENOEXEC:
+        return not_started(called, PermissionError())
+    raise problem
 
 
 def _finished(

@@ -59,8 +59,8 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def all_dead(directory: Path) -> bool:
-    return len(pids(directory)) == 3 and not any(map(is_alive, pids(directory)))
+def all_dead(directory: Path, count: int = 3) -> bool:
+    return len(pids(directory)) == count and not any(map(is_alive, pids(directory)))
 
 
 def test_input_output_and_code_are_as_of_any_program(tmp_path: Path) -> None:
@@ -164,6 +164,41 @@ def test_who_does_not_wait_for_the_grace_leaves_nobody_behind_either(tmp_path: P
 
     asyncio.run(cancel_twice())
     wait_until(lambda: all_dead(tmp_path))
+
+
+def is_running(argument: str) -> bool:
+    """Return whether any process was given this argument."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if argument.encode() in words:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("rounds", range(6))
+def test_a_call_that_is_cancelled_while_it_begins_leaves_nobody_behind(
+    tmp_path: Path, rounds: int
+) -> None:
+    """The loop is busy meanwhile: the program is at work before its start has been told of."""
+
+    async def cancel() -> None:
+        argv = (sys.executable, "-c", FAMILY, str(tmp_path))
+        call = run_family(argv, PATH, directory=tmp_path, stdin=b"", bounds=BOUNDS)
+        task = asyncio.create_task(call)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 - as a step that writes to the store does
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began_s = time.monotonic()
+    asyncio.run(cancel())
+    assert time.monotonic() - began_s < 10
+    wait_until(lambda: not is_running(str(tmp_path)))
 
 
 def test_an_interrupt_ends_the_family(tmp_path: Path) -> None:
