@@ -34,7 +34,7 @@ class Forecast:
         return self.calls * (_PROMPT_TOKENS + _ANSWER_TOKENS) + self.tokens + of_periods
 
 
-_PROMPT_TOKENS, _ANSWER_TOKENS, _PERIOD_TOKENS = 700, 400, 1500
+_PROMPT_TOKENS, _ANSWER_TOKENS, _PERIOD_TOKENS = 500, 300, 600
 """What a call was seen to take beside its text: instructions, the answer; and the bullets below a period."""
 
 

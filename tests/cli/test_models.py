@@ -1,0 +1,226 @@
+"""Rollups by a model, as a person or a timer runs them: whole processes against a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memtool.core.levels import Level
+from memtool.jobs.verify import verify
+from memtool.scheduler.calls import read_calls
+from memtool.store.access import Access
+from tests.cli.history import ALL, CALENDAR, NOW_US
+from tests.conftest import SOURCE
+from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says, slow, wrong_cites
+from tests.memory import Memory
+
+pytest.importorskip("openai")
+pytest.importorskip("anthropic")
+KEY = "the-very-secret-key"
+
+
+@dataclass
+class Person:
+    """Someone at a shell, with a memory that has nothing rolled up yet."""
+
+    home: Path
+
+    @property
+    def root(self) -> Path:
+        return self.home / "store"
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        variables = {
+            "HOME": str(self.home),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SOURCE),
+            "MEMTOOL_STORE__PATH": str(self.root),
+            "MEMTOOL_CALENDAR__TIMEZONE": CALENDAR.zone,
+            "MEMTOOL_SUMMARIZER__MODEL": "a-model",
+            **environ,
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "memtool", *arguments],
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def runs(self, *arguments: str, **environ: str) -> tuple[int, str, str]:
+        child = self.start(*arguments, **environ)
+        out, err = child.communicate(timeout=90)
+        assert "Traceback" not in err, err
+        assert KEY not in out + err
+        return child.returncode, out, err
+
+    def has_no_failure(self) -> bool:
+        with Access(self.root).reading() as store:
+            return store.failures() == {}
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Person:
+    memory = Memory(tmp_path / "store", CALENDAR)
+    memory.take_in(ALL, now_us=NOW_US)
+    return Person(tmp_path)
+
+
+def openai(server: LLMServer) -> dict[str, str]:
+    return {
+        "MEMTOOL_SUMMARIZER__NAME": "openai",
+        "MEMTOOL_SUMMARIZER__ENDPOINT": server.openai_url,
+    }
+
+
+def with_key(person: Person) -> None:
+    file = person.home / ".config/memtool/llm-key"
+    file.parent.mkdir(parents=True)
+    file.write_text(KEY + "\n")
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_a_model_writes_every_level_and_every_call_is_on_record(person: Person, name: str) -> None:
+    with_key(person)
+    with LLMServer(good) as server:
+        url = server.openai_url if name == "openai" else server.url
+        environ = {"MEMTOOL_SUMMARIZER__NAME": name, "MEMTOOL_SUMMARIZER__ENDPOINT": url}
+        code, out, err = person.runs("rollup", "all", "--json", **environ)
+        assert (code, err) == (0, "")
+        runs: list[dict[str, Any]] = json.loads(out)["runs"]
+        calls = sum(run["calls"] for run in runs)
+        assert calls == len(server.requests) == len(read_calls(person.root))
+        assert sum(run["tokens"] for run in runs) == sum(
+            call.input_tokens + call.output_tokens for call in read_calls(person.root)
+        )
+        again = person.runs("rollup", "all", **environ)
+        assert again[0] == 0
+        assert len(server.requests) == calls
+    with Access(person.root).reading() as store:
+        assert verify(store, NOW_US).healthy
+        nodes = [node for level in Level for node in store.nodes(level)]
+    assert {node.recipe.summarizer for node in nodes} == {name}
+    assert {node.recipe.model for node in nodes} == {"a-model"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "behaviour", "code", "words"),
+    [
+        ({"MEMTOOL_SUMMARIZER__MODEL": ""}, good, 78, "summarizer.model"),
+        ({"MEMTOOL_SUMMARIZER__ENDPOINT": "", "OPENAI_API_KEY": ""}, good, 78, "OPENAI_API_KEY"),
+        ({}, fails(401, "no such key", code="invalid_api_key"), 78, "key"),
+        ({}, fails(404, "no such model", code="model_not_found"), 78, "a-model"),
+        ({}, limited(), 69, "429"),
+        ({}, fails(503, "overloaded"), 69, "503"),
+    ],
+    ids=["no model", "no key", "wrong key", "unknown model", "429 to the end", "503"],
+)
+def test_what_concerns_all_nodes_is_one_clear_line_and_counts_against_none(
+    person: Person, environ: dict[str, str], behaviour: Behaviour, code: int, words: str
+) -> None:
+    with LLMServer(behaviour) as server:
+        ended, _, err = person.runs("rollup", "day", **{**openai(server), **environ})
+    assert ended == code
+    assert words in err
+    assert len(err.strip().splitlines()) <= 2, err
+    assert person.has_no_failure()
+
+
+def test_no_network_is_69_and_the_next_run_finishes(person: Person) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"  # bound, but nobody listens
+        environ = {"MEMTOOL_SUMMARIZER__NAME": "openai", "MEMTOOL_SUMMARIZER__ENDPOINT": url}
+        ended, _, err = person.runs("rollup", "day", **environ)
+    assert ended == 69
+    assert url.removesuffix("/v1") in err
+    assert person.has_no_failure()
+    with LLMServer(good) as server:
+        assert person.runs("rollup", "all", **openai(server))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "behaviour", [says("I would rather not."), wrong_cites], ids=["chat", "wrong cites"]
+)
+def test_answers_that_prove_nothing_fail_their_node_and_are_never_stored(
+    person: Person, behaviour: Behaviour
+) -> None:
+    with LLMServer(behaviour) as server:
+        ended, _, err = person.runs("rollup", "day", **openai(server))
+        assert ended == 1
+        assert "segment:" in err
+        assert not person.has_no_failure()
+        asked = len(server.requests)
+        assert person.runs("rollup", "day", **openai(server))[0] == 0  # too early for another try
+        assert len(server.requests) == asked
+    with Access(person.root).reading() as store:
+        assert [node for level in Level for node in store.nodes(level)] == []
+
+
+def test_a_budget_ends_the_run_well_and_says_what_waits(person: Person) -> None:
+    with LLMServer(good) as server:
+        ended, out, err = person.runs("rollup", "day", "--max-calls", "3", **openai(server))
+        assert ended == 0
+        assert "partial" in out
+        assert "budget of 3 calls" in err
+        assert len(server.requests) == 3
+        per_day = {**openai(server), "MEMTOOL_BUDGET__CALLS_PER_DAY": "5"}
+        assert person.runs("rollup", "day", **per_day)[0] == 0
+        assert len(server.requests) == 5
+        assert person.runs("rollup", "all", **openai(server))[0] == 0
+
+
+def test_a_dry_run_says_what_it_would_cost_and_asks_nobody(person: Person) -> None:
+    with LLMServer(good) as server:
+        _, out, _ = person.runs("rollup", "all", "--dry-run", "--json", **openai(server))
+        assert server.requests == []
+        foreseen = json.loads(out)
+        person.runs("rollup", "all", **openai(server))
+        made = len(server.requests)
+    spent = sum(call.input_tokens + call.output_tokens for call in read_calls(person.root))
+    assert made <= foreseen["calls"] <= made + 2
+    assert spent / 3 < foreseen["spend"] < spent * 3
+
+
+def test_ctrl_c_breaks_off_at_once_and_keeps_what_was_done(person: Person) -> None:
+    with LLMServer(good, good, slow(60)) as server:
+        child = person.start("rollup", "day", **openai(server), MEMTOOL_SUMMARIZER__CONCURRENCY="1")
+        while len(server.requests) < 3:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+        assert child.returncode == 130, err
+        assert "Traceback" not in err
+    results = [call.result for call in read_calls(person.root)]
+    assert results[:2] == ["ok", "ok"]
+    assert "cut off" in results[2]
+    with Access(person.root).reading() as store:
+        assert sum(1 for level in Level for _ in store.nodes(level)) == 2
+
+
+def test_the_sdks_are_imported_by_nobody_who_does_not_call(person: Person) -> None:
+    program = (
+        "import sys; from memtool.cli.app import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'openai', 'anthropic', 'pydantic', 'httpx'} & sys.modules.keys()))"
+    )
+    environ = {"MEMTOOL_SUMMARIZER__NAME": "openai", "HOME": str(person.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--store", str(person.root), "toc"],
+        env={**os.environ, **environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
