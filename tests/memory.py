@@ -115,7 +115,9 @@ class Memory:
 
 def _rows(store: Store, family: str, wanted: object) -> dict[bytes, bytes]:
     assert callable(wanted)
-    return {key: value for key, value in store.engine.scan(family) if wanted(key)}
+    prefix = keys.generation(store.generation)
+    rows = store.engine.scan(family, prefix, keys.after_prefix(prefix))
+    return {key: value for key, value in rows if wanted(key)}
 
 
 def _day_closed(store: Store, key: bytes, now_us: int) -> bool:

@@ -100,6 +100,10 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
             page.line((node_id, "bold"), " ", error, first=_MARGIN, rest=_MARGIN * 2)
         _print_more(page, len(found.failed) - _MOST_LINES)
         page.blank()
+    if found.is_half_built:
+        page.line(
+            ("A rebuild is half done: memtool rebuild goes on, --abandon drops it.", "yellow")
+        )
     if found.erasing_since_us is not None:
         since = clock.moment(found.erasing_since_us)
         what = f"What was taken away since {since} may still be in the files; memtool compact ends this."
@@ -145,6 +149,7 @@ def _json(checked: Checked) -> dict[str, object]:
         ],
         "stale": found.stale,
         "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
+        "half_built": found.is_half_built,
         "erasing": _instant(clock, "since", found.erasing_since_us),
         "horizon": _instant(clock, "before", found.horizon_us or None),
     }

@@ -93,16 +93,14 @@ async def _all_closed(context: RunContext, work: Work) -> None:
 
     The rounds have an end: what is still marked then is marked in the table of contents that is taken over, too.
     """
-    before: dict[Period, int | None] = {}
+    seen: dict[Period, int | None] = {}
     for _ in range(_MOST_ROUNDS):
         found = dict(_closed(work.lease.store(), context.now_us))
-        if found == before:
+        if found == seen:  # nothing is left, or only what fails
             return
+        seen = found
         work.done.clear()
         await _all_levels(context, work, sorted(found))
-        before = dict(_closed(work.lease.store(), context.now_us))
-        if not before:
-            return
 
 
 async def _all_levels(context: RunContext, work: Work, periods: list[Period]) -> None:

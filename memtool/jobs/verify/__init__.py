@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from memtool.base.errors import StorageError
 from memtool.core.planning import stale_periods
 from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
+from memtool.jobs.verify.generations import check_generations
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.jobs.verify.walk import Problem, Verification, Walk
 from memtool.store.capture import horizon
@@ -29,6 +30,7 @@ def verify(
     note = erasing(store)
     walk.found.erasing_since_us = None if note is None else note.since_us
     walk.found.horizon_us = horizon(store)
+    walk.found.is_half_built = store.building() is not None
     for what, check in _CHECKS:
         try:
             for counted in check(walk):
@@ -56,5 +58,6 @@ _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
     ("nodes", check_nodes),
     ("parents", check_parents),
     ("grips", check_citations),
+    ("generations", check_generations),
     ("the rest", _check_rest),
 )

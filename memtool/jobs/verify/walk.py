@@ -33,6 +33,8 @@ class Verification:
     erasing_since_us: int | None = None
     """Since when something is taken away whose bytes may still be in the files; None where nothing is."""
     horizon_us: int = 0
+    is_half_built: bool = False
+    """Whether a rebuild was begun and has not come to its end."""
 
     @property
     def healthy(self) -> bool:
