@@ -20,11 +20,9 @@ from memtool.core.levels import (
 from memtool.core.model import EventId, Node, NodeId
 from memtool.core.planning import stale_periods
 from memtool.jobs.context import RunContext
-from memtool.store import families, keys
+from memtool.store import erase, families, keys
 from memtool.store.access import Access, Lease
 from memtool.store.capture import horizon
-from memtool.store.erase import freeze, raise_horizon
-from memtool.store.erase import sweep as sweep_events
 from memtool.store.generations import drop_half_built
 from memtool.store.store import Store
 
@@ -79,7 +77,7 @@ def sweep(context: RunContext, access: Access, events_days: int, report: Sweep) 
         store = lease.store()
         plan = _plan(store, context.now_us, events_days)
         _tell(report, plan)
-        raise_horizon(store, plan.horizon_us)
+        erase.raise_horizon(store, plan.horizon_us)
         for number, day in enumerate(plan.days):
             context.progress(number, len(plan.days), day.id)
             _sweep_day(context, lease, plan, day, report)
@@ -142,7 +140,7 @@ def _sweep_day(context: RunContext, lease: Lease, plan: _Plan, day: Period, repo
         nodes = _unfrozen(store, day) if start == 0 else []
         if start + SLICE >= len(ids):
             nodes += _above(store, day, plan.end)
-        sweep_events(store, part, nodes, context.now_us)
+        erase.sweep(store, part, nodes, context.now_us)
         report.events += len(part)
         report.frozen += len(nodes)
         context.tally.details |= {"events_swept": report.events, "nodes_frozen": report.frozen}
@@ -221,5 +219,5 @@ def _freeze_ripe(context: RunContext, lease: Lease, plan: _Plan, report: Sweep) 
     for start in range(0, len(plan.ripe), SLICE):
         context.checkpoint()
         nodes = plan.ripe[start : start + SLICE]
-        freeze(lease.store(), nodes)
+        erase.freeze(lease.store(), nodes)
         report.frozen += len(nodes)
