@@ -16,7 +16,9 @@ class ExitCode:
 
 
 OK = ExitCode(0, "ok", "done, or nothing to do")
-FAILED = ExitCode(1, "failed", "some of the work failed; `status` and `verify`: not healthy")
+FAILED = ExitCode(
+    1, "failed", "some of the work failed; `status`, `verify` and `doctor`: not healthy"
+)
 USAGE = ExitCode(2, "usage", "the command line, or a node, grip or period in it, is not understood")
 BAD_DATA = ExitCode(65, "bad-data", "the input holds nothing that memtool can read")
 UNAVAILABLE = ExitCode(

@@ -1,0 +1,65 @@
+"""Checks of the configuration and of what the store says of itself. Walks nothing: that is `verify`'s."""
+
+from __future__ import annotations
+
+from memtool.base.errors import MemtoolError
+from memtool.jobs.doctor.finding import Advice, in_words, ok, problem, skipped, span, warning
+from memtool.jobs.doctor.scene import Scene
+from memtool.store.access import SWAP
+
+
+def check_configuration(scene: Scene) -> Advice:
+    """Check that every setting is understood."""
+    if scene.faults:
+        first, more = scene.faults[0], len(scene.faults) - 1
+        text = f"{first.message}{_more(more)}; every command and job stops at this"
+        return problem(text, first.hint or "memtool config check")
+    files = [file.path for file in scene.config_files if file.path.exists()]
+    return ok(f"read from {', '.join(map(str, files))}" if files else "all settings are defaults")
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more)" if count else ""
+
+
+def check_store(scene: Scene) -> Advice:
+    """Check that the store opens, and its format is known."""
+    if not scene.has_store:
+        return skipped(f"there is none at {scene.root} yet", "memtool ingest makes it")
+    try:
+        facts = scene.read_store
+    except MemtoolError as error:
+        return problem(error.message, error.hint or "memtool verify")
+    if facts.format is None:
+        text = "it has no FORMAT file, by which an older memtool would leave a newer store alone"
+        return warning(text, f"put it back from a backup: {scene.root / 'FORMAT'}")
+    return ok(f"opens, format {facts.format}")
+
+
+def check_unfinished(scene: Scene) -> Advice:
+    """Check that no work on the whole store was begun and left."""
+    if (scene.root / SWAP).exists():
+        return problem("a restore was interrupted", "run memtool restore again")
+    facts = scene.facts
+    if facts.erasing_us is not None:
+        age = span((scene.now_us - facts.erasing_us) // 1_000_000)
+        text = f"something was taken away {age} ago, and its bytes may still be in the files"
+        return warning(text, "memtool compact")
+    if facts.building:
+        return warning(
+            "a rebuild was begun and has not ended; what is shown is the table before it",
+            "memtool rebuild goes on with it",
+        )
+    return ok("no rebuild, restore or erasing is half done")
+
+
+def check_damage(scene: Scene) -> Advice:
+    """Check what earlier ingests could not read."""
+    sources = scene.facts.sources
+    damaged = {path: row for path, row in sources.items() if row.damaged or row.problem}
+    if not damaged:
+        return ok(f"{in_words(len(sources), 'transcript')} on record, none damaged")
+    path, row = next(iter(damaged.items()))
+    why = row.problem or in_words(row.damaged, "damaged line")
+    text = f"{in_words(len(damaged), 'transcript')} could not be read whole, such as {path}: {why}"
+    return warning(text, "memtool ingest --json lists them; mend or move them away")

@@ -1,0 +1,156 @@
+"""What the checks look at: given by the caller, or read once and without a lock. Opens the store to read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from memtool.base.config import Config
+from memtool.base.errors import ConfigError, MemtoolError, StorageError
+from memtool.base.files import storage_error
+from memtool.base.paths import ConfigFile, StoreChoice
+from memtool.core.calendar import Calendar
+from memtool.core.model import Source
+from memtool.jobs.calendar import wanted_calendar, zone_is_set
+from memtool.jobs.doctor.finding import CannotCheckError
+from memtool.jobs.rollup.plan import check_calendar, moved_days
+from memtool.scheduler.history import History
+from memtool.scheduler.ledger import read
+from memtool.scheduler.state import Status
+from memtool.scheduler.systemctl import Manager
+from memtool.store.access import Access, recorded_format
+from memtool.store.erase import erasing
+from memtool.store.store import Store
+from memtool.transcripts.discover import Discovered, discover
+
+_GOOD = ("done", "partial")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What the store says of itself. `building` and `erasing_us` are work that was begun and has not ended.
+
+    `conflict` is why no rollup runs on its calendar; `moved_days` how many days lie otherwise under today's zone data.
+    """
+
+    format: int | None
+    calendar: Calendar
+    conflict: ConfigError | None
+    moved_days: int
+    span_us: tuple[int, int] | None
+    sources: Mapping[str, Source]
+    building: bool
+    erasing_us: int | None
+
+
+@dataclass(frozen=True)  # without slots: what is read on first use is kept
+class Scene:
+    """One look at this machine. `faults` is what is wrong with the configuration, `config` the rest of it.
+
+    `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
+    """
+
+    environ: Mapping[str, str]
+    now_us: int
+    uid: int
+    config: Config
+    config_files: tuple[ConfigFile, ...]
+    store: StoreChoice
+    claude_root: Path
+    look: Callable[[], Status]
+    faults: tuple[MemtoolError, ...] = ()
+    manager: Manager | None = None
+    machine: Path = field(default=Path("/"))
+    """The root of the file system, for what lies at fixed places in it."""
+
+    @property
+    def root(self) -> Path:
+        """The store's directory."""
+        return self.store.root
+
+    @cached_property
+    def status(self) -> Status:
+        """The jobs and their timers."""
+        return self.look()
+
+    @cached_property
+    def history(self) -> History:
+        """What ran, by the ledger."""
+        return read(self.root)
+
+    @property
+    def ingests_us(self) -> list[int]:
+        """When the ingests began that went well, by the ledger."""
+        return [run.started_us for run in self.history.of_job("ingest") if run.result in _GOOD]
+
+    @property
+    def last_ingest_us(self) -> int | None:
+        """When the newest of them began."""
+        return max(self.ingests_us, default=None)
+
+    @cached_property
+    def transcripts(self) -> Discovered:
+        """The transcripts that there are."""
+        return discover(claude_root=self.claude_root)
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store, or something that cannot be read in its place."""
+        return self._facts is not None
+
+    @cached_property
+    def _facts(self) -> StoreFacts | MemtoolError | None:
+        access = Access(self.root)
+        try:
+            if not access.exists():
+                return None
+            with access.reading() as store:
+                return _facts_of(store, recorded_format(self.root), self.config)
+        except MemtoolError as error:
+            return error
+        except OSError as error:
+            return storage_error(error, error.filename or self.root)
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            text = f"what the store at {self.root} says of itself makes no sense: {error!r}"
+            return StorageError(text, hint="memtool verify; keep a copy before anything else")
+
+    @property
+    def read_store(self) -> StoreFacts:
+        """What the store says of itself. Raise MemtoolError where it cannot be read, CannotCheckError without one."""
+        found = self._facts
+        if found is None:
+            raise CannotCheckError("there is no store yet")
+        if isinstance(found, MemtoolError):
+            raise found
+        return found
+
+    @property
+    def facts(self) -> StoreFacts:
+        """The same for all checks but the store's own, which alone tells why a store cannot be read."""
+        if isinstance(self._facts, MemtoolError):
+            raise CannotCheckError("the store cannot be read")
+        return self.read_store
+
+
+def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
+    moved, left = moved_days(store), erasing(store)
+    return StoreFacts(
+        format=number,
+        calendar=store.calendar,
+        conflict=_conflict(store, config),
+        moved_days=len(moved.days) if moved else 0,
+        span_us=store.span_us(),
+        sources=store.sources(),
+        building=store.building() is not None,
+        erasing_us=left.since_us if left else None,
+    )
+
+
+def _conflict(store: Store, config: Config) -> ConfigError | None:
+    try:
+        check_calendar(store, wanted_calendar(config), zone_is_set=zone_is_set(config))
+    except ConfigError as error:
+        return error
+    return None

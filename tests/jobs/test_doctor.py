@@ -1,0 +1,676 @@
+"""The doctor's checks, on real directories with real modes: each verdict it can come to, and what it says to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memtool.base.config import Config, load_config
+from memtool.base.errors import ConfigError, StorageError
+from memtool.base.lock import Holder
+from memtool.base.paths import ConfigFile, Role, StoreChoice
+from memtool.core.calendar import Calendar
+from memtool.core.model import Source
+from memtool.jobs import doctor
+from memtool.jobs.doctor import agents, asking, machine, memory, places, timers, zones
+from memtool.jobs.doctor.finding import Advice, CannotCheckError, is_healthy, ok
+from memtool.jobs.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
+from memtool.jobs.doctor.retention import retention_of
+from memtool.jobs.doctor.scene import Scene
+from memtool.scheduler.calls import CallRecord, record_call
+from memtool.scheduler.history import History
+from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.ledger import record_end
+from memtool.scheduler.run import Run
+from memtool.scheduler.state import Look, Status
+from memtool.scheduler.status import status_of
+from memtool.scheduler.systemctl import Manager, Timers
+from memtool.scheduler.units import ServiceState, TimerState
+from memtool.store import codec, families
+from memtool.store.capture import capture
+from memtool.store.generations import begin_generation
+from tests.cli.history import event
+from tests.memory import Memory
+from tests.scheduler.fakes import FakeSystemd, show_text
+
+DAY_US = 86_400_000_000
+
+
+def us(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+NOW_US = us("2026-11-24T12:00")
+EVERY_15_MIN = TimerState(
+    "armed",
+    enabled="enabled",
+    schedule=("*-*-* *:00/15:00 UTC",),
+    service=ServiceState("inactive", "success"),
+)
+
+
+def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
+    """Return the state of jobs whose timers are armed; of the ingest's it is given."""
+    if ingest is None:
+        return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
+    states = {job.name: replace(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
+    timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
+    return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Return a machine in a directory, with nothing on it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "machine/etc").mkdir(parents=True)
+    root = home / ".local/state/memtool"
+    return Scene(
+        environ={"HOME": str(home), "LANG": "C.UTF-8"},
+        now_us=NOW_US,
+        uid=os.getuid(),
+        config=load_config({}, [], options={"calendar.timezone": "UTC"}),
+        config_files=(ConfigFile(home / ".config/memtool/config.toml", Role.USER),),
+        store=StoreChoice(root, "a test"),
+        claude_root=home / ".claude",
+        look=status,
+        machine=tmp_path / "machine",
+    )
+
+
+def stored(scene: Scene, *times: str, zone: str = "UTC") -> Memory:
+    """Return the memory at the scene's root, with an event at each time."""
+    memory = Memory(scene.root, Calendar(zone))
+    events = [
+        event(n, time, "prompt", "Hi") for n, time in enumerate(times or ("2026-11-20T08:00:00",))
+    ]
+    memory.take_in(events, now_us=NOW_US)
+    return memory
+
+
+def transcript(scene: Scene, name: str, *, age_days: float = 0, text: str = "{}\n") -> Path:
+    path = scene.claude_root / "projects/p" / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    then_s = NOW_US / 1e6 - age_days * 86_400
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+def ingested(
+    scene: Scene, *ages_days: float, version: str = "0.1.0", trigger: str = "timer"
+) -> None:
+    for age in ages_days:
+        at_us = NOW_US - int(age * DAY_US)
+        row = Run(
+            f"i{age}", "ingest", trigger, at_us, 7, version, ended_us=at_us + 9, result="done"
+        )
+        record_end(scene.root, row, Holder(os.getpid(), "ingest", 0, "x"))
+
+
+def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
+    scene.claude_root.mkdir(exist_ok=True)
+    path = scene.claude_root / name
+    path.write_text(json.dumps({"theme": "dark", "cleanupPeriodDays": days}))
+    return path
+
+
+# The whole examination
+
+
+def test_on_an_empty_machine_every_check_answers_and_nothing_is_made(
+    scene: Scene, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    found = doctor.examine(scene)
+    assert [finding.name for finding in found] == [name for name, _ in doctor.CHECKS]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not [one for one in found if "this check failed" in one.advice.found]
+
+
+def test_a_check_that_fails_says_so_and_hides_no_other(scene: Scene) -> None:
+    def broken(_: Scene) -> Advice:
+        raise RuntimeError("a fault of ours")
+
+    def damaged(_: Scene) -> Advice:
+        raise StorageError("the disk is gone", hint="look for it")
+
+    def nothing(_: Scene) -> Advice:
+        raise CannotCheckError("nothing to see")
+
+    checks = (("a", broken), ("b", damaged), ("c", nothing), ("d", lambda _: ok("well")))
+    found = doctor.examine(scene, checks)
+    assert [one.advice.verdict for one in found] == ["problem", "problem", "skipped", "ok"]
+    assert found[0].advice.found == "this check failed: RuntimeError: a fault of ours"
+    assert (found[1].advice.found, found[1].advice.todo) == (
+        "this check failed: the disk is gone",
+        "look for it",
+    )
+    assert not is_healthy(found)
+    assert is_healthy(found[2:])
+
+
+def test_whatever_is_wrong_has_something_to_do(scene: Scene) -> None:
+    stored(scene)
+    scene.root.chmod(0o777)
+    transcript(scene, "old", age_days=29)
+    found = doctor.examine(replace(scene, faults=(ConfigError("no such setting"),)))
+    bad = [one for one in found if one.advice.verdict in ("problem", "warning")]
+    assert {one.name for one in bad} >= {"configuration", "permissions", "retention"}
+    assert all(one.advice.todo for one in bad)
+    assert all("\n" not in one.advice.found + one.advice.todo for one in found)
+
+
+# What memtool runs on
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [((3, 11, 0), "ok"), ((3, 14, 1), "ok"), ((3, 10, 9), "problem")]
+)
+def test_python_is_3_11_or_later(version: tuple[int, ...], verdict: str) -> None:
+    assert machine.python_advice(version).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("encoding", "verdict"), [("utf-8", "ok"), ("UTF8", "ok"), ("iso8859-1", "warning"), ("ascii", "warning")]
+)  # fmt: skip
+def test_file_names_are_utf_8(encoding: str, verdict: str) -> None:
+    assert machine.locale_advice("de_DE", encoding).verdict == verdict
+
+
+def test_timers_that_run_another_version_are_told(scene: Scene) -> None:
+    assert machine.check_version(scene).verdict == "skipped"
+    ingested(scene, 2, version="0.0.9")
+    found = machine.check_version(replace(scene))
+    assert (found.verdict, "0.0.9" in found.found) == ("warning", True)
+    ingested(scene, 1)
+    assert machine.check_version(replace(scene)).verdict == "ok"
+
+
+def test_a_clock_behind_the_ledger_or_an_event_is_told(scene: Scene) -> None:
+    assert machine.check_clock(scene).verdict == "ok"
+    assert machine.check_clock(replace(scene, now_us=0)).verdict == "problem"
+    ingested(scene, 1)
+    found = machine.check_clock(replace(scene, now_us=NOW_US - 3 * DAY_US))
+    assert (found.verdict, found.found) == (
+        "problem",
+        "the clock is 2 days behind the newest run in the ledger",
+    )
+    stored(scene, "2030-01-01T00:00:00")
+    assert machine.check_clock(replace(scene)).verdict == "warning"
+
+
+# Configuration and store
+
+
+def test_a_fault_of_the_configuration_is_a_problem(scene: Scene) -> None:
+    assert memory.check_configuration(scene).verdict == "ok"
+    faults = (ConfigError("x: there is no such setting", hint="did you mean y?"), ConfigError("z"))
+    found = memory.check_configuration(replace(scene, faults=faults))
+    assert found.verdict == "problem"
+    assert found.todo == "did you mean y?"
+    assert "(and 1 more)" in found.found
+
+
+def test_a_store_opens_or_says_why_not(scene: Scene) -> None:
+    assert memory.check_store(scene).verdict == "skipped"
+    stored(scene)
+    assert memory.check_store(replace(scene)).verdict == "ok"
+    (scene.root / "FORMAT").write_text("memtool store\nformat 99\n")
+    found = memory.check_store(replace(scene))
+    assert (found.verdict, "format 99" in found.found) == ("problem", True)
+
+
+def test_a_damaged_store_is_told_once(scene: Scene) -> None:
+    stored(scene)
+    (scene.root / "store/CURRENT").unlink()
+    found = {one.name: one.advice for one in doctor.examine(replace(scene))}
+    assert found["store"].verdict == "problem"
+    assert found["damage"].found == found["unfinished work"].found == "the store cannot be read"
+    assert [name for name, advice in found.items() if "this check failed" in advice.found] == []
+
+
+def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
+    kept = stored(scene)
+    _write(kept, lambda batch: batch.delete(families.META, b"calendar"))
+    found = memory.check_store(replace(scene))
+    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+
+
+def _write(kept: Memory, change: Callable[..., None]) -> None:
+    store = kept.access.open_for_writing(None)
+    batch = store.engine.batch()
+    change(batch)
+    store.engine.write(batch, sync=True)
+    store.close()
+
+
+def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:
+    kept = stored(scene)
+    assert memory.check_unfinished(replace(scene)).verdict == "ok"
+    note = codec.encode_json({"since_us": NOW_US - 3 * DAY_US, "number": 1})
+    _write(kept, lambda batch: batch.put(families.META, b"erasing", note))
+    found = memory.check_unfinished(replace(scene))
+    assert (found.verdict, found.todo) == ("warning", "memtool compact")
+    assert "3 days ago" in found.found
+    (scene.root / "restore.swap").mkdir()
+    assert memory.check_unfinished(replace(scene)).verdict == "problem"
+
+
+def test_a_rebuild_that_was_begun_is_told(scene: Scene) -> None:
+    kept = stored(scene)
+    store = kept.access.open_for_writing(None)
+    begin_generation(store, store.calendar)
+    store.close()
+    found = memory.check_unfinished(replace(scene))
+    assert (found.verdict, "memtool rebuild" in found.todo) == ("warning", True)
+
+
+def test_damaged_transcripts_are_told(scene: Scene) -> None:
+    kept = stored(scene)
+    assert memory.check_damage(replace(scene)).verdict == "ok"
+    store = kept.access.open_for_writing(None)
+    capture(store, [], path="/t/a.jsonl", source=Source(inode=1, size_bytes=9, damaged=2))
+    store.close()
+    found = memory.check_damage(replace(scene))
+    assert (found.verdict, "/t/a.jsonl: 2 damaged lines" in found.found) == ("warning", True)
+
+
+# Where it is
+
+
+def test_a_store_that_others_may_read_or_write_is_told(scene: Scene) -> None:
+    assert places.check_permissions(scene).verdict == "skipped"
+    stored(scene)
+    assert places.check_permissions(scene).verdict == "ok"
+    scene.root.chmod(0o750)
+    found = places.check_permissions(scene)
+    assert (found.verdict, found.todo) == ("warning", f"chmod 700 {scene.root}")
+    scene.root.chmod(0o770)
+    assert places.check_permissions(scene).verdict == "problem"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_owner_is_told(scene: Scene) -> None:
+    stored(scene)
+    os.chown(scene.root / "locks/writer", 12345, -1)
+    found = places.check_permissions(scene)
+    assert (found.verdict, "1 file of another owner" in found.found) == ("problem", True)
+    found = places.check_permissions(replace(scene, uid=12345))
+    assert (found.verdict, "not yours" in found.found) == ("problem", True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"), [(0o600, "ok"), (0o644, "ok"), (0o664, "problem"), (0o602, "problem")]
+)
+def test_settings_that_others_may_change_are_a_problem(
+    scene: Scene, mode: int, verdict: str
+) -> None:
+    assert places.check_config_files(scene).verdict == "skipped"
+    path = scene.config_files[0].path
+    path.parent.mkdir(parents=True)
+    path.touch()
+    path.chmod(mode)
+    assert places.check_config_files(scene).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"), [(0o600, "ok"), (0o400, "ok"), (0o640, "problem"), (0o604, "problem")]
+)
+@pytest.mark.parametrize(
+    "place", ["home/.config/memtool/llm-key", "machine/etc/credstore/memtool.llm-key"]
+)
+def test_a_key_that_others_may_read_is_a_problem(
+    scene: Scene, tmp_path: Path, place: str, mode: int, verdict: str
+) -> None:
+    assert places.check_key(scene).verdict == "skipped"
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.write_text("secret")
+    path.chmod(mode)
+    found = places.check_key(scene)
+    assert found.verdict == verdict
+    assert "secret" not in found.found
+
+
+MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
+40 27 0:50 / /home rw,relatime shared:1 master:2 - nfs4 server:/home rw,vers=4.2,local_lock=none
+41 40 0:51 / /home/with\040space rw - tmpfs tmpfs rw
+42 27 0:52 / /mnt rw - ext4 /dev/vdb rw
+43 27 0:53 / /mnt rw - fuse.sshfs me@host: rw
+44 27 0:54 / /old rw - nfs server:/old rw,nolock
+45 27 0:55 / /over rw - overlay overlay rw,lowerdir=/a
+torn line
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "is_problem"),
+    [
+        ("/var/lib/memtool", "ext4", None),
+        ("/home/mira/.local", "nfs4", False),
+        ("/homestead", "ext4", None),
+        ("/home/with space/x", "tmpfs", True),
+        ("/mnt/store", "fuse.sshfs", True),
+        ("/old/store", "nfs", True),
+        ("/over/store", "overlay", None),
+    ],
+)
+def test_the_mount_that_holds_a_path_is_found_and_judged(
+    path: str, kind: str, *, is_problem: bool | None
+) -> None:
+    mount = mount_of(Path(path), MOUNTS)
+    assert mount is not None
+    assert mount.kind == kind
+    found = unfit(mount)
+    assert (None if found is None else found[1]) == is_problem
+
+
+def test_no_type_of_file_system_is_judged_twice() -> None:
+    kinds = [kind for row in UNFIT for kind in row.kinds]
+    assert len(set(kinds)) == len(kinds)
+
+
+@given(st.text())
+def test_no_list_of_mounts_is_too_strange(text: str) -> None:
+    assert all(isinstance(mount, Mount) for mount in parse_mounts(text))
+
+
+def test_the_file_system_of_a_store_is_checked(scene: Scene) -> None:
+    assert [
+        one.advice.verdict for one in doctor.examine(scene, (("fs", places.check_file_system),))
+    ] == ["skipped"]
+    (scene.machine / "proc/self").mkdir(parents=True)
+    rows = "1 0 1:1 / / rw - ext4 /dev/a rw\n"
+    (scene.machine / "proc/self/mountinfo").write_text(rows)
+    assert places.check_file_system(scene).verdict == "ok"
+    home = str(Path(scene.environ["HOME"]).resolve())
+    rows += f"2 1 1:2 / {PurePosixPath(home)} rw - cifs //server/home rw\n"
+    (scene.machine / "proc/self/mountinfo").write_text(rows)
+    found = places.check_file_system(scene)
+    assert (found.verdict, "//server/home" in found.found) == ("warning", True)
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("used", "free", "files", "verdict"),
+    [
+        (GIB, 2 * GIB, 10**6, "ok"),
+        (GIB, 2 * GIB, None, "ok"),
+        (GIB, GIB // 2, None, "warning"),
+        (GIB, GIB // 20, None, "problem"),
+        (0, 1 << 20, None, "problem"),
+        (0, 2 * GIB, 10, "problem"),
+    ],
+)
+def test_a_disk_needs_room_for_a_compaction(
+    used: int, free: int, files: int | None, verdict: str
+) -> None:
+    assert places.space_advice(used, free, files, "/x").verdict == verdict
+
+
+# The calendar
+
+
+def machine_is_in(scene: Scene, zone: str) -> None:
+    (scene.machine / "etc/localtime").symlink_to(f"/usr/share/zoneinfo/{zone}")
+
+
+def test_a_config_with_another_calendar_than_the_stores_is_a_problem(scene: Scene) -> None:
+    assert zones.check_calendar(scene).found == "a new store would have UTC's days, for good"
+    stored(scene, zone="Europe/Berlin")
+    found = zones.check_calendar(replace(scene))
+    assert (found.verdict, "Europe/Berlin" in found.found) == ("problem", True)
+    machine_is_in(scene, "Asia/Tokyo")
+    automatic = replace(scene, config=Config(), look=lambda: status(None))
+    assert zones.check_calendar(automatic).verdict == "ok"
+
+
+def test_timers_that_fire_by_another_zone_are_told(scene: Scene) -> None:
+    stored(scene, zone="Europe/Berlin")
+    machine_is_in(scene, "Asia/Tokyo")
+    found = zones.check_calendar(replace(scene, config=Config()))
+    assert (found.verdict, found.todo) == ("warning", "memtool scheduler apply")
+    (scene.machine / "etc/localtime").unlink()
+    machine_is_in(scene, "Europe/Vienna")  # another name for the same clock
+    assert zones.check_calendar(replace(scene, config=Config())).verdict == "ok"
+
+
+def test_old_zone_data_and_zone_data_that_moves_days_are_told(scene: Scene) -> None:
+    place = scene.machine / "usr/share/zoneinfo"
+    place.mkdir(parents=True)
+    (place / "tzdata.zi").write_text("# version 2026a\n")
+    assert zones.check_zone_data(scene).found.startswith("zone data 2026a")
+    (place / "tzdata.zi").write_text("# version 2020f\n")
+    assert zones.check_zone_data(scene).verdict == "warning"
+    kept = stored(scene, zone="Europe/Berlin")
+    table = codec.encode_json({"first_year": 2026, "last_year": 2026, "transitions": [[0, 0]]})
+    _write(kept, lambda batch: batch.put(families.META, b"zone", table))
+    assert "moves the bounds of 1 day" in zones.check_zone_data(replace(scene)).found
+
+
+# What is taken in
+
+
+def test_transcripts_are_found_and_can_be_read(scene: Scene) -> None:
+    assert agents.check_transcripts(scene).verdict == "warning"
+    path = transcript(scene, "a")
+    assert agents.check_transcripts(replace(scene)).found.startswith("1 transcript below")
+    if os.getuid():
+        path.chmod(0)
+        assert agents.check_transcripts(replace(scene)).verdict == "problem"
+
+
+def test_an_ingest_is_missed_where_something_waits_for_it(scene: Scene) -> None:
+    assert agents.check_ingest(scene).verdict == "skipped"
+    transcript(scene, "a", age_days=0.1)
+    assert (
+        agents.check_ingest(replace(scene)).verdict,
+        agents.check_ingest(replace(scene)).todo,
+    ) == ("warning", "memtool ingest")
+    ingested(scene, 3)
+    assert agents.check_ingest(replace(scene)).verdict == "warning"
+    ingested(scene, 0.01)
+    assert agents.check_ingest(replace(scene)).verdict == "ok"
+
+
+OWN, MANAGED = "home/.claude/settings.json", "machine/etc/claude-code"
+
+
+@pytest.mark.parametrize(
+    ("written", "days", "origin"),
+    [
+        ({}, 30, "its default"),
+        ({OWN: 90}, 90, "settings.json"),
+        ({OWN: 90, "home/.claude/settings.local.json": 20}, 20, "settings.local.json"),
+        ({OWN: 9, f"{MANAGED}/managed-settings.json": 400}, 400, "managed-settings.json"),
+        ({OWN: 9, f"{MANAGED}/managed-settings.d/10.json": 70}, 70, "10.json"),
+        ({OWN: None}, 30, "its default"),
+        ({OWN: "soon"}, 30, "its default"),
+    ],
+)
+def test_what_is_in_force_of_claude_codes_settings(
+    scene: Scene, tmp_path: Path, written: dict[str, object], days: int, origin: str
+) -> None:
+    for name, value in written.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"cleanupPeriodDays": value}))
+    found = retention_of(scene.claude_root, scene.machine)
+    assert found.days == days
+    assert found.origin.endswith(origin)
+    assert bool(found.unreadable) == ("soon" in written.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"cleanupPeriodDays": true}', "[" * 99_999, "\xff"]
+)
+def test_no_settings_file_is_too_strange(scene: Scene, text: str) -> None:
+    scene.claude_root.mkdir()
+    (scene.claude_root / "settings.json").write_text(text, encoding="latin-1")
+    assert retention_of(scene.claude_root, scene.machine).days == 30
+
+
+def test_a_timer_that_takes_transcripts_in_before_they_go_is_well(scene: Scene) -> None:
+    assert agents.check_retention(scene).verdict == "skipped"
+    transcript(scene, "a", age_days=1)
+    found = agents.check_retention(replace(scene))
+    assert found.verdict == "ok"
+    assert found.found == (
+        "Claude Code deletes transcripts after 30 days (its default); ingest runs every 15 minutes"
+    )
+
+
+def test_a_transcript_that_is_about_to_go_is_a_problem(scene: Scene) -> None:
+    path = transcript(scene, "old", age_days=28)
+    found = agents.check_retention(scene)
+    assert (found.verdict, found.todo) == ("problem", "memtool ingest")
+    assert str(path) in found.found
+    settings(scene, 3650)
+    assert agents.check_retention(replace(scene)).verdict == "ok"
+
+
+def rare() -> Status:
+    return status(replace(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
+
+
+def disabled() -> Status:
+    return status(replace(EVERY_15_MIN, state="disabled"))
+
+
+def without_systemd() -> Status:
+    return status(None)
+
+
+@pytest.mark.parametrize("look", [rare, disabled, without_systemd])
+def test_ingests_that_are_too_rare_are_told(scene: Scene, look: Callable[[], Status]) -> None:
+    transcript(scene, "a", age_days=1)
+    found = agents.check_retention(replace(scene, look=look))
+    assert found.verdict == "warning"
+    assert '"cleanupPeriodDays": 3650' in found.todo
+    settings(scene, 3650)
+    assert agents.check_retention(replace(scene, look=look)).verdict == "ok"
+
+
+def test_cron_is_as_good_as_a_timer(scene: Scene) -> None:
+    transcript(scene, "a", age_days=1)
+    ingested(scene, 3, 2, 1, trigger="manual")
+    assert agents.check_retention(replace(scene, look=without_systemd)).verdict == "ok"
+
+
+def test_a_last_ingest_long_ago_is_told(scene: Scene) -> None:
+    transcript(scene, "a", age_days=1)
+    ingested(scene, 20)
+    found = agents.check_retention(replace(scene))
+    assert (found.verdict, "20 days ago" in found.found) == ("warning", True)
+
+
+def test_a_retention_of_nothing_is_a_problem(scene: Scene) -> None:
+    settings(scene, 0)
+    assert agents.check_retention(scene).verdict == "problem"
+
+
+# Timers
+
+
+def test_timers_that_are_well_are_well(scene: Scene) -> None:
+    names = (timers.check_timers, timers.check_linger, timers.check_managers)
+    assert [check(scene).verdict for check in names] == ["ok", "ok", "ok"]
+    assert timers.check_timers(scene).found == "6 of 6 armed (user)"
+
+
+def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
+    dead = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="dead")))
+    assert timers.check_timers(dead).verdict == "problem"
+    linger = replace(scene, look=lambda: status(lacks_linger="mira"))
+    assert timers.check_linger(linger).todo == "loginctl enable-linger mira"
+    both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
+    assert timers.check_managers(both).verdict == "warning"
+    off = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="disabled")))
+    assert timers.check_timers(off).found == "5 of 6 armed (user); off: ingest"
+    assert timers.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
+
+
+def test_a_systemd_that_does_not_answer_is_a_warning(scene: Scene) -> None:
+    silent = Timers("user", problem="systemd does not answer")
+    found = timers.check_timers(
+        replace(scene, look=lambda: status_of(History(), Look(NOW_US, silent)))
+    )
+    assert (found.verdict, found.found) == ("warning", "systemd does not answer")
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> FakeSystemd:
+    return FakeSystemd(tmp_path)
+
+
+def units_of(scene: Scene, systemd: FakeSystemd, program: Path, **more: str) -> Scene:
+    line = f"{{ path={program} ; argv[]={program} ingest ; ignore_errors=no ; status=0/0 }}"
+    systemd.shows(show_text(services={job.name: {"ExecStart": line, **more} for job in JOBS}))
+    manager = Manager("user", {**scene.environ, "PATH": str(systemd.bin)})
+    return replace(scene, manager=manager)
+
+
+def test_the_program_of_the_units_is_there_and_may_be_run(
+    scene: Scene, systemd: FakeSystemd, tmp_path: Path
+) -> None:
+    program = tmp_path / "memtool"
+    placed = units_of(scene, systemd, program)
+    assert "is not there" in timers.check_units(placed).found
+    program.touch(0o600)
+    assert "may not be run" in timers.check_units(placed).found
+    program.chmod(0o700)
+    assert timers.check_units(placed).verdict == "ok"
+    changed = units_of(scene, systemd, program, NeedDaemonReload="yes")
+    assert timers.check_units(changed).todo == "systemctl --user daemon-reload"
+    systemd.fails("Failed to connect to bus: No medium found")
+    with pytest.raises(CannotCheckError):
+        timers.check_units(placed)
+
+
+# Summaries
+
+
+def with_settings(scene: Scene, **values: object) -> Scene:
+    options = {name.replace("__", "."): value for name, value in values.items()}
+    return replace(scene, config=load_config({}, [], options=options))  # type: ignore[arg-type]
+
+
+def test_a_summarizer_that_lacks_something_is_a_problem(scene: Scene) -> None:
+    assert asking.check_summarizer(scene).verdict == "ok"
+    for lacking in ("", "no-such-program -p", "cat 'open"):
+        asks = with_settings(scene, summarizer__name="command", summarizer__command=lacking)
+        found = asking.check_summarizer(asks)
+        assert found.verdict == "problem"
+        assert found.todo
+    asks = with_settings(scene, summarizer__name="command", summarizer__command="cat")
+    assert asking.check_summarizer(asks).verdict == "ok"
+
+
+def test_a_budget_that_is_used_up_is_told(scene: Scene) -> None:
+    assert asking.check_budget(scene).verdict == "skipped"
+    asks = with_settings(
+        scene,
+        calendar__timezone="UTC",
+        summarizer__name="command",
+        summarizer__command="cat",
+        budget__calls_per_day=2,
+    )
+    assert asking.check_budget(asks).found == "today: 0 of 2 calls, 0 of 2,000,000 tokens"
+    for hours in (1, 2, 30):
+        time_us = NOW_US - hours * 3600 * 1_000_000
+        call = CallRecord(time_us, "r", "day:2026-11-23", "command", "", 9, 100, 20, "ok")
+        record_call(scene.root, call, Holder(os.getpid(), "day-rollup", 0, "r"))
+    found = asking.check_budget(asks)
+    assert (found.verdict, "2 of 2 calls" in found.found) == ("warning", True)
