@@ -9,9 +9,8 @@ DIGEST_BYTES = 16
 
 def digest_of(*parts: str | int | bytes) -> str:
     """Return 32 hex digits over the parts, each framed by its length, so that no two lists of parts collide."""
-    state = blake2b(digest_size=DIGEST_BYTES)
+    framed: list[bytes] = []
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
-        state.update(len(data).to_bytes(8, "big"))
-        state.update(data)
-    return state.hexdigest()
+        framed += (len(data).to_bytes(8, "big"), data)
+    return blake2b(b"".join(framed), digest_size=DIGEST_BYTES).hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memtool.core.secrets import BLOCKS, RULES, SECRET_NAME, Block, Rule
 
@@ -34,6 +36,19 @@ class Redacted:
     count: int
 
 
+def may_hold_secrets(text: str, fields: Mapping[str, str]) -> bool:
+    """Return False where neither text nor named values need a closer look: then redacting them changes nothing."""
+    if any(map(_is_secret_name, fields)):
+        return True
+    lowered = _lowered("\n".join((text, *fields.values())))
+    return any(root in lowered for root in _WORDS_BY_ROOT)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    return SECRET_NAME.fullmatch(name) is not None
+
+
 def redact(text: str) -> Redacted:
     """Return the text with every known kind of secret masked."""
     total = 0
@@ -47,7 +62,7 @@ def redact(text: str) -> Redacted:
 
 def redact_field(name: str, value: str) -> Redacted:
     """Return a named value without secrets: where the name says that it is one, all of it is masked."""
-    if value and not value.startswith("[redacted:") and SECRET_NAME.fullmatch(name):
+    if value and not value.startswith("[redacted:") and _is_secret_name(name):
         return Redacted("[redacted:secret]", 1)
     return redact(value)
 

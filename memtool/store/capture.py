@@ -92,15 +92,14 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
 
 def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
     """Return where in time what a summarizer sees of the event has changed."""
-    old, new = _visible(before), _visible(after)
-    if old == new:
+    seen = [event for event in (before.current, after.current) if event and not event.rewound]
+    if len(seen) == 2 and _looks(seen[0]) == _looks(seen[1]):  # noqa: PLR2004 - before and after
         return set()
-    return {seen[0] for seen in (old, new) if seen is not None}
+    return {event.time_us for event in seen}
 
 
-def _visible(identity: Identity) -> tuple[int, str] | None:
-    current = identity.current
-    return None if current is None or current.rewound else (current.time_us, current.body_digest())
+def _looks(event: Event) -> tuple[int, str]:
+    return event.time_us, event.body_digest()
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:

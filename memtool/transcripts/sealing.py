@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from memtool.core.redact import redact, redact_field
+from memtool.core.redact import Redacted, may_hold_secrets, redact, redact_field
 from memtool.core.secrets import RULESET_VERSION
 from memtool.core.shorten import shorten
 
@@ -27,12 +27,16 @@ class Sealed:
 
 def seal(kind: str, text: str, metadata: Mapping[str, str]) -> Sealed:
     """Return text and metadata without secrets and within the limits; `size_bytes` tells the true size of cut text."""
-    clean = redact(text)
+    is_suspect = may_hold_secrets(text, metadata)  # one look at all of it: hardly any does
+    clean = redact(text) if is_suspect else Redacted(text, 0)
     short = shorten(clean.text, LIMITS.get(kind, MAX_TEXT))
     kept = dict(metadata)
     if short != clean.text:
         kept.setdefault("size_bytes", str(len(text.encode())))
-    fields = {name: redact_field(name, value) for name, value in sorted(kept.items())}
+    fields = {
+        name: redact_field(name, value) if is_suspect else Redacted(value, 0)
+        for name, value in sorted(kept.items())
+    }
     return Sealed(
         text=short,
         metadata={name: shorten(field.text, MAX_METADATA_TEXT) for name, field in fields.items()},

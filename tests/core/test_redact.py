@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.redact import redact, redact_field
+from memtool.core.redact import Redacted, may_hold_secrets, redact, redact_field
 from memtool.core.secrets import BLOCKS, RULES, RULESET_VERSION
 from memtool.core.shorten import shorten
 
@@ -193,3 +193,22 @@ def test_patterns_have_no_repetition_that_could_explode() -> None:
 def test_rows_say_since_when_they_hold() -> None:
     assert {row.since for row in (*RULES, *BLOCKS)} <= set(range(1, RULESET_VERSION + 1))
     assert max(row.since for row in (*RULES, *BLOCKS)) == RULESET_VERSION
+
+
+@given(st.lists(st.sampled_from([*SECRETS.values(), *HARMLESS, "a", "\n", "key"]), max_size=4))
+def test_what_is_not_suspect_would_be_left_as_it_is(parts: list[str]) -> None:
+    text = "".join(parts)
+    if not may_hold_secrets(text, {"name": text[:40]}):
+        assert redact(text) == Redacted(text, 0)
+        assert redact_field("name", text[:40]) == Redacted(text[:40], 0)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_kind_of_secret_is_suspect_in_text_and_in_fields(name: str) -> None:
+    assert may_hold_secrets(f"x {SECRETS[name]}", {})
+    assert may_hold_secrets("", {"note": SECRETS[name]})
+
+
+def test_a_name_that_says_secret_is_suspect() -> None:
+    assert may_hold_secrets("", {"db_password": "x"})
+    assert not may_hold_secrets("all quiet", {"branch": "main"})
