@@ -184,6 +184,10 @@ def _print_left(page: Page, clock: Clock, found: Found) -> None:
         page.line((f"{files} of these are still there; their paths stay recorded:", "yellow"))
         for path in found.sources_kept[:_MOST_LINES]:
             page.line(path, first=_MARGIN)
+    for path in found.copies:
+        page.line(
+            (f"{path} is another copy, which keeps what it holds; rm -r removes it", "yellow")
+        )
     if found.erasing is not None:
         since = clock.moment(found.erasing.since_us)
         page.line((f"What was taken away since {since} may still be in the files.", "yellow"))
@@ -221,6 +225,7 @@ def _found_json(found: Found) -> dict[str, object]:
         "kept": found.kept,
         "kept_count": found.kept_count,
         "sources_kept": found.sources_kept,
+        "copies": found.copies,
         "erasing": None if found.erasing is None else clock.both("since", found.erasing.since_us),
     }
 

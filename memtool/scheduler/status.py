@@ -13,7 +13,12 @@ from memtool.scheduler.jobs import JOBS, Job
 from memtool.scheduler.run import BAD_RESULTS, Left, Run, as_json
 from memtool.scheduler.state import JobStatus, Look, Status, Trouble
 from memtool.scheduler.systemctl import Timers
-from memtool.scheduler.troubles import common_troubles, sentence, troubles_of
+from memtool.scheduler.troubles import (
+    common_troubles,
+    sentence,
+    troubles_of,
+    unfinished_forgetting,
+)
 
 VERSION = 2
 _SILENT = frozenset({None, "skipped"})  # not the end of a run
@@ -30,8 +35,10 @@ def status_of(history: History, look: Look | None = None) -> Status:
         for job in JOBS
     )
     found = [trouble for row in jobs for trouble in row.troubles]
-    troubles = (*found, *common_troubles(look.timers))
-    return Status(jobs, looked_by, history.damaged_lines, look.timers, troubles)
+    found += common_troubles(look.timers)
+    if (forgetting := unfinished_forgetting(history)) is not None:
+        found.append(forgetting)
+    return Status(jobs, looked_by, history.damaged_lines, look.timers, tuple(found))
 
 
 def status_json(status: Status) -> dict[str, object]:

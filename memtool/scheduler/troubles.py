@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.run import BAD_RESULTS, Run
 from memtool.scheduler.state import JobStatus, Look, Trouble, count, words
@@ -18,6 +19,10 @@ _SECOND_US = 1_000_000
 _START_US = 30 * _SECOND_US
 # How late a run may be before it is overdue, beside its own jitter: systemd's accuracy, a slow boot, a queue.
 _LATE_S = 20 * 60
+FORGET = "forget"
+_ERASING = (FORGET, "compaction")
+"""What ends an erasing: a compaction too, but it forgets no more."""
+_SILENT = (None, "skipped")
 _NOT_STARTED = 203  # systemd's own exit code for a program that it cannot start
 _ENDED_BY = {
     "timeout": "was ended by systemd: it took too long",
@@ -55,6 +60,16 @@ def _no_linger(timers: Timers) -> Trouble | None:
         return None
     what = f"lingering is off: {user}'s timers stop when {user} logs out"
     return Trouble("linger", "", what, hint=f"loginctl enable-linger {user}")
+
+
+def unfinished_forgetting(history: History) -> Trouble | None:
+    """Return that the last `memtool forget` did not come to its end: what it took away may still be in the files."""
+    runs = [run for run in history.runs if run.job in _ERASING and run.result not in _SILENT]
+    last = next((run for run in reversed(runs) if run.job == FORGET or run.result == "done"), None)
+    if last is None or last.job != FORGET or last.result == "done":
+        return None
+    hint = "run the same command again"
+    return Trouble("forget", "", "forgetting was not finished", last.started_us, hint=hint)
 
 
 def sentence(trouble: Trouble, when: str = "") -> str:

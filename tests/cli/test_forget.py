@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from memtool.core.levels import Level
+from memtool.scheduler.history import History
 from memtool.scheduler.ledger import look
+from memtool.scheduler.run import Result, Run
+from memtool.scheduler.status import status_of
 from memtool.store.erase import drop_sources
 from tests.cli.conftest import NOW_US
 from tests.cli.history import ALL, CALENDAR
@@ -184,3 +188,36 @@ def test_compact_sweeps_tells_it_before_and_describes_it(memory: Memory, call: C
         == "compact-forecast"
     )
     assert "kept for ever" in call("compact", "--dry-run", **BERLIN)[1]
+
+
+def test_other_stores_beside_it_are_named_and_unfinished_copies_go(
+    memory: Memory, call: Call
+) -> None:
+    shutil.copytree(memory.root / "store", memory.root / "before-restore-1" / "store")
+    shutil.copytree(memory.root / "store", memory.root / "backup.new" / "store")
+    out = call("forget", "--session", "1e223dd5", "--yes", **BERLIN)[1]
+    assert "before-restore-1isanothercopy" in "".join(out.split())
+    assert (memory.root / "before-restore-1").exists()
+    assert not (memory.root / "backup.new").exists()
+
+
+@pytest.mark.parametrize(
+    ("results", "warns"),
+    [
+        ([("forget", "died")], True),
+        ([("forget", "stopped"), ("ingest", "done")], True),
+        ([("forget", "failed"), ("compaction", "done")], False),
+        ([("forget", "died"), ("compaction", "failed")], True),
+        ([("forget", "died"), ("forget", "done")], False),
+        ([("forget", "done")], False),
+    ],
+)
+def test_status_says_that_forgetting_was_not_finished(
+    results: list[tuple[str, Result]], warns: bool
+) -> None:
+    runs = tuple(
+        Run(str(number), job, "manual", number, 1, "0", result=result)
+        for number, (job, result) in enumerate(results)
+    )
+    status = status_of(History(runs))
+    assert ("forget" in {trouble.kind for trouble in status.troubles}) is warns

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
-from memtool.base.files import reporting, sync_directory
-from memtool.base.within import DIRECTORY
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact_store
 from memtool.jobs.context import RunContext
 from memtool.jobs.forget.finding import Found, find
+from memtool.jobs.forget.leftovers import remove_leftovers
 from memtool.jobs.forget.selecting import Selector
 from memtool.jobs.reading.reader import Reader
 from memtool.scheduler.blanking import blank
@@ -50,7 +47,7 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
             speaks = _speaking_of(found, store.calendar.week_start)
         if not found.is_empty:
             report.blanked = blank(context.root, context.holder, speaks)
-            _empty(context.root / DIRECTORY)
+            remove_leftovers(context.root)
             with access.lease(context.writer) as lease:
                 _take_away(context, lease, found, report)
     if not found.is_empty or found.erasing is not None:
@@ -90,16 +87,3 @@ def _speaking_of(found: Found, week_start: int) -> Callable[[str], bool]:
         return not named.isdisjoint(going) or any(name in text for name in names)
 
     return speaks
-
-
-def _empty(directory: Path) -> None:
-    """Remove what a summarizer's program has left where memtool ran it. None runs now: rollups hold the tree."""
-    with reporting(directory):
-        if not directory.is_dir():
-            return
-        for left in directory.iterdir():
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left)
-            else:
-                left.unlink(missing_ok=True)
-        sync_directory(directory)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from memtool.core.levels import Level, parse_segment
 from memtool.core.model import Cut, Event, EventId, NodeId
+from memtool.jobs.forget.leftovers import copies_beside
 from memtool.jobs.forget.selecting import Filter, Selector, fitting, resolve
 from memtool.jobs.reading.names import ShortNames
 from memtool.jobs.reading.reader import Reader
@@ -44,6 +45,8 @@ class Found:
     suspects: list[NodeId] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     sources_kept: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    """Other stores beside this one, which keep what they hold."""
     erasing: Erasing | None = None
 
     @property
@@ -68,7 +71,9 @@ def look(reader: Reader, selector: Selector) -> Found:
 def find(reader: Reader, store: Store, selector: Selector) -> Found:
     """Return what the selector finds in this store."""
     wanted = resolve(reader, store, selector)
-    found = Found(zone=store.calendar.zone, erasing=erasing(store))
+    found = Found(
+        zone=store.calendar.zone, copies=copies_beside(reader.root), erasing=erasing(store)
+    )
     _find_events(store, wanted, found)
     _find_segments(store, wanted, found)
     if not found.is_empty:
