@@ -156,7 +156,11 @@ def test_a_damaged_store_and_ledger_are_told_and_hide_nothing(
     assert machine.call("--json") == 1
     found = verdicts(capsys)
     assert found["store"]["verdict"] == "problem"
-    assert found["jobs"]["found"].startswith("this check failed: ")
+    assert found["ledger"]["found"].startswith("this check failed: ")
+    assert found["version"]["found"] == "the ledger cannot be read"
+    assert found["timers"]["verdict"] == "problem"
+    assert found["linger"]["verdict"] == found["units"]["verdict"] == "skipped"
+    assert found["retention"]["found"].startswith("Claude Code deletes transcripts after 30 days")
     assert found["python"]["verdict"] == "ok"
 
 

@@ -253,6 +253,16 @@ def _write(kept: Memory, change: Callable[..., None]) -> None:
     store.close()
 
 
+def test_a_damaged_ledger_is_told(scene: Scene) -> None:
+    assert memory.check_ledger(scene).verdict == "skipped"
+    ingested(scene, 1)
+    assert memory.check_ledger(replace(scene)).found == "1 run on record"
+    with (scene.root / "ledger/runs.jsonl").open("a") as file:
+        file.write("torn\n{}\n")
+    found = memory.check_ledger(replace(scene))
+    assert (found.verdict, "2 lines" in found.found) == ("warning", True)
+
+
 def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:
     kept = stored(scene)
     assert memory.check_unfinished(replace(scene)).verdict == "ok"

@@ -25,6 +25,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("configuration", memory.check_configuration),
     ("config files", places.check_config_files),
     ("store", memory.check_store),
+    ("ledger", memory.check_ledger),
     ("unfinished work", memory.check_unfinished),
     ("damage", memory.check_damage),
     ("permissions", places.check_permissions),

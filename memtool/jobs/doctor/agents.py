@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from memtool.jobs.doctor.finding import Advice, in_words, ok, problem, skipped, span, warning
+from memtool.jobs.doctor.finding import (
+    Advice,
+    CannotCheckError,
+    in_words,
+    ok,
+    problem,
+    skipped,
+    span,
+    warning,
+)
 from memtool.jobs.doctor.retention import NAME, Retention, retention_of
 from memtool.jobs.doctor.scene import Scene
 from memtool.scheduler.due import last_due_us
@@ -41,8 +51,8 @@ def check_transcripts(scene: Scene) -> Advice:
 
 def check_ingest(scene: Scene) -> Advice:
     """Check that what agents write is taken in within a day."""
-    newest_us = max((mtime_us for _, mtime_us, _ in _waiting(scene)), default=None)
-    last_us = scene.last_ingest_us
+    newest_us = max((written_us for _, written_us in _waiting(scene)), default=None)
+    last_us = max(scene.ingests_us, default=None)
     if last_us is None:
         if newest_us is None:
             return skipped("nothing was ever taken in, and there is nothing to")
@@ -57,8 +67,8 @@ def _ago(scene: Scene, instant_us: int) -> str:
     return f"{span((scene.now_us - instant_us) // _SECOND_US)} ago"
 
 
-def _waiting(scene: Scene) -> Iterator[tuple[Path, int, bool]]:
-    """Yield the transcripts that are not in the store as they are now: path, when written, whether wholly unknown."""
+def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
+    """Yield the transcripts that are not in the store as they are now, and when they were written."""
     sources = scene.facts.sources if scene.has_store else {}
     for path in scene.transcripts.files:
         try:
@@ -67,7 +77,7 @@ def _waiting(scene: Scene) -> Iterator[tuple[Path, int, bool]]:
             continue  # deleted meanwhile, or another check says so
         source = sources.get(str(path))
         if found.st_size and (source is None or not unchanged(found, source)):
-            yield path, found.st_mtime_ns // 1000, source is None
+            yield path, found.st_mtime_ns // 1000
 
 
 def check_retention(scene: Scene) -> Advice:
@@ -78,7 +88,7 @@ def check_retention(scene: Scene) -> Advice:
     if kept.days < 1:
         text = f"{NAME} is {kept.days} in {kept.origin}: Claude Code writes no transcript, or refuses it"
         return problem(text, _raise(scene))
-    if at_risk := [path for path, *_ in _about_to_go(scene, kept)]:
+    if at_risk := _about_to_go(scene, kept):
         text = f"{in_words(len(at_risk), 'transcript')} not taken in, such as {at_risk[0]}: "
         return problem(
             f"{text}Claude Code deletes what is {in_words(kept.days, 'day')} old", _INGEST
@@ -86,16 +96,22 @@ def check_retention(scene: Scene) -> Advice:
     return _of_schedule(scene, kept)
 
 
-def _about_to_go(scene: Scene, kept: Retention) -> Iterator[tuple[Path, int, bool]]:
-    limit_us = scene.now_us - max(0, kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
-    return (row for row in _waiting(scene) if row[1] < limit_us and kept.days > _SOON_DAYS)
+def _about_to_go(scene: Scene, kept: Retention) -> list[Path]:
+    """Return the transcripts that are not taken in and have few days left; none where the store cannot be read."""
+    if kept.days <= _SOON_DAYS:
+        return []
+    limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
+    with suppress(CannotCheckError):
+        return [path for path, written_us in _waiting(scene) if written_us < limit_us]
+    return []
 
 
 def _of_schedule(scene: Scene, kept: Retention) -> Advice:
     """Compare how often ingests run, by their timer and by the ledger, with how long transcripts are kept."""
     period_us = kept.days * _DAY_S * _SECOND_US
     text = f"Claude Code deletes transcripts after {in_words(kept.days, 'day')} ({kept.origin})"
-    last_us, every_us = scene.last_ingest_us, _interval_us(scene)
+    ingests_us, every_us = _known_ingests_us(scene), _interval_us(scene)
+    last_us = max(ingests_us, default=None)
     if last_us is not None and scene.now_us - last_us > period_us // 2:
         return warning(f"{text}; the last ingest was {_ago(scene, last_us)}", _INGEST)
     if every_us is not None and every_us > period_us // 2:
@@ -106,16 +122,24 @@ def _of_schedule(scene: Scene, kept: Retention) -> Advice:
             f"{kept.unreadable[0]} cannot be read: how long Claude Code keeps is not known",
             f"mend it: python3 -m json.tool {kept.unreadable[0]}",
         )
-    if every_us is None and kept.days < _LONG_DAYS and not _is_regular(scene):
+    if every_us is None and kept.days < _LONG_DAYS and not _is_regular(scene, ingests_us):
         return warning(f"{text}, and no timer that runs takes them in", _raise(scene))
     often = f"; ingest runs every {span(every_us // _SECOND_US)}" if every_us else ""
     return ok(f"{text}{often}")
 
 
-def _is_regular(scene: Scene) -> bool:
+def _known_ingests_us(scene: Scene) -> list[int]:
+    with suppress(
+        CannotCheckError
+    ):  # how long transcripts are kept is worth telling without a ledger, too
+        return scene.ingests_us
+    return []
+
+
+def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
     """Return whether the ledger has ingests of several of the last days, whoever began them: cron, or a person."""
     since_us = scene.now_us - _LOOK_BACK_DAYS * _DAY_S * _SECOND_US
-    days = {us // _SECOND_US // _DAY_S for us in scene.ingests_us if us >= since_us}
+    days = {us // _SECOND_US // _DAY_S for us in ingests_us if us >= since_us}
     return len(days) >= _REGULAR_DAYS
 
 
@@ -125,7 +149,10 @@ def _raise(scene: Scene) -> str:
 
 def _interval_us(scene: Scene) -> int | None:
     """Return how far apart the ingest's timer fires, or None where none does."""
-    row: JobStatus = next(row for row in scene.status.jobs if row.job.name == "ingest")
+    try:
+        row: JobStatus = next(row for row in scene.status.jobs if row.job.name == "ingest")
+    except CannotCheckError:
+        return None
     if row.timer is None or not row.timer.is_live or row.pause is not None:
         return None
     schedules, zone = parse_schedules(row.timer.schedule), machine_zone(scene.machine)

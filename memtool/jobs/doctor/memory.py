@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from memtool.base.errors import MemtoolError
 from memtool.jobs.doctor.finding import Advice, in_words, ok, problem, skipped, span, warning
 from memtool.jobs.doctor.scene import Scene
+from memtool.scheduler.ledger import ledger_path
 from memtool.store.access import SWAP
 
 
@@ -36,9 +39,21 @@ def check_store(scene: Scene) -> Advice:
     return ok(f"opens, format {facts.format}")
 
 
+def check_ledger(scene: Scene) -> Advice:
+    """Check that the record of what ran can be read."""
+    history = scene.read_history
+    if history.damaged_lines:
+        lines = in_words(history.damaged_lines, "line")
+        text = f"{lines} cannot be read; a crash tears one at most"
+        return warning(text, f"look at {ledger_path(scene.root)}; what is damaged is passed over")
+    if not history.runs:
+        return skipped("no job has run yet")
+    return ok(f"{in_words(len(history.runs), 'run')} on record")
+
+
 def check_unfinished(scene: Scene) -> Advice:
     """Check that no work on the whole store was begun and left."""
-    if (scene.root / SWAP).exists():
+    if os.path.lexists(scene.root / SWAP):  # False where one may not look
         return problem("a restore was interrupted", "run memtool restore again")
     facts = scene.facts
     if facts.erasing_us is not None:

@@ -71,24 +71,51 @@ class Scene:
         return self.store.root
 
     @cached_property
+    def _status(self) -> Status | MemtoolError:
+        try:
+            return self.look()
+        except MemtoolError as error:
+            return error
+
+    @property
+    def read_status(self) -> Status:
+        """The jobs and their timers. Raise MemtoolError where that cannot be told."""
+        if isinstance(self._status, MemtoolError):
+            raise self._status
+        return self._status
+
+    @property
     def status(self) -> Status:
-        """The jobs and their timers."""
-        return self.look()
+        """The same for all checks but the one that tells why it cannot be told."""
+        if isinstance(self._status, MemtoolError):
+            raise CannotCheckError("the state of the jobs cannot be told")
+        return self._status
 
     @cached_property
+    def _history(self) -> History | MemtoolError:
+        try:
+            return read(self.root)
+        except MemtoolError as error:
+            return error
+
+    @property
+    def read_history(self) -> History:
+        """What ran, by the ledger. Raise MemtoolError where it cannot be read."""
+        if isinstance(self._history, MemtoolError):
+            raise self._history
+        return self._history
+
+    @property
     def history(self) -> History:
-        """What ran, by the ledger."""
-        return read(self.root)
+        """The same for all checks but the ledger's own, which alone tells why it cannot be read."""
+        if isinstance(self._history, MemtoolError):
+            raise CannotCheckError("the ledger cannot be read")
+        return self._history
 
     @property
     def ingests_us(self) -> list[int]:
         """When the ingests began that went well, by the ledger."""
         return [run.started_us for run in self.history.of_job("ingest") if run.result in _GOOD]
-
-    @property
-    def last_ingest_us(self) -> int | None:
-        """When the newest of them began."""
-        return max(self.ingests_us, default=None)
 
     @cached_property
     def transcripts(self) -> Discovered:

@@ -23,7 +23,7 @@ _ASK_S = 15
 
 def check_timers(scene: Scene) -> Advice:
     """Check that every timer is in order."""
-    timers = scene.status.timers
+    timers = scene.read_status.timers
     if not timers.is_known:
         if timers.problem == NOT_BOOTED or "not on this machine" in timers.problem:
             return skipped(timers.problem, timers.hint)
@@ -79,6 +79,8 @@ def check_units(scene: Scene) -> Advice:
     """Check that the program which the units start is there, and that systemd knows the units as they are."""
     if scene.manager is None:
         raise CannotCheckError("no units are installed")
+    if not scene.status.timers.is_known:  # it need not be waited for twice
+        raise CannotCheckError(scene.status.timers.problem)
     names = [job.unit for job in JOBS]
     done = scene.manager.call(
         "show", "-p", "Id,ExecStart,NeedDaemonReload", *names, timeout_s=_ASK_S

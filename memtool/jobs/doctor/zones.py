@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from memtool.base.errors import ConfigError
 from memtool.core.calendar import transitions, year_of
 from memtool.jobs.calendar import calendar_for_new_store, zone_is_set
-from memtool.jobs.doctor.finding import Advice, in_words, ok, problem, warning
+from memtool.jobs.doctor.finding import Advice, CannotCheckError, in_words, ok, problem, warning
 from memtool.jobs.doctor.scene import Scene
 from memtool.scheduler.schedule import parse_schedules
+from memtool.scheduler.state import JobStatus
 from memtool.scheduler.systemctl import machine_zone
 
 _OLD_YEARS = 3
@@ -49,12 +51,15 @@ def _timers_elsewhere(scene: Scene, zone: str, here: str) -> list[str]:
     """Return the jobs whose timers fire by the machine's zone, where that is not the store's."""
     if _is_same_clock(here, zone, scene.now_us):
         return []
-    rows = [row for row in scene.status.jobs if row.job.levels and row.timer and row.timer.is_live]
-    return [
-        row.job.name
-        for row in rows
-        if row.timer and any(not one.zone for one in parse_schedules(row.timer.schedule))
-    ]
+    with suppress(CannotCheckError):  # where the timers cannot be told, the rest still can
+        return [row.job.name for row in scene.status.jobs if _is_by_machine(row)]
+    return []
+
+
+def _is_by_machine(row: JobStatus) -> bool:
+    if not row.job.levels or row.timer is None or not row.timer.is_live:
+        return False
+    return any(not one.zone for one in parse_schedules(row.timer.schedule))
 
 
 def _is_same_clock(one: str, other: str, now_us: int) -> bool:
@@ -62,11 +67,7 @@ def _is_same_clock(one: str, other: str, now_us: int) -> bool:
     year = year_of(now_us)
     try:
         return one == other or transitions(one, year, year) == transitions(other, year, year)
-    except (
-        LookupError,
-        ValueError,
-        OSError,
-    ):  # a zone without a name, or of which there is no data
+    except (LookupError, ValueError, OSError):  # no name, or no data of it
         return False
 
 
