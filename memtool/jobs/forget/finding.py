@@ -14,6 +14,7 @@ from memtool.jobs.forget.selecting import Filter, Selector, fitting, resolve
 from memtool.jobs.reading.names import ShortNames
 from memtool.jobs.reading.reader import Reader
 from memtool.store import codec, families
+from memtool.store.capture import horizon
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store
 
@@ -102,6 +103,8 @@ def _find_events(store: Store, wanted: Filter, found: Found) -> None:
 
 def _find_segments(store: Store, wanted: Filter, found: Found) -> None:
     """Look at the frozen segments: their events were swept, and only what is left can tell whether they are meant."""
+    if not horizon(store):
+        return
     for node in store.nodes(Level.SEGMENT):
         cut = _cut_of(store, node.id) if node.frozen else None
         if cut is None or not wanted.may_fit(cut):
