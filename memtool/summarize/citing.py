@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from memtool.core.summary import Citation, Item
-from memtool.summarize.sentences import clip, sentences
+from memtool.summarize.sentences import clip, first_sentence
 
 
 def first_words(item: Item) -> Citation:
     """Return a citation of the first sentence of a message, or of how it begins where it has none."""
-    found = sentences(item.text)
-    return Citation(item.number, found[0].start, found[0].end) if found else beginning(item)
+    found = first_sentence(item.text)
+    return Citation(item.number, found.start, found.end) if found else beginning(item)
 
 
 def beginning(item: Item) -> Citation:

@@ -118,5 +118,9 @@ def _surface(term: _Term, word: str) -> str:
 
 def _same(word: str, other: str) -> bool:
     """Return whether the one says nothing beside the other: `logger` beside `logger.go`."""
-    low, high = sorted((word.lower(), other.lower()), key=len)
+    low, high = word.lower(), other.lower()
+    if len(low) > len(high):
+        low, high = high, low
+    if not (high.startswith(low) or high.endswith(low)):
+        return False
     return low in {high, high.rpartition(".")[0], high.rpartition(".")[2]}

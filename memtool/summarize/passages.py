@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 
 from memtool.core.summary import Citation, Item
 from memtool.summarize.keywords import central
-from memtool.summarize.phrases import ASKS, CONCLUSIONS, FILLERS, is_listing, points, points_back
+from memtool.summarize.phrases import ASKS, CONCLUSIONS, FILLERS, points, points_back
 from memtool.summarize.plain import plain
 from memtool.summarize.sentences import LONGEST_SPAN, Sentence, sentences
 from memtool.summarize.turns import WEAK_KEYS, Turn
@@ -19,7 +20,7 @@ _MOST_SIGNS = 30
 """A line with more than this percentage of signs looks pasted from a log or a program."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Passage:
     """A sentence of an item with what it says on one line, the keys of its words, and its points.
 
@@ -54,13 +55,24 @@ def _with_announced(text: str, found: list[Sentence], at: int) -> Sentence:
     sentence = found[at]
     if at + 1 == len(found) or not _announces(text, sentence):
         return sentence
-    if is_listing(plain(text[sentence.start : sentence.end])):
+    if _is_listing(plain(text[sentence.start : sentence.end])):
         return sentence
     following = found[at + 1]
     fits = following.end - sentence.start <= LONGEST_SPAN
     if fits and FORM_POINTS[following.form] >= FORM_POINTS["heading"]:
         return Sentence(sentence.start, following.end, sentence.form)
     return sentence
+
+
+_LISTING = re.compile(
+    r"(?:\W*(?:all )?(?:done|ok(?:ay)?|summary)[.!:]+\W*)?(?:here|below|the following|summary|changes?|files?|what)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_listing(text: str) -> bool:
+    """Return whether a line that ends with a colon names nothing itself: "Here's a summary of the changes:"."""
+    return bool(_LISTING.match(text))
 
 
 def _announces(text: str, sentence: Sentence) -> bool:
@@ -83,7 +95,7 @@ def best_ask(item: Item, weights: dict[str, int], *, opens: bool) -> Passage | N
     found = sentences(item.text)[:MOST_SENTENCES]
     passages = [_ask(item, found, at, weights) for at in range(len(found))]
     if passages and opens and len(passages[0].keys) > WEAK_KEYS:
-        passages[0] = replace(passages[0], score=passages[0].score + _OPENING)
+        passages[0].score += _OPENING
     return max(
         (passage for passage in passages if passage.keys),
         key=lambda passage: passage.score,
@@ -95,7 +107,8 @@ def _ask(item: Item, found: list[Sentence], at: int, weights: dict[str, int]) ->
     passage = _passage(item, found, at)
     score = points(passage.text, ASKS) + central(passage.keys, weights) + max(8 - 3 * at, -4)
     score -= _POINTS_BACK * points_back(passage.text, passage.keys)
-    return replace(passage, score=passage.score + score)
+    passage.score += score
+    return passage
 
 
 _OPENING, _POINTS_BACK = 6, 6
@@ -135,9 +148,9 @@ def _outcomes(
         score -= 5 * (not _SHORT <= len(passage.text) <= _LONG)
         filler = points(passage.text, FILLERS)
         total = passage.score + score + filler
-        passages.append(
-            replace(passage, score=min(total, -1) if filler <= _IDLE else total, cue=own + handed)
-        )
+        passage.score = min(total, -1) if filler <= _IDLE else total
+        passage.cue = own + handed
+        passages.append(passage)
         handed = own if len(passage.text) < _SHORT else 0
         announced = _ANNOUNCED * is_lead_in
     return passages

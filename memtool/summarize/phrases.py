@@ -117,8 +117,10 @@ FILLERS: tuple[Cue, ...] = (
         -6,
         r"^(?:looking at|checking|reading|starting|continuing|trying|running|here(?:'s| is| are))\b",
     ),
+    _cue(-8, r"^(?:when|if|once|unless|until|wenn|falls|quand|si|cuando)\b|\bwould\b"),
+    _cue(-3, r"^(?:that|this|these|those|they|then|das|dies|dann)\b"),
 )
-"""What agents say while they work."""
+"""What agents say while they work, what has not happened, and what points back."""
 
 
 def points(text: str, cues: tuple[Cue, ...]) -> int:
@@ -180,10 +182,6 @@ _BREAKS = re.compile(
     r"in|on|at|from|by|as|or|and|but|using|without|after|before|per|via|into|of)\s",
     re.IGNORECASE,
 )
-_LISTING = re.compile(
-    r"(?:\W*(?:all )?(?:done|ok(?:ay)?|summary)[.!:]+\W*)?(?:here|below|the following|summary|changes?|files?|what)\b",
-    re.IGNORECASE,
-)
 _RESULT_VERB = re.compile(
     r"(?:added|fixed|updated|removed|changed|created|replaced|implemented|moved|renamed|refactored|rewrote|switched|"
     r"merged|extracted|dropped|introduced|migrated|resolved|published|set|made|enabled|disabled|upgraded)\b",
@@ -191,7 +189,7 @@ _RESULT_VERB = re.compile(
 )
 _POINTS_BACK = re.compile(
     r"(?<!could )(?<!is )(?<!does )(?<!should )\bit\b|\b(?:that|this|them|those|these|they|she|he|das|es|ça)\b|"
-    r"^(?:yes|no|ok|do|and) ",
+    r"^(?:yes|no|ok|do|and) |\bthe \w+ one\b",
     re.IGNORECASE,
 )
 _WISH = re.compile(
@@ -202,6 +200,9 @@ _SETTING = re.compile(
     r"(?:since|after|during) (?:(?:the|a|an|last|this|my) )?\w+,? (?=.{30})", re.IGNORECASE
 )
 _CHORE = re.compile(r"(?:Edited|Read|Ran) \S|…?$")
+_CLAUSE_END = re.compile(
+    r"[;:.]\s|,\s(?:and|but|so|or|which|because|since|und|aber|et|mais|y|pero)\s", re.IGNORECASE
+)
 _SHORTEST_TOPIC = 14
 _LONGEST_BREAK = 12
 
@@ -239,13 +240,23 @@ def topic(text: str, limit: int) -> str:
         text = request_text(text[wish.end() :])
     if len(text) <= limit:
         return text
-    cuts = [match.start() for match in _BREAKS.finditer(text, 0, limit + _LONGEST_BREAK)]
-    cuts = [cut for cut in cuts if max(_SHORTEST_TOPIC, 2 * limit // 5) <= cut <= limit]
-    open_bracket = next((cut for cut in cuts if text[cut : cut + 2] == " ("), 0)
-    end = open_bracket or (cuts[-1] if cuts else 0)
-    return _DANGLING.sub("", text[:end].rstrip(" ,;:.(")) or shorten(text, limit)
+    least = max(_SHORTEST_TOPIC, 2 * limit // 5)
+    breaks = [match.start() for match in _BREAKS.finditer(text, 0, limit + _LONGEST_BREAK)]
+    cuts = [cut for cut in breaks if least <= cut <= limit]
+    strong = [cut for cut in cuts if _CLAUSE_END.match(text, cut) and cut >= limit // 2]
+    open_bracket = [cut for cut in cuts if text[cut : cut + 2] == " ("][:1]
+    end = (open_bracket or strong[-1:] or cuts[-1:] or [0])[0]
+    kept = _UNASKED.sub("", text[:end].rstrip(_OPEN_END))
+    return _DANGLING.sub("", kept).rstrip(_OPEN_END) or shorten(text, limit)
 
 
+_OPEN_END = " ,;:.("
+_UNASKED = re.compile(
+    r"(?:\s(?:to|and) (?:find out|figure out|see|check|tell|know|understand))?\s"
+    r"(?:why|how|what|where|which|whether|when|if|who)$",
+    re.IGNORECASE,
+)
+"""A question that the cut left without its words."""
 _DANGLING = re.compile(
     r"\s(?:(?:by|for|of|in|on|with|from)(?:\s\w+ing)?|to|at|and|or|the|a|an|as|that|is|are|so)$"
 )
@@ -258,11 +269,6 @@ _ROUTINE = frozenset(map(key, _ROUTINE_WORDS.split()))
 def is_routine(said: frozenset[str]) -> bool:
     """Return whether a request names no subject: "commit this, push, open a draft PR"."""
     return all(name in GENERIC_KEYS or name in _ROUTINE for name in said)
-
-
-def is_listing(text: str) -> bool:
-    """Return whether a line that ends with a colon names nothing itself: "Here's a summary of the changes:"."""
-    return bool(_LISTING.match(text))
 
 
 def tells_deed(text: str) -> bool:

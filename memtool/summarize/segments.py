@@ -26,11 +26,11 @@ from memtool.summarize.sentences import HEAD_CHARACTERS
 from memtool.summarize.speakers import talk_of
 from memtool.summarize.talk import summarize_talk
 from memtool.summarize.turns import Turn, turns_of
-from memtool.summarize.words import alike, keys, overlap, words
+from memtool.summarize.words import GENERIC_KEYS, alike, keys, overlap, words
 
 TITLE_LIMIT = 60
-TEXT_LIMIT = 160
-ASK_LIMIT = 76
+TEXT_LIMIT = 240
+ASK_LIMIT = 90
 MOST_TURNS = 60
 """Turns that are weighed; of more, the first and the last ones."""
 NOTHING_SAID = "Session opened, nothing said"
@@ -53,10 +53,10 @@ FALLBACKS = (
 MOST_CALLS = 400
 """Tool calls of a turn that are searched for commits: the last ones."""
 _OUTCOME_AT_LEAST = 4
-_FINDING_AT_LEAST, _FINDING_CUE = 9, 6
+_FINDING_AT_LEAST, _FINDING_CUE, _STRONG_FINDING = 9, 6, 13
 """A turn that was cut off has no conclusion: only a clear finding is better than the files it changed."""
 _EXTRA_AT_LEAST, _EXTRA_CUE = 9, 5
-_EXTRA_CHARACTERS = 30
+_EXTRA_CHARACTERS, _EXTRA_KEYS = 30, 2
 _EXTRAS_OF_ANSWER = 3
 _COMMIT_SCORE = 14
 _SECOND_AT_LEAST = 16
@@ -144,7 +144,16 @@ def _chosen(stories: list[Story], most: int) -> list[Claim]:
             break
         if not any(overlap(claim.keys, other.keys) > _SAME_PERCENT for other in kept):
             kept.append(claim)
+    if len(kept) == 1 < most:
+        kept += [claim for claim in _unasked_work(stories) if claim.bullet != kept[0].bullet]
     return sorted(kept, key=lambda claim: claim.position)
+
+
+def _unasked_work(stories: list[Story]) -> list[Claim]:
+    """Return the edits of what goes on without a request: a single remark does not tell what was done."""
+    turns = [story.turn for story in stories if story.ask is None]
+    edited = [turn for turn in turns if actions.edits_of(turn.calls)]
+    return [_work(turn) for turn in edited[:1]]
 
 
 def _heaviest_first(claims: list[Claim]) -> list[Claim]:
@@ -175,17 +184,25 @@ def _result(story: Story) -> Claim | None:
     if commits:
         return commits[-1]
     if actions.edits_of(story.turn.calls) or (story.turn.calls and not story.ask):
-        bullet = actions.work_bullet(story.turn.calls, TEXT_LIMIT)
-        return Claim(bullet, 0, frozenset(), bullet.citations[0].number)
-    is_last_resort = best and best.score > 0 and (story.turn.concluded or not story.ask)
-    return _told(best) if best and is_last_resort else None
+        return _work(story.turn)
+    is_last_resort = best and (
+        story.turn.concluded or not story.ask or best.score >= _FINDING_AT_LEAST
+    )
+    return _told(best) if best and best.score > 0 and is_last_resort else None
+
+
+def _work(turn: Turn) -> Claim:
+    """Return which files the turn changed, or what else its tools did."""
+    bullet = actions.work_bullet(turn.calls, TEXT_LIMIT)
+    return Claim(bullet, 0, frozenset(), bullet.citations[0].number)
 
 
 def _is_clear(passage: Passage, *, concluded: bool) -> bool:
     """Return whether a sentence is a result; of a turn that was cut off, only what is worded as one."""
     if concluded:
         return passage.score >= _OUTCOME_AT_LEAST
-    return passage.score >= _FINDING_AT_LEAST and passage.cue >= _FINDING_CUE
+    is_finding = passage.score >= _FINDING_AT_LEAST and passage.cue >= _FINDING_CUE
+    return is_finding or passage.score >= _STRONG_FINDING
 
 
 def _told(passage: Passage) -> Claim:
@@ -198,6 +215,7 @@ def _extras(story: Story) -> list[Claim]:
     found, of_answer = _commits(story.turn), dict.fromkeys(story.turn.answers, 0)
     for passage in story.outcomes:
         wanted = passage.score >= _EXTRA_AT_LEAST and passage.cue >= _EXTRA_CUE
+        wanted = wanted and len(passage.keys - GENERIC_KEYS) >= _EXTRA_KEYS
         wanted = wanted and len(passage.text) >= _EXTRA_CHARACTERS
         if wanted and of_answer[passage.item] < _EXTRAS_OF_ANSWER:
             of_answer[passage.item] += 1
@@ -271,4 +289,7 @@ def _asked(stories: list[Story]) -> Iterator[Theme]:
 def _deed(claim: Claim) -> Theme:
     """Return a claim as a theme: weak, unless it begins with what was done."""
     text = claim.bullet.text.partition(ARROW)[2] or claim.bullet.text
-    return Theme(_DEED_THEME * tells_deed(text) + min(claim.score, 8), text, claim.keys)
+    score = _DEED_THEME * tells_deed(text) + min(claim.score, 8)
+    shown = topic(text, TITLE_LIMIT)
+    score -= _POINTS_BACK_LOSS * points_back(shown, frozenset(keys(shown)))
+    return Theme(score, text, claim.keys)

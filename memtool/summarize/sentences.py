@@ -37,18 +37,26 @@ _FORMS = (
     ("prose", re.compile(r"[ \t>]*")),
 )
 _STOP = re.compile(
-    r"(?:(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\betc)(?<!\bcf)(?<!\s\w)(?<!^\w)[.!?…]+|[!?…]+)[\"')\]”’*_]*(?=\s)"  # noqa: RUF001
-    r"|[。！？]+[」』）]*"  # noqa: RUF001
+    r"(?=[.!?…。！？])(?:(?:(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\betc)(?<!\bcf)(?<!\s\w)(?<!^\w)[.!?…]+|[!?…]+)[\"')\]”’*_]*(?=\s)"  # noqa: RUF001
+    r"|[。！？]+[」』）]*)"  # noqa: RUF001
 )
+"""Looks for the sign first: looking behind at every character of a text is what made this slow."""
 
 
 def sentences(text: str) -> list[Sentence]:
     """Return the sentences in order; spans are trimmed, visible and at most LONGEST_SPAN characters long."""
-    found: list[Sentence] = []
+    return list(_sentences(text))
+
+
+def first_sentence(text: str) -> Sentence | None:
+    """Return the first one, if any, without looking for the others."""
+    return next(_sentences(text), None)
+
+
+def _sentences(text: str) -> Iterator[Sentence]:
     for start, end in _windows(text):
         for block in _blocks(text, start, end):
-            found += _split(text, block)
-    return found
+            yield from _split(text, block)
 
 
 def _windows(text: str) -> tuple[tuple[int, int], ...]:
@@ -77,6 +85,8 @@ def _blocks(text: str, start: int, end: int) -> Iterator[_Block]:
 
 def _line(text: str, start: int, stop: int, *, fenced: bool) -> _Block | None:
     """Return the line without its marker, or None for a line that opens or closes a fence."""
+    if text[start].isalpha():  # no marker begins with a letter, and most lines do
+        return _trimmed(text, start, stop, "code" if fenced else "prose")
     if _FENCE.match(text, start, stop):
         return None
     if fenced:

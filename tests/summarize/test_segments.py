@@ -176,3 +176,45 @@ def test_secrets_that_were_masked_are_no_keywords() -> None:
     )
     assert not [word for word in draft.keywords if "redacted" in word or "aws" in word]
     assert "redacted" not in draft.title
+
+
+def test_what_only_might_be_is_no_outcome() -> None:
+    draft = draft_of(
+        ("prompt", "Uploads fail at night"),
+        (
+            "answer",
+            "The quota job keeps uploads out from 2 to 4 o'clock. When it is switched off, every old upload would fail.",
+        ),
+    )
+    assert draft.bullets[0].text.endswith("→ The quota job keeps uploads out from 2 to 4 o'clock.")
+
+
+def test_a_finding_is_told_where_the_agent_was_still_at_work() -> None:
+    draft = draft_of(
+        ("prompt", "Why does the importer skip rows with umlauts?"),
+        (
+            "answer",
+            "The importer decodes rows as ASCII and skips rows that it cannot decode. Let me look.",
+        ),
+        ("tool_call", "Read: /src/app/importer.py"),
+    )
+    assert draft.bullets[0].text.endswith(
+        "→ The importer decodes rows as ASCII and skips rows that it cannot decode."
+    )
+
+
+def test_a_single_remark_without_request_does_not_hide_the_edits() -> None:
+    draft = draft_of(
+        ("tool_call", "Edit: /src/app/lock.py\nnew_string: x"),
+        (
+            "answer",
+            "The errcheck one is from my change, because I suppressed the error of the lock file.",
+        ),
+    )
+    assert "Edited lock.py" in [bullet.text for bullet in draft.bullets]
+    assert draft.title == "Edited lock.py"
+
+
+def test_a_title_does_not_end_in_half_a_question() -> None:
+    text = "Add tracing to the start-up to find out why every single invocation of it is so slow"
+    assert draft_of(("prompt", text)).title == "Add tracing to the start-up"
