@@ -183,7 +183,7 @@ def test_what_only_might_be_is_no_outcome() -> None:
         ("prompt", "Uploads fail at night"),
         (
             "answer",
-            "The quota job keeps uploads out from 2 to 4 o'clock. When it is switched off, every old upload would fail.",
+            "The quota job keeps uploads out from 2 to 4 o'clock. When it is switched off, old uploads would fail.",
         ),
     )
     assert draft.bullets[0].text.endswith("→ The quota job keeps uploads out from 2 to 4 o'clock.")
