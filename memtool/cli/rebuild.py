@@ -49,7 +49,8 @@ def rebuild(
 ) -> ExitCode:
     """Write the table of contents anew beside the one that is there, which readers see until the new one is whole.
 
-    What stays equal is copied, and costs no call. May be interrupted at any time: the next rebuild goes on.
+    What stays equal is copied, and costs no call. May be interrupted at any time: the next rebuild goes on. Where more
+    than one node in ten could not be summarised, the old one stays.
     """
     if abandons and (calendar or dry_run or with_gaps or max_calls is not None):
         raise UsageError("--abandon goes with no other option", hint="memtool rebuild --abandon")

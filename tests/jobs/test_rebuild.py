@@ -28,6 +28,7 @@ from memtool.jobs.runner import Outcome, run_job
 from memtool.jobs.verify import verify
 from memtool.scheduler.jobs import runnable_named
 from memtool.store import families, keys
+from memtool.store.capture import mark_moved_days
 from memtool.store.erase import sweep
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
 from tests.crash.discipline import Waiting, take_in_at_once
@@ -92,6 +93,7 @@ class Rebuilds:
             zone_is_set=True,
             choices=Choices(),
             budget=Budget(calls_per_run=most),
+            at_once=3,
         )
 
     def price(self, calendar: Calendar | None = None, now_us: int = LATER_US) -> Price:
@@ -315,6 +317,39 @@ def test_one_that_broke_off_goes_on_and_the_current_one_lives_on(
     assert outcome.run.calls <= total
     assert closed(memory) == rebuilt(TOKYO, [*EVENTS, an_event(7200)])
     assert problems(memory) == []
+
+
+def test_what_was_written_anew_in_between_is_taken_over(memory: Memory, rebuilds: Rebuilds) -> None:
+    """Nobody pays twice for an upgrade because a rebuild was half done."""
+    assert rebuilds.run(calendar=TOKYO, most=4).run.result == "partial"
+    other = make("mock", Options(max_bullets=2))
+    memory.roll_up_all(LATER_US + 1, summarizer=other, choices=Choices(outdated=True))
+    upgraded = {node.id: node for node in memory.nodes(Level.SEGMENT)}
+    assert {node.recipe for node in upgraded.values()} == {other.recipe}
+    assert rebuilds.run(now_us=LATER_US + 2).run.result == "done"
+    kept = {node.id: node for node in memory.nodes(Level.SEGMENT) if node.id in upgraded}
+    assert len(kept) == 5
+    assert kept.items() <= upgraded.items()
+    assert problems(memory) == []
+
+
+def test_new_zone_data_that_came_in_between_moves_its_days(
+    memory: Memory, rebuilds: Rebuilds
+) -> None:
+    """The offsets that it was begun with are made to differ, as they would after an update of the zone data."""
+    rebuilds.run(calendar=TOKYO, most=4)
+    store = memory.access.open_for_writing(None)
+    view = store.building()
+    assert view is not None
+    table = view.zone_table()
+    assert table is not None
+    moved = (START_US + DAY_US, 3600), (START_US + 3 * DAY_US, 9 * 3600)
+    mark_moved_days(view, set(), replace(table, transitions=[*table.transitions, *moved]))
+    store.close()
+    assert rebuilds.run().run.result == "done"
+    assert closed(memory) == rebuilt(TOKYO, EVENTS)
+    with memory.access.reading() as reader:
+        assert reader.zone_table() == table
 
 
 def test_another_calendar_begins_anew_and_abandoning_leaves_nothing(

@@ -37,7 +37,7 @@ class Report:
 def build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
     """Bring every closed period up to date; `lease` is for the half-built table of contents."""
     mark_what_moved(lease.store())
-    _copy_frozen(context, lease, report)
+    _copy_beforehand(context, lease, report)
     work = new_work(context, order, lease)
     work.copy = _copy_of(work.write, report)
     carry_out(context, work, _all_closed(context, work))
@@ -64,28 +64,35 @@ def _copy_of(otherwise: Write, report: Report) -> Copy:
     return copy
 
 
-def _copy_frozen(context: RunContext, lease: Lease, report: Report) -> None:
-    """Copy the nodes whose events were swept, with the cuts of segments: nothing could make them again."""
-    for node_id in _frozen(lease.store()):
-        context.checkpoint()
-        store = lease.store()
-        current = store.current()
-        node = current.node(node_id)
-        if node is not None and store.node(node_id) != node:
-            write = current.write_of(node_id) or Write(context.now_us, context.holder.run)
-            put_node(store, node, write, seen=None, cut=_cut_of(current, node_id))
-            report.copied += 1
+def _copy_beforehand(context: RunContext, lease: Lease, report: Report) -> None:
+    """Copy what no mark leads to: frozen nodes, and what the current one has written anew since an earlier copy."""
+    for level in Level:
+        for node_id in [node.id for node in lease.store().current().nodes(level)]:
+            context.checkpoint()
+            store = lease.store()
+            current = store.current()
+            node = current.node(node_id)
+            if node is not None and _is_wanted(store, current, node):
+                write = current.write_of(node_id) or Write(context.now_us, context.holder.run)
+                put_node(store, node, write, seen=None, cut=_cut_of(current, node))
+                report.copied += 1
 
 
-def _frozen(store: Store) -> list[NodeId]:
-    nodes = (node for level in Level for node in store.current().nodes(level))
-    return [node.id for node in nodes if node.frozen and is_period_of(store.calendar, node.id)]
+def _is_wanted(store: Store, current: Store, node: Node) -> bool:
+    mine = store.node(node.id)
+    if node.frozen:
+        return mine != node and is_period_of(store.calendar, node.id)
+    if mine is None or mine == node or mine.inputs != node.inputs:
+        return False
+    theirs, ours = current.write_of(node.id), store.write_of(node.id)
+    return theirs is not None and ours is not None and theirs.written_us > ours.written_us
 
 
-def _cut_of(store: Store, node_id: NodeId) -> Cut | None:
-    segment = parse_segment(node_id)
-    cuts = store.cuts(segment.day) if segment else []
-    return next((cut for cut in cuts if cut.id == node_id), None)
+def _cut_of(store: Store, node: Node) -> Cut | None:
+    """Return the cut that goes with a frozen segment: its events could not be cut any more."""
+    segment = parse_segment(node.id)
+    cuts = store.cuts(segment.day) if segment and node.frozen else []
+    return next((cut for cut in cuts if cut.id == node.id), None)
 
 
 async def _all_closed(context: RunContext, work: Work) -> None:
