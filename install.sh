@@ -34,6 +34,8 @@ installed up to date; schedules, pauses and disabled timers stay as they are.
 
 DESTDIR in the environment is put before every path, for packages: nothing is started.
 
+The man page and completions for bash, zsh and fish are installed with the program.
+
 Needs Python 3.11 or newer. Where the system lacks the package that makes virtual
 environments (python3-venv on Debian), it is installed if this is run as root or
 with sudo, else named. pip's own configuration (pip.conf, PIP_*) is respected.
@@ -215,7 +217,7 @@ ensure_environment() {
 
 # --- Where things go ---------------------------------------------------------------------
 # Set by plan(): $mode (user or system) and, DESTDIR included, $bin, $lib, $units (what this script writes),
-# $admin (what `memtool scheduler apply` and an administrator write) and $state.
+# $admin (what `memtool scheduler apply` and an administrator write), $state, and $share, $zsh and $fish (completions).
 
 plan() {
   dest=${DESTDIR-}
@@ -227,13 +229,21 @@ plan() {
     state=$dest/var/lib/memtool
     config=$dest/etc/memtool
     stamps=$dest/var/lib/systemd/timers
+    share=$dest/usr/local/share # shells look here, and below no other prefix but /usr
+    if [[ $prefix == /usr ]]; then share=$dest/usr/share; fi
+    zsh=$share/zsh/site-functions
+    if [[ $prefix == /usr && -e /etc/debian_version ]]; then zsh=$share/zsh/vendor-completions; fi
+    fish=$share/fish/vendor_completions.d
   else
     prefix=${prefix:-$HOME/.local}
     units=$dest${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
     admin=$units
     state=$dest$HOME/.local/state/memtool
     config=$dest${XDG_CONFIG_HOME:-$HOME/.config}/memtool
-    stamps=$dest${XDG_DATA_HOME:-$HOME/.local/share}/systemd/timers
+    share=$dest${XDG_DATA_HOME:-$HOME/.local/share}
+    zsh=$share/zsh/site-functions
+    fish=$dest${XDG_CONFIG_HOME:-$HOME/.config}/fish/completions
+    stamps=$share/systemd/timers
   fi
   bin=$dest$prefix/bin
   lib=$dest$prefix/lib/memtool
@@ -382,6 +392,38 @@ install_program() {
   fill_slot "$slot" "$python"
   ln -sfn "${slot#"$dest"}/bin/memtool" "$bin/memtool.new"
   mv -T "$bin/memtool.new" "$bin/memtool"
+}
+
+# --- Completions and the man page --------------------------------------------------------
+
+# Print a file of the checkout and its place, on two lines, for each.
+page_places() {
+  printf '%s\n' \
+    completions/memtool.bash "$share/bash-completion/completions/memtool" \
+    completions/_memtool "$zsh/_memtool" \
+    completions/memtool.fish "$fish/memtool.fish" \
+    man/memtool.1 "$dest$prefix/share/man/man1/memtool.1"
+}
+
+install_pages() {
+  local source target
+  while read -r source && read -r target; do
+    put "$target" <"$MEMTOOL_ROOT/$source"
+  done < <(page_places)
+}
+
+# Only a system's zsh looks in a place of its own accord. What is in ~/.zshrc is the user's.
+say_zsh() {
+  local rc=${ZDOTDIR:-$HOME}/.zshrc
+  if [[ $mode == system || ${SHELL-} != */zsh ]] || grep -qsF "${zsh##"$HOME"/}" "$rc"; then return; fi
+  say "for completion in zsh, put this into $rc before compinit: fpath=($zsh \$fpath)"
+}
+
+remove_pages() {
+  local target
+  while read -r _ && read -r target; do
+    take_away "$target"
+  done < <(page_places)
 }
 
 # --- The units ---------------------------------------------------------------------------
@@ -611,6 +653,7 @@ install_all() {
   else
     install_timers
   fi
+  install_pages
   if [[ ! $dest ]]; then finish; fi
 }
 
@@ -631,6 +674,7 @@ install_timers() {
 # Say where the program is, and show what it knows of the jobs. That no job has run yet is no failure.
 finish() {
   if [[ :$PATH: != *:$prefix/bin:* ]]; then say "$prefix/bin is not on your PATH: add it, or type $prefix/bin/memtool"; fi
+  say_zsh
   say "installed: $prefix/bin/memtool"
   if [[ $mode == user ]]; then
     XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} "$prefix/bin/memtool" scheduler status || :
@@ -647,6 +691,7 @@ uninstall_all() {
   check_plan
   stop_jobs
   remove_units
+  remove_pages
   take_away "$lib"
   if [[ $(readlink "$bin/memtool") == "${lib#"$dest"}"/* ]]; then rm "$bin/memtool"; fi
   if ((purge)); then

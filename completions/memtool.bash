@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Completion of memtool for bash. The program itself knows the words; nothing is evaluated, no store is opened.
 
 _memtool() {

@@ -107,6 +107,77 @@ def test_with_the_prefix_usr_the_units_are_the_distribution_s(root: Path) -> Non
     assert (root / "usr/lib/systemd/system/memtool-ingest.timer").exists()
 
 
+SHARED = {
+    "bash-completion/completions/memtool": "completions/memtool.bash",
+    "zsh/site-functions/_memtool": "completions/_memtool",
+    "fish/vendor_completions.d/memtool.fish": "completions/memtool.fish",
+    "man/man1/memtool.1": "man/memtool.1",
+}
+
+
+def same(installed: Path, shipped: str) -> bool:
+    assert installed.stat().st_mode & 0o777 == 0o644
+    return installed.read_bytes() == (REPOSITORY / shipped).read_bytes()
+
+
+def test_the_system_s_shells_and_man_find_what_is_theirs(root: Path) -> None:
+    assert install(root, "--system").returncode == 0
+    assert all(same(root / "usr/local/share" / to, shipped) for to, shipped in SHARED.items())
+
+
+def test_with_the_prefix_usr_they_are_the_distribution_s(root: Path) -> None:
+    install(root, "--system", "--prefix=/usr")
+    names = {Path(name).name for name in files(root) if name.startswith("usr/share/")}
+    assert names == {Path(name).name for name in SHARED}
+    assert {name for name in files(root) if name.startswith("usr/local/")} == set()
+
+
+def test_with_another_prefix_shells_still_find_their_completions(root: Path) -> None:
+    install(root, "--system", "--prefix", "/opt/m")
+    assert (root / "opt/m/share/man/man1/memtool.1").exists()
+    assert (root / "usr/local/share/zsh/site-functions/_memtool").exists()
+
+
+def test_a_person_s_shells_and_man_find_what_is_theirs(root: Path, home: Path) -> None:
+    assert install(root, "--user").returncode == 0
+    share = own_home(root, home) / ".local/share"
+    for to, shipped in SHARED.items():
+        if not to.startswith("fish/"):
+            assert same(share / to, shipped)
+    assert (own_home(root, home) / ".config/fish/completions/memtool.fish").exists()
+
+
+def test_a_person_s_own_directories_are_heeded(root: Path) -> None:
+    own = {"XDG_DATA_HOME": "/data of mine", "XDG_CONFIG_HOME": "/config of mine"}
+    assert install(root, "--user", env=own).returncode == 0
+    assert (root / "data of mine/bash-completion/completions/memtool").exists()
+    assert (root / "config of mine/fish/completions/memtool.fish").exists()
+    assert install(root, "--user", "--uninstall", "--purge", env=own).returncode == 0
+    assert files(root) == {}
+
+
+def test_whoever_uses_zsh_is_told_what_it_needs_until_it_is_there(home: Path) -> None:
+    script = ". ./install.sh\nmode=user DESTDIR=''; plan; say_zsh"
+
+    def told(shell: str) -> str:
+        done = subprocess.run(
+            ["bash", "-ec", script],
+            cwd=REPOSITORY,
+            env={**os.environ, "SHELL": shell},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+        return done.stderr
+
+    assert told("/bin/bash") == ""
+    line = f"fpath=({home}/.local/share/zsh/site-functions $fpath)"
+    assert line in told("/usr/bin/zsh")
+    (home / ".zshrc").write_text(f"{line}\ncompinit\n", encoding="utf-8")
+    assert told("/usr/bin/zsh") == ""
+
+
 def test_installing_again_touches_nothing(root: Path) -> None:
     install(root, "--system")
     before = times(root)
