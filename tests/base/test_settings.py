@@ -142,6 +142,8 @@ for section in ("ingest", "day_rollup", "week_rollup", "month_rollup", "year_rol
     BAD[f"{section}.timeout_s"] = [0, 59, "infinity"]
     GOOD[f"{section}.timeout_s"] = [60, 7 * 86_400]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
+BAD["retention.events_days"] = [-1, 36_501, "90", True]
+GOOD["retention.events_days"] = [0, 90, 36_500]
 GOOD["scheduler.on_failure"] = ["", 'echo "$MEMTOOL_JOB" 100% | mail -s memtool me@example.org']
 
 
