@@ -19,9 +19,9 @@ from memtool.cli.completion import FREE, PATHS, WORDS, placeholder
 from memtool.core.levels import parse_period
 from memtool.scheduler.jobs import JOBS
 from memtool.summarize import SUMMARIZERS
-from tests.conftest import SOURCE, Program
+from tests.conftest import REPOSITORY, SOURCE, Program
 
-SCRIPTS = SOURCE / "completions"
+SCRIPTS = REPOSITORY / "completions"
 NAMES = [row.name for row in COMMANDS]
 JOB_NAMES = [job.name for job in JOBS]
 
