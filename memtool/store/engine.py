@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rocksdict import (
@@ -181,15 +181,33 @@ class Engine:
             Checkpoint(self._database).create_checkpoint(str(path))
 
     def close(self) -> None:
-        """Close the database; safe to call twice."""
+        """Close the database; safe to call twice. Raise where what it could not write before is still not written."""
         # Each handle keeps the database, and with it the lock on the directory, for as long as it is referred to,
-        # and the traceback of an error refers to this object.
-        for handle in (*self._families.values(), self._database):
-            with suppress(DbClosedError):
-                handle.close()
+        # and the traceback of an error refers to this object: so all are closed and let go before one is raised.
+        trouble = [found for found in map(_closed, self._take_handles()) if found]
+        self._cleanup()
+        if trouble:
+            raise storage_error(self._path, Exception(trouble[0]))
+
+    def _take_handles(self) -> list[Rdict]:
+        handles = list(self._families.values())
+        if hasattr(self, "_database"):
+            handles.append(self._database)
+            del self._database
         self._families.clear()
         self._handles.clear()
-        self._cleanup()
+        return handles
+
+
+def _closed(handle: Rdict) -> str:
+    """Close the handle and return what is wrong, or nothing."""
+    try:
+        handle.close()
+    except DbClosedError:
+        return ""
+    except Exception as error:  # noqa: BLE001 - rocksdict has no narrower class
+        return str(error)
+    return ""
 
 
 class RawBatch:
