@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memtool.base.errors import UnavailableError
 from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS, Level
+from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.core.model import Node, Record
 from memtool.core.summary import Request
 from memtool.jobs.budget import Budget
@@ -428,6 +428,33 @@ def test_what_was_made_of_swept_events_is_kept(
         cited = {grip.id for node in frozen for grip in node.grips}
         assert cited <= {grip_id for grip_id, _ in store.citations()}
     assert cuts_of_first_days(memory).items() >= old_cuts.items()
+    assert problems(memory) == []
+    assert rebuilds.run().run.calls == 0
+
+
+def test_events_that_were_left_on_a_swept_day_by_another_calendar_are_in_it(
+    memory: Memory, rebuilds: Rebuilds
+) -> None:
+    """By New York's clock an hour after the swept days is still on the last of them."""
+    memory.take_in([an_event(3 * DAY_S + 3600)])
+    memory.roll_up_all(LATER_US)
+    frozen = sweep_first_days(memory)
+    new_york = Calendar("America/New_York")
+    expected = rebuilds.price(new_york)
+    assert rebuilds.run(calendar=new_york).run.calls == expected.forecast.calls
+    last = Period(Level.DAY, UTC_CALENDAR.day_of(START_US) + 2)
+    with memory.access.reading() as store:
+        node = store.node(last.id)
+        assert node is not None
+        assert not node.frozen
+        cuts = store.cuts(last.first)
+        assert [child.id for child in node.children] == [cut.id for cut in cuts]
+        assert [cut.start_us - START_US for cut in cuts] == [
+            (2 * DAY_S + 3600) * 1_000_000,
+            (2 * DAY_S + 72000) * 1_000_000,
+            (3 * DAY_S + 3600) * 1_000_000,
+        ]
+        assert sum(one == store.node(one.id) for one in frozen) == len(frozen) - 1
     assert problems(memory) == []
     assert rebuilds.run().run.calls == 0
 

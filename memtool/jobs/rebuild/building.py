@@ -43,11 +43,17 @@ def build(context: RunContext, order: Order, lease: Lease, report: Report) -> No
     carry_out(context, work, _all_closed(context, work))
 
 
-def is_period_of(calendar: Calendar, node_id: NodeId) -> bool:
-    """Return whether the calendar has such a period: weeks that start on another day are none of its own."""
+def stays_frozen(store: Store, calendar: Calendar, node_id: NodeId) -> bool:
+    """Return whether a frozen node has a place in this calendar.
+
+    It has none where weeks start on another day, and on a day that holds, by this calendar, events that were not swept:
+    the day is written anew over its frozen segments and those of the events.
+    """
     if parse_segment(node_id) is not None:
         return True
     period = period_named(node_id)
+    if period.level is Level.DAY:
+        return next(store.events(*calendar.bounds_us(period)), None) is None
     return period_of(period.level, period.first, calendar.week_start) == period
 
 
@@ -81,7 +87,7 @@ def _copy_beforehand(context: RunContext, lease: Lease, report: Report) -> None:
 def _is_wanted(store: Store, current: Store, node: Node) -> bool:
     mine = store.node(node.id)
     if node.frozen:
-        return mine != node and is_period_of(store.calendar, node.id)
+        return mine != node and stays_frozen(store, store.calendar, node.id)
     if mine is None or mine == node or mine.inputs != node.inputs:
         return False
     theirs, ours = current.write_of(node.id), store.write_of(node.id)

@@ -10,7 +10,7 @@ from memtool.core.levels import Level, Period, inputs_of, parse_segment, period_
 from memtool.core.model import Child, Cut, Event, Node, NodeId
 from memtool.core.planning import period_inputs, segment_inputs, stale_periods
 from memtool.core.segmenting import by_session, cuts_of
-from memtool.jobs.rebuild.building import is_period_of
+from memtool.jobs.rebuild.building import stays_frozen
 from memtool.jobs.rollup.forecast import Forecast
 from memtool.store.store import Store
 
@@ -76,14 +76,18 @@ class _Walk:
         return None
 
     def _segments(self, day: Period) -> list[Child | None]:
+        frozen = self._sources[-1].frozen_cuts(day.first)
+        swept = {event_id for cut in frozen for event_id in cut.events}
         events = self._sources[-1].events(*self._calendar.bounds_us(day))
-        cuts = [
-            (cut, held) for held in by_session(events).values() for cut in cuts_of(held, day.first)
-        ]
+        sessions = by_session(event for event in events if event.id not in swept).values()
+        cuts = [(cut, held) for held in sessions for cut in cuts_of(held, day.first)]
+        cuts += [(cut, []) for cut in frozen]
         in_order = sorted(cuts, key=lambda pair: (pair[0].start_us, pair[0].id))
         return [self._segment(cut, held) for cut, held in in_order]
 
     def _segment(self, cut: Cut, held: Sequence[Event]) -> Child | None:
+        if cut.id in self.frozen:
+            return Child(cut.id, self.frozen[cut.id].content)
         events = {event.id: event for event in held}
         inputs = segment_inputs(cut, [events[event_id] for event_id in cut.events])
         child = self._found(cut.id, inputs)
@@ -102,4 +106,6 @@ class _Walk:
 
 def _frozen(calendar: Calendar, store: Store) -> dict[NodeId, Node]:
     nodes = (node for level in Level for node in store.nodes(level))
-    return {node.id: node for node in nodes if node.frozen and is_period_of(calendar, node.id)}
+    return {
+        node.id: node for node in nodes if node.frozen and stays_frozen(store, calendar, node.id)
+    }

@@ -84,22 +84,23 @@ async def _day(work: Work, day: Period) -> Child | None:
 
 
 def _recut(store: Store, day: Period) -> None:
-    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
-    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
+    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called.
+
+    Frozen segments stay, with the events that they were made of.
+    """
+    frozen = store.frozen_cuts(day.first)
+    swept = {event_id for cut in frozen for event_id in cut.events}
+    events = store.events(*store.calendar.bounds_us(day))
+    sessions = by_session(event for event in events if event.id not in swept)
     standing: dict[str, list[Cut]] = {}
     for cut in store.cuts(day.first):
-        standing.setdefault(cut.session, []).append(cut)
+        if cut not in frozen:
+            standing.setdefault(cut.session, []).append(cut)
     for session in sorted(sessions.keys() | standing.keys()):
         old = standing.get(session, [])
         new = cuts_of(sessions.get(session, []), day.first)
-        if old != new and not _is_swept(store, old):
+        if old != new:
             replace_cuts(store, day.first, old, new)
-
-
-def _is_swept(store: Store, cuts: Sequence[Cut]) -> bool:
-    """Return whether these segments are frozen: their cuts are all that tells what they were made of."""
-    nodes = (store.node(cut.id) for cut in cuts)
-    return any(node is not None and node.frozen for node in nodes)
 
 
 def _unmoved(work: Work, seen: Seen) -> Store:

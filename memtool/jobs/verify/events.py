@@ -68,7 +68,10 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     period = Period(Level.DAY, day)
     if period in walk.stale or walk.is_frozen(period.id):  # it is being swept
         return
-    expected = [cut for held in by_session(events).values() for cut in cuts_of(held, day)]
+    frozen = walk.store.frozen_cuts(day)
+    swept = {event_id for cut in frozen for event_id in cut.events}
+    sessions = by_session(event for event in events if event.id not in swept)
+    expected = [*frozen, *(cut for held in sessions.values() for cut in cuts_of(held, day))]
     standing = walk.store.cuts(day)
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")
