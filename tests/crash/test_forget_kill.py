@@ -81,7 +81,7 @@ def test_forgetting_killed_at_every_step_is_ended_by_the_next_run(
         assert in_rows(story.root, NEEDLES) == {}
         assert in_files(story.root, NEEDLES) == {}, step
         assert None not in results(story.root, "forget")
-        if step % 4 == 0:
+        if step % 8 == 0:
             assert story.run(story.root, ("rollup", "all")) == [0]
             assert closed_part(story.root) == expected
             assert problems(story.root) == []

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtool.base.errors import UsageError
+from memtool.base.within import DIRECTORY
 from memtool.core.calendar import Calendar
 from memtool.core.levels import PERIOD_LEVELS, Level
 from memtool.core.model import Claim, Event, EventId, Record, Rewind, Source
@@ -42,7 +43,7 @@ YEAR_US = 366 * DAY_US
 START_US = 1_735_430_400_000_000  # 2024-12-29
 NOW_US = START_US + 2 * YEAR_US
 SOME = settings(
-    max_examples=max(8, settings().max_examples // 25),
+    max_examples=max(6, settings().max_examples // 25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -158,7 +159,7 @@ def ledger_with_texts(memory: Memory) -> None:
         file.writelines(json.dumps(line) + "\n" for line in lines)
     calls = {"type": "call", "node": day, "result": "needle-failure", "time_us": 0}
     (memory.root / "ledger" / "calls.jsonl").write_text(json.dumps(calls) + "\n")
-    left = memory.root / "summarizer" / "below"
+    left = memory.root / DIRECTORY / "below"
     left.mkdir(parents=True)
     (left / "scratch").write_text("needle-text")
 
