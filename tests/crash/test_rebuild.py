@@ -1,4 +1,4 @@
-"""SIGKILL before every durable step of a rebuild: readers have one table of contents, whole; the next run ends it."""
+"""A rebuild killed, stopped or raced: readers have one whole table of contents, and the next run comes to its end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pytest
 from memtool.store import families, keys
 from tests.crash import history
 from tests.crash.checks import Rows, assert_sound, closed_part, event_ids, results
+from tests.crash.crowd import commanding, reading
 from tests.crash.forks import Forks
-from tests.crash.tasks import killed, program, programs, signalled
+from tests.crash.tasks import killed, program, programs, signalled, slow
+from tests.crash.traces import WRITES, trace, unsynced
 from tests.memory import Memory
 
 MAX_STEPS = 400
@@ -110,6 +112,31 @@ def test_killed_again_and_again_it_comes_to_its_end(story: Story) -> None:
         pass
     assert unnumbered(closed_part(story.root)) == story.expected
     assert_sound(story.root, event_ids(story.before))
+
+
+def test_readers_and_ingests_of_other_processes_go_on_meanwhile(forks: Forks, story: Story) -> None:
+    """Every view that a reader gets is sound; what was ingested while the rebuild was at work is in it."""
+    story.copy()
+    rebuild = forks.start(slow, story.root, REBUILD, 0.03)
+    others = [
+        forks.start(reading, story.root, 12),
+        forks.start(commanding, story.root, [("ingest", story.transcripts), ("toc",)] * 2),
+    ]
+    for child in others:
+        assert {code for _, code in child.wait().value} == {0}
+    assert rebuild.wait().value == 0
+    assert forks.run(program, story.root, "rollup", "all").value == 0
+    assert unnumbered(closed_part(story.root)) == story.expected_late
+    assert_sound(story.root, event_ids(story.before))
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="NO STRACE: the order is not proven")
+def test_it_is_on_the_disk_before_the_answer_says_so(story: Story) -> None:
+    calls = trace(story.before, *REBUILD)
+    answer = next(number for number, call in enumerate(calls) if call.is_result)
+    assert [call for call in calls[:answer] if call.is_log and call.name in WRITES]
+    assert unsynced(calls[:answer], ".log") == set()
+    assert generation(story.before) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: str(one.name))
