@@ -103,6 +103,8 @@ def _concluded(outcome: Outcome, report: Report, *, as_json: bool) -> ExitCode:
         )
         if not report.is_taken_over:
             print_line("the table of contents is the one before; memtool rebuild goes on")
+        if report.has_new_calendar:
+            print_line("the timers follow the new calendar with: memtool scheduler apply")
     return conclude(outcome)
 
 

@@ -47,6 +47,7 @@ def test_a_dry_run_prices_another_calendar_and_the_rebuild_takes_it_on(call: Cal
     code, out, _ = call("rebuild", "--calendar", **MONDAYS)
     assert code == 0
     assert out.startswith("rebuild: done, ")
+    assert "memtool scheduler apply" in out
     assert call("rollup", "all", **MONDAYS)[0] == 0
     assert call("rollup", "week")[0] == 78
     assert "week_starts_on" not in call("rebuild", "--dry-run")[1]

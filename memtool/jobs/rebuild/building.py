@@ -32,6 +32,7 @@ class Report:
     copied: int = 0
     missing: int = 0
     is_taken_over: bool = False
+    has_new_calendar: bool = False
 
 
 def build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:

@@ -104,6 +104,8 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
                 "the one before it stays; --with-gaps takes it over all the same",
             )
             return
-    flip(lease.store().current())
+    store = lease.store()
+    report.has_new_calendar = store.calendar != store.current().calendar
+    flip(store.current())
     lease.release()
     report.is_taken_over = True
