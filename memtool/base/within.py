@@ -3,5 +3,6 @@
 WITHIN = "MEMTOOL_WITHIN"
 """An environment variable: set, to anything, in all that memtool runs a model with."""
 
-DIRECTORY = "summarizer"
-"""Where it runs it, below the store: a session whose working directory this is, is memtool's own."""
+DIRECTORY = "memtool-summarizer"
+"""Where it runs it, below the store: a session that works in a directory of this name is memtool's own, whichever
+store's it was."""

@@ -23,6 +23,9 @@ MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
+_OWN = Own(DIRECTORY)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to take in: named paths, else Claude Code's own; or a stream. `calendar` is asked for a new store only."""
@@ -100,16 +103,10 @@ def _sources(access: Access) -> dict[str, Source]:
         return store.sources()
 
 
-def _own(context: RunContext) -> Own:
-    """Return where memtool runs programs: an agent writes it as it was given, or without links."""
-    directory = context.root.absolute() / DIRECTORY
-    return Own((str(directory), str(directory.resolve())))
-
-
 def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
     file = FileReport(STDIN)
     report.files.append(file)
-    for chunk in read_stream(stream, own=_own(context)):
+    for chunk in read_stream(stream, own=_OWN):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
@@ -146,7 +143,7 @@ def _take_file(
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
-        for chunk in _readable(read_chunks(path, source, own=_own(context))):
+        for chunk in _readable(read_chunks(path, source, own=_OWN)):
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)

@@ -8,6 +8,7 @@ from pathlib import Path
 from memtool.base.config import Config
 from memtool.base.files import reporting
 from memtool.base.paths import key_files
+from memtool.base.within import DIRECTORY
 from memtool.core.model import Recipe
 from memtool.jobs.budget import Budget
 from memtool.summarize import Options, Summarizer, make, row
@@ -36,7 +37,7 @@ def options_of(
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
     key = find_key(environ, variable) if found.key_variable else ""
-    return _options(config, key=key, directory=root / "summarizer", environ=environ)
+    return _options(config, key=key, directory=root / DIRECTORY, environ=environ)
 
 
 def _options(

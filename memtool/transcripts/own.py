@@ -16,13 +16,13 @@ _MOST_OBJECTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The directories in which memtool runs programs."""
+    """The name of the directories in which memtool runs programs; "" where nothing is to be passed over."""
 
-    directories: tuple[str, ...] = ()
+    name: str = ""
 
     def holds(self, place: str) -> bool:
-        """Return whether the place is one of them, or below one."""
-        return any(f"{place}/".startswith(f"{directory}/") for directory in self.directories)
+        """Return whether the place is such a directory, or below one."""
+        return self.name in place.split("/")
 
 
 def without_own(
@@ -30,7 +30,7 @@ def without_own(
 ) -> Parser:
     """Return the format's parser, less what is memtool's own. `whole` is as `file.earlier`, but for all of the file."""
     parser = chosen.parser(file)
-    return _Others(parser, chosen.place_key, own, whole) if own.directories else parser
+    return _Others(parser, chosen.place_key, own, whole) if own.name else parser
 
 
 @dataclass(slots=True)

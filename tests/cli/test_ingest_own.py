@@ -28,7 +28,7 @@ def test_what_memtools_summarizer_wrote_is_counted_and_not_taken_in(
 ) -> None:
     assert home.is_dir()
     claude = tmp_path / "home/.claude"
-    session(claude, tmp_path / "memory/summarizer", "own")
+    session(claude, tmp_path / "memory/memtool-summarizer", "own")
     code, out, err = call("ingest")
     assert (code, err) == (0, "")
     assert "1 file read: 0 new events" in out
@@ -41,9 +41,11 @@ def test_what_memtools_summarizer_wrote_is_counted_and_not_taken_in(
     assert {event["session"] for event in events} == {"a-person"}
 
 
-def test_a_store_behind_a_link_is_known_by_both_of_its_names(call: Call, tmp_path: Path) -> None:
+def test_any_store_s_summarizer_is_known_by_its_directory_s_name(
+    call: Call, tmp_path: Path
+) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "memory").symlink_to(tmp_path / "real")
     for number, root in enumerate(("real", "memory")):
-        session(tmp_path / "home/.claude", tmp_path / root / "summarizer", f"own-{number}")
+        session(tmp_path / "home/.claude", tmp_path / root / "memtool-summarizer", f"own-{number}")
     assert "2 files read: 0 new events" in call("ingest")[1]

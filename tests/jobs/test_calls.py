@@ -129,7 +129,7 @@ def test_how_long_each_call_takes_does_not_show(
         memory.take_in(few)
 
     async def think(_: Request) -> None:
-        for _ in range(data.draw(st.integers(0, 4))):
+        for _turn in range(data.draw(st.integers(0, 4))):
             await asyncio.sleep(0)
 
     model = Model(think)
@@ -145,7 +145,7 @@ def test_the_writer_is_free_whenever_a_call_is_under_way(memory: Memory) -> None
     seen: list[bool] = []
 
     async def think(_: Request) -> None:
-        for _ in range(5):
+        for _turn in range(5):
             await asyncio.sleep(0.0005)
             seen.append(is_free(lock_path(memory.root, WRITER)))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from memtool.base.within import DIRECTORY
 from tests.base.test_family import FAMILY, all_dead, pids, wait_until
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -86,7 +87,7 @@ def test_a_program_writes_all_the_nodes(memory: Memory) -> None:
     shown = memory.run("show", "day:2026-03-02", "--json").stdout
     assert json.loads(shown)["recipe"]["summarizer"] == "command"
     assert "Mend part 2" in shown
-    assert (memory.store / "summarizer").stat().st_mode & 0o777 == 0o700
+    assert (memory.store / DIRECTORY).stat().st_mode & 0o777 == 0o700
 
 
 def test_one_that_never_works_ends_the_run_after_three_tries(memory: Memory) -> None:
@@ -103,7 +104,7 @@ def test_a_run_that_is_stopped_ends_the_program_and_its_children(
     with subprocess.Popen(
         memory.argv("rollup", "all"), env=memory.environ(FAMILY), stderr=subprocess.PIPE
     ) as run:
-        there = memory.store / "summarizer"
+        there = memory.store / DIRECTORY
         wait_until(lambda: len(pids(there)) >= 3)
         began_s = time.monotonic()
         run.send_signal(number)

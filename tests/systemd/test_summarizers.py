@@ -117,7 +117,7 @@ def test_a_program_may_do_what_it_needs_after_apply_and_no_more(
     apply(side)
     assert end_of_run(side) == (0, "")
     report = json.loads(side.machine.run("cat", f"{side.home}/.a sk/report").stdout)
-    where = f"{side.root}/summarizer"
+    where = f"{side.root}/memtool-summarizer"
     assert report == {"refused": SEALED, "cwd": where, "within": "summarizer"}
     assert side.machine.run("stat", "-c", "%a %U", where).stdout == f"700 {side.person}\n"
     assert (side.runs("day-rollup")[-1]["calls"], side.runs("day-rollup")[-1]["nodes"]) == (3, 3)

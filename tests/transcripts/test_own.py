@@ -11,8 +11,8 @@ from memtool.transcripts.own import NAME, Own
 from memtool.transcripts.reading import Limits, read_chunks, read_stream
 from tests.transcripts.records import all_records, assistant, queued, user, write
 
-DIRECTORY = "/var/lib/memtool/summarizer"
-OWN = Own((DIRECTORY,))
+DIRECTORY = "/var/lib/memtool/memtool-summarizer"
+OWN = Own("memtool-summarizer")
 # As `claude -p` writes it: what comes first names no directory.
 SESSION = (
     {"type": "summary", "summary": "A memory", "leafUuid": "x"},
