@@ -128,7 +128,7 @@ GOOD: dict[str, list[str | int]] = {
     "calendar.week_starts_on": ["sunday", "monday", "wednesday"],
     "store.path": ["", "/a b", "~/x"],
     "ingest.claude_root": ["", "/c"],
-    "summarizer.name": ["extractive", "mock"],
+    "summarizer.name": ["extractive", "openai", "anthropic", "command", "mock"],
     "summarizer.max_bullets": [1, 20],
     "locks.wait_s": [0, 300],
     "jobs.deadline_s": [0, 3600],
@@ -141,6 +141,26 @@ for section in ("ingest", "day_rollup", "week_rollup", "month_rollup", "year_rol
     GOOD[f"{section}.jitter_s"] = [0, 300]
     BAD[f"{section}.timeout_s"] = [0, 59, "infinity"]
     GOOD[f"{section}.timeout_s"] = [60, 7 * 86_400]
+WHOLE_NUMBERS = {
+    "window_tokens": (4_000, 2_000_000),
+    "answer_tokens": (200, 64_000),
+    "timeout_s": (5, 3600),
+    "concurrency": (1, 16),
+}
+for name, (low, high) in WHOLE_NUMBERS.items():
+    BAD[f"summarizer.{name}"] = [low - 1, high + 1, str(low), True]
+    GOOD[f"summarizer.{name}"] = [low, high]
+for name in ("calls_per_run", "calls_per_day", "tokens_per_run", "tokens_per_day"):
+    BAD[f"budget.{name}"] = [-1, 10**12 + 1, "many", True]
+    GOOD[f"budget.{name}"] = [0, 10**12]
+BAD["summarizer.model"] = ["two\nlines", "x" * 201, 4]
+GOOD["summarizer.model"] = ["", "qwen3:8b", "vendor/a model"]
+BAD["summarizer.endpoint"] = ["localhost:11434", "ftp://x/v1", "https://", "http://a b/", 4]
+GOOD["summarizer.endpoint"] = ["", "http://127.0.0.1:11434/v1", "https://example.org"]
+BAD["summarizer.command"] = ["two\nlines", "x" * 1001, ["claude", "-p"]]
+GOOD["summarizer.command"] = ["", "claude -p --model 'a b'"]
+BAD["summarizer.command_writes"] = ["relative", "/a:b", "/a\0", 4]
+GOOD["summarizer.command_writes"] = ["", "/a", "~/.claude:/b c"]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
 BAD["retention.events_days"] = [-1, 36_501, "90", True]
 GOOD["retention.events_days"] = [0, 90, 36_500]

@@ -79,11 +79,15 @@ def _is_since(period: Period, choices: Choices) -> bool:
 
 
 def repairs(store: Store, level: Level, choices: Choices, now_us: int) -> list[Period]:
-    """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first."""
+    """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first.
+
+    Within a level the oldest comes first; of an upgrade the newest.
+    """
+    sign = -1 if choices.outdated else 1
     above = [period for period in stale_now(store, now_us) if period.level > level]
     return [
         period
-        for period in sorted(above)
+        for period in sorted(above, key=lambda one: (one.level, sign * one.first))
         if _is_since(period, choices) and _is_ripe(store, period, now_us)
     ]
 
