@@ -21,6 +21,10 @@ from memtool.jobs.verify import Verification
 VERSION = 1
 _MARGIN = "  "
 _MOST_LINES = 20
+_WAY_BACK = (
+    "Not healthy. Nothing was changed. The way back: `memtool restore BACKUP --replace` keeps this store; "
+    "what is wrong with summaries alone, `memtool rebuild` mends."
+)
 _WALKED = (
     "events",
     "days",
@@ -127,7 +131,7 @@ def _print_verdict(page: Page, found: Verification) -> None:
     else:
         page.line(
             (
-                "Not healthy. Nothing was changed: keep a copy of the store, then make a new one and ingest again.",
+                _WAY_BACK,
                 "red",
             )
         )

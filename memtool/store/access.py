@@ -15,7 +15,7 @@ from memtool.base.files import atomic_write, private_directory, reporting, sync_
 from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.core.calendar import Calendar
 from memtool.store import codec, families, migrations
-from memtool.store.engine import Engine, create, open_reader, open_writer
+from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
 from memtool.store.store import Store
 
 FORMAT = migrations.FORMAT
@@ -114,7 +114,8 @@ class Access:
         if number is not None and number > FORMAT:
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
-                hint="upgrade memtool, or name another store with --store",
+                hint="upgrade memtool, or name another store with --store; if the file FORMAT is damaged, "
+                "`memtool restore BACKUP --replace` mends it",
             )
 
 
@@ -129,7 +130,7 @@ def recorded_format(root: Path) -> int | None:
     if kind != "memtool store" or not (number.isascii() and number.isdigit() and int(number)):
         raise StorageError(
             f"{file} is not the format file of a memtool store",
-            hint="if this is the right directory, restore the file from a backup",
+            hint=f"if this is the right directory: {WAY_BACK}",
         )
     return int(number)
 

@@ -62,7 +62,7 @@ class Codec(Generic[T]):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StorageError(
                 f"a {self._kind.__name__.lower()} in the store cannot be read (key {key.hex()}): {error}",
-                hint="run `memtool verify` to see what else is damaged",
+                hint="`memtool verify` shows what else is damaged; `memtool restore BACKUP --replace` is the way back",
             ) from error
 
 

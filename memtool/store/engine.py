@@ -38,6 +38,13 @@ _READ_ONLY = ("read-only file system",)
 _DENIED = ("permission denied", "operation not permitted")
 
 
+WAY_BACK = (
+    "nothing was overwritten: `memtool restore BACKUP --replace` puts a backup in its place and keeps this one; "
+    "without a backup, move it away and ingest again"
+)
+"""What to do about a store that is damaged, in every error that says so."""
+
+
 def _matches(text: str, phrases: tuple[str, ...]) -> bool:
     return any(phrase in text.lower() for phrase in phrases)
 
@@ -67,7 +74,7 @@ def storage_error(path: Path, error: Exception) -> MemtoolError:
         )
     return StorageError(
         f"the store at {path} is damaged or cannot be read: {text}",
-        hint="nothing was overwritten; keep a copy of the directory, then move it away and ingest again",
+        hint=WAY_BACK,
     )
 
 

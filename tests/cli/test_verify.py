@@ -110,7 +110,7 @@ def test_a_store_that_cannot_be_read_exits_74(tmp_path: Path, capsys: Output) ->
     (memory.access.path / "CURRENT").write_text("MANIFEST-999999\n")
     for command in (["toc"], ["show", "today"], ["grip", "abcd"], ["events"], ["verify"]):
         assert call(memory.root, *command) == 74
-        assert "keep a copy" in capsys.readouterr().err
+        assert "memtool restore BACKUP" in capsys.readouterr().err
 
 
 def test_a_store_of_a_newer_format_exits_78(tmp_path: Path, capsys: Output) -> None:
