@@ -21,8 +21,8 @@ from memtool.core.drafting import segment_request
 from memtool.core.model import Event
 from memtool.core.segmenting import by_session, cuts_of
 from memtool.core.summary import Request
-from memtool.summarize.segments import summarize_segment
-from memtool.summarize.words import words
+from memtool.summarize.extractive.segments.draft import summarize_segment
+from memtool.summarize.text.words import words
 from memtool.transcripts.reading import read_chunks
 
 DEFAULT_RUNS = 9

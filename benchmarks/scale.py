@@ -243,7 +243,7 @@ def _one_day(root: Path) -> None:
 
 def _read(root: Path) -> None:
     """Scan, decode and tokenise every event: what any summary of them must do at least."""
-    from memtool.summarize.words import words  # noqa: PLC0415
+    from memtool.summarize.text.words import words  # noqa: PLC0415
 
     def read() -> None:
         with Access(root).reading() as store:

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from benchmarks.summaries.measure import MOST_TURNS, Summary, figures
 from benchmarks.summaries.ours import MAPPINGS, items_of
 from benchmarks.summaries.talks import Talk, talks
-from memtool.summarize.salience import FEATURES, told_by
-from memtool.summarize.speakers import talk_of
+from memtool.summarize.extractive.segments.salience import FEATURES, told_by
+from memtool.summarize.extractive.segments.speakers import talk_of
 
 Array = npt.NDArray[np.float64]
 RIDGE = 10.0

@@ -17,7 +17,7 @@ from benchmarks.summaries.talks import Talk
 from memtool.core.levels import Level
 from memtool.core.model import EventId
 from memtool.core.summary import Item, Request, Section
-from memtool.summarize.segments import summarize_segment
+from memtool.summarize.extractive.segments.draft import summarize_segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Row:
 SUMMARIZERS = (
     Row(
         "extractive",
-        "memtool.summarize.extractive:make",
+        "memtool.summarize.extractive.summarizer:make",
         waits=False,
         needs_network=False,
         about="picks what was asked and concluded; offline, free, deterministic",

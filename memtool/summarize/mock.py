@@ -8,11 +8,11 @@ from memtool.core.model import Recipe
 from memtool.core.summary import Draft, DraftBullet, Request, Section
 from memtool.summarize.calls import Calls
 from memtool.summarize.check import MOST_BULLETS, SummaryFailed
-from memtool.summarize.citing import beginning
-from memtool.summarize.keywords import Terms
 from memtool.summarize.options import Options
-from memtool.summarize.plain import plain, shorten
-from memtool.summarize.words import words
+from memtool.summarize.text.citing import beginning
+from memtool.summarize.text.keywords import Terms
+from memtool.summarize.text.plain import plain, shorten
+from memtool.summarize.text.words import words
 
 VERSION = "mock-1"
 _TEXT_LIMIT = 60

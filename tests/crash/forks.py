@@ -23,7 +23,12 @@ REPOSITORY = Path(__file__).parents[2]
 BOUND_S = 240
 RAISED = 99
 """The exit code of a child whose task raised; its traceback is in `errors`."""
-_WARM = ("memtool.cli.app", "tests.memory", "tests.crash.tasks", "memtool.summarize.extractive")
+_WARM = (
+    "memtool.cli.app",
+    "tests.memory",
+    "tests.crash.tasks",
+    "memtool.summarize.extractive.summarizer",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 from memtool.core.levels import Level
 from memtool.core.summary import Draft, Item, Request, Section
 from memtool.summarize import check_draft
-from memtool.summarize.marks import parts_of_bullet, project_name, unmarked
-from memtool.summarize.periods import summarize_period
+from memtool.summarize.extractive.periods.draft import summarize_period
+from memtool.summarize.extractive.periods.marks import parts_of_bullet, project_name, unmarked
 from tests.summarize.requests import cited_sections, period, point
 
 WEEKDAYS = ("2026-11-08", "2026-11-09", "2026-11-10", "2026-11-11", "2026-11-12")

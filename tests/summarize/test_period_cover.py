@@ -14,9 +14,9 @@ from memtool.core.levels import PERIOD_LEVELS, Level
 from memtool.core.model import Node, NodeId, Recipe
 from memtool.core.summary import Draft, Request, Section
 from memtool.summarize import check_draft
-from memtool.summarize.grouping import MOST_SECTIONS
-from memtool.summarize.marks import parts_of_bullet
-from memtool.summarize.periods import MOST_BULLETS, summarize_period
+from memtool.summarize.extractive.periods.draft import MOST_BULLETS, summarize_period
+from memtool.summarize.extractive.periods.grouping import MOST_SECTIONS
+from memtool.summarize.extractive.periods.marks import parts_of_bullet
 from tests.summarize.requests import ODD_TEXTS, cited_sections, period, period_requests, point
 
 TOPICS = (

@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from memtool.core.levels import Level
-from memtool.summarize.dates import names_a_time, undated
-from memtool.summarize.periods import summarize_period
-from memtool.summarize.phrases import SEPARATOR
-from memtool.summarize.standing import Standing, is_small_talk, round_of, standing_of
-from memtool.summarize.themes import TITLE_LIMIT, headline
+from memtool.summarize.extractive.periods.dates import names_a_time, undated
+from memtool.summarize.extractive.periods.draft import summarize_period
+from memtool.summarize.extractive.periods.standing import (
+    Standing,
+    is_small_talk,
+    round_of,
+    standing_of,
+)
+from memtool.summarize.extractive.periods.themes import TITLE_LIMIT, headline
+from memtool.summarize.extractive.phrases import SEPARATOR
 from tests.summarize.requests import period
 
 Child = tuple[str, str, tuple[str, ...]]

@@ -6,9 +6,9 @@ import pytest
 
 from memtool.core.summary import Draft, Item
 from memtool.summarize.check import check_draft
-from memtool.summarize.salience import FEATURES, told_by
-from memtool.summarize.segments import summarize_segment
-from memtool.summarize.speakers import talk_of
+from memtool.summarize.extractive.segments.draft import summarize_segment
+from memtool.summarize.extractive.segments.salience import FEATURES, told_by
+from memtool.summarize.extractive.segments.speakers import talk_of
 from tests.summarize.requests import cited_words, segment
 
 SAID = (

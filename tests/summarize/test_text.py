@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from memtool.summarize.phrases import request_text, result_text, topic
-from memtool.summarize.plain import plain, shorten
-from memtool.summarize.sentences import LONGEST_SPAN, sentences
-from memtool.summarize.words import key, words
+from memtool.summarize.extractive.phrases import request_text, result_text, topic
+from memtool.summarize.text.plain import plain, shorten
+from memtool.summarize.text.sentences import LONGEST_SPAN, sentences
+from memtool.summarize.text.words import key, words
 from tests.summarize.requests import texts
 
 

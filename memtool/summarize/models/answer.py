@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from memtool.summarize.check import BULLET_LIMIT, KEYWORD_LIMIT, MOST_KEYWORDS, TITLE_LIMIT
-from memtool.summarize.plain import shorten
+from memtool.summarize.text.plain import shorten
 
 _MOST_CHARACTERS = 400_000
 _MOST_TRIES = 400

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from memtool.core.model import EXCERPT_CHARACTERS
 from memtool.core.summary import Citation, Item
-from memtool.summarize.citing import beginning
-from memtool.summarize.sentences import Sentence, sentences
-from memtool.summarize.words import keys
+from memtool.summarize.text.citing import beginning
+from memtool.summarize.text.sentences import Sentence, sentences
+from memtool.summarize.text.words import keys
 
 
 def proving_words(item: Item, claim: str) -> Citation:

@@ -10,7 +10,7 @@ from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.answer import tidy
 from memtool.summarize.models.endpoint import PromptTooLong
 from memtool.summarize.models.readiness import KEY_PLACES
-from memtool.summarize.plain import shorten
+from memtool.summarize.text.plain import shorten
 
 _LONGEST_SAID = 200
 _SHORTEST_KEY = 8

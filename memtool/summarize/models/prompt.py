@@ -11,7 +11,7 @@ from posixpath import basename
 from memtool.core.digest import digest_of
 from memtool.core.levels import Level
 from memtool.core.summary import Item, Request, Section
-from memtool.summarize.plain import shorten
+from memtool.summarize.text.plain import shorten
 
 PROMPT_VERSION = "models-1"
 """Part of the recipe: raise it with every change of a text in this module that may change an answer."""

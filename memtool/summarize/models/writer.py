@@ -23,7 +23,7 @@ from memtool.summarize.models.prompt import (
 from memtool.summarize.models.sizes import Sizes, sizes_of
 from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
 from memtool.summarize.options import Options
-from memtool.summarize.plain import shorten
+from memtool.summarize.text.plain import shorten
 
 _LONGEST_SAID = 80
 _NO_ANSWER = "(no answer)"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from memtool.core.summary import Section
-from memtool.summarize.claims import Claim, items_of, sections_of
-from memtool.summarize.phrases import ARROW, CONCLUSIONS, is_chore, points, tells_deed
-from memtool.summarize.plain import shorten
-from memtool.summarize.standing import Standing
-from memtool.summarize.words import keys
+from memtool.summarize.extractive.periods.claims import Claim, items_of, sections_of
+from memtool.summarize.extractive.periods.standing import Standing
+from memtool.summarize.extractive.phrases import ARROW, CONCLUSIONS, is_chore, points, tells_deed
+from memtool.summarize.text.plain import shorten
+from memtool.summarize.text.words import keys
 
 TEXT_LIMIT = 200
 _JOINED_LIMIT = 250

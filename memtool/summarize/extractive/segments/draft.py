@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
-from memtool.summarize import actions
-from memtool.summarize.citing import first_words
-from memtool.summarize.keywords import Terms
-from memtool.summarize.passages import Passage, best_ask, outcomes
-from memtool.summarize.phrases import (
+from memtool.summarize.extractive.phrases import (
     ARROW,
     SEPARATOR,
     UNTOLD,
@@ -21,12 +17,16 @@ from memtool.summarize.phrases import (
     tells_deed,
     topic,
 )
-from memtool.summarize.plain import plain, shorten
-from memtool.summarize.sentences import HEAD_CHARACTERS
-from memtool.summarize.speakers import talk_of
-from memtool.summarize.talk import summarize_talk
-from memtool.summarize.turns import Turn, turns_of
-from memtool.summarize.words import GENERIC_KEYS, alike, keys, overlap, words
+from memtool.summarize.extractive.segments import actions
+from memtool.summarize.extractive.segments.passages import Passage, best_ask, outcomes
+from memtool.summarize.extractive.segments.speakers import talk_of
+from memtool.summarize.extractive.segments.talk import summarize_talk
+from memtool.summarize.extractive.segments.turns import Turn, turns_of
+from memtool.summarize.text.citing import first_words
+from memtool.summarize.text.keywords import Terms
+from memtool.summarize.text.plain import plain, shorten
+from memtool.summarize.text.sentences import HEAD_CHARACTERS
+from memtool.summarize.text.words import GENERIC_KEYS, alike, keys, overlap, words
 
 TITLE_LIMIT = 60
 TEXT_LIMIT = 240

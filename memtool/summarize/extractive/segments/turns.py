@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from memtool.core.summary import Item
-from memtool.summarize.sentences import LONGEST_SPAN
-from memtool.summarize.words import keys
+from memtool.summarize.text.sentences import LONGEST_SPAN
+from memtool.summarize.text.words import keys
 
 WEAK_KEYS = 2
 """Fewer different words than this say nothing by themselves."""

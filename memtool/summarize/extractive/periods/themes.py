@@ -7,10 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.core.summary import Section
-from memtool.summarize.claims import READ_CHARACTERS, Claim, subject_of, weight_of
-from memtool.summarize.dates import undated
-from memtool.summarize.keywords import central
-from memtool.summarize.phrases import (
+from memtool.summarize.extractive.periods.claims import (
+    READ_CHARACTERS,
+    Claim,
+    subject_of,
+    weight_of,
+)
+from memtool.summarize.extractive.periods.dates import undated
+from memtool.summarize.extractive.periods.standing import Standing, is_small_talk, round_of
+from memtool.summarize.extractive.phrases import (
     ARROW,
     SEPARATOR,
     is_chore,
@@ -20,9 +25,9 @@ from memtool.summarize.phrases import (
     tells_deed,
     topic,
 )
-from memtool.summarize.plain import ELLIPSIS, plain, shorten
-from memtool.summarize.standing import Standing, is_small_talk, round_of
-from memtool.summarize.words import keys
+from memtool.summarize.text.keywords import central
+from memtool.summarize.text.plain import ELLIPSIS, plain, shorten
+from memtool.summarize.text.words import keys
 
 TITLE_LIMIT = 116
 MOST_THEMES = 3

@@ -8,12 +8,24 @@ from functools import lru_cache
 
 from memtool.core.levels import Level
 from memtool.core.summary import Item, Request, Section
-from memtool.summarize.keywords import Terms, central
-from memtool.summarize.marks import Part, named_in, parts_of_bullet, project_name, unmarked
-from memtool.summarize.phrases import ARROW, is_chore, is_routine, tells_deed
-from memtool.summarize.plain import ELLIPSIS, plain
-from memtool.summarize.standing import Standing, canonical, is_small_talk, round_of, standing_of
-from memtool.summarize.words import GENERIC_KEYS, key, parts_of, words
+from memtool.summarize.extractive.periods.marks import (
+    Part,
+    named_in,
+    parts_of_bullet,
+    project_name,
+    unmarked,
+)
+from memtool.summarize.extractive.periods.standing import (
+    Standing,
+    canonical,
+    is_small_talk,
+    round_of,
+    standing_of,
+)
+from memtool.summarize.extractive.phrases import ARROW, is_chore, is_routine, tells_deed
+from memtool.summarize.text.keywords import Terms, central
+from memtool.summarize.text.plain import ELLIPSIS, plain
+from memtool.summarize.text.words import GENERIC_KEYS, key, parts_of, words
 
 FEW_KEYS = 3
 MOST_CLAIMS = 1200

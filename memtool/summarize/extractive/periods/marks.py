@@ -10,8 +10,8 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from memtool.summarize.phrases import ARROW, SEPARATOR
-from memtool.summarize.plain import plain, shorten
+from memtool.summarize.extractive.phrases import ARROW, SEPARATOR
+from memtool.summarize.text.plain import plain, shorten
 
 _NAME_LIMIT = 24
 _MOST_PARTS = 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from memtool.summarize.plain import ELLIPSIS, plain, shorten
-from memtool.summarize.words import GENERIC_KEYS, PLAIN, key, specificity
+from memtool.summarize.text.plain import ELLIPSIS, plain, shorten
+from memtool.summarize.text.words import GENERIC_KEYS, PLAIN, key, specificity
 
 ARROW = " → "
 SEPARATOR = " · "

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import isqrt
 
-from memtool.summarize.plain import plain
-from memtool.summarize.words import PLAIN, is_file, key, parts_of, specificity
+from memtool.summarize.text.plain import plain
+from memtool.summarize.text.words import PLAIN, is_file, key, parts_of, specificity
 
 MOST = 8
 _LONGEST = 40

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from memtool.core.summary import Citation, Item
-from memtool.summarize.keywords import central
-from memtool.summarize.phrases import ASKS, CONCLUSIONS, FILLERS, points, points_back
-from memtool.summarize.plain import plain
-from memtool.summarize.sentences import LONGEST_SPAN, Sentence, sentences
-from memtool.summarize.turns import WEAK_KEYS, Turn
-from memtool.summarize.words import keys
+from memtool.summarize.extractive.phrases import ASKS, CONCLUSIONS, FILLERS, points, points_back
+from memtool.summarize.extractive.segments.turns import WEAK_KEYS, Turn
+from memtool.summarize.text.keywords import central
+from memtool.summarize.text.plain import plain
+from memtool.summarize.text.sentences import LONGEST_SPAN, Sentence, sentences
+from memtool.summarize.text.words import keys
 
 FORM_POINTS = {"prose": 0, "list": -1, "heading": -8, "table": -24, "code": -24}
 MOST_SENTENCES = 400

@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 from functools import lru_cache
 
-from memtool.summarize.words import key
+from memtool.summarize.text.words import key
 
 
 class Standing(IntEnum):

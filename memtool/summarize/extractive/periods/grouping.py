@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memtool.summarize.claims import Claim, in_order, sections_of
-from memtool.summarize.standing import Standing
-from memtool.summarize.words import GENERIC_KEYS
+from memtool.summarize.extractive.periods.claims import Claim, in_order, sections_of
+from memtool.summarize.extractive.periods.standing import Standing
+from memtool.summarize.text.words import GENERIC_KEYS
 
 MOST_SECTIONS = 24
 """Children that one group may speak for: as many as one bullet can prove."""

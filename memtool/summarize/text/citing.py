@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memtool.core.summary import Citation, Item
-from memtool.summarize.sentences import clip, first_sentence
+from memtool.summarize.text.sentences import clip, first_sentence
 
 
 def first_words(item: Item) -> Citation:

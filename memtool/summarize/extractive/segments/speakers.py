@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memtool.core.summary import Item
-from memtool.summarize.phrases import is_order
-from memtool.summarize.sentences import Sentence, sentences
-from memtool.summarize.words import key
+from memtool.summarize.extractive.phrases import is_order
+from memtool.summarize.text.sentences import Sentence, sentences
+from memtool.summarize.text.words import key
 
 SPOKEN = frozenset({"prompt", "answer"})
 SILENT = frozenset({"session_start", "session_end", "note"})

@@ -33,10 +33,10 @@ class Extractive:
             raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
         # Imported with the first draft: their patterns would be a third of the start of a run that has nothing to do.
         if request.level is Level.SEGMENT:
-            from memtool.summarize.segments import summarize_segment  # noqa: PLC0415
+            from memtool.summarize.extractive.segments.draft import summarize_segment  # noqa: PLC0415
 
             return summarize_segment(request, self.max_bullets)
-        from memtool.summarize.periods import summarize_period  # noqa: PLC0415
+        from memtool.summarize.extractive.periods.draft import summarize_period  # noqa: PLC0415
 
         return summarize_period(request, self.max_bullets)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from memtool.core.levels import Level
 from memtool.core.summary import Citation, DraftBullet
-from memtool.summarize.claims import Claim, in_order
-from memtool.summarize.marks import recurrence, unnamed_sign
-from memtool.summarize.phrases import ARROW, SEPARATOR, UNTOLD, is_chore, topic
-from memtool.summarize.plain import ELLIPSIS, shorten
-from memtool.summarize.standing import Standing
+from memtool.summarize.extractive.periods.claims import Claim, in_order
+from memtool.summarize.extractive.periods.marks import recurrence, unnamed_sign
+from memtool.summarize.extractive.periods.standing import Standing
+from memtool.summarize.extractive.phrases import ARROW, SEPARATOR, UNTOLD, is_chore, topic
+from memtool.summarize.text.plain import ELLIPSIS, shorten
 
 CLAIM_LIMIT = 260
 GROUP_LIMIT = 380

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from memtool.core.summary import Section
-from memtool.summarize.claims import READ_CHARACTERS, Claim, words_of
-from memtool.summarize.dates import names_a_time, undated
-from memtool.summarize.keywords import Terms
-from memtool.summarize.standing import Standing
-from memtool.summarize.words import words
+from memtool.summarize.extractive.periods.claims import READ_CHARACTERS, Claim, words_of
+from memtool.summarize.extractive.periods.dates import names_a_time, undated
+from memtool.summarize.extractive.periods.standing import Standing
+from memtool.summarize.text.keywords import Terms
+from memtool.summarize.text.words import words
 
 _OF_CHILD, _OF_TITLE, _OF_CLAIM, _OF_ROUTINE = 16, 16, 12, 3
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from memtool.core.summary import Citation, DraftBullet, Item
-from memtool.summarize.citing import first_words
-from memtool.summarize.plain import plain, shorten
-from memtool.summarize.sentences import clip
+from memtool.summarize.text.citing import first_words
+from memtool.summarize.text.plain import plain, shorten
+from memtool.summarize.text.sentences import clip
 
 READ_CHARACTERS = 4_000
 _TOOL = re.compile(r"\W*([A-Za-z][\w.-]*)")

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from memtool.summarize.claims import Claim, items_of, sections_of, weight_of, words_of
-from memtool.summarize.phrases import is_chore
-from memtool.summarize.plain import ELLIPSIS
-from memtool.summarize.standing import Standing, canonical, comes_back
-from memtool.summarize.words import GENERIC_KEYS, key
+from memtool.summarize.extractive.periods.claims import (
+    Claim,
+    items_of,
+    sections_of,
+    weight_of,
+    words_of,
+)
+from memtool.summarize.extractive.periods.standing import Standing, canonical, comes_back
+from memtool.summarize.extractive.phrases import is_chore
+from memtool.summarize.text.plain import ELLIPSIS
+from memtool.summarize.text.words import GENERIC_KEYS, key
 
 _SAME_PERCENT = 75
 _SAME_SUBJECT_PERCENT = 60

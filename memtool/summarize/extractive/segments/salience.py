@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtool.summarize.speakers import Message
-from memtool.summarize.stopwords import FIRST_PERSON, SECOND_PERSON, TIMES
-from memtool.summarize.words import key, words
+from memtool.summarize.extractive.segments.speakers import Message
+from memtool.summarize.text.stopwords import FIRST_PERSON, SECOND_PERSON, TIMES
+from memtool.summarize.text.words import key, words
 
 
 @dataclass(frozen=True, slots=True)

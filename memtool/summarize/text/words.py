@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from memtool.summarize.stopwords import GENERIC_WORDS, STOP_WORDS
+from memtool.summarize.text.stopwords import GENERIC_WORDS, STOP_WORDS
 
 _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e\u0eb1-\u0ebc"

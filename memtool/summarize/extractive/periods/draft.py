@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from memtool.core.levels import Level
 from memtool.core.summary import Draft, Request
-from memtool.summarize.claims import Claim, claims_of, in_order
-from memtool.summarize.grouping import grouped
-from memtool.summarize.repeats import merged
-from memtool.summarize.search_terms import search_terms
-from memtool.summarize.telling import MOST_NAMED, bullet_of
-from memtool.summarize.themes import title_of
-from memtool.summarize.torn import mended
+from memtool.summarize.extractive.periods.claims import Claim, claims_of, in_order
+from memtool.summarize.extractive.periods.grouping import grouped
+from memtool.summarize.extractive.periods.repeats import merged
+from memtool.summarize.extractive.periods.search_terms import search_terms
+from memtool.summarize.extractive.periods.telling import MOST_NAMED, bullet_of
+from memtool.summarize.extractive.periods.themes import title_of
+from memtool.summarize.extractive.periods.torn import mended
 
 MOST_BULLETS = 12
 """Of a period whose children are more than that, bullets tell of several claims each."""

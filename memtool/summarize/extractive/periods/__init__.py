@@ -1,0 +1,1 @@
+"""The draft of a period: claims of its children, what comes back told once, no child left out."""
