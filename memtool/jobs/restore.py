@@ -84,7 +84,7 @@ def restore(context: RunContext, order: Order, report: Report) -> None:
     try:
         _copy(context, order.backup, new, manifest)
         if order.verifies:
-            report.found = _walk(context, new, manifest)
+            report.found = _walk(context, new)
         with _alone(context):
             report.aside = _put_in_place(context, new, manifest)
     finally:
@@ -142,13 +142,8 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
     sync_directories(new)
 
 
-def _walk(context: RunContext, new: Path, manifest: Manifest) -> Verification | None:
-    """Walk the copy before it takes anything's place; one of an older format is walked after its migration."""
-    if manifest.format != FORMAT:
-        context.reports.talk(
-            f"format {manifest.format} is migrated by the next job: run `memtool verify` after it"
-        )
-        return None
+def _walk(context: RunContext, new: Path) -> Verification:
+    """Walk the copy before it takes anything's place. An older format reads the same; the next writer migrates it."""
     with Access(new).reading() as store:
         found = verify(store, context.now_us, context.checkpoint)
     if not found.healthy:

@@ -24,8 +24,9 @@ from memtool.scheduler.jobs import runnable_named
 from memtool.scheduler.ledger import look
 from memtool.store import access as access_module
 from memtool.store import families
-from memtool.store.backup import MANIFEST, read_manifest, write_manifest
+from memtool.store.backup import MANIFEST, copy_file, read_manifest, write_manifest
 from memtool.store.engine import open_writer
+from memtool.store.migrations import OLDEST
 from memtool.store.store import Store
 from tests.cli.history import NOW_US, remember
 from tests.crash import history
@@ -280,6 +281,25 @@ def test_a_newer_format_is_refused_and_nothing_is_touched(copy: Path, tmp_path: 
     outcome, _ = restored(tmp_path / "new", copy)
     assert outcome.exit_code == 78
     assert not (tmp_path / "new" / "store").exists()
+
+
+def test_an_older_format_takes_the_place_of_a_newer_one_and_is_migrated_by_the_next_writer(
+    copy: Path, tmp_path: Path
+) -> None:
+    memory = Memory(tmp_path / "memory")
+    memory.take_in([an_event(1)])
+    manifest = read_manifest(copy)
+    access_module.write_format(copy, OLDEST)
+    format_file = copy_file(copy, tmp_path / "again", "FORMAT")
+    files = [format_file if one.path == "FORMAT" else one for one in manifest.files]
+    write_manifest(copy, replace(manifest, format=OLDEST, files=tuple(files)))
+    outcome, report = restored(memory.root, copy, replaces=True)
+    assert outcome.error is None
+    assert report.aside is not None
+    assert access_module.recorded_format(report.aside) == access_module.FORMAT
+    assert access_module.recorded_format(memory.root) == OLDEST
+    assert memory.take_in([an_event(2)]).new == 1
+    assert access_module.recorded_format(memory.root) == access_module.FORMAT
 
 
 def test_a_store_in_the_place_is_only_replaced_when_asked_and_kept(
