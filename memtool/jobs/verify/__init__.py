@@ -10,6 +10,7 @@ from memtool.jobs.verify.events import check_events_and_days, check_ids, check_r
 from memtool.jobs.verify.generations import check_generations
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.jobs.verify.walk import Problem, Verification, Walk
+from memtool.store import families
 from memtool.store.capture import horizon
 from memtool.store.erase import erasing
 from memtool.store.store import Store
@@ -49,6 +50,10 @@ def _check_rest(walk: Walk) -> Iterator[str]:
         yield "sessions"
     for _ in walk.store.sources():
         yield "sources"
+    # A damaged block shows where it is read, and only there.
+    for family in (families.REWINDS, families.WRITES, families.META):
+        for _ in walk.store.engine.scan(family):
+            yield "rows"
 
 
 _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
