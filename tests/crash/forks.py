@@ -95,6 +95,8 @@ class Forks:
         self._count += 1
         place = self._directory / str(self._count)
         place.mkdir()
+        for name in ("output", "errors"):
+            (place / name).touch()  # the child may be killed before it opens them
         request = _Start(task, arguments, place, dict(os.environ))
         return Child(self.ask(request), place, self)
 

@@ -1,0 +1,230 @@
+"""What a store must hold after a command was killed, told from what it held before and from what it was offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from memtool.core.calendar import Calendar
+from memtool.core.digest import digest_of
+from memtool.core.levels import Level, Period, parse_segment, period_named
+from memtool.core.model import EventId, NodeId, event_id
+from memtool.jobs.verify import verify
+from memtool.scheduler.ledger import look
+from memtool.store import codec, families
+from memtool.store.capture import horizon
+from memtool.store.erase import erasing
+from memtool.store.store import Store
+from tests.crash.history import AGENT
+from tests.memory import UTC_CALENDAR, Memory
+
+Line = Mapping[str, object]
+
+
+class Fault(Exception):  # noqa: N818 - of the program under test
+    """The store is not what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a reader finds."""
+
+    events: frozenset[EventId] = frozenset()
+    tombstones: Mapping[EventId, str] = field(default_factory=dict)
+    horizon_us: int = 0
+    frozen: Mapping[NodeId, bytes] = field(default_factory=dict)
+    calendar: Calendar = UTC_CALENDAR
+    is_half_built: bool = False
+    is_erasing: bool = False
+    stale: tuple[NodeId, ...] = ()
+
+    def forgotten(self) -> set[EventId]:
+        return {one for one, reason in self.tombstones.items() if reason == "forgotten"}
+
+
+def facts(root: Path, now_us: int) -> Facts:
+    """Read what is there. Raise Fault where `verify` finds anything, or where the ledger thinks that a job runs."""
+    if not Memory(root).access.exists():
+        return Facts()
+    with Memory(root).access.reading() as store:
+        found = verify(store, now_us)
+        read = _read(store, found.stale)
+    demand(found.problems, "verify is not healthy")
+    running = [run.job for run in look(root).runs if run.result is None]
+    demand(running, "the ledger shows a dead run as running")
+    return read
+
+
+def _read(store: Store, stale: list[NodeId]) -> Facts:
+    keys = [EventId(key[-16:].hex()) for key, _ in store.engine.scan(families.EVENTS)]
+    index = [EventId(key.hex()) for key, _ in store.engine.scan(families.IDS)]
+    demand(sorted(keys) != sorted(set(index)), "an event is there twice, or not in the index")
+    return Facts(
+        frozenset(keys),
+        {one.id: one.reason for one in store.tombstones()},
+        horizon(store),
+        {
+            node.id: codec.NODE.encode(node)
+            for level in Level
+            for node in store.nodes(level)
+            if node.frozen
+        },
+        store.calendar,
+        store.building() is not None,
+        erasing(store) is not None,
+        tuple(stale),
+    )
+
+
+def demand(wrong: object, what: str) -> None:
+    """Raise Fault where something is wrong."""
+    if wrong:
+        shown = sorted(map(str, wrong)) if isinstance(wrong, set | frozenset) else wrong
+        raise Fault(f"{what}: {str(shown)[:2000]}")
+
+
+class Offered:
+    """All lines that were ever written into transcripts, by the event that they speak of."""
+
+    def __init__(self) -> None:
+        self.lines: dict[EventId, list[Line]] = {}
+        self.time_us: dict[EventId, int] = {}
+
+    def add(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            known = self.lines.setdefault(id_of(line), [])
+            if line not in known:
+                known.append(line)
+            if isinstance(time_us := line.get("time"), int):
+                self.time_us[id_of(line)] = time_us
+
+    def wanted(self, before: Facts) -> set[EventId]:
+        """Return what an ingest that comes to its end takes in or has."""
+        return {
+            one
+            for one, time_us in self.time_us.items()
+            if one not in before.tombstones and time_us >= before.horizon_us
+        }
+
+    def meant(self, selector: tuple[str, str], calendar: Calendar) -> set[EventId]:
+        """Return the events that forgetting with this selector is about."""
+        way, value = selector
+        if way == "since":
+            start_us, end_us = calendar.bounds_us(period_named(NodeId(f"day:{value}")))
+            return {one for one, time_us in self.time_us.items() if start_us <= time_us < end_us}
+        if way == "event":
+            return {EventId(value)}
+        name = "text" if way == "match" else "session"
+        return {
+            one
+            for one, lines in self.lines.items()
+            if any(value in str(line.get(name, "")) for line in lines)
+        }
+
+
+def id_of(line: Line) -> EventId:
+    """Return the id that the store gives to a line, by docs/event-schema.md."""
+    return event_id(digest_of("id", AGENT, str(line["id"])), 1)
+
+
+def check_kept(before: Facts, after: Facts) -> None:
+    """Check what no command but a restore may do: lose an event, or a tombstone."""
+    demand(before.events - after.events - after.tombstones.keys(), "accepted events are lost")
+    demand(after.events & after.tombstones.keys(), "events are back that were taken away")
+    demand(before.tombstones.keys() - after.tombstones.keys(), "tombstones are lost")
+    demand(before.forgotten() - after.forgotten(), "what was forgotten is no more")
+    demand(after.horizon_us < before.horizon_us, "the horizon moved back")
+
+
+def check_unchanged(before: Facts, after: Facts) -> None:
+    """Check a command that is not about events."""
+    check_kept(before, after)
+    demand(before.events ^ after.events, "events that this command has no business with")
+    demand(dict(before.tombstones) != dict(after.tombstones), "tombstones are not the same")
+
+
+def check_frozen(before: Facts, after: Facts, *, may_move: bool) -> None:
+    """Check that frozen nodes are byte for byte what they were; another calendar has no place for some periods."""
+    changed = {
+        one
+        for one, value in before.frozen.items()
+        if after.frozen.get(one) != value and not (may_move and parse_segment(one) is None)
+    }
+    demand(changed, "frozen nodes are not what they were")
+
+
+def check_ingest(
+    before: Facts, after: Facts, offered: Offered, acknowledged: set[EventId], *, is_done: bool
+) -> None:
+    """Check that all that was acknowledged is there, and nothing that was not offered or was taken away."""
+    check_kept(before, after)
+    wanted = offered.wanted(before)
+    demand(after.events - before.events - wanted, "events that nobody may take in")
+    demand((acknowledged & wanted) - after.events, "acknowledged events are lost")
+    demand(dict(before.tombstones) != dict(after.tombstones), "tombstones are not the same")
+    if is_done:
+        demand(wanted - after.events, "offered events are missing after a whole ingest")
+
+
+def check_forget(before: Facts, after: Facts, meant: set[EventId], *, is_done: bool) -> None:
+    """Check that nothing but what is meant went, all of it if the command came to its end."""
+    check_kept(before, after)
+    demand(after.events - before.events, "new events by forgetting")
+    demand((after.forgotten() - before.forgotten()) - meant, "other events are forgotten as well")
+    demand((before.events - after.events) - after.forgotten(), "events went, but as expired")
+    if is_done:
+        demand(after.events & meant, "what is to be forgotten is there")
+        demand(after.is_erasing, "forgetting came to its end, its note did not")
+
+
+def check_sweep(before: Facts, after: Facts, offered: Offered) -> None:
+    """Check that only what is older than the horizon went."""
+    check_kept(before, after)
+    gone = before.events - after.events
+    demand(after.events - before.events, "new events by compaction")
+    demand(after.forgotten() ^ before.forgotten(), "compaction forgets nothing")
+    demand({one for one in gone if offered.time_us[one] >= after.horizon_us}, "swept too early")
+
+
+def same_content(one: Facts, other: Facts) -> bool:
+    """Return whether two stores hold the same events, tombstones and calendar."""
+    return (one.events, dict(one.tombstones), one.horizon_us, one.calendar) == (
+        other.events,
+        dict(other.tombstones),
+        other.horizon_us,
+        other.calendar,
+    )
+
+
+def comparable(root: Path, now_us: int, frozen: Iterable[NodeId]) -> dict[str, dict[bytes, bytes]]:
+    """Return the closed part without its generation's number, and without what lies over anything frozen."""
+    days = {day for name in frozen for day in _days(name)}
+    return {
+        family: {
+            key[4:]: value
+            for key, value in rows.items()
+            if days.isdisjoint(_days_of_key(family, key))
+        }
+        for family, rows in Memory(root).closed_part(now_us).items()
+    }
+
+
+def _days(name: NodeId) -> Iterator[int]:
+    segment = parse_segment(name)
+    if segment is not None:
+        yield segment.day
+    else:
+        period = period_named(name)
+        yield from range(period.first, period.end)
+
+
+def _days_of_key(family: str, key: bytes) -> range:
+    start = 4 + 16 if family == families.GRIPS else 4
+    if family == families.CUTS:
+        day = int.from_bytes(key[start : start + 4], "big")
+        return range(day, day + 1)
+    period = Period(
+        max(Level.DAY, Level(key[start])), int.from_bytes(key[start + 1 : start + 5], "big")
+    )
+    return range(period.first, period.end)
