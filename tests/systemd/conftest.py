@@ -16,7 +16,10 @@ from tests.systemd.machine import Machine, MachineError, Workshop, missing
 from tests.systemd.sides import CHECKOUT, INSTALL, PEOPLE, Side
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SHIPPED = ("memtool", "systemd", "demo", "install.sh", "pyproject.toml", "README.md", "LICENSE")
+SHIPPED = (
+    *("memtool", "systemd", "demo", "completions", "man"),
+    *("install.sh", "pyproject.toml", "README.md", "LICENSE"),
+)
 PYTHON = "/usr/bin/python3"  # the one that install.sh takes in system mode
 INSTALL_TIMEOUT_S = 300
 
