@@ -130,7 +130,6 @@ class Chances:
         return name
 
     def _exchange(self, session: str, now: Facts, *, is_late: bool) -> list[Line]:
-        """Return a question and its answer; now and then a newer version of one, or that it was taken back."""
         oldest_us = self._now_us - OLDEST_DAYS * DAY_US
         if now.horizon_us and self._random.random() < 0.9:
             oldest_us = now.horizon_us - 2 * DAY_US
@@ -138,22 +137,7 @@ class Chances:
         share = self._random.random() if is_late else self._random.random() ** 0.5
         start_us = int(oldest_us + share * (newest_us - oldest_us))
         self._words += 1
-        text = f"Why does word{self._words:06} fail in {session}?"
-        question = _line(session, start_us, text, f"{self._words}-q")
-        answer = _line(
-            session,
-            start_us + self._random.randint(0, 300) * 1_000_000,
-            f"Because clock {self._words} is wrong.",
-            f"{self._words}-a",
-            kind="answer",
-        )
-        lines: list[Line] = [question, answer]
-        if self._random.random() < 0.1:
-            lines.append({**answer, "revision": 1, "text": f"No: clock {self._words} is right."})
-        if self._random.random() < 0.05:
-            rewind = {"type": "rewind", "agent": AGENT, "id": answer["id"], "revision": 1}
-            lines.append(rewind)
-        return lines
+        return exchange(self._random, session, start_us, self._words)
 
     def _forget(self, name: str, now: Facts, offered: Offered) -> Action:
         chosen = self._random.choice(sorted(now.events))
@@ -202,6 +186,21 @@ WORDS = {
     "export": ("export", "-o", LINES),
     "exchange": ("ingest", LINES),
 }
+
+
+def exchange(chance: random.Random, session: str, start_us: int, number: int) -> list[Line]:
+    """Return a question and its answer; now and then a newer version of it, or that it was taken back."""
+    text = f"Why does word{number:06} fail in {session}?"
+    question = _line(session, start_us, text, f"{number}-q")
+    answer_us = start_us + chance.randint(0, 300) * 1_000_000
+    text = f"Because clock {number} is wrong."
+    answer = _line(session, answer_us, text, f"{number}-a", kind="answer")
+    lines: list[Line] = [question, answer]
+    if chance.random() < 0.1:
+        lines.append({**answer, "revision": 1, "text": f"No: clock {number} is right."})
+    if chance.random() < 0.05:
+        lines.append({"type": "rewind", "agent": AGENT, "id": answer["id"], "revision": 1})
+    return lines
 
 
 def _line(session: str, time_us: int, text: str, name: str, kind: str = "prompt") -> dict[str, Any]:
