@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -158,7 +158,9 @@ class Kills:
 
     def _export(self) -> None:
         self._plain("export", ("export", "-o", LINES), self.root)
-        self._exported = self.facts
+        # How long to keep is each store's own choice: of what was swept an export says nothing.
+        told = dict.fromkeys(self.facts.forgotten(), "forgotten")
+        self._exported = replace(self.facts, tombstones=told)
 
     def _plain(self, name: str, words: tuple[str, ...], root: Path) -> None:
         """Run a command that nobody kills, and that changes nothing of what is checked here."""
