@@ -156,11 +156,3 @@ def memtool(home: Path) -> Program:
         )
 
     return run
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests on a real systemd with one worker, which makes their images once, and begin with them."""
-    for item in items:
-        if "systemd" in item.path.relative_to(REPOSITORY).parts[:2]:
-            item.add_marker(pytest.mark.xdist_group("systemd"))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
