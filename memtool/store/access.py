@@ -78,6 +78,7 @@ class Access:
         have = recorded_format(self.root) or migrations.OLDEST
         engine = open_writer(self.path)
         try:
+            _remove_torn_options(self.path)
             migrations.migrate(engine, have, lambda number: write_format(self.root, number))
             return Store(engine)
         except BaseException:
@@ -144,6 +145,12 @@ def is_absent(path: Path) -> bool:
     """Return whether there is nothing at the path, or an empty directory."""
     with reporting(path):
         return not path.exists() or not any(path.iterdir())
+
+
+def _remove_torn_options(path: Path) -> None:
+    """Remove what opens that were killed have left half-written: RocksDB never does. Nobody else has it open."""
+    for torn in path.glob("OPTIONS-*.dbtmp"):
+        torn.unlink(missing_ok=True)
 
 
 def _initialise(engine: Engine, calendar: Calendar) -> None:

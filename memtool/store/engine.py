@@ -26,6 +26,7 @@ from rocksdict import (
 from memtool.base.errors import MemtoolError, StorageError, UnavailableError
 from memtool.store.families import FAMILIES, open_options
 
+_READ_ONLY_ACCESS = AccessType.read_only(False)  # writes nothing, not even messages
 _READ_TRIES = 12
 _READ_PAUSE_S = 0.01
 
@@ -36,7 +37,6 @@ _BUSY = ("while lock file", "lock hold by current process")
 _FULL = ("no space left", "disk quota exceeded")
 _READ_ONLY = ("read-only file system",)
 _DENIED = ("permission denied", "operation not permitted")
-
 
 WAY_BACK = (
     "nothing was overwritten: `memtool restore BACKUP --replace` puts a backup in its place and keeps this one; "
@@ -264,7 +264,8 @@ def open_reader(path: Path) -> Engine:
         for attempt in range(_READ_TRIES):
             before = _state(path)
             try:
-                engine = _open_beside(path, AccessType.read_only(False))
+                database = Rdict(str(path), *open_options(), access_type=_READ_ONLY_ACCESS)
+                engine = Engine(path, database, lambda: None)
             except Exception:
                 if attempt == _READ_TRIES - 1 and _state(path) == before:
                     raise
@@ -274,7 +275,7 @@ def open_reader(path: Path) -> Engine:
                 engine.close()
             time.sleep(_READ_PAUSE_S * (attempt + 1))
         # The writer never rests. A secondary bears with vanishing files; it would not tell missing ones from damage.
-        return _open_beside(path, AccessType.secondary)
+        return _open_secondary(path)
 
 
 def _state(path: Path) -> object:
@@ -286,14 +287,13 @@ def _state(path: Path) -> object:
         return None
 
 
-def _open_beside(path: Path, access: AccessType | Callable[[str], AccessType]) -> Engine:
-    """Open without a write to the store: messages (and a secondary's state) go to a private directory."""
+def _open_secondary(path: Path) -> Engine:
+    """Open without a write to the store: messages and the secondary's state go to a private directory."""
     private = tempfile.mkdtemp(prefix="memtool-reader-")
     chosen, families = open_options()
     chosen.set_db_log_dir(private)
-    kind = access if isinstance(access, AccessType) else access(private)
     try:
-        database = Rdict(str(path), chosen, families, access_type=kind)
+        database = Rdict(str(path), chosen, families, access_type=AccessType.secondary(private))
     except BaseException:
         shutil.rmtree(private, ignore_errors=True)
         raise
