@@ -10,14 +10,32 @@ from pathlib import Path
 
 from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.base.lock import Holder
+from memtool.core.calendar import Calendar
 from memtool.core.model import NodeId, Recipe
-from memtool.jobs.budget import Budget
-from memtool.scheduler.calls import CallRecord, Spent, record_call
+from memtool.jobs.budget import Budget, calls_today
+from memtool.jobs.context import RunContext
+from memtool.scheduler.calls import CallRecord, Spent, record_call, spent
 from memtool.scheduler.run import first_line
-from memtool.summarize import Ask, CallRefused, Calls, Reply
+from memtool.summarize import Ask, CallRefused, Calls, Reply, Summarizer
 
 _OK = "ok"
 _CUT_OFF = "cut off: the run was stopped"
+
+
+def account_of(
+    context: RunContext, summarizer: Summarizer, budget: Budget, calendar: Calendar, at_once: int
+) -> Account:
+    """Return the account of a run, which begins with what the day has spent so far."""
+    today = calls_today(context.root, calendar, context.now_us) if summarizer.waits else []
+    return Account(
+        root=context.root,
+        holder=context.holder,
+        recipe=summarizer.recipe,
+        clock=context.clock_us,
+        budget=budget,
+        before=spent(today, 0),
+        at_once=at_once,
+    )
 
 
 @dataclass(slots=True)

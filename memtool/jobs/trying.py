@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from memtool.core.drafting import Origin, node_from
 from memtool.core.levels import Level, Period, inputs_of, parse_segment, period_named
 from memtool.core.model import GAP, Child, Cut, Node, NodeId, Recipe
 from memtool.core.summary import Request
-from memtool.jobs.account import Account
+from memtool.jobs.account import Account, account_of
 from memtool.jobs.budget import Budget
 from memtool.jobs.context import RunContext, Signals
+from memtool.jobs.heeding import heeding
 from memtool.jobs.reading.nodes import Shown, show
 from memtool.jobs.reading.reader import Reader
-from memtool.jobs.reading.recipes import calls_today
 from memtool.jobs.rollup.inputs import (
     InputsMoved,
     child_of,
@@ -31,14 +31,12 @@ from memtool.jobs.rollup.inputs import (
     request_of_segment,
     segment_origin,
 )
-from memtool.scheduler.calls import read_calls, spent
+from memtool.scheduler.calls import read_calls
 from memtool.store.store import Store
 from memtool.summarize import CallRefused, Summarizer, check_draft
 
 NAME = "summarizers-try"
 """What stands in the place of a job where a lock or a call names its holder."""
-_LOOK_S = 0.2
-"""How often it looks, while it waits for an answer, whether it was asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,11 @@ def try_out(reader: Reader, text: str, means: Means) -> Trial:
     with Signals() as signals:
         holder = Holder(os.getpid(), NAME, reader.now_us, run)
         context = RunContext(reader.root, reader.now_us, holder, signals=signals)
-        account = _account(context, means, question.calendar)
+        account = account_of(
+            context, means.summarizer, means.budget, question.calendar, means.at_once
+        )
         began_s = time.monotonic()
-        draft = asyncio.run(_heeding(context, _draft(means, account, question)))
+        draft = asyncio.run(heeding(context, _draft(means, account, question)))
         duration_ms = int((time.monotonic() - began_s) * 1000)
     stored, write = question.shown.node, question.shown.write
     return Trial(
@@ -109,18 +109,6 @@ def try_out(reader: Reader, text: str, means: Means) -> Trial:
         same_inputs=stored is not None and stored.inputs == draft.inputs,
         stored_cost=None if write is None else _cost(reader.root, write.run, draft.id),
         draft_cost=_cost(reader.root, run, draft.id) or Cost(duration_ms=duration_ms),
-    )
-
-
-def _account(context: RunContext, means: Means, calendar: Calendar) -> Account:
-    return Account(
-        root=context.root,
-        holder=context.holder,
-        recipe=means.summarizer.recipe,
-        clock=context.clock_us,
-        budget=means.budget,
-        before=spent(calls_today(context.root, calendar, context.now_us), 0),
-        at_once=means.at_once,
     )
 
 
@@ -134,18 +122,6 @@ async def _draft(means: Means, account: Account, question: _Question) -> Node:
             hint="memtool summarizers shows what was spent; memtool config set budget.… allows more",
         ) from refusal
     return node_from(check_draft(request, draft), request, origin)
-
-
-async def _heeding(context: RunContext, work: Coroutine[None, None, Node]) -> Node:
-    """Return what the work does; after a signal break it off, so that its call is on record, and raise Stopped."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        await asyncio.wait({task}, timeout=_LOOK_S)
-        if context.should_stop() and task.cancel():
-            await asyncio.wait({task})
-    if task.cancelled():
-        context.checkpoint()
-    return await task
 
 
 def _cost(root: Path, run: str, node_id: NodeId) -> Cost | None:

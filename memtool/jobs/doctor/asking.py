@@ -7,10 +7,10 @@ from pathlib import Path
 
 from memtool.base.errors import MemtoolError
 from memtool.base.paths import home_directory
+from memtool.jobs.budget import calls_today
 from memtool.jobs.calendar import wanted_calendar
 from memtool.jobs.doctor.finding import Advice, ok, problem, skipped, warning
 from memtool.jobs.doctor.scene import Scene
-from memtool.jobs.reading.recipes import calls_today
 from memtool.jobs.summarizing import budget_of, options_of, recipe_of
 from memtool.scheduler.calls import spent
 from memtool.scheduler.programs import find_program

@@ -16,11 +16,12 @@ from memtool.base.errors import MemtoolError, StorageError
 from memtool.core.calendar import Calendar
 from memtool.core.levels import Level, Period
 from memtool.core.model import NodeId, Recipe
+from memtool.jobs.budget import calls_today
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.reading.state import period_holding
 from memtool.jobs.rollup.forecast import Forecast
 from memtool.jobs.summarizing import options_of
-from memtool.scheduler.calls import CallRecord, Spent, read_calls, spent
+from memtool.scheduler.calls import Spent, spent
 from memtool.store import codec, families, keys
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
@@ -125,12 +126,6 @@ def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
     calls = calls_today(root, calendar, now_us)
     failed = sum(call.result != "ok" for call in calls)
     return Today(calendar.holding(Level.DAY, now_us), spent(calls, 0), failed)
-
-
-def calls_today(root: Path, calendar: Calendar, now_us: int) -> list[CallRecord]:
-    """Return the calls on record of the day that holds the instant."""
-    start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
-    return [call for call in read_calls(root) if call.time_us >= start_us]
 
 
 @dataclass(frozen=True, slots=True)

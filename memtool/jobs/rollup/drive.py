@@ -9,22 +9,19 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from itertools import groupby
 
-from memtool.core.levels import Level, Period, period_of
-from memtool.jobs.account import Account
+from memtool.core.levels import Period
+from memtool.jobs.account import account_of
 from memtool.jobs.context import RunContext
+from memtool.jobs.heeding import heeding
 from memtool.jobs.rollup.order import Order
 from memtool.jobs.rollup.plan import moved_days, repairs, stale_now, targets, with_all_below
 from memtool.jobs.rollup.steps import bring_up_to_date
 from memtool.jobs.rollup.work import Work
-from memtool.scheduler.calls import Spent, read_calls, spent
 from memtool.store.access import Lease
 from memtool.store.capture import mark_moved_days
 from memtool.store.codec import Write
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
-
-_LOOK_S = 0.2
-"""How often a run that waits for a model looks whether it was asked to stop."""
 
 
 def do(context: RunContext, order: Order, lease: Lease) -> None:
@@ -43,7 +40,7 @@ def mark_what_moved(store: Store) -> None:
 def carry_out(context: RunContext, work: Work, steps: Coroutine[None, None, None]) -> None:
     """Take the steps to their end, or to where a budget ends; what they came to is in the context's tally."""
     try:
-        asyncio.run(_heeding(context, steps))
+        asyncio.run(heeding(context, steps))
     except CallRefused as refusal:
         context.tally.cut_short = str(refusal)
     finally:
@@ -58,43 +55,12 @@ def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
         lease=lease,
         calendar=store.calendar,
         summarizer=order.summarizer,
-        account=_account(context, order, store),
+        account=account_of(context, order.summarizer, order.budget, store.calendar, order.at_once),
         write=Write(context.now_us, context.holder.run),
         checkpoint=context.checkpoint,
         forced=with_all_below(force, store.calendar.week_start) if force else frozenset(),
         upgrades=order.choices.outdated,
     )
-
-
-def _account(context: RunContext, order: Order, store: Store) -> Account:
-    return Account(
-        root=context.root,
-        holder=context.holder,
-        recipe=order.summarizer.recipe,
-        clock=context.clock_us,
-        budget=order.budget,
-        before=spent_today(context, store) if order.summarizer.waits else Spent(),
-        at_once=order.at_once,
-    )
-
-
-def spent_today(context: RunContext, store: Store) -> Spent:
-    """Return what the day (of the store's calendar) that holds the run's now has spent so far."""
-    calendar = store.calendar
-    today = period_of(Level.DAY, calendar.day_of(context.now_us), calendar.week_start)
-    return spent(read_calls(context.root), calendar.bounds_us(today)[0])
-
-
-async def _heeding(context: RunContext, work: Coroutine[None, None, None]) -> None:
-    """Do the work; after a signal, or when the time is up, break off what waits. What was written stays."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        await asyncio.wait({task}, timeout=_LOOK_S)
-        if context.should_stop() and task.cancel():
-            await asyncio.wait({task})
-    if task.cancelled():
-        context.checkpoint()
-    await task
 
 
 async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
