@@ -85,7 +85,8 @@ def _kill(kills: Kills, chances: Chances, wanted: int, minutes: float) -> None:
             compared_at = kills.kills
             kills.finish()
             print(f"{kills.kills} kills: {len(kills.facts.events)} events there", flush=True)
-    kills.finish()
+    if kills.kills > compared_at:
+        kills.finish()
 
 
 def _replay(kills: Kills, actions: list[Action]) -> None:
