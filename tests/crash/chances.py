@@ -15,6 +15,8 @@ DAY_US = 24 * 3600 * 1_000_000
 OLDEST_DAYS, NEWEST_DAYS = 420, 3
 """How long before the run the transcripts play: over a year's end, and never today."""
 MOST_SESSIONS = 60
+MEASURED = 0.1
+"""How many commands nobody kills: by them it is known what the usual duration is by now."""
 CALENDARS = (("UTC", "sunday"), ("Asia/Tokyo", "monday"), ("America/New_York", "sunday"))
 TRANSCRIPTS, BACKUPS, LINES = "{place}/transcripts", "{place}/backups", "{place}/lines.jsonl"
 LAST_BACKUP = "{backup}"
@@ -102,14 +104,16 @@ class Chances:
         part = self._random.uniform(0, 1.15)
         whole = way == "time" and made.name != "exchange" and self._random.random() < 0.1
         key = f"{made.name}, whole" if whole else made.name
-        seconds, steps = usual.seconds.get(key, 0.5), usual.steps.get(key, 30)
+        seconds, steps = usual.seconds.get(key, 0), usual.steps.get(key, 0)
+        if not seconds or self._random.random() < MEASURED:  # how long it takes has to be known
+            way = "none"
         at = int(part * steps) if way == "step" else round(part * seconds, 4)
         row = made.as_json() | {"way": way, "at": at, "whole": whole}
         return action_of(row)
 
     def _ingest(self, name: str, now: Facts) -> Action:
         writes: dict[str, list[Line]] = {}
-        for _ in range(self._random.randint(1, 2)):
+        for _ in range(self._random.choice((1, 1, 1, 2))):
             if name == "ingest late" and self._sessions:
                 session = self._random.choice(self._sessions)
                 lines = self._exchange(session, now, is_late=True)
