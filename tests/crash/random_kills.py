@@ -265,6 +265,7 @@ class Kills:
                 demand(outcome.code, f"{words} ended {outcome.code}: {outcome.errors}")
         demand(self.facts.stale, "periods are stale although all jobs came to their end")
         demand(self.facts.is_half_built or self.facts.is_erasing, "something is unfinished")
+        demand(list(self.root.glob("store/*.dbtmp")), "files of killed opens are left")
         self._verify_whole()
         self._compare(self.root, self.facts, now_us)
         if self.other.events:
