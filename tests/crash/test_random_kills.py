@@ -1,4 +1,4 @@
-"""Two dozen random SIGKILLs on one store, by a fixed seed; benchmarks/kills.py does a thousand."""
+"""Twenty random SIGKILLs on one store, by a fixed seed; benchmarks/kills.py does a thousand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.crash.random_kills import Kills
 from tests.crash.tasks import program
 from tests.memory import Memory
 
-KILLS = 24
+KILLS = 20
 SEED = 20_261_123
 
 
