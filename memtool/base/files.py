@@ -60,6 +60,18 @@ def _make_directory(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def dated_place(directory: Path, word: str, now_us: int) -> Path:
+    """Return a name in the directory, of the word and the instant, that nothing has: so nothing is overwritten."""
+    from datetime import UTC, datetime
+
+    name = f"{word}-{datetime.fromtimestamp(now_us // 1_000_000, UTC):%Y%m%dT%H%M%SZ}"
+    place, number = directory / name, 1
+    while place.exists():
+        number += 1
+        place = directory / f"{name}-{number}"
+    return place
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

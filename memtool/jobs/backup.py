@@ -10,7 +10,7 @@ from typing import cast
 
 from memtool import __version__
 from memtool.base.errors import MemtoolError, UsageError
-from memtool.base.files import private_directory, reporting, sync_directory
+from memtool.base.files import dated_place, private_directory, reporting, sync_directory
 from memtool.base.lock import LEDGER, lock_path, wait_for
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
@@ -80,7 +80,7 @@ def backup(context: RunContext, order: Order, report: Report) -> None:
     _discard(staging)
     try:
         identity = _take(context, staging, report)
-        place = _free_place(order.directory, identity, context.now_us)
+        place = dated_place(order.directory, f"memtool-{identity[:8]}", context.now_us)
         _remove_leftovers(order.directory, identity, context.now_us)
         partial = place.with_name(f".{place.name}{PARTIAL}")
         try:
@@ -111,17 +111,6 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
         lease.release()
         report.held_us = context.clock_us() - began_us
     return identity
-
-
-def _free_place(directory: Path, identity: str, now_us: int) -> Path:
-    """Return a name that nothing has, so that nothing is ever overwritten."""
-    moment = datetime.fromtimestamp(now_us // 1_000_000, UTC)
-    name = f"memtool-{identity[:8]}-{moment:%Y%m%dT%H%M%SZ}"
-    place, number = directory / name, 1
-    while place.exists():
-        number += 1
-        place = directory / f"{name}-{number}"
-    return place
 
 
 def _remove_leftovers(directory: Path, identity: str, now_us: int) -> None:

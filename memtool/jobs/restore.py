@@ -9,12 +9,17 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from memtool.base.errors import ConfigError, MemtoolError, StorageError, UsageError
 from memtool.base.exchange import exchange
-from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.files import (
+    atomic_write,
+    dated_place,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
@@ -104,18 +109,8 @@ def _settle_interrupted(context: RunContext) -> None:
         if (swap / _OLD).exists():
             place = root / "store"
             (swap / _OLD).rename(place if is_absent(place) else swap / "store")
-        swap.rename(_free(root, INTERRUPTED, context.now_us))
+        swap.rename(dated_place(root, INTERRUPTED, context.now_us))
         sync_directory(root)
-
-
-def _free(root: Path, word: str, now_us: int) -> Path:
-    moment = datetime.fromtimestamp(now_us // 1_000_000, UTC)
-    name = f"{word}-{moment:%Y%m%dT%H%M%SZ}"
-    place, number = root / name, 1
-    while place.exists():
-        number += 1
-        place = root / f"{name}-{number}"
-    return place
 
 
 def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> None:
@@ -194,7 +189,7 @@ def _put_in_place(context: RunContext, new: Path, manifest: Manifest) -> Path | 
         write_format(root, manifest.format)
         write_format(swap, before or manifest.format)
         shutil.rmtree(swap / "ledger", ignore_errors=True)  # this machine's own stays
-        aside = _free(root, ASIDE, context.now_us)
+        aside = dated_place(root, ASIDE, context.now_us)
         swap.rename(aside)
         sync_directory(root)
     return aside
