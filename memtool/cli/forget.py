@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import OK, ExitCode, UsageError
+from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.reading import print_no_store, reading
@@ -34,15 +35,6 @@ ProjectOption = Annotated[
     str, typer.Option(metavar="P", help="Of this project: its path, or the last part of it.")
 ]
 AgentOption = Annotated[str, typer.Option(metavar="A", help="Of this agent, by its name.")]
-SinceOption = Annotated[
-    str,
-    typer.Option(
-        metavar="T", help="From this period or time on, such as last-week or 2026-11-22T14:30."
-    ),
-]
-UntilOption = Annotated[
-    str, typer.Option(metavar="T", help="Up to this period or time, and through it.")
-]
 MatchOption = Annotated[
     str,
     typer.Option(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from memtool.cli.output import clean, console
 from memtool.core.levels import heading, period_named
-from memtool.core.model import Event
+from memtool.core.model import Event, Recipe
 from memtool.jobs.reading.contents import Entry
 
 if TYPE_CHECKING:
@@ -204,4 +204,14 @@ def event_json(clock: Clock, event: Event) -> dict[str, object]:
         "group": event.group,
         "metadata": event.metadata,
         "rewound": event.rewound,
+    }
+
+
+def recipe_json(recipe: Recipe) -> dict[str, object]:
+    """Return a recipe as JSON has it."""
+    return {
+        "summarizer": recipe.summarizer,
+        "model": recipe.model,
+        "prompt": recipe.prompt,
+        "settings": recipe.settings,
     }

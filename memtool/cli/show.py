@@ -10,7 +10,16 @@ import typer
 from memtool.cli.options import JsonOption
 from memtool.cli.output import print_json
 from memtool.cli.reading import reading
-from memtool.cli.render import Clock, Page, label, last_part, number, scope_of, state_parts
+from memtool.cli.render import (
+    Clock,
+    Page,
+    label,
+    last_part,
+    number,
+    recipe_json,
+    scope_of,
+    state_parts,
+)
 from memtool.cli.toc import entry_json
 from memtool.core.levels import Level
 from memtool.core.model import Bullet, Node, Recipe
@@ -168,7 +177,7 @@ def _json(found: Shown) -> dict[str, object]:
         "children": [entry_json(clock, child, deep=False) for child in entry.children],
         "parents": list(found.parents),
         "gaps": [{"id": gap, "error": why} for gap, why in found.gaps.items()],
-        "recipe": _recipe_json(node.recipe) if node else None,
+        "recipe": recipe_json(node.recipe) if node else None,
         "written": _written_json(clock, found),
         "failure": _failure_json(clock, found),
         "segment": _segment_json(clock, entry),
@@ -187,15 +196,6 @@ def _grips_json(found: Shown, node: Node) -> list[dict[str, object]]:
         }
         for grip in node.grips
     ]
-
-
-def _recipe_json(recipe: Recipe) -> dict[str, object]:
-    return {
-        "summarizer": recipe.summarizer,
-        "model": recipe.model,
-        "prompt": recipe.prompt,
-        "settings": recipe.settings,
-    }
 
 
 def _written_json(clock: Clock, found: Shown) -> dict[str, object] | None:

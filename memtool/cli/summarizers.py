@@ -13,7 +13,7 @@ from memtool.base.errors import INTERRUPTED, OK, TERMINATED, ConfigError, ExitCo
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import note, print_json
 from memtool.cli.reading import print_no_store, reading
-from memtool.cli.render import Clock, Page, number
+from memtool.cli.render import Clock, Page, number, recipe_json
 from memtool.core.levels import Level
 from memtool.core.model import Recipe
 from memtool.jobs.budget import Budget
@@ -239,16 +239,6 @@ def _candidate_json(one: Candidate) -> dict[str, object]:
         "ready": one.problem is None,
         "problem": one.problem.message if one.problem else "",
         "hint": one.problem.hint if one.problem else "",
-    }
-
-
-def recipe_json(recipe: Recipe) -> dict[str, object]:
-    """Return a recipe as JSON has it."""
-    return {
-        "summarizer": recipe.summarizer,
-        "model": recipe.model,
-        "prompt": recipe.prompt,
-        "settings": recipe.settings,
     }
 
 

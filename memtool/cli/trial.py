@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from memtool.cli.render import Clock, Page, assembled, number, scope_of, state_parts
-from memtool.cli.summarizers import recipe_json, signed
+from memtool.cli.render import Clock, Page, assembled, number, recipe_json, scope_of, state_parts
+from memtool.cli.summarizers import signed
 from memtool.core.model import Grip, Node
 from memtool.jobs.reading.nodes import Shown
 from memtool.jobs.trying import Cost, Trial
