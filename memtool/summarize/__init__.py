@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from memtool.base.errors import ConfigError
 from memtool.core.model import Recipe
 from memtool.core.summary import Draft, Request
-from memtool.summarize.calls import Ask, CallRefused, Calls, Reply, Unmetered
+from memtool.summarize.calls import Ask, CallRefused, Calls, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
 from memtool.summarize.options import Options
 
@@ -25,7 +25,6 @@ __all__ = [
     "Row",
     "Summarizer",
     "SummaryFailed",
-    "Unmetered",
     "check_draft",
     "make",
     "problem",

@@ -33,11 +33,3 @@ class Calls(Protocol):
         does not hold them, before anything is asked; else what `ask` raises, after recording that.
         """
         ...
-
-
-class Unmetered:
-    """Calls without bound, budget or record: for summarizers that make none, and for tests."""
-
-    async def make(self, estimate: int, ask: Ask) -> Reply:  # noqa: ARG002 - the Protocol's
-        """Make the call."""
-        return await ask()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from memtool.core.levels import Level
 from memtool.core.model import ROLES, EventId, Grip, grip_id
 from memtool.core.summary import Draft, Item, Request, Section
-from memtool.summarize import Summarizer, Unmetered
+from memtool.summarize import Summarizer
+from tests.summarize.unmetered import Unmetered
 
 SCOPE = "Sun 22 Nov 2026"
 

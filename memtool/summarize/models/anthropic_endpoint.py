@@ -9,12 +9,11 @@ from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from memtool.base.errors import ConfigError
 from memtool.summarize.calls import Reply
-from memtool.summarize.models.asking import CONNECT_S, RETRIES, answered, http_client, nonsense
+from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.failures import Service
-from memtool.summarize.models.readiness import anthropic_problem, missing_sdk
+from memtool.summarize.models.readiness import anthropic_problem
 from memtool.summarize.models.writer import Writer, writer
 from memtool.summarize.options import Options
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "anthropic"
 OWN_URL = "https://api.anthropic.com"
-_NO_KEY = "none"
-"""The SDK wants one; a client without a key sends none (see `asking.http_client`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +94,18 @@ def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endp
         problem = anthropic_problem(options)
         if problem is not None:
             raise problem
-        sdk = _sdk()
-        client = _client(sdk, service, options.timeout_s)
+        sdk = sdk_named(NAME)
+        silent = _silent(sdk)
+        client: AsyncAnthropic = client_of(
+            sdk.AsyncAnthropic, sdk, service, options.timeout_s, **silent
+        )
         async with client:
             yield Messages(sdk, client, service, options.timeout_s)
 
     return connect
 
 
-def _client(sdk: ModuleType, service: Service, timeout_s: float) -> AsyncAnthropic:
-    has_telemetry = "open_telemetry" in signature(sdk.AsyncAnthropic).parameters  # newer releases
-    silent = {"open_telemetry": False} if has_telemetry else {}
-    try:
-        client: AsyncAnthropic = sdk.AsyncAnthropic(
-            api_key=service.key or _NO_KEY,
-            base_url=service.url,
-            timeout=sdk.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
-            max_retries=RETRIES,
-            http_client=http_client(sdk, service),
-            **silent,
-        )
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{NAME} at {service.url}: {error}") from error
-    return client
-
-
-def _sdk() -> ModuleType:
-    try:
-        import anthropic  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError as error:
-        raise missing_sdk(NAME) from error
-    return anthropic
+def _silent(sdk: ModuleType) -> dict[str, bool]:
+    """Return what keeps the SDK from telling of our calls elsewhere; older releases do not know it."""
+    has_telemetry = "open_telemetry" in signature(sdk.AsyncAnthropic).parameters
+    return {"open_telemetry": False} if has_telemetry else {}

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from memtool.base.errors import MemtoolError, UnavailableError
+from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize.models.failures import Service, failure, refusal_of
+from memtool.summarize.models.readiness import missing_sdk
 
-RETRIES = 4
+_RETRIES = 4
 """After the first try; the SDKs wait as Retry-After says, else 0.5 to 8 seconds, each time longer."""
 _TRIES_IN_ALL = 4
 """A call with all its retries and waits may take this many time-outs: it ends even where an answer drips for ever."""
-CONNECT_S = 10
+_CONNECT_S = 10
+_NO_KEY = "none"
+"""The SDKs want one; a client without a key sends none (see `http_client`)."""
 
 _OURS = frozenset(
     {
@@ -62,6 +66,31 @@ def http_client(sdk: ModuleType, service: Service) -> Any:
                 del request.headers[name]
 
     return sdk.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"request": [strip]})
+
+
+def sdk_named(name: str) -> ModuleType:
+    """Return the SDK, imported with the first call: it is an extra, and slow. Raise ConfigError where it is missing."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise missing_sdk(name) from error
+
+
+def client_of(
+    kind: Callable[..., Any], sdk: ModuleType, service: Service, timeout_s: float, **more: object
+) -> Any:
+    """Return a client of that kind for the service. Raise ConfigError where it cannot be made of these settings."""
+    try:
+        return kind(
+            api_key=service.key or _NO_KEY,
+            base_url=service.url,
+            timeout=sdk.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+            max_retries=_RETRIES,
+            http_client=http_client(sdk, service),
+            **more,
+        )
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{service.name} at {service.url}: {error}") from error
 
 
 async def answered(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from memtool.base.errors import ConfigError
 from memtool.core.segmenting import tokens_of
 from memtool.summarize.calls import Reply
-from memtool.summarize.models.asking import CONNECT_S, RETRIES, answered, http_client, nonsense
+from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
 from memtool.summarize.models.endpoint import Endpoint, Prompt
 from memtool.summarize.models.failures import Refusal, Service, failure, refusal_of
-from memtool.summarize.models.readiness import missing_sdk, openai_problem
+from memtool.summarize.models.readiness import openai_problem
 from memtool.summarize.models.writer import Writer, writer
 from memtool.summarize.options import Options
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 NAME = "openai"
 OWN_URL = "https://api.openai.com/v1"
-_NO_KEY = "none"
-"""The SDK wants one; a client without a key sends none (see `asking.http_client`)."""
 _REFUSES = re.compile(
     r"support|unknown|unrecogni|unexpected|permitted|allowed|invalid|instead|extra"
 )
@@ -165,31 +163,9 @@ def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endp
         problem = openai_problem(options)
         if problem is not None:
             raise problem
-        sdk = _sdk()
-        client = _client(sdk, service, options.timeout_s)
+        sdk = sdk_named(NAME)
+        client: AsyncOpenAI = client_of(sdk.AsyncOpenAI, sdk, service, options.timeout_s)
         async with client:
             yield ChatCompletions(sdk, client, service, options.timeout_s, accepted)
 
     return connect
-
-
-def _client(sdk: ModuleType, service: Service, timeout_s: float) -> AsyncOpenAI:
-    try:
-        client: AsyncOpenAI = sdk.AsyncOpenAI(
-            api_key=service.key or _NO_KEY,
-            base_url=service.url,
-            timeout=sdk.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
-            max_retries=RETRIES,
-            http_client=http_client(sdk, service),
-        )
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{NAME} at {service.url}: {error}") from error
-    return client
-
-
-def _sdk() -> ModuleType:
-    try:
-        import openai  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError as error:
-        raise missing_sdk(NAME) from error
-    return openai

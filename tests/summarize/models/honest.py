@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from memtool.core.segmenting import tokens_of
 from memtool.core.summary import Draft, Request
-from memtool.summarize import Calls, Options, Reply, Unmetered
+from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.writer import Writer, writer
 from tests.llm_server import answer_to
+from tests.summarize.unmetered import Unmetered
 
 Model = Callable[[Prompt], str]
 

@@ -9,13 +9,14 @@ from types import ModuleType
 import pytest
 
 from memtool.base.errors import ConfigError, UnavailableError
-from memtool.summarize import Unmetered, make
+from memtool.summarize import make
 from memtool.summarize.models.asking import answered
 from memtool.summarize.models.endpoint import PromptTooLong
 from memtool.summarize.models.failures import Service
 from tests import llm_server as server_
 from tests.llm_server import LLMServer
 from tests.summarize.models.wires import TWO, Wire
+from tests.summarize.unmetered import Unmetered
 
 SERVICE = Service("openai", "https://example.org/v1", "m", "sk-secret")
 

@@ -9,11 +9,12 @@ import pytest
 
 from memtool.base.errors import ConfigError, UnavailableError
 from memtool.core.summary import Draft
-from memtool.summarize import Unmetered, make
+from memtool.summarize import make
 from tests import llm_server as server_
 from tests.llm_server import LLMServer, fails, good
 from tests.summarize.models.wires import TWO, Wire
 from tests.summarize.requests import segment
+from tests.summarize.unmetered import Unmetered
 
 pytest.importorskip("openai")
 

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from memtool.base.errors import ConfigError, UnavailableError
-from memtool.summarize import Options, Reply, SummaryFailed, Unmetered, check_draft, make, problem
+from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make, problem
 from memtool.summarize.models.endpoint import PromptTooLong
 from tests import llm_server as server_
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says
 from tests.summarize.models.wires import KEY, TWO, Wire
 from tests.summarize.requests import cited_words, segment
+from tests.summarize.unmetered import Unmetered
 
 
 def test_an_honest_model_makes_a_draft_with_verbatim_proof(wire: Wire, server: LLMServer) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from memtool.base.errors import MemtoolError
 from memtool.core.summary import Draft, Request
-from memtool.summarize import Options, Unmetered, make
+from memtool.summarize import Options, make
 from tests.llm_server import Behaviour, LLMServer
 from tests.summarize.requests import segment
+from tests.summarize.unmetered import Unmetered
 
 TWO = segment(
     ("prompt", "Fix the login bug in auth.py"),
