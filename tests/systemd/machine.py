@@ -108,14 +108,17 @@ class Workshop:
         """Run a command in the namespace; it must succeed."""
         return must(self.entered(*command))
 
-    def root(self, layers: Sequence[str] = ()) -> tuple[Path, str]:
-        """Return a root on top of the layers, the uppermost first, and of the host; and its own, new layer."""
+    def root(self, layers: Sequence[str] = (), base: Path | None = None) -> tuple[Path, str]:
+        """Return a root on top of the layers, the uppermost first, and of the base; and its own, new layer.
+
+        The base is the root of another system, or by default the host's.
+        """
         self._counter += 1
         place = self.folder / "memory" / str(self._counter)
         parts = [place / name for name in ("layer", "work", "root")]
         self.inside("mkdir", "-p", *map(str, parts))
         upper, work, root = map(str, parts)
-        below = ":".join([*layers, str(self.folder / "host")])
+        below = ":".join([*layers, str(base or self.folder / "host")])
         options = f"lowerdir={below},upperdir={upper},workdir={work}"
         self.inside("mount", "-t", "overlay", "-o", options, "overlay", root)
         return parts[2], upper
@@ -129,6 +132,8 @@ class Machine:
     layers: Sequence[str] = ()
     binds: Mapping[Path, str] = field(default_factory=dict)
     name: str = "memtool"
+    base: Path | None = None  # the root of another system than this machine's
+    environ: Mapping[str, str] = field(default_factory=dict)  # for all commands
     layer: str = ""
     _root: Path = Path()
     _nspawn: subprocess.Popen[bytes] | None = None
@@ -136,8 +141,8 @@ class Machine:
 
     def __enter__(self) -> Self:
         """Put its disk together. The services of the host are left out, so that it boots in half a second."""
-        self._root, self.layer = self.workshop.root(self.layers)
-        if not self.layers:
+        self._root, self.layer = self.workshop.root(self.layers, self.base)
+        if not self.layers and self.base is None:
             etc = str(self._root / "etc/systemd")
             self.workshop.inside(
                 "find", etc, "-name", "*.wants", "-prune", "-exec", "rm", "-r", "{}", "+"
@@ -212,7 +217,7 @@ class Machine:
             "--ipc",
             "--cgroup",
         ]
-        environ = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+        environ = [f"{name}={value}" for name, value in {**ENVIRONMENT, **self.environ}.items()]
         return [*enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
 
     def power_off(self) -> None:

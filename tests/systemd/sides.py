@@ -29,6 +29,7 @@ class Side:
 
     machine: Machine
     mode: str
+    program: str = ""  # memtool, where it is not below the prefix
 
     @property
     def person(self) -> str:
@@ -96,7 +97,7 @@ class Side:
 
     def memtool(self, *arguments: str, stdin: str = "") -> Done:
         """Run memtool as the person does, in a shell of theirs."""
-        program = f"{self.prefix}/bin/memtool"
+        program = self.program or f"{self.prefix}/bin/memtool"
         return self.machine.run(*self.as_person(program, *arguments), stdin=stdin)
 
     def json(self, *arguments: str) -> Any:

@@ -1,0 +1,142 @@
+"""The ways to install memtool that the README names, as a person types them, and how each is undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VENV_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends python3-venv\n"
+PIPX_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends pipx\n"
+CLONE = "git clone -q /mnt/dist/memtool.bundle memtool\n"
+TOOLS = "/opt/tools"  # current pipx and uv, which Debian does not have
+CURRENT_TOOL = f"{VENV_PACKAGE}python3 -m venv {TOOLS}\n{TOOLS}/bin/pip install -q %s\n"
+SETUP = "memtool setup --user --yes"
+SYSTEM_SETUP = "memtool setup --system --run-as mira --yes"
+# What the tools themselves leave behind: their caches, their Pythons, their folders.
+CACHES = r"/(home/\w+|root)/\.cache(/|$)"
+PIPX_LEAVES = (
+    CACHES,
+    r"/(home/\w+|root)/\.local/?(pipx|bin|share/pipx|state/pipx|share|state)?(/(logs|shared|trash|\.cache|venvs).*)?$",
+    r"/(home/\w+|root)/\.local/(pipx|share/pipx|state/pipx)/",
+    r"/opt/pipx(/|$)",
+)
+UV_LEAVES = (
+    CACHES,
+    r"/(home/\w+|root)/\.local(/(bin|share|share/uv(/.*)?))?$",
+    r"/opt/uv(/|$)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to install memtool. Scripts of `user` mode run as the person in their home, others as root."""
+
+    name: str
+    mode: str  # as a Side has it: "user" or "system"
+    prepare: str  # as root: what must be there before
+    install: str
+    remove: str  # all of it, with the memory
+    program: str  # memtool, when it is installed
+    fetch: str = ""  # as whom installs, before the list of files is made
+    leaves: tuple[str, ...] = ()  # patterns of the paths that are not memtool's
+
+
+WAYS = (
+    Way(
+        name="clone-user",
+        mode="user",
+        prepare=VENV_PACKAGE,
+        fetch=CLONE,
+        install="cd memtool\n./install.sh",
+        remove="cd memtool\n./install.sh --uninstall --purge",
+        program="/home/noor/.local/bin/memtool",
+        leaves=(CACHES,),
+    ),
+    Way(
+        name="clone-system",
+        mode="system",
+        prepare=VENV_PACKAGE,
+        fetch=CLONE,
+        install="cd memtool\n./install.sh --system --run-as mira",
+        remove="cd memtool\n./install.sh --uninstall --system --purge",
+        program="/usr/local/bin/memtool",
+        leaves=(CACHES,),
+    ),
+    Way(
+        name="pip-user",
+        mode="user",
+        prepare=VENV_PACKAGE,
+        install=f"""\
+python3 -m venv ~/.venvs/memtool
+~/.venvs/memtool/bin/pip install -q agent-memtool
+PATH=~/.venvs/memtool/bin:$PATH
+{SETUP}""",
+        remove="""\
+~/.venvs/memtool/bin/memtool setup --remove --purge --yes
+rm -r ~/.venvs""",
+        program="/home/noor/.venvs/memtool/bin/memtool",
+        leaves=(CACHES,),
+    ),
+    Way(
+        name="pipx-user",
+        mode="user",
+        prepare=PIPX_PACKAGE,
+        install=f"pipx install agent-memtool\nPATH=~/.local/bin:$PATH\n{SETUP}",
+        remove="""\
+PATH=~/.local/bin:$PATH
+memtool setup --remove --purge --yes
+pipx uninstall agent-memtool""",
+        program="/home/noor/.local/bin/memtool",
+        leaves=PIPX_LEAVES,
+    ),
+    Way(
+        name="pipx-system",
+        mode="system",
+        prepare=PIPX_PACKAGE,
+        install=f"""\
+PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx install agent-memtool
+{SYSTEM_SETUP}""",
+        remove="""\
+memtool setup --remove --purge --system --yes
+PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx uninstall agent-memtool""",
+        program="/usr/local/bin/memtool",
+        leaves=PIPX_LEAVES,
+    ),
+    Way(
+        name="pipx-current",
+        mode="user",
+        prepare=CURRENT_TOOL % "pipx",
+        install=f"{TOOLS}/bin/pipx install agent-memtool\nPATH=~/.local/bin:$PATH\n{SETUP}",
+        remove=f"""\
+PATH=~/.local/bin:$PATH
+memtool setup --remove --purge --yes
+{TOOLS}/bin/pipx uninstall agent-memtool""",
+        program="/home/noor/.local/bin/memtool",
+        leaves=PIPX_LEAVES,
+    ),
+    Way(
+        name="uv-user",
+        mode="user",
+        prepare=CURRENT_TOOL % "uv",
+        install=f"{TOOLS}/bin/uv tool install -q agent-memtool\nPATH=~/.local/bin:$PATH\n{SETUP}",
+        remove=f"""\
+PATH=~/.local/bin:$PATH
+memtool setup --remove --purge --yes
+{TOOLS}/bin/uv tool uninstall -q agent-memtool""",
+        program="/home/noor/.local/bin/memtool",
+        leaves=UV_LEAVES,
+    ),
+    Way(
+        name="uv-system",
+        mode="system",
+        prepare=CURRENT_TOOL % "uv",
+        install=f"""\
+export UV_TOOL_DIR=/opt/uv/tools UV_TOOL_BIN_DIR=/usr/local/bin UV_PYTHON_INSTALL_DIR=/opt/uv/python
+{TOOLS}/bin/uv tool install -q agent-memtool
+{SYSTEM_SETUP}""",
+        remove=f"""\
+memtool setup --remove --purge --system --yes
+UV_TOOL_DIR=/opt/uv/tools UV_TOOL_BIN_DIR=/usr/local/bin {TOOLS}/bin/uv tool uninstall -q agent-memtool""",
+        program="/usr/local/bin/memtool",
+        leaves=UV_LEAVES,
+    ),
+)
