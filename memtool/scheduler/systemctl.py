@@ -118,6 +118,10 @@ class Timers:
     """Jobs whose timers fire in the other manager, too."""
     lacks_linger: str = ""
     """The user whose manager ends when they log out; empty where that is no trouble."""
+    differing: tuple[str, ...] = ()
+    """Unit files that are not as this program would write them, by their paths below the directory of units."""
+    renew: str = ""
+    """The command that renews these."""
 
     @property
     def is_known(self) -> bool:
@@ -156,6 +160,16 @@ def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
     yield from (root / part for part in _SHARED_USER_UNITS)
 
 
+def units_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where memtool puts its own units; those of a distribution's package are below usr/lib."""
+    return root / "usr/local/lib/systemd/system" if scope == "system" else config_directory(environ)
+
+
+def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where drop-ins go that come from the settings, as an administrator's do."""
+    return root / "etc/systemd/system" if scope == "system" else config_directory(environ)
+
+
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return where a user's own units and drop-ins are."""
     base = Path(environ.get("XDG_CONFIG_HOME", ""))
@@ -181,6 +195,16 @@ def ask(manager: Manager) -> Timers:
         problem, hint = meaning(done, manager)
         return Timers(manager.scope, problem=problem, hint=hint)
     return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+
+
+def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:
+    """Return whether the program starts in a unit with these properties; None where that cannot be tried."""
+    options = [f"--property={line}" for line in properties]
+    argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect", *options]
+    if not manager.call("show", "--property=Version").is_ok:
+        return None
+    done = run([*argv, "--", str(program), "--version"], manager.environ, timeout_s=60)
+    return None if done.is_missing or done.is_timed_out else done.is_ok
 
 
 def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
