@@ -76,7 +76,7 @@ def _own_files(environ: Mapping[str, str]) -> list[ConfigFile]:
     service = _systemd_directories(environ, "CONFIGURATION_DIRECTORY")
     if service:
         return [ConfigFile(directory / _CONFIG_NAME, Role.SERVICE) for directory in service]
-    directory = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool"
+    directory = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "memtool"
     return [ConfigFile(directory / _CONFIG_NAME, Role.USER)]
 
 
@@ -88,7 +88,7 @@ def _named_in(environ: Mapping[str, str]) -> Path | None:
 def key_files(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
     """Return where a model's key may be: the credential that systemd gave this unit (or None), and the user's file."""
     given = _systemd_directories(environ, "CREDENTIALS_DIRECTORY")
-    own = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool/llm-key"
+    own = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "memtool/llm-key"
     return (given[0] / _CREDENTIAL if given else None), own
 
 
@@ -104,8 +104,12 @@ def choose_store(
     installed = root / "var/lib/memtool"
     if _owner(installed) == uid:
         return StoreChoice(installed, "the installed system store, which runs as this user")
-    own = _xdg(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
-    return StoreChoice(own, "the user's own store")
+    return StoreChoice(own_store(environ), "the user's own store")
+
+
+def own_store(environ: Mapping[str, str]) -> Path:
+    """Return where a user's own store is, unless the settings name another."""
+    return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
 
 
 def _owner(directory: Path) -> int | None:
@@ -133,7 +137,8 @@ def expand(path: Path, environ: Mapping[str, str]) -> Path:
     return path.absolute()
 
 
-def _xdg(environ: Mapping[str, str], name: str, default: str) -> Path:
+def xdg_directory(environ: Mapping[str, str], name: str, default: str) -> Path:
+    """Return a base directory of the XDG specification: the variable's if that is absolute, else below the home."""
     return _absolute(environ, name) or home_directory(environ) / default
 
 

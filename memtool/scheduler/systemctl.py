@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from memtool.base.errors import MemtoolError, UnavailableError
-from memtool.base.paths import home_directory
+from memtool.base.paths import xdg_directory
 from memtool.base.run import Finished, run
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.units import PROPERTIES, TimerState, parse_show, timers_of
@@ -153,10 +153,7 @@ def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope,
 
 def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
     yield config_directory(environ)
-    yield (
-        Path(environ.get("XDG_DATA_HOME") or home_directory(environ) / ".local/share")
-        / "systemd/user"
-    )
+    yield xdg_directory(environ, "XDG_DATA_HOME", ".local/share") / "systemd/user"
     yield from (root / part for part in _SHARED_USER_UNITS)
 
 
@@ -172,8 +169,7 @@ def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT
 
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return where a user's own units and drop-ins are."""
-    base = Path(environ.get("XDG_CONFIG_HOME", ""))
-    return (base if base.is_absolute() else home_directory(environ) / ".config") / "systemd/user"
+    return xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "systemd/user"
 
 
 def _has_timer(directory: Path) -> bool:

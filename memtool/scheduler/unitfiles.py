@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from memtool.base.shipped import shipped
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.systemctl import Scope
 
@@ -162,7 +163,7 @@ def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
 
 
 def _shipped(name: str) -> str:
-    return (Path(__file__).resolve().parents[2] / "systemd" / name).read_text(encoding="utf-8")
+    return shipped(f"systemd/{name}").read_text(encoding="utf-8")
 
 
 def _value(path: Path, name: str) -> str:

@@ -21,7 +21,7 @@ from memtool.core.calendar import Calendar
 from memtool.scheduler.changes import Change, changes, diff, tell_systemd, write
 from memtool.scheduler.dropins import JobSettings, Wanted, files_of, possible_paths
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.systemctl import Manager, admin_directory, runs_with
+from memtool.scheduler.systemctl import Manager, Scope, admin_directory, runs_with
 from memtool.scheduler.timing import schedule_of
 from memtool.scheduler.unitfiles import possible_unit_paths, sandbox_properties, unit_files
 
@@ -42,12 +42,10 @@ def apply(place: Place, *, is_dry: bool) -> None:
     units = _units(place)
     place = as_the_jobs(place, person)
     manager = place.manager
-    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
-    wanted = _wanted(place, person)
-    _check(settings, wanted.calendar, manager)
-    admin = admin_directory(manager.scope, place.call.environ)
-    drop_ins = {admin / name: text for name, text in files_of(settings, wanted).items()}
-    made = changes(units | drop_ins, [*_ours(place), *(admin / name for name in possible_paths())])
+    made = changes(
+        units | drop_ins(place, person),
+        [*_ours(place), *possible_drop_ins(manager.scope, place.call.environ)],
+    )
     if is_dry:
         _show(made)
         return
@@ -59,6 +57,22 @@ def apply(place: Place, *, is_dry: bool) -> None:
         print_line(f"restarted {', '.join(again)}")
     elif not made:
         print_line("Nothing to change.")
+
+
+def drop_ins(place: Place, person: str) -> dict[Path, str]:
+    """Return the drop-ins that the settings ask for. Raise ConfigError where a schedule is not understood."""
+    manager = place.manager
+    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
+    wanted = _wanted(place, person)
+    _check(settings, wanted.calendar, manager)
+    admin = admin_directory(manager.scope, place.call.environ)
+    return {admin / name: text for name, text in files_of(settings, wanted).items()}
+
+
+def possible_drop_ins(scope: Scope, environ: Mapping[str, str]) -> list[Path]:
+    """Return the paths of all drop-ins that `drop_ins` may give, or gave in earlier versions."""
+    admin = admin_directory(scope, environ)
+    return [admin / name for name in possible_paths()]
 
 
 def _units(place: Place) -> dict[Path, str]:
