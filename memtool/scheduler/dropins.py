@@ -174,6 +174,8 @@ def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
         flags = wanted.store / "pause"
         unit += [f"ConditionPathExists=!{plain_path(flags / name)}" for name in ("all", job.name)]
         service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
+        if wanted.scope == "user":
+            service.append("ExecStartPre=")  # which would make the directory of the shipped place
     if own.timeout_s != job.timeout_s:
         service.append(f"TimeoutStartSec={own.timeout_s}")
     return _text({"Unit": unit, "Service": service})

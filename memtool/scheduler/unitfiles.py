@@ -34,7 +34,9 @@ _OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS = (
     "10-transcripts.conf",
 )
 _HEAD = '# Written by "memtool setup" and "memtool scheduler apply". Put lines of your own into another file.\n'
-_PLAIN = re.compile(r"[A-Za-z0-9/._+@:=,-]+")
+_PLAIN = re.compile(r"[^\s]+")
+_UNSAFE = re.compile(r"[\"'\\]")
+_SHELL = """/bin/sh -c 'exec "$$0" "$$@"'"""
 _INGEST = JOBS[0]
 assert _INGEST.name == "ingest"
 
@@ -83,10 +85,9 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
     `home` is that of the user whose manager it is.
     """
     commands = (_value(directory / job.unit, "ExecStart") for job in JOBS)
-    command = next(filter(None, commands), "")
-    if not command:
+    program = next(filter(None, map(_program, commands)), "")
+    if not program:
         return None
-    program = _program(command)
     if scope == "system":
         old = directory / f"{_INGEST.unit}.d" / _OLD_RUN_AS
         run_as = _value(directory / RUN_AS, "User") or _value(old, "User")
@@ -100,13 +101,12 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
 
 
 def sandbox_properties(home: Path) -> tuple[str, ...]:
-    """Return the lines of a user's sandbox for a trial, less those about the store, which may not be there yet."""
+    """Return the lines of a user's sandbox as systemd-run takes them, for a trial."""
     lines = _shipped(f"user/{SANDBOX}").splitlines()
-    own = ("ExecStartPre=", "ReadWritePaths=")
     return tuple(
         line.replace("%h", str(home))
         for line in lines
-        if re.match(r"[A-Z][A-Za-z]*=", line) and not line.startswith(own)
+        if re.match(r"[A-Z][A-Za-z]*=", line) and not line.startswith("ExecStartPre=")
     )
 
 
@@ -139,15 +139,22 @@ def bound_path(path: Path) -> str:
 
 def _service(installation: Installation, name: str) -> str:
     scope, program, home = installation.scope, installation.program, installation.home
-    word = escaped(str(program))
+    word = _words(program)
     if scope == "user" and home is not None and program.is_relative_to(home):
-        word = f"%h/{escaped(str(program.relative_to(home)))}"
-    if not _PLAIN.fullmatch(word.replace("%%", "").removeprefix("%h")):
-        word = f'"{word}"'
+        word = _words(Path("/") / program.relative_to(home), "%h")
     text = _shipped(f"{scope}/{name}")
     start = f"ExecStart={_PROGRAMS[scope]} "
     assert start in text
     return text.replace(start, f"ExecStart={word} ")
+
+
+def _words(program: Path, before: str = "") -> str:
+    """Return the program as ExecStart= takes it. systemd starts none with quotes in its name: a shell does."""
+    path = str(program)
+    if _UNSAFE.search(path):
+        return f'{_SHELL} "{before}{escaped(path).replace("$", "$$")}"'
+    word = before + plain_path(program)
+    return word if _PLAIN.fullmatch(path) else f'"{word}"'
 
 
 def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
@@ -177,8 +184,10 @@ def _value(path: Path, name: str) -> str:
 
 
 def _program(command: str) -> str:
-    """Return the first word of ExecStart= without its quotes; a leading %h stays as it is."""
-    found = re.match(r'"((?:[^"\\]|\\.)*)"|(\S+)', command)
-    assert found is not None
-    word = re.sub(r"\\(.)", r"\1", found[1]) if found[1] is not None else found[2]
-    return word.replace("%%", "%")
+    """Return the program of ExecStart= as a path; a leading %h stays as it is."""
+    is_by_shell = command.startswith(_SHELL)
+    found = re.match(r'"((?:[^"\\]|\\.)*)"|(\S+)', command.removeprefix(_SHELL).lstrip())
+    if found is None:
+        return ""
+    word = found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
+    return (word.replace("$$", "$") if is_by_shell else word).replace("%%", "%")
