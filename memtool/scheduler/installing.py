@@ -14,8 +14,7 @@ from memtool.base.files import private_directory, reporting
 from memtool.base.person import Person, as_person
 from memtool.base.run import run
 from memtool.scheduler.changes import Change, tell_systemd, write
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.removing import STOP_TIMEOUT_S, TIMERS, read_record
+from memtool.scheduler.removing import SERVICES, STOP_TIMEOUT_S, TIMERS, read_record
 from memtool.scheduler.setup import Places
 from memtool.scheduler.systemctl import Manager, ask, failure
 from memtool.scheduler.units import TimerState
@@ -48,34 +47,35 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     `manager` is the systemd that runs now. Without one, `offline` enables for its next start; None where there is no
     systemctl. Raise MemtoolError at the first step that fails; doing it again goes on.
     """
-    if plan.take_over and manager is not None:
-        manager.call("stop", *(job.unit for job in JOBS), timeout_s=STOP_TIMEOUT_S)
-    _make_store(plan.store, plan.owner)
     _record_directories(plan)
+    _make_store(plan)
     states: Mapping[str, TimerState] = ask(manager).states if manager else {}
     for change in plan.changes:
         write(change)
     again: tuple[str, ...] = ()
     if manager is not None:
         again = tell_systemd(manager, plan.changes, states)
+    if plan.take_over and plan.owner is not None:
+        if manager is not None:
+            manager.call("stop", *SERVICES, timeout_s=STOP_TIMEOUT_S)
+        give_to(plan.store, plan.owner)
     if plan.enable and (manager or offline):
         _enable(plan.enable, manager, offline)
     return again
 
 
-def _make_store(store: Path, owner: Person | None) -> None:
+def _make_store(plan: Plan) -> None:
     """Make the store's directory, so that there is somewhere to look, and to pause, before the first run."""
-    private_directory(store)
-    if owner is None:
-        return
-    with reporting(store):
-        if store.stat().st_uid != owner.uid:
-            give_to(store, owner)
+    private_directory(plan.store)
+    if plan.owner is not None and not plan.take_over:
+        give_to(plan.store, plan.owner)
 
 
 def give_to(root: Path, owner: Person) -> None:
     """Make the person the owner of the directory and all that is in it; links are not followed."""
     with reporting(root):
+        if root.stat().st_uid == owner.uid:
+            return
         for folder, directories, files in os.walk(root):
             for name in (*directories, *files):
                 os.chown(Path(folder) / name, owner.uid, owner.gid, follow_symlinks=False)
@@ -88,7 +88,10 @@ def _record_directories(plan: Plan) -> None:
         return
     record = plan.places.record
     paths = [change.path for change in plan.changes if change.new is not None]
-    made = [*read_record(plan.places), *missing_directories([*paths, record])]
+    made = [
+        *read_record(plan.places),
+        *missing_directories([*paths, record, plan.store / "x", plan.places.stamps / "x"]),
+    ]
     text = json.dumps(
         {"version": _RECORD_VERSION, "directories": sorted(set(map(str, made)))}, indent=2
     )
@@ -108,7 +111,9 @@ def _enable(timers: Sequence[str], manager: Manager | None, offline: Manager | N
     asked = manager or offline
     assert asked is not None
     now = ["--now"] if manager is not None else []
+    mask = os.umask(0o022)  # for the directories of links
     done = asked.call("enable", *now, *timers, timeout_s=_SYSTEMCTL_TIMEOUT_S)
+    os.umask(mask)
     if not done.is_ok:
         raise failure(done, asked, "the files are written, but the timers are not enabled")
 

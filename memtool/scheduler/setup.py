@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.base.errors import MemtoolError
-from memtool.base.paths import home_directory, xdg_directory
+from memtool.base.paths import SYSTEM_STORE, home_directory, xdg_directory
 from memtool.base.program import DISTRIBUTION, Way
 from memtool.base.shipped import shipped
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.programs import HIDDEN
 from memtool.scheduler.systemctl import Scope, config_directory
 
-SYSTEM_STORE = Path("/var/lib/memtool")
 CREDENTIAL = Path("/etc/credstore/memtool.llm-key")
 """The key that the system's services are given (LoadCredential= in their units)."""
 
@@ -198,20 +197,20 @@ def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:
     )
 
 
-def check_owner(owner: str, run_as: str, take_over: str) -> None:
+def check_owner(store: Path, owner: str, run_as: str, take_over: str) -> None:
     """Raise MemtoolError where the system's memory belongs to another than the one who is to have it.
 
-    `owner` is whose it is now, empty where there is none; `take_over` is whom the person named.
+    `owner` is whose it is now, empty where there is none; `take_over` is whom the command line names.
     """
     if take_over and take_over != owner:
         whose = f"belongs to {owner}" if owner else "does not exist"
         raise MemtoolError(
-            f"--take-over {take_over}: the memory in {SYSTEM_STORE} {whose}",
+            f"--take-over {take_over}: the memory in {store} {whose}",
             hint="leave --take-over out" if owner in ("", run_as) else f"--take-over {owner}",
         )
     if owner and owner != run_as and not take_over:
         raise MemtoolError(
-            f"the memory in {SYSTEM_STORE} belongs to {owner}; {run_as} would get all of it",
+            f"the memory in {store} belongs to {owner}; {run_as} would get all of it",
             hint=f"to give it to {run_as}: memtool setup --system --run-as {run_as} --take-over {owner}",
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from memtool import __version__
 from memtool.base.errors import EXIT_CODES, OK, ExitCode, MemtoolError
 from memtool.base.person import as_person
+from memtool.base.program import Way
 from memtool.base.run import run
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.looking import state_of
@@ -20,24 +21,33 @@ from memtool.cli.setup.planning import Agent, Setup, setup_of
 from memtool.cli.sizes import size
 from memtool.scheduler.changes import diff
 from memtool.scheduler.installing import carry_out, check_unit_starts, timers_off
+from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.setup import crontab_lines, zsh_advice
 from memtool.scheduler.systemctl import is_booted, lacks_linger
 from memtool.summarize import row
 
 VERSION = 1
 _INSTALL_TIMEOUT_S = 900
-_LABEL = 11
+_WAYS: Mapping[Way, str] = {
+    "pipx": "installed by pipx",
+    "uv tool": "installed by uv",
+    "install.sh": "installed by install.sh",
+    "venv": "in a virtual environment",
+    "python": "installed by pip",
+    "package": "installed by a package manager",
+    "checkout": "in a checkout",
+    "cache": "in a cache",
+}
 
 
 def install(order: Order) -> ExitCode:
     """Set up what is not set up yet, and renew the rest."""
-    order.require_consent("memtool setup")
+    order.require_consent()
     setup = setup_of(order)
+    order.show(_plan_rows(setup))
     if order.is_dry:
-        _show_dry(order, setup)
+        _show_files(order, setup)
         return OK
-    for line in plan_lines(setup):
-        order.say(line)
     if order.is_asking and not ask("Go on?", default=True):
         order.say("Nothing was changed.")
         return OK
@@ -62,22 +72,15 @@ def _do(order: Order, setup: Setup) -> tuple[str, ...]:
     return again
 
 
-def plan_lines(setup: Setup) -> Iterator[str]:
-    """Yield what will be done, in words."""
-    yield f"memtool {__version__}, installed by {setup.program.way}: {setup.installation.program}"
-    for label, text in _plan_rows(setup):
-        yield f"  {label:<{_LABEL}} {text}"
-    for text in setup.warnings:
-        yield f"warning: {text}"
-
-
 def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
+    """Yield what was found and what will be done, as labels and words."""
     plan, calendar = setup.plan, setup.calendar.describe()
+    yield "", f"memtool {__version__}, {_WAYS[setup.program.way]}: {setup.installation.program}"
     yield "sessions", _agent_words(setup.agent)
     if setup.scope == "system":
         yield "timers of", f"the system, run as {setup.person.name}"
     else:
-        yield "timers of", f"{setup.person.name} ({setup.person.home})"
+        yield "timers of", f"{setup.person.name} alone, in {setup.person.home}"
     if plan.take_over:
         yield "take over", f"all of {plan.take_over}'s memory becomes {setup.person.name}'s"
     yield "memory", f"{plan.store}{'' if plan.store.exists() else ' (new)'}"
@@ -95,7 +98,10 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     for command in setup.extra_commands:
         yield "first runs", shlex.join(command)
     yield "files", _file_words(setup)
-    yield "to enable", ", ".join(plan.enable) if plan.enable else "no timer that is new"
+    names = [job.name for job in JOBS if job.timer in plan.enable]
+    yield "to enable", f"the timers {', '.join(names)}" if names else "no timer that is new"
+    for text in setup.warnings:
+        yield "", f"warning: {text}"
 
 
 def _agent_words(agent: Agent) -> str:
@@ -141,12 +147,10 @@ def _short(setup: Setup, path: Path) -> str:
     )
 
 
-def _show_dry(order: Order, setup: Setup) -> None:
+def _show_files(order: Order, setup: Setup) -> None:
     if order.json:
         print_json("setup", VERSION, {**_json(setup), "restarted": []})
         return
-    for line in plan_lines(setup):
-        print_line(line)
     for change in setup.plan.changes:
         for line in diff(change):
             print_line(line)

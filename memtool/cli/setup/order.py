@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memtool.base.errors import UsageError
 from memtool.cli.options import Invocation
 from memtool.cli.output import clean, note
+from memtool.cli.render import Page
 from memtool.cli.scheduler.place import place_of
 from memtool.scheduler.systemctl import Scope
+
+_LABEL = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,25 @@ class Order:
         """Whether there is a person at a terminal to ask."""
         return sys.stdin.isatty() and sys.stderr.isatty() and not self.yes and not self.json
 
-    def say(self, text: str = "") -> None:
-        """Say something to the person; nothing with --json."""
+    def say(self, text: str) -> None:
+        """Say something to the person on stderr; nothing with --json."""
         if not self.json:
             note(text)
 
-    def require_consent(self, command: str) -> None:
-        """Raise UsageError where something is to be changed, and nobody can be asked."""
+    def show(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Show a plan, as (label, text): data of a dry run, else something that is said. Nothing with --json."""
+        if self.json:
+            return
+        page = Page(self.call.environ, sys.stdout if self.is_dry else sys.stderr)
+        for label, text in rows:
+            page.line(text, first=f"  {label:<{_LABEL}}" if label else "")
+
+    def require_consent(self) -> None:
+        """Raise UsageError where something is to be changed and the person cannot be asked."""
         if not (self.yes or self.is_dry or self.is_asking):
             raise UsageError(
-                "this is no terminal, so nothing is asked and nothing is changed",
-                hint=f"{command} --yes does it, {command} --dry-run shows what it would do",
+                "not a terminal: nothing is asked, and nothing was changed",
+                hint="add --yes to do it without a question, or --dry-run to see what it would do",
             )
 
 

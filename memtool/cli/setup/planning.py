@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memtool.base.errors import MemtoolError, UsageError
+from memtool.base.paths import SYSTEM_STORE, other_owner
 from memtool.base.person import Person, name_of, person_named, this_person
-from memtool.base.program import Program, running_program
+from memtool.base.program import Program, extra_hint, running_program
 from memtool.cli.options import Invocation
 from memtool.cli.scheduler.applying import drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of
@@ -22,7 +23,6 @@ from memtool.jobs.reading.reader import reader_for
 from memtool.scheduler.changes import Change, changes
 from memtool.scheduler.installing import Plan, check_starts, offline_manager
 from memtool.scheduler.setup import (
-    SYSTEM_STORE,
     Places,
     check_owner,
     check_visible,
@@ -88,19 +88,20 @@ def setup_of(order: Order) -> Setup:
     call = order.call
     if scope == "system":
         call = replace(call, environ=person.environ(call.environ))
-        owner = store_owner(SYSTEM_STORE)
-        check_owner(owner, person.name, order.take_over)
         parts = (launcher, program.prefix, Path(sys.executable), Path(sys.base_prefix))
         check_visible(parts, lasting_command(program.way, person.name))
-    elif store_owner(SYSTEM_STORE) == person.name and person.uid != 0:
+    elif other_owner(SYSTEM_STORE) == person.name:
         raise MemtoolError(
-            f"the system's timers read your sessions already, into {SYSTEM_STORE}",
-            hint="to have timers of your own instead: sudo memtool setup --system --remove",
+            f"your memory is in {SYSTEM_STORE} already, kept by the system's timers",
+            hint=f"to renew these: sudo memtool setup --system --run-as {person.name}",
         )
     check_starts(launcher, call.environ, person if scope == "system" else None)
     manager, offline = managers(scope, call.environ)
     where = places(scope, call.environ, person.uid)
     place = place_of(call, scope == "system")
+    store = _store(place, where)
+    if scope == "system":
+        check_owner(store, store_owner(store), person.name, order.take_over)
     installation = _installation(place, person, launcher, manager)
     calendar, is_pinned = _calendar(place)
     return Setup(
@@ -112,7 +113,7 @@ def setup_of(order: Order) -> Setup:
             places=where,
             changes=_changes(place, where, installation, offline),
             enable=new_timers(where) if order.enables and offline else (),
-            store=_store(place, where),
+            store=store,
             owner=person if scope == "system" else None,
             take_over=order.take_over,
         ),
@@ -130,7 +131,13 @@ def setup_of(order: Order) -> Setup:
 def _extra_command(program: Program, name: str) -> tuple[str, ...]:
     if name not in EXTRAS:
         raise UsageError(f"--with knows no {name!r}", hint=f"it knows: {', '.join(EXTRAS)}")
-    return program.extra_command(name)
+    command = program.extra_command(name)
+    if not command:
+        raise MemtoolError(
+            f"memtool was installed by a package manager, which --with {name} cannot use",
+            hint=extra_hint(name),
+        )
+    return command
 
 
 def _system_person(order: Order) -> Person:
@@ -151,9 +158,9 @@ def installed_person(order: Order) -> Person | None:
 
 
 def store_owner(store: Path) -> str:
-    """Return whose store it is; empty where there is none, or nothing in it, or it cannot be looked at."""
+    """Return whose memory it is; empty where there is none, or nothing in it."""
     try:
-        return name_of(store.stat().st_uid) if store.stat().st_uid or any(store.iterdir()) else ""
+        return name_of(store.stat().st_uid) if any(store.iterdir()) else ""
     except OSError:
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError
 from memtool.base.paths import expand, own_store
 from memtool.base.person import this_person
 from memtool.base.program import running_program
-from memtool.cli.output import note, print_json, print_line
+from memtool.cli.output import note, print_json
+from memtool.cli.render import number
 from memtool.cli.scheduler.applying import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers
@@ -53,16 +54,12 @@ class Target:
 
 def remove(order: Order, *, is_purge: bool) -> ExitCode:
     """Undo what setup did; with `is_purge` also delete the memory and the settings."""
-    order.require_consent("memtool setup --remove")
+    order.require_consent()
     scope = scope_of(order)
     if scope == "system" and os.getuid() != 0:
         raise MemtoolError("--system needs root", hint="do it through sudo")
     target = _target(order, scope)
-    for line in _plan_lines(target, is_purge=is_purge):
-        if order.is_dry:
-            print_line(line)
-        else:
-            order.say(line)
+    order.show(_plan_rows(order, target, is_purge=is_purge))
     if order.is_dry:
         return OK
     if order.is_asking and not ask("Remove it?", default=not is_purge):
@@ -117,21 +114,28 @@ def _target(order: Order, scope: Scope) -> Target:
     )
 
 
-def _plan_lines(target: Target, *, is_purge: bool) -> Iterator[str]:
+def _plan_rows(order: Order, target: Target, *, is_purge: bool) -> Iterator[tuple[str, str]]:
     files = our_files(target.where, target.ours)
-    yield f"To remove: {len(files)} {'file' if len(files) == 1 else 'files'}"
-    for path in files:
-        yield f"  {path}"
+    whose = "the system's timers" if target.scope == "system" else "your timers"
+    yield "", f"Remove {whose}, with man page and completions: {number(len(files), 'file')}."
+    if order.is_dry:
+        for path in files:
+            yield "removed", str(path)
     others = others_files(target.where, target.ours)
     if is_purge:
-        yield "To delete for good:"
         for path in (*target.stores, *target.settings, *others):
-            yield f"  {path}"
-    stays = [(path, "not made by memtool") for path in others]
-    stays += [(path, "the memory") for path in target.stores]
-    stays += [(path, "the settings") for path in target.settings]
-    for path, why in target.keeps if is_purge else stays:
-        yield f"  stays: {path} ({why})"
+            yield "deleted", f"{path}, for good"
+    for path, why in target.keeps if is_purge else _staying(target, others):
+        yield "stays", f"{path}: {why}"
+
+
+def _staying(target: Target, others: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Return what a removal without a purge leaves."""
+    return [
+        *((path, "not made by memtool") for path in others),
+        *((path, "the memory") for path in target.stores if any(path.iterdir())),
+        *((path, "the settings") for path in target.settings),
+    ]
 
 
 def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
@@ -150,9 +154,7 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
             removal.remove(path)
         _purge(order, target, removal)
     else:
-        removal.stays += [(path, "not made by memtool") for path in others]
-        removal.stays += [(path, "the memory") for path in target.stores]
-        removal.stays += [(path, "the settings") for path in target.settings]
+        removal.stays += _staying(target, others)
     remove_directories(target.where, made)
     return removal
 
@@ -187,11 +189,7 @@ def _purge_store(order: Order, target: Target, store: Path, removal: Removal) ->
 
 def _say_end(removal: Removal, *, is_purge: bool) -> None:
     count = len(removal.removed)
-    note(
-        f"{count} {'file or directory' if count == 1 else 'files and directories'} removed."
-        if count
-        else "Nothing of memtool is set up here."
-    )
+    note(f"{number(count, 'path')} removed." if count else "Nothing of memtool is set up here.")
     for path, why in removal.stays:
         note(f"stays: {path} ({why})")
     for error in removal.problems:
