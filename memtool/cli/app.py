@@ -83,6 +83,9 @@ COMMANDS = (
         "Show what writes summaries and what it spent; try another.",
     ),
     Row(
+        "setup", "memtool.cli.setup:setup", "Set up timers, man page and completions; remove them."
+    ),
+    Row(
         "scheduler",
         "memtool.cli.scheduler:scheduler",
         "Show what the jobs did and when they run next.",

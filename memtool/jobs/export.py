@@ -27,7 +27,8 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
 
     Tombstones follow where nothing is asked for in particular: they tell no time, session or project. Those of swept
     events stay: how long to keep is each memory's own choice, and another's would cost this one its summaries of the
-    time. `report` counts along. Raise UsageError where the query names a session or time that is none.
+    time. `report` counts along. Raise UsageError where the query names a session or time that is none, NoMemoryError
+    where nothing is remembered yet.
     """
     with reader.existing_store() as store:
         chosen = _Chosen(store, fitting_of(store, query), bounds_us(reader, store, query))

@@ -19,6 +19,7 @@ _SECOND_US = 1_000_000
 _START_US = 30 * _SECOND_US
 # How late a run may be before it is overdue, beside its own jitter: systemd's accuracy, a slow boot, a queue.
 _LATE_S = 20 * 60
+_MOST_NAMES = 5
 FORGET = "forget"
 _ERASING = (FORGET, "compaction")
 """What ends an erasing: a compaction too, but it forgets no more."""
@@ -41,7 +42,7 @@ def troubles_of(row: JobStatus, look: Look) -> tuple[Trouble, ...]:
 
 def common_troubles(timers: Timers) -> tuple[Trouble, ...]:
     """Return what is wrong with all of them."""
-    found = (_in_both(timers), _no_linger(timers))
+    found = (_in_both(timers), _no_linger(timers), _differing_units(timers))
     return tuple(trouble for trouble in found if trouble is not None)
 
 
@@ -60,6 +61,16 @@ def _no_linger(timers: Timers) -> Trouble | None:
         return None
     what = f"lingering is off: {user}'s timers stop when {user} logs out"
     return Trouble("linger", "", what, hint=f"loginctl enable-linger {user}")
+
+
+def _differing_units(timers: Timers) -> Trouble | None:
+    names = timers.differing
+    if not names:
+        return None
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    what = "unit files are not as this version of memtool writes them"
+    return Trouble("units", "", what, detail=shown + more, hint=timers.renew)
 
 
 def unfinished_forgetting(history: History) -> Trouble | None:
