@@ -43,6 +43,40 @@ _CACHES = tuple(REPOSITORY / name for name in (".pytest_cache", ".hypothesis", "
 _DEVICES = (Path("/dev"), Path("/proc"))
 
 
+# The folders whose tests all have a marker of the same name.
+MARKED_FOLDERS = ("crash", "systemd")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests by their folder, before `-m` selects."""
+    for item in items:
+        for name in MARKED_FOLDERS:
+            if item.path.is_relative_to(REPOSITORY / "tests" / name):
+                item.add_marker(name)
+
+
+class FailuresAsTheyCome:
+    """Print each failure when it happens: pytest shows them at the end, and xdist only an F until then."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Print what pytest will show again at its end."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.ensure_newline()
+            terminal.section(f"failed: {report.nodeid}", sep="-", red=True)
+            terminal.write_line(report.longreprtext)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Show failures at once, in the process that has the terminal."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailuresAsTheyCome(config))
+
+
 class Guard:
     """Raise where a test writes outside its directories or reads the home of whoever runs it."""
 
