@@ -1,4 +1,4 @@
-"""Fresh systems: debootstrap makes their roots once, and they are kept. A test works on a layer of its own above one."""
+"""Fresh systems. debootstrap makes their roots once, and they are kept; a test works on a layer of its own above."""
 
 from __future__ import annotations
 
