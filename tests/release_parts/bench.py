@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memtool.scheduler.jobs import JOBS
+from tests.checkout import copy_checkout
 from tests.release_parts.files import Listing, difference, listing
 from tests.release_parts.roots import DIST, host_environment, host_files
 from tests.systemd.machine import Done, Machine, MachineError, Workshop, must, wait_until
 from tests.systemd.sides import CHECKOUT, PEOPLE, SOON, Side
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND_TIMEOUT_S = 1200  # only ends what hangs
 # With the network, which `apply` opens where a model is asked; offline services are at 0.2.
 MOST_EXPOSED = {"system": 0.5, "user": 1.3}
@@ -172,23 +172,15 @@ def bench(folder: Path) -> Iterator[Bench]:
     made = Bench(Workshop(folder), folder)
     with made.workshop:
         made.workshop.mount()
-        copy_checkout(made.checkout)
+        make_checkout(made.checkout)
         make_dist(made.checkout, made.dist)
         must(["chmod", "-R", "a+rX", str(folder)])
         yield made
 
 
-def copy_checkout(target: Path) -> None:
-    """Copy what git tracks, and what it would, as it is now; make it a repository of one commit."""
-    names = must(
-        ["git", "-C", str(REPOSITORY), "ls-files", "-co", "--exclude-standard"]
-    ).splitlines()
-    for name in names:
-        source = REPOSITORY / name
-        if source.is_file():
-            place = target / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, place)
+def make_checkout(target: Path) -> None:
+    """Make a copy of this checkout that is a repository of one commit."""
+    copy_checkout(target)
     git = ["git", "-C", str(target)]
     must([*git, "init", "-q"])
     must([*git, "add", "-A"])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.scheduler.jobs import JOBS
+from tests.checkout import REPOSITORY
 from tests.release_parts.bench import (
     COMMAND_TIMEOUT_S,
-    REPOSITORY,
     Bench,
     SkippedError,
     as_installer,
