@@ -29,6 +29,7 @@ from memtool.base.errors import (
     UsageError,
 )
 from memtool.base.files import storage_error
+from memtool.base.paths import sound_environ
 from memtool.base.within import WITHIN
 from memtool.cli.options import Invocation, command_group
 from memtool.cli.output import note
@@ -192,6 +193,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
     """Return the exit code of one invocation, with what went wrong said on stderr."""
+    environ = sound_environ(environ)
     app = build(environ, now_us)
     try:
         if line := environ.get(COMPLETE):
