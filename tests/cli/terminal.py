@@ -13,7 +13,6 @@ import sys
 import termios
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pytest
@@ -35,14 +34,13 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "memtool", *map(str, arguments)],
+            # Without a controlling terminal, ^C would reach nobody.
+            ["setsid", "--ctty", sys.executable, "-m", "memtool", *map(str, arguments)],
             env={**environ, "TERM": "xterm", "PYTHONPATH": str(SOURCE)},
             cwd=cwd,
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # or ^C would signal nobody
         )
         os.close(slave)
         self._read = b""
@@ -84,12 +82,7 @@ class Terminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()

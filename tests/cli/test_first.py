@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from memtool.cli import first, progress
 from memtool.cli.app import run
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
+from memtool.cli.sizes import size
 from memtool.jobs.context import Progress
 from memtool.scheduler.ledger import read
 from tests.cli.golden import Golden
@@ -34,6 +36,7 @@ DAYS = ("2026-03-02", "2026-03-03")
 STATE = (
     "/home/mira/.local/state"  # is not there: what is printed must not depend on where a test runs
 )
+pytestmark = pytest.mark.usefixtures("claude")
 Output = pytest.CaptureFixture[str]
 
 
@@ -84,11 +87,11 @@ def terminal(*arguments: str | Path, environ: Mapping[str, str], columns: int = 
         yield opened
 
 
-def the_grip(tmp_path: Path, memtool: Program) -> str:
+def the_grip(memtool: Program) -> str:
     """Return a grip as it is in any memory of these sessions."""
     for words in (["ingest"], ["rollup", "all"]):
-        assert memtool("--store", tmp_path / "twin", *words).returncode == 0
-    shown = memtool("--store", tmp_path / "twin", "show", DAYS[0], "--json").stdout
+        assert memtool("--store", "twin", *words).returncode == 0
+    shown = memtool("--store", "twin", "show", DAYS[0], "--json").stdout
     return str(json.loads(shown)["grips"][0]["id"])
 
 
@@ -110,7 +113,7 @@ def test_the_question_and_what_no_says(
 
 @pytest.mark.parametrize("answer", ["\n", "y\n", "what?\nYES\n"])
 def test_yes_takes_in_everything_and_goes_on_with_what_was_asked(
-    claude: Path, environ: dict[str, str], home: Path, answer: str
+    environ: dict[str, str], home: Path, answer: str
 ) -> None:
     with terminal("toc", "--depth", "4", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
@@ -135,14 +138,9 @@ def test_yes_takes_in_everything_and_goes_on_with_what_was_asked(
     ids=lambda words: words[0] if isinstance(words, list) else "",
 )
 def test_each_reading_command_offers_it(
-    claude: Path,
-    environ: dict[str, str],
-    tmp_path: Path,
-    memtool: Program,
-    words: list[str],
-    told: str,
+    environ: dict[str, str], memtool: Program, words: list[str], told: str
 ) -> None:
-    words = [word or the_grip(tmp_path, memtool) for word in words]
+    words = [word or the_grip(memtool) for word in words]
     with terminal(*words, environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type("y\n")
@@ -165,7 +163,7 @@ def test_an_open_period_is_summarised_too(
 
 
 def test_a_store_named_for_this_call_is_only_made_on_a_clear_yes(
-    claude: Path, environ: dict[str, str], home: Path
+    environ: dict[str, str], home: Path
 ) -> None:
     named = home / "typo"
     with terminal("--store", named, "toc", environ=environ) as opened:
@@ -176,7 +174,7 @@ def test_a_store_named_for_this_call_is_only_made_on_a_clear_yes(
     assert not named.exists()
 
 
-def test_the_end_of_input_is_no_answer(claude: Path, environ: dict[str, str], home: Path) -> None:
+def test_the_end_of_input_is_no_answer(environ: dict[str, str], home: Path) -> None:
     with terminal("toc", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type(CTRL_D)
@@ -186,7 +184,7 @@ def test_the_end_of_input_is_no_answer(claude: Path, environ: dict[str, str], ho
 
 
 def test_what_is_neither_yes_nor_no_is_asked_again_but_not_for_ever(
-    claude: Path, environ: dict[str, str], home: Path
+    environ: dict[str, str], home: Path
 ) -> None:
     with terminal("toc", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
@@ -197,9 +195,7 @@ def test_what_is_neither_yes_nor_no_is_asked_again_but_not_for_ever(
     assert not store_of(home).exists()
 
 
-def test_ctrl_c_at_the_question_does_nothing(
-    claude: Path, environ: dict[str, str], home: Path
-) -> None:
+def test_ctrl_c_at_the_question_does_nothing(environ: dict[str, str], home: Path) -> None:
     with terminal("toc", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type(CTRL_C)
@@ -209,7 +205,7 @@ def test_ctrl_c_at_the_question_does_nothing(
 
 
 def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(
-    claude: Path, environ: dict[str, str], home: Path, memtool: Program
+    environ: dict[str, str], memtool: Program
 ) -> None:
     """The summarizer is a program that never answers: the line that shows the progress appears while it is awaited."""
     more = {"MEMTOOL_SUMMARIZER__NAME": "command", "MEMTOOL_SUMMARIZER__COMMAND": "sleep 1000"}
@@ -226,9 +222,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(
     assert len(kept) == 8
 
 
-def test_it_waits_for_an_ingest_that_is_at_work(
-    claude: Path, environ: dict[str, str], home: Path
-) -> None:
+def test_it_waits_for_an_ingest_that_is_at_work(environ: dict[str, str], home: Path) -> None:
     root = store_of(home)
     root.mkdir(parents=True, mode=0o700)
     other = Holder(os.getpid(), "ingest", NOW_US, "run")
@@ -243,7 +237,7 @@ def test_it_waits_for_an_ingest_that_is_at_work(
         assert opened.end() == 0
 
 
-def test_a_slip_is_said_before_anything_is_offered(claude: Path, environ: dict[str, str]) -> None:
+def test_a_slip_is_said_before_anything_is_offered(environ: dict[str, str]) -> None:
     for words in (
         ["toc", "soon"],
         ["show", "soon"],
@@ -255,7 +249,10 @@ def test_a_slip_is_said_before_anything_is_offered(claude: Path, environ: dict[s
             assert "No memory yet" not in opened.text
 
 
-def test_without_transcripts_it_says_where_it_looked(environ: dict[str, str], home: Path) -> None:
+def test_without_transcripts_it_says_where_it_looked(
+    claude: Path, environ: dict[str, str], home: Path
+) -> None:
+    shutil.rmtree(claude)
     with terminal("toc", environ=environ, columns=200) as opened:
         opened.wait_for(f"No session of Claude Code was found below {home}/.claude/projects.")
         opened.wait_for("CLAUDE_CONFIG_DIR")
@@ -264,9 +261,7 @@ def test_without_transcripts_it_says_where_it_looked(environ: dict[str, str], ho
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make another's directory")
-def test_root_makes_no_memory_in_anothers_home(
-    claude: Path, environ: dict[str, str], home: Path
-) -> None:
+def test_root_makes_no_memory_in_anothers_home(environ: dict[str, str], home: Path) -> None:
     os.chown(home, 1, 1)  # daemon, on Debian
     assert other_owner(home) == "daemon"
     with terminal("toc", environ=environ) as opened:
@@ -277,11 +272,7 @@ def test_root_makes_no_memory_in_anothers_home(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make another's directory")
 def test_root_makes_no_second_memory_beside_the_systems_unless_it_is_named(
-    claude: Path,
-    environ: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Output,
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     system = tmp_path / "system"
     system.mkdir()
@@ -302,7 +293,7 @@ def test_root_makes_no_second_memory_beside_the_systems_unless_it_is_named(
     ids=lambda words: words[0],
 )
 def test_piped_it_says_what_to_do_and_prints_nothing(
-    claude: Path, memtool: Program, home: Path, words: list[str]
+    memtool: Program, home: Path, words: list[str]
 ) -> None:
     done = memtool(*words)
     assert (done.returncode, done.stdout) == (0, "")
@@ -310,7 +301,7 @@ def test_piped_it_says_what_to_do_and_prints_nothing(
     assert not store_of(home).exists()
 
 
-def test_the_hint_can_be_followed_as_it_stands(claude: Path, memtool: Program, home: Path) -> None:
+def test_the_hint_can_be_followed_as_it_stands(memtool: Program) -> None:
     hint = memtool("toc").stderr.partition("hint: ")[2].strip()
     for command in hint.split(" && "):
         program, *words = shlex.split(command)
@@ -320,7 +311,7 @@ def test_the_hint_can_be_followed_as_it_stands(claude: Path, memtool: Program, h
 
 
 def test_a_hint_names_the_store_and_the_config_that_were_named(
-    claude: Path, memtool: Program, home: Path
+    memtool: Program, home: Path
 ) -> None:
     (home / "my config").touch()
     said = memtool("--store", "some where", "--config", "my config", "toc").stderr
@@ -345,7 +336,7 @@ def test_where_the_transcripts_are_elsewhere_the_hint_helps(
     ids=lambda words: words[0],
 )
 def test_json_is_the_commands_own_empty_object(
-    claude: Path, memory: Memory, home: Path, capsys: Output, words: list[str]
+    memory: Memory, home: Path, capsys: Output, words: list[str]
 ) -> None:
     words = [word or grips_of(memory, "Why do")[0] for word in words]
     assert call(memory.root, *words, "--json") in {0, 1}  # verify: it is not healthy
@@ -360,9 +351,7 @@ def test_json_is_the_commands_own_empty_object(
     assert not (home / "none").exists()
 
 
-def test_json_is_not_asked_about_on_a_terminal_either(
-    claude: Path, environ: dict[str, str], home: Path
-) -> None:
+def test_json_is_not_asked_about_on_a_terminal_either(environ: dict[str, str]) -> None:
     with terminal("toc", "--json", environ=environ) as opened:
         assert opened.end() == 0
         assert "[Y/n]" not in opened.text
@@ -386,7 +375,7 @@ def test_an_export_of_nothing_leaves_the_file_that_is_there(memtool: Program, ho
 
 
 def test_a_store_without_anything_in_it_is_as_good_as_none(
-    claude: Path, environ: dict[str, str], home: Path, memtool: Program
+    environ: dict[str, str], home: Path, memtool: Program
 ) -> None:
     (home / "notes.txt").write_text("no transcript\n")
     assert memtool("ingest", home / "notes.txt", env=environ).returncode == 65
@@ -401,9 +390,7 @@ def test_a_store_without_anything_in_it_is_as_good_as_none(
         assert opened.end() == 0
 
 
-def test_what_was_forgotten_is_not_offered_again(
-    claude: Path, environ: dict[str, str], memtool: Program
-) -> None:
+def test_what_was_forgotten_is_not_offered_again(environ: dict[str, str], memtool: Program) -> None:
     assert memtool("ingest").returncode == 0
     assert memtool("forget", "--agent", "claude-code", "--yes").returncode == 0
     with terminal("toc", environ=environ) as opened:
@@ -427,9 +414,7 @@ def test_taking_in_goes_on_after_a_damaged_record_and_says_so(
     assert said.out == ""
 
 
-def test_taking_in_for_json_prints_nothing(
-    claude: Path, environ: dict[str, str], capsys: Output
-) -> None:
+def test_taking_in_for_json_prints_nothing(environ: dict[str, str], capsys: Output) -> None:
     assert take_in(Invocation(environ, NOW_US), as_json=True).code == 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "")
@@ -442,11 +427,8 @@ def test_elsewhere_than_on_a_terminal_the_progress_is_plain_lines(
     size_bytes = sum(file.stat().st_size for file in claude.glob("projects/*/*.jsonl"))
     assert take_in(Invocation(environ, NOW_US)).code == 0
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == f"ingest: 0%, 0 bytes of {progress.size(size_bytes)}, file 1 of 2"
-    assert (
-        f"ingest: 100%, {progress.size(size_bytes)} of {progress.size(size_bytes)}, file 2 of 2"
-        in lines
-    )
+    assert lines[0] == f"ingest: 0%, 0 bytes of {size(size_bytes)}, file 1 of 2"
+    assert f"ingest: 100%, {size(size_bytes)} of {size(size_bytes)}, file 2 of 2" in lines
     assert "day-rollup: 50%, 1 of 2, day:2026-03-03" in lines
     assert not any("\x1b" in line for line in lines)
 
@@ -474,9 +456,7 @@ def test_what_ingest_says_of_its_progress_adds_up(
     assert (ingested[0].total, ingested[-1].done) == (len(more), len(more))
 
 
-def test_ingest_and_rollup_show_nothing_where_they_are_piped(
-    claude: Path, environ: dict[str, str]
-) -> None:
+def test_ingest_and_rollup_show_nothing_where_they_are_piped(environ: dict[str, str]) -> None:
     for words in (["ingest"], ["rollup", "all"]):
         done = subprocess.run(
             [sys.executable, "-m", "memtool", *words],
