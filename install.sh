@@ -370,8 +370,9 @@ fill_slot() {
     "$slot/source${extras:+[$extras]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'
   rm -r "$slot/source"
-  mkdir "$slot"/lib/python*/site-packages/memtool/share
-  cp -r "$MEMTOOL_ROOT/systemd" "$slot"/lib/python*/site-packages/memtool/share
+  local package=("$slot"/lib/python*/site-packages/memtool)
+  mkdir "${package[0]}/share"
+  cp -r "$MEMTOOL_ROOT/systemd" "${package[0]}/share"
   if [[ $dest ]]; then sed -i "1s|^#!$dest/|#!/|" "$slot"/bin/*; fi
   installed_stamp "$slot" >"$slot/.memtool-stamp"
 }
@@ -706,7 +707,7 @@ stop_jobs() {
     fi
   done
   # Each ends its step. The units may be gone already; then there is nothing to stop.
-  if ((has_manager)); then control stop "${services[@]}" 2>/dev/null || :; fi
+  if ((has_manager)); then control stop "${services[@]}" memtool.slice 2>/dev/null || :; fi
 }
 
 remove_units() {

@@ -163,6 +163,8 @@ def _overdue(row: JobStatus, look: Look) -> Trouble | None:
     if since_us is None or (due_us < since_us and not _should_have_caught_up(row, since_us, look)):
         return None
     has_fired = timer.last_trigger_us is not None and timer.last_trigger_us >= due_us
+    if has_fired and look.skips_on_battery and row.job.levels:
+        return None
     detail = "its timer fired, but no run is recorded" if has_fired else "its timer did not fire"
     hint = f"memtool scheduler logs {row.job.name}; memtool scheduler run {row.job.name}"
     return Trouble("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)
