@@ -98,7 +98,7 @@ def _network() -> dict[str, str]:
         "UV_DEFAULT_INDEX",
         "SSL_CERT_FILE",
     )
-    is_wanted = lambda name: name in wanted or name.lower().endswith("_proxy")  # noqa: E731
+
     return {name: value for name, value in os.environ.items() if is_wanted(name)}
 
 
