@@ -48,7 +48,9 @@ def sound_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
 
     For the programs that memtool starts: systemctl takes a relative directory as it is.
     """
-    names = [name for name in environ if name.startswith("XDG_") and name.endswith(("_HOME", "_DIR"))]
+    names = [
+        name for name in environ if name.startswith("XDG_") and name.endswith(("_HOME", "_DIR"))
+    ]
     relative = [name for name in names if not environ[name].startswith("/")]
     if not relative and environ.get("HOME", "").startswith("/"):
         return environ

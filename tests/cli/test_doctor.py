@@ -102,7 +102,7 @@ def test_the_table_says_what_was_found_and_what_to_do(machine: Machine, capsys: 
     assert lines[0].startswith("Store:")
     row = next(number for number, line in enumerate(lines) if line.startswith("problem  units"))
     below = " ".join(line.strip() for line in lines[row : row + 6])
-    assert "which is not there do: ./install.sh installs it again" in below
+    assert "which is not there do: memtool setup names the program that is there" in below
     assert [line.split("  ")[0].strip() for line in lines if re.match(r"\w+ +python", line)] == [
         "ok"
     ]

@@ -1,4 +1,4 @@
-"""`memtool setup` on plain files: a home of its own and no systemd that runs. A real one: tests/systemd/test_setup.py."""
+"""`memtool setup` on plain files, without a systemd that runs. With one: tests/systemd/test_setup.py."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_what_the_shell_has_and_the_timers_have_not_is_said(
 
 
 def test_a_program_that_does_not_start_is_refused_before_anything_is_written(
-    home: Path, environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], tmp_path: Path
 ) -> None:
     from memtool.base.errors import MemtoolError
     from memtool.scheduler.installing import check_starts
@@ -278,8 +278,12 @@ def test_a_yes_sets_up_and_takes_in_what_is_there(home: Path, environ: dict[str,
         screen.wait_for("Try: memtool toc")
         assert screen.end() == 0
     assert (home / ".local/state/memtool/store").is_dir()
-    with terminal(environ, home) as screen:  # now the calendar is the memory's, and nothing is offered
-        screen.wait_for("(as the memory has it)")
+    with terminal(
+        environ, home
+    ) as screen:  # now the calendar is the memory's, and nothing is offered
+        screen.wait_for("as the memory")
+        screen.wait_for("none to change")
+        screen.wait_for("Go on? [Y/n]")
         screen.type("y\n")
         screen.wait_for("Try: memtool toc")
         assert "Take in" not in screen.text
@@ -292,7 +296,7 @@ def test_a_purge_asks_and_its_default_is_no(home: Path, environ: dict[str, str])
         assert screen.end() == 0
     (store / "pause").mkdir()
     with terminal(environ, home, "--remove", "--purge") as screen:
-        screen.wait_for(f"{store}, for good")
+        screen.wait_for("for good")
         screen.wait_for("Remove it? [y/N]")
         screen.type("\n")
         screen.wait_for("Nothing was removed.")
@@ -337,8 +341,10 @@ def test_removal_keeps_memory_settings_and_what_others_made_and_names_them(
     assert done.returncode == 0, done.stderr
     for path in (mine, home / ".local/state/memtool", home / ".config/memtool"):
         assert f"stays: {path} (" in done.stderr
-    kept = {str(path.relative_to(home)) for path in (mine, *mine.parents) if path.is_relative_to(home)}
-    assert paths(home) - before <= kept
+    kept = {
+        str(path.relative_to(home)) for path in (mine, *mine.parents) if path.is_relative_to(home)
+    }
+    assert paths(home) - before <= {*kept, ".local/state/memtool/setup.json"}
     assert before - paths(home) == set()
     done = memtool("setup", "--user", "--remove", "--purge", "--yes", env=environ)
     assert done.returncode == 0, done.stderr
@@ -418,7 +424,9 @@ def test_a_package_gets_its_files_below_the_root_and_nothing_elsewhere(
     found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     system = root / "usr/lib/systemd/system"
     assert {path.name for path in system.iterdir() if path.is_file()} == UNITS
-    assert "\nExecStart=/usr/bin/memtool ingest\n" in (system / "memtool-ingest.service").read_text()
+    assert (
+        "\nExecStart=/usr/bin/memtool ingest\n" in (system / "memtool-ingest.service").read_text()
+    )
     for name in (
         "usr/lib/sysusers.d/memtool.conf",
         "usr/lib/tmpfiles.d/memtool.conf",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tarfile
+import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from memtool.scheduler.jobs import JOBS
-from tests.systemd.conftest import INSTALL_TIMEOUT_S, REPOSITORY, Image
+from tests.systemd.conftest import INSTALL_TIMEOUT_S, PYTHON, REPOSITORY, Image
 from tests.systemd.machine import Done, Machine, Workshop, wait_until
 from tests.systemd.sides import CHECKOUT, PEOPLE, Side
 
@@ -199,7 +200,11 @@ def test_removal_goes_on_over_masked_failed_and_broken_units(place: Place) -> No
 
 def test_what_cannot_be_removed_is_named_and_the_rest_goes(place: Place) -> None:
     place.install()
-    page = "/usr/local/share/man/man1" if place.mode == "system" else f"{place.home}/.local/share/man/man1"
+    page = (
+        "/usr/local/share/man/man1"
+        if place.mode == "system"
+        else f"{place.home}/.local/share/man/man1"
+    )
     place.machine.run("mount", "--bind", page, page)
     place.machine.run("mount", "-o", "remount,ro,bind", page)
     done = place.setup("--remove")
@@ -243,7 +248,9 @@ def test_who_has_the_system_s_timers_gets_no_second_set(system_place: Place) -> 
 
 def test_a_program_that_the_system_s_timers_cannot_see_is_refused(system_place: Place) -> None:
     side = system_place
-    side.machine.run("sh", "-c", "cp -a /opt/memtool /root/venv; ln -s /root/venv/bin/memtool /usr/bin/m")
+    side.machine.run(
+        "sh", "-c", "cp -a /opt/memtool /root/venv; ln -s /root/venv/bin/memtool /usr/bin/m"
+    )
     sed = "sed -i '1s|/opt/memtool|/root/venv|' /root/venv/bin/memtool"
     side.machine.run("sh", "-c", sed)
     before = side.files()
@@ -265,19 +272,14 @@ def test_a_program_that_the_person_may_not_run_is_refused(system_place: Place) -
 
 def test_a_program_on_a_noexec_mount_is_refused(user_place: Place) -> None:
     side = user_place
-    side.machine.run("sh", "-c", "mount --bind /opt /opt && mount -o remount,bind,noexec /opt")
-    command = ("/usr/bin/python3", "-c", _RUN_MODULE, "setup", "--user", "--yes")
+    folder = "/opt/memtool/bin"
+    script = f"mount --bind {folder} {folder} && mount -o remount,bind,noexec {folder}"
+    assert side.machine.run("sh", "-c", script).returncode == 0
+    command = (f"{folder}/python", "-m", "memtool", "setup", "--user", "--yes")
     refused = side.machine.run(*side.as_person(*command))
     assert refused.returncode == 1, refused.stderr
-    assert "does not run" in refused.stderr
+    assert f"{PROGRAM} does not run" in refused.stderr
     assert side.machine.run("ls", f"{side.home}/.config").returncode != 0
-
-
-_RUN_MODULE = (
-    "import sys, glob, site; sys.prefix='/opt/memtool';"
-    "site.addsitedir(glob.glob('/opt/memtool/lib/python*/site-packages')[0]);"
-    "from memtool.cli.app import main; main()"
-)
 
 
 def test_without_a_manager_timers_wait_for_the_login_and_apply_adds_the_sandbox(
@@ -299,22 +301,26 @@ def test_without_a_manager_timers_wait_for_the_login_and_apply_adds_the_sandbox(
     side.take_in()
 
 
-@pytest.mark.parametrize("name", ["with space", "100%h", "it's \"quoted\"", "c$HOME"])
-def test_paths_with_signs_that_mean_something_to_systemd_work(
-    user_place: Place, name: str
-) -> None:
-    side = user_place
-    home = f"/srv/{name}"
-    side.machine.run("cp", "-a", side.home, home)
-    side.machine.run("sh", "-c", f'loginctl terminate-user noor; usermod --home "$0" noor', home)
-    side.machine.run("loginctl", "enable-linger", "noor")
-    place = Moved(side.machine, "user", home)
-    link = f"{home}/own bin/memtool"
-    side.machine.run("mkdir", "-p", f"{home}/own bin")
+@pytest.mark.parametrize("name", ["with space", "100%h", 'it\'s "quoted"', "c$HOME"])
+def test_paths_with_signs_that_mean_something_to_systemd_work(user_place: Place, name: str) -> None:
+    machine, home = user_place.machine, f"/srv/{name}"
+    machine.run("systemctl", "stop", "user@2002.service")
+    machine.run("mv", user_place.home, home)
+    done = machine.run("sed", "-i", f"s|/home/noor|{home}|", "/etc/passwd")
+    assert done.returncode == 0, done.stderr
+    machine.run("mkdir", f"{home}/bin")
+    machine.run("cp", "-a", "/opt/memtool", f"{home}/env")
+    machine.run(
+        "sed",
+        "-i",
+        f'1s|.*|#!/bin/sh|;2i exec {PROGRAM.removesuffix("memtool")}python -m memtool "$@"',
+        f"{home}/env/bin/memtool",
+    )
+    machine.run("systemctl", "start", "user@2002.service")
+    place = Moved(machine, "user", home)
     wait_until(lambda: place.control("is-active", "timers.target").returncode == 0, "timers")
     done = place.setup()
     assert done.returncode == 0, done.stderr
-    assert link
     place.take_in()
     assert place.runs("ingest")[-1]["result"] == "done"
     assert place.setup("--remove", "--purge").returncode == 0
@@ -336,43 +342,57 @@ class Moved(Place):
 
 
 @pytest.fixture(scope="session")
-def old_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a checkout of the version whose install.sh wrote units by itself."""
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkout of the version whose install.sh wrote units by itself, with the wheels that it needs."""
     folder = tmp_path_factory.mktemp("old")
     archive = folder / "old.tar"
     git = ["git", "-C", str(REPOSITORY), "archive", "--output", str(archive), OLD_COMMIT]
     done = subprocess.run(git, capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"this clone has no commit {OLD_COMMIT}: the upgrade from it is NOT tried")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder / "checkout")
+    (folder / "checkout").mkdir()
+    subprocess.run(["tar", "-C", str(folder / "checkout"), "-xf", str(archive)], check=True)
+    project = tomllib.loads((folder / "checkout/pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    pip = [sys.executable, "-m", "pip", "--python", PYTHON, "wheel", "--quiet", "--wheel-dir"]
+    subprocess.run([*pip, str(folder / "wheels"), *needed], check=True)
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
-    return folder / "checkout"
+    return folder
 
 
 @pytest.mark.parametrize("mode", ["system", "user"])
 def test_an_installation_of_the_old_install_sh_is_taken_over(
-    workshop: Workshop, program_image: Image, binds: Mapping[Path, str], old_checkout: Path, mode: str
+    workshop: Workshop,
+    program_image: Image,
+    binds: Mapping[Path, str],
+    old_checkout: Path,
+    mode: str,
 ) -> None:
     with Machine(workshop, layers=program_image, binds={**binds, old_checkout: OLD}) as machine:
         side = Place(machine, mode)
         side.boot()
         who = ("--system", "--run-as", "mira") if mode == "system" else ("--user",)
-        command = (*NO_NETWORK, f"{OLD}/install.sh", *who)
+        wheels = ("env", "PIP_NO_INDEX=1", f"PIP_FIND_LINKS={OLD}/wheels")
+        command: tuple[str, ...] = (*wheels, f"{OLD}/checkout/install.sh", *who)
         if mode == "user":
             command = side.as_person(*command)
         done = machine.run(*command, timeout_s=INSTALL_TIMEOUT_S)
         assert done.returncode == 0, done.stdout + done.stderr
-        old = f"{side.prefix}/bin/memtool"
+        program = f"{side.prefix}/bin/memtool"
         side.take_in()
-        apply = (old, "scheduler", "apply")
+        apply = (program, "scheduler", "apply")
         settings = ("config", "set", "day_rollup.schedule", "*-*-* 05:00:00")
-        assert machine.run(*side.as_person(old, *settings)).returncode == 0
-        assert machine.run(*side.as_person(old, "scheduler", "pause", "week-rollup")).returncode == 0
+        assert machine.run(*side.as_person(program, *settings)).returncode == 0
+        assert (
+            machine.run(*side.as_person(program, "scheduler", "pause", "week-rollup")).returncode
+            == 0
+        )
         done = machine.run(*(apply if mode == "system" else side.as_person(*apply)))
         assert done.returncode == 0, done.stderr
         side.control("disable", "--now", "memtool-compaction.timer")
-        events = json.loads(machine.run(*side.as_person(old, "stats", "--json")).stdout)["events"]
+        events = json.loads(machine.run(*side.as_person(program, "stats", "--json")).stdout)[
+            "events"
+        ]
 
         said = side.install()
         assert "of an earlier version to remove" in said

@@ -239,6 +239,8 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
     is_first = setup.agent.sessions > 0 and not setup.is_pinned
     if is_first and order.is_asking and ask("Take in what is there now?", default=True):
         code = _take_in(setup)
+        # Now the calendar is the memory's: the timers get its zone.
+        carry_out(setup_of(order).plan, setup.manager, setup.offline)
     if setup.manager is not None:
         print_status(state_of(setup.place), setup.place, setup.place.call.now_us)
     order.say("Try: memtool toc, memtool show today, memtool doctor")

@@ -19,6 +19,7 @@ from memtool.cli.scheduler.place import Place, place_of
 from memtool.cli.setup.order import Order, scope_of
 from memtool.core.calendar import Calendar
 from memtool.jobs.calendar import calendar_for_new_store
+from memtool.jobs.purge import is_used
 from memtool.jobs.reading.reader import reader_for
 from memtool.scheduler.changes import Change, changes
 from memtool.scheduler.installing import Plan, check_starts, offline_manager
@@ -160,7 +161,7 @@ def installed_person(order: Order) -> Person | None:
 def store_owner(store: Path) -> str:
     """Return whose memory it is; empty where there is none, or nothing in it."""
     try:
-        return name_of(store.stat().st_uid) if any(store.iterdir()) else ""
+        return name_of(store.stat().st_uid) if is_used(store) else ""
     except OSError:
         return ""
 

@@ -92,7 +92,9 @@ def check_units(scene: Scene) -> Advice:
         {path for row in units.values() for path in _EXEC.findall(row.get("ExecStart", ""))}
     )
     for path, why in _unusable(programs):
-        return problem(f"the units start {path}, which {why}", "./install.sh installs it again")
+        return problem(
+            f"the units start {path}, which {why}", "memtool setup names the program that is there"
+        )
     stale = [name for name, row in units.items() if row.get("NeedDaemonReload") == "yes"]
     if stale:
         reload = " ".join(("systemctl", *scene.manager.arguments, "daemon-reload"))
