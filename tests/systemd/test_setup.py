@@ -215,6 +215,22 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(place: Place) -> None
     assert place.setup("--remove").returncode == 0
 
 
+def test_in_a_terminal_it_asks_and_takes_in_what_is_there_as_the_person(place: Place) -> None:
+    place.give_transcripts()
+    who = "--system --run-as mira" if place.mode == "system" else "--user"
+    command: tuple[str, ...] = ("script", "-qec", f"{PROGRAM} setup {who}", "/dev/null")
+    if place.mode == "user":
+        command = place.as_person(*command)
+    done = place.machine.run(*command, stdin="y\ny\n")
+    assert done.returncode == 0, done.stdout
+    assert "Go on? [Y/n]" in done.stdout
+    assert "Took in" in done.stdout
+    script = f"find {place.root} -not -user {place.person}"
+    assert place.machine.run("sh", "-c", script).stdout == ""
+    assert place.toc()
+    assert place.memtool("scheduler", "apply", "--dry-run").stdout == "Nothing to change.\n"
+
+
 # --- Whose memory it is ---------------------------------------------------------------------
 
 
