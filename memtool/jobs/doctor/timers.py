@@ -16,7 +16,7 @@ from memtool.scheduler.units import parse_show
 
 _RUNS = frozenset({"failed", "died", "backlog", "unit", "overdue"})
 _COMMON = frozenset({"both", "linger"})
-_HARMLESS = frozenset({"clock", "backlog", "missing"})
+_HARMLESS = frozenset({"clock", "backlog", "missing", "units"})
 _EXEC = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _ASK_S = 15
 
