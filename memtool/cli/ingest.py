@@ -11,6 +11,7 @@ import typer
 
 from memtool.base.errors import ExitCode, UsageError
 from memtool.base.files import storage_error
+from memtool.cli.completion import files
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -24,6 +25,7 @@ PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PATH]...",
+        autocompletion=files,
         help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
     ),
 ]
