@@ -91,15 +91,12 @@ class Bench:
 
 def _network() -> dict[str, str]:
     """Return the variables by which this machine reaches a package index."""
-    wanted = (
-        "PIP_INDEX_URL",
-        "PIP_FIND_LINKS",
-        "UV_INDEX_URL",
-        "UV_DEFAULT_INDEX",
-        "SSL_CERT_FILE",
-    )
-
-    return {name: value for name, value in os.environ.items() if is_wanted(name)}
+    wanted = ("PIP_INDEX_URL", "PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in wanted or name.lower().endswith("_proxy")
+    }
 
 
 @pytest.fixture(scope="session")
