@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memtool.base.config import examine
-from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError
+from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.base.paths import SYSTEM_STORE, expand, other_owner, own_store
 from memtool.base.person import Person, person_named, this_person
 from memtool.base.program import running_program
@@ -87,7 +88,7 @@ def _target(order: Order, scope: Scope) -> Target:
     ]
     stores = [where.store, *named]
     keeps: list[tuple[Path, str]] = []
-    variable = call.environ.get("MEMTOOL_STORE__PATH", "")
+    variable = order.call.environ.get("MEMTOOL_STORE__PATH", "")
     for path, why in (
         (call.store_option, "named by --store only"),
         (Path(variable) if variable else None, "named by MEMTOOL_STORE__PATH only"),
@@ -116,8 +117,12 @@ def _target(order: Order, scope: Scope) -> Target:
 
 def _system_person(order: Order) -> Person | None:
     """Return whose memory the system's is, by the units, or once these are gone, by the owner of the store."""
+    person = installed_person(order)
     name = other_owner(SYSTEM_STORE)
-    return installed_person(order) or (person_named(name) if name else None)
+    if person is None and name is not None:
+        with suppress(UsageError):  # the user is gone
+            person = person_named(name)
+    return person
 
 
 def _plan_rows(order: Order, target: Target, *, is_purge: bool) -> Iterator[tuple[str, str]]:
