@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -40,6 +41,23 @@ class StoreChoice:
 
     root: Path
     why: str
+
+
+def sound_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment without relative XDG directories, which their specification has ignored, and with HOME.
+
+    For the programs that memtool starts: systemctl takes a relative directory as it is.
+    """
+    names = [
+        name for name in environ if name.startswith("XDG_") and name.endswith(("_HOME", "_DIR"))
+    ]
+    relative = [name for name in names if not environ[name].startswith("/")]
+    if not relative and environ.get("HOME", "").startswith("/"):
+        return environ
+    kept = {name: value for name, value in environ.items() if name not in relative}
+    with suppress(ConfigError):  # a user without a home: what needs one says so
+        kept["HOME"] = str(home_directory(environ))
+    return kept
 
 
 def home_directory(environ: Mapping[str, str]) -> Path:

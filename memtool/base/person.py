@@ -61,8 +61,7 @@ def name_of(uid: int) -> str:
 def as_person(person: Person, act: Callable[[], int]) -> int:
     """Return what the function returns, called in a child process that is this person; 0 to 255.
 
-    The child keeps the terminal. It flushes its output, runs no exit handlers and ends with 1 on an exception,
-    which the function should not let out.
+    The child keeps the terminal and runs no exit handlers. An exception is shown there, and gives 1.
     """
     import sys
 
@@ -81,5 +80,7 @@ def as_person(person: Person, act: Callable[[], int]) -> int:
         code = act()
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - the edge of a process
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)

@@ -206,7 +206,7 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
         page.line(line)
     choice = "[y/N]" if _is_named(call) else "[Y/n]"
     question = assembled(f"Take them in now? {_duration(call, found)} {choice}")
-    words = "\n".join(line.plain for line in page.wrapped(question, page.prose_width - 2))
+    words = "\n".join(line.plain.rstrip() for line in page.wrapped(question, page.prose_width - 2))
     for _ in range(_MOST_ANSWERS):
         answer = _answer(words)
         if answer in _YES or (answer == "" and not _is_named(call)):

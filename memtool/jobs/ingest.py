@@ -136,9 +136,9 @@ def _take_files(
     _note_failed(report, found)
     spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
     done_bytes, total_bytes = 0, sum(map(len, spans))
-    for number, (path, span) in enumerate(zip(found.files, spans, strict=True)):
+    for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
-        label = f"{number:,} of {len(found.files):,} files"
+        label = f"file {number:,} of {len(found.files):,}"
 
         def on_offset(offset: int) -> None:
             read_bytes = len(span[: max(0, offset - span.start)])  # noqa: B023 - called in this turn

@@ -15,6 +15,7 @@ from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.scheduler.jobs import JOBS, TASKS
 from memtool.scheduler.ledger import ledger_path
 from memtool.scheduler.pauses import directory as pause_directory
+from memtool.scheduler.setup import RECORD
 from memtool.store.access import FORMAT_FILE, SWAP
 
 _DIRECTORIES = ("store", "store.new", "locks", STAGING, NEW, SWAP)
@@ -23,8 +24,13 @@ _BEGINNINGS = (f"{ASIDE}-", f"{INTERRUPTED}-", f".{FORMAT_FILE}.")
 
 def is_store(root: Path) -> bool:
     """Return whether memtool keeps a store in this directory, or began to."""
-    found = (root / FORMAT_FILE, root / "locks", ledger_path(root), pause_directory(root))
-    return any(path.exists() for path in found)
+    found = (FORMAT_FILE, RECORD, "locks")
+    return any((root / name).exists() for name in found) or ledger_path(root).exists()
+
+
+def is_used(root: Path) -> bool:
+    """Return whether there is more in the directory than what setup puts there."""
+    return any(path.name != RECORD for path in root.iterdir())
 
 
 def purge(root: Path, now_us: int) -> list[Path]:
@@ -61,6 +67,7 @@ def _alone(root: Path, now_us: int) -> Iterator[None]:
 def _own(root: Path) -> Iterator[Path]:
     names = {
         FORMAT_FILE,
+        RECORD,
         *_DIRECTORIES,
         ledger_path(root).parent.name,
         pause_directory(root).name,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memtool.base.errors import MemtoolError
-from memtool.base.files import private_directory, reporting
+from memtool.base.files import atomic_write, private_directory, reporting
 from memtool.base.person import Person, as_person
 from memtool.base.run import run
 from memtool.scheduler.changes import Change, tell_systemd, write
 from memtool.scheduler.removing import SERVICES, STOP_TIMEOUT_S, TIMERS, read_record
-from memtool.scheduler.setup import Places
+from memtool.scheduler.setup import RECORD, Places
 from memtool.scheduler.systemctl import Manager, ask, failure
 from memtool.scheduler.units import TimerState
 
@@ -48,7 +48,8 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     systemctl. Raise MemtoolError at the first step that fails; doing it again goes on.
     """
     _record_directories(plan)
-    _make_store(plan)
+    if plan.owner is not None and not plan.take_over:
+        give_to(plan.store, plan.owner)
     states: Mapping[str, TimerState] = ask(manager).states if manager else {}
     for change in plan.changes:
         write(change)
@@ -64,13 +65,6 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     return again
 
 
-def _make_store(plan: Plan) -> None:
-    """Make the store's directory, so that there is somewhere to look, and to pause, before the first run."""
-    private_directory(plan.store)
-    if plan.owner is not None and not plan.take_over:
-        give_to(plan.store, plan.owner)
-
-
 def give_to(root: Path, owner: Person) -> None:
     """Make the person the owner of the directory and all that is in it; links are not followed."""
     with reporting(root):
@@ -84,20 +78,18 @@ def give_to(root: Path, owner: Person) -> None:
 
 def _record_directories(plan: Plan) -> None:
     """Write down which directories are made, before they are: the removal takes away no other."""
-    if plan.places.package is not None:
-        return
-    record = plan.places.record
     paths = [change.path for change in plan.changes if change.new is not None]
-    made = [
-        *read_record(plan.places),
-        *missing_directories([*paths, record, plan.store / "x", plan.places.stamps / "x"]),
-    ]
-    text = json.dumps(
-        {"version": _RECORD_VERSION, "directories": sorted(set(map(str, made)))}, indent=2
-    )
-    change = Change(record, None, text + "\n")
-    if not record.exists() or record.read_text(encoding="utf-8") != change.new:
-        write(change)
+    paths += [plan.store / RECORD, plan.places.stamps / "x"]
+    made = {*read_record(plan.store), *missing_directories(paths)}
+    private_directory(plan.store)
+    text = json.dumps({"version": _RECORD_VERSION, "directories": sorted(map(str, made))}, indent=2)
+    record, data = plan.store / RECORD, f"{text}\n".encode()
+    if not record.exists() or record.read_bytes() != data:
+        atomic_write(record, data)
+        if plan.owner is not None:
+            with reporting(record):
+                owner = plan.store.stat()
+                os.chown(record, owner.st_uid, owner.st_gid)
 
 
 def missing_directories(paths: Iterable[Path]) -> list[Path]:

@@ -16,7 +16,7 @@ from memtool.base.files import reporting
 from memtool.scheduler.changes import Change, write
 from memtool.scheduler.dropins import ON_FAILURE
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.setup import Places
+from memtool.scheduler.setup import RECORD, Places
 from memtool.scheduler.systemctl import Manager, failure
 from memtool.scheduler.unitfiles import SHARED, SLICE
 
@@ -59,7 +59,7 @@ class Removal:
 
 def stop_jobs(manager: Manager, removal: Removal) -> None:
     """Stop the timers, then the services, each at the end of its step. Judged by what still runs, not by exit codes."""
-    for unit in (*TIMERS, *SERVICES):
+    for unit in (*TIMERS, *SERVICES, SLICE):
         manager.call("stop", unit, timeout_s=STOP_TIMEOUT_S)
     done = manager.call("show", "--property=Id,ActiveState", *TIMERS, *SERVICES)
     with removal.step():
@@ -79,7 +79,7 @@ def our_files(places: Places, ours: Iterable[Path]) -> list[Path]:
 
     `ours` is what memtool may have written for systemd.
     """
-    found = [*ours, *_links(places), *_masks(places), *places.pages(), places.record]
+    found = [*ours, *_links(places), *_masks(places), *places.pages()]
     found += [places.stamps / f"stamp-{timer}" for timer in TIMERS]
     return [path for path in dict.fromkeys(found) if os.path.lexists(path)]
 
@@ -92,16 +92,12 @@ def others_files(places: Places, ours: Sequence[Path]) -> list[Path]:
     return [path for path in dict.fromkeys(found) if path not in known and os.path.lexists(path)]
 
 
-def remove_directories(places: Places, made: Iterable[Path]) -> None:
+def remove_directories(places: Places, stores: Iterable[Path], made: Iterable[Path]) -> None:
     """Remove the directories that are empty now: those of drop-ins, and those that setup made, by its record."""
-    above = [*places.pages(), places.units / "x", places.admin / "timers.target.wants" / "x"]
-    above += [places.stamps / "x", places.record, places.store / "x"]
+    above = [*places.pages(), *(store / "x" for store in stores)]
+    above += [places.units / "x", places.admin / "timers.target.wants" / "x", places.stamps / "x"]
     ours = {parent for path in above for parent in path.parents}  # whatever the record says
-    folders = [
-        *_drop_in_folders(places),
-        places.record.parent,
-        places.admin / "timers.target.wants",
-    ]
+    folders = [*_drop_in_folders(places), places.admin / "timers.target.wants"]
     for path in [*folders, *sorted(ours & set(made), key=lambda one: len(one.parts), reverse=True)]:
         _remove_if_empty(path)
 
@@ -115,10 +111,10 @@ def forget_units(manager: Manager, removal: Removal) -> None:
     manager.call("reset-failed", *_PATTERNS)  # fails where none has failed
 
 
-def read_record(places: Places) -> list[Path]:
-    """Return the directories that setup made; none where there is no record that can be read."""
+def read_record(store: Path) -> list[Path]:
+    """Return the directories that setup made; none where the store has no record that can be read."""
     try:
-        found = json.loads(places.record.read_text(encoding="utf-8"))
+        found = json.loads((store / RECORD).read_text(encoding="utf-8"))
         return [Path(name) for name in found["directories"]]
     except (OSError, ValueError, TypeError, KeyError):
         return []
@@ -126,9 +122,8 @@ def read_record(places: Places) -> list[Path]:
 
 def _links(places: Places) -> Iterator[Path]:
     for directory in (places.admin, places.units):
-        for timer in TIMERS:
-            yield from directory.glob(f"*.wants/{timer}")
-            yield from directory.glob(f"*.requires/{timer}")
+        for folder in (*directory.glob("*.wants"), *directory.glob("*.requires")):
+            yield from (folder / timer for timer in TIMERS)
 
 
 def _masks(places: Places) -> Iterator[Path]:

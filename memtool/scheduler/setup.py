@@ -16,6 +16,8 @@ from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.programs import HIDDEN
 from memtool.scheduler.systemctl import Scope, config_directory
 
+RECORD = "setup.json"
+"""In the store's directory: what setup has to remember for the removal, the directories that it made."""
 CREDENTIAL = Path("/etc/credstore/memtool.llm-key")
 """The key that the system's services are given (LoadCredential= in their units)."""
 
@@ -41,11 +43,6 @@ class Places:
     config: Path
     package: Path | None = None
     """For a package: below what the files for sysusers.d, tmpfiles.d and presets go."""
-
-    @property
-    def record(self) -> Path:
-        """What setup has to remember for the removal: the directories that it made."""
-        return self.share / "memtool/setup.json"
 
     def pages(self) -> dict[Path, str]:
         """Return the man page and the completions: where each goes, and the name by which it is shipped."""

@@ -11,7 +11,7 @@ from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.run import BAD_RESULTS, Run
 from memtool.scheduler.state import JobStatus, Look, Trouble, count, words
-from memtool.scheduler.systemctl import Scope, Timers
+from memtool.scheduler.systemctl import INSTALL, Scope, Timers
 from memtool.scheduler.units import TimerState
 
 _SECOND_US = 1_000_000
@@ -146,7 +146,7 @@ def _not_installed(row: JobStatus, look: Look) -> Trouble | None:
     is_missing = row.timer is not None and row.timer.state == "missing"
     if not is_missing or all(timer.state == "missing" for timer in states):
         return None
-    return Trouble("missing", row.job.name, "has no timer", hint="install.sh installs it")
+    return Trouble("missing", row.job.name, "has no timer", hint=INSTALL)
 
 
 def _overdue(row: JobStatus, look: Look) -> Trouble | None:
@@ -163,6 +163,8 @@ def _overdue(row: JobStatus, look: Look) -> Trouble | None:
     if since_us is None or (due_us < since_us and not _should_have_caught_up(row, since_us, look)):
         return None
     has_fired = timer.last_trigger_us is not None and timer.last_trigger_us >= due_us
+    if has_fired and look.skips_on_battery and row.job.levels:
+        return None
     detail = "its timer fired, but no run is recorded" if has_fired else "its timer did not fire"
     hint = f"memtool scheduler logs {row.job.name}; memtool scheduler run {row.job.name}"
     return Trouble("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)

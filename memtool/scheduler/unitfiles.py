@@ -5,12 +5,14 @@ Reads files, and writes none. `scheduler status` uses it at every start.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.base.shipped import shipped
+from memtool.scheduler.changes import changes
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.systemctl import Scope
 
@@ -98,6 +100,21 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
     if program.startswith("%h/"):
         return Installation(scope, home / program[3:], home=home, has_sandbox=has_sandbox)
     return Installation(scope, Path(program), has_sandbox=has_sandbox)
+
+
+def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
+    """Return which unit files in the directory are not as `unit_files` gives them: changed, missing or too many.
+
+    What others have put there does not count. Nothing differs where nothing of ours is, as beside a distribution's
+    package.
+    """
+    ours = [directory / name for name in possible_unit_paths()]
+    installation = installation_in(directory, scope, home)
+    if installation is None:
+        is_ours = any(map(os.path.lexists, ours))
+        return tuple(job.unit for job in JOBS) if is_ours else ()
+    wanted = {directory / name: text for name, text in unit_files(installation).items()}
+    return tuple(str(change.path.relative_to(directory)) for change in changes(wanted, ours))
 
 
 def sandbox_properties(home: Path) -> tuple[str, ...]:

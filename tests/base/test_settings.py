@@ -164,6 +164,8 @@ GOOD["summarizer.command_writes"] = ["", "/a", "~/.claude:/b c"]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
 BAD["retention.events_days"] = [-1, 36_501, "90", True]
 GOOD["retention.events_days"] = [0, 90, 36_500]
+GOOD["scheduler.rollups_on_battery"] = ["run", "skip"]
+BAD["scheduler.rollups_on_battery"] = ["", "yes", True, 0]
 GOOD["scheduler.on_failure"] = ["", 'echo "$MEMTOOL_JOB" 100% | mail -s memtool me@example.org']
 
 

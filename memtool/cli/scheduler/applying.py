@@ -21,7 +21,14 @@ from memtool.core.calendar import Calendar
 from memtool.scheduler.changes import Change, changes, diff, tell_systemd, write
 from memtool.scheduler.dropins import JobSettings, Wanted, files_of, possible_paths
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.systemctl import Manager, Scope, admin_directory, runs_with
+from memtool.scheduler.systemctl import (
+    INSTALL,
+    Manager,
+    Scope,
+    Timers,
+    admin_directory,
+    runs_with,
+)
 from memtool.scheduler.timing import schedule_of
 from memtool.scheduler.unitfiles import possible_unit_paths, sandbox_properties, unit_files
 
@@ -39,7 +46,7 @@ def apply(place: Place, *, is_dry: bool) -> None:
     if timers.problem:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
-    units = _units(place)
+    units = _units(place, timers)
     place = as_the_jobs(place, person)
     manager = place.manager
     made = changes(
@@ -75,10 +82,12 @@ def possible_drop_ins(scope: Scope, environ: Mapping[str, str]) -> list[Path]:
     return [admin / name for name in possible_paths()]
 
 
-def _units(place: Place) -> dict[Path, str]:
+def _units(place: Place, timers: Timers) -> dict[Path, str]:
     """Return the unit files as they should be. None are ours where a distribution's package has installed them."""
     installation = place.installation
     if installation is None:
+        if timers.differing:
+            raise MemtoolError(f"{place.units} has timers and no service", hint=INSTALL)
         return {}
     if installation.scope == "user":
         properties = sandbox_properties(home_directory(place.call.environ))

@@ -13,7 +13,6 @@ from memtool.base.config import DEFAULT
 from memtool.base.errors import MemtoolError
 from memtool.base.paths import StoreChoice, home_directory
 from memtool.cli.options import Invocation
-from memtool.scheduler.changes import changes
 from memtool.scheduler.systemctl import (
     BY_HAND,
     INSTALL,
@@ -30,12 +29,7 @@ from memtool.scheduler.systemctl import (
     manager_of,
     units_directory,
 )
-from memtool.scheduler.unitfiles import (
-    Installation,
-    installation_in,
-    possible_unit_paths,
-    unit_files,
-)
+from memtool.scheduler.unitfiles import Installation, differing, installation_in
 
 SYSTEM_STORE = Path("/var/lib/memtool")
 
@@ -77,7 +71,7 @@ class Place:
 
     @property
     def installation(self) -> Installation | None:
-        """What is installed in `units`; None where nothing is, as with a distribution's package."""
+        """What is installed in `units`; None where nothing is, as beside a distribution's package."""
         if self.scope is None:
             return None
         return installation_in(self.units, self.scope, home_directory(self.call.environ))
@@ -118,20 +112,9 @@ def timers_of(place: Place) -> Timers:
         timers,
         elsewhere=_elsewhere(place, timers),
         lacks_linger=linger,
-        differing=_differing(place),
+        differing=differing(place.units, place.scope, home_directory(place.call.environ)),
         renew=f"{sudo}memtool scheduler apply",
     )
-
-
-def _differing(place: Place) -> tuple[str, ...]:
-    """Return which unit files are not as this program would write them, the ones that are too many among them."""
-    installation = place.installation
-    if installation is None:
-        return ()
-    directory = place.units
-    wanted = {directory / name: text for name, text in unit_files(installation).items()}
-    ours = [directory / name for name in possible_unit_paths()]
-    return tuple(str(change.path.relative_to(directory)) for change in changes(wanted, ours))
 
 
 def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:

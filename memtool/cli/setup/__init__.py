@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import ExitCode, UsageError
+from memtool.cli.completion import directories
 from memtool.cli.options import JsonOption, invocation
-from memtool.cli.setup.order import Order
+from memtool.cli.setup.order import EXTRAS, Order
 
 ScopeOption = Annotated[
     bool | None,
@@ -38,13 +39,17 @@ WithOption = Annotated[
     typer.Option(
         "--with",
         metavar="NAMES",
+        autocompletion=lambda: [(name, "") for name in EXTRAS],
         help="Also install what these summarizers need: openai, anthropic or both, with a comma.",
     ),
 ]
 RootOption = Annotated[
     Path | None,
     typer.Option(
-        "--root", metavar="DIR", help="For packages: write a distribution's files below DIR."
+        "--root",
+        metavar="DIR",
+        autocompletion=directories,
+        help="For packages: write a distribution's files below DIR.",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from memtool.base.errors import EXIT_CODES, OK, ExitCode, MemtoolError
 from memtool.base.person import as_person
 from memtool.base.program import Way
 from memtool.base.run import run
-from memtool.cli.output import print_json, print_line
+from memtool.cli.output import note, print_json, print_line
 from memtool.cli.scheduler.looking import state_of
 from memtool.cli.scheduler.status import print_status
 from memtool.cli.scheduler.words import local
@@ -61,7 +62,9 @@ def install(order: Order) -> ExitCode:
 def _do(order: Order, setup: Setup) -> tuple[str, ...]:
     for command in setup.extra_commands:
         order.say(f"running: {shlex.join(command)}")
+        mask = os.umask(0o022)  # what is installed may be for everybody
         done = run(command, order.call.environ, timeout_s=_INSTALL_TIMEOUT_S)
+        os.umask(mask)
         if not done.is_ok:
             raise MemtoolError(f"{command[0]} failed: {done.said}", hint=shlex.join(command))
     again = carry_out(setup.plan, setup.manager, setup.offline)
@@ -239,6 +242,8 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
     is_first = setup.agent.sessions > 0 and not setup.is_pinned
     if is_first and order.is_asking and ask("Take in what is there now?", default=True):
         code = _take_in(setup)
+        # Now the calendar is the memory's: the timers get its zone.
+        carry_out(setup_of(order).plan, setup.manager, setup.offline)
     if setup.manager is not None:
         print_status(state_of(setup.place), setup.place, setup.place.call.now_us)
     order.say("Try: memtool toc, memtool show today, memtool doctor")
@@ -251,5 +256,14 @@ def _take_in(setup: Setup) -> ExitCode:
     call = replace(setup.place.call)  # the store is found again, by the person whose it is
     if setup.scope == "user":
         return take_in(call)
-    code = as_person(setup.person, lambda: take_in(call).code)
+
+    def act() -> int:
+        try:
+            return take_in(call).code
+        except MemtoolError as error:
+            note(f"memtool: {error.message}")
+            note(f"hint: {error.hint}")
+            return error.exit_code.code
+
+    code = as_person(setup.person, act)
     return next(row for row in EXIT_CODES if row.code == code)

@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memtool.base.errors import UsageError
+from memtool.base.paths import SYSTEM_STORE, other_owner
+from memtool.base.person import name_of
 from memtool.cli.options import Invocation
 from memtool.cli.output import clean, note
 from memtool.cli.render import Page
-from memtool.cli.scheduler.place import place_of
-from memtool.scheduler.systemctl import Scope
+from memtool.scheduler.systemctl import Scope, default_scope, installed_in
 
+EXTRAS = ("openai", "anthropic")
+"""What --with knows: the optional dependencies in pyproject.toml."""
 _LABEL = 12
 
 
@@ -75,19 +78,22 @@ def ask(question: str, *, default: bool) -> bool:
 def scope_of(order: Order) -> Scope:
     """Return whose timers are meant: those that were named, else those that are there, else a user's own.
 
-    Raise UsageError where root names none: a person's sessions are hardly root's.
+    Raise UsageError where root names none: a person's sessions are hardly root's. Reads no settings, which may be
+    broken.
     """
     if order.is_system is not None:
         return "system" if order.is_system else "user"
     if order.run_as:
         return "system"
-    found = place_of(order.call, None).scope
-    if found is not None:
-        return found
-    if os.getuid() == 0:
+    installed = installed_in(order.call.environ)
+    is_root = os.getuid() == 0
+    if is_root and installed:
+        return default_scope(installed, prefers_system=True) or "user"
+    if is_root:
         who = order.call.environ.get("SUDO_USER") or "USER"
         raise UsageError(
             "as root, say for whom",
             hint=f"memtool setup --system --run-as {who}, or memtool setup --user for root alone",
         )
-    return "user"
+    is_served = other_owner(SYSTEM_STORE) == name_of(os.getuid())
+    return "system" if installed == ("system",) and is_served else "user"

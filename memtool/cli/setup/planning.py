@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from memtool.base.program import Program, extra_hint, running_program
 from memtool.cli.options import Invocation
 from memtool.cli.scheduler.applying import drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of
-from memtool.cli.setup.order import Order, scope_of
+from memtool.cli.setup.order import EXTRAS, Order, scope_of
 from memtool.core.calendar import Calendar
 from memtool.jobs.calendar import calendar_for_new_store
+from memtool.jobs.purge import is_used
 from memtool.jobs.reading.reader import reader_for
 from memtool.scheduler.changes import Change, changes
 from memtool.scheduler.installing import Plan, check_starts, offline_manager
@@ -31,16 +33,15 @@ from memtool.scheduler.setup import (
     page_texts,
     places,
 )
-from memtool.scheduler.systemctl import Manager, Scope, manager_of, runs_with
+from memtool.scheduler.systemctl import Manager, Scope, manager_of, runs_with, units_directory
 from memtool.scheduler.unitfiles import (
     Installation,
+    installation_in,
     possible_unit_paths,
     sandbox_properties,
     unit_files,
 )
 from memtool.transcripts.discover import discover
-
-EXTRAS = ("openai", "anthropic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +153,18 @@ def _system_person(order: Order) -> Person:
 
 
 def installed_person(order: Order) -> Person | None:
-    """Return whom the installed units of the system run as; None where there are none."""
-    installed = place_of(order.call, is_system=True).installation
-    return person_named(installed.run_as) if installed and installed.run_as else None
+    """Return whom the installed units of the system run as; None where there are none, or the user is gone."""
+    environ = order.call.environ
+    installed = installation_in(units_directory("system", environ), "system", Path("/"))
+    with suppress(UsageError):
+        return person_named(installed.run_as) if installed and installed.run_as else None
+    return None
 
 
 def store_owner(store: Path) -> str:
     """Return whose memory it is; empty where there is none, or nothing in it."""
     try:
-        return name_of(store.stat().st_uid) if any(store.iterdir()) else ""
+        return name_of(store.stat().st_uid) if is_used(store) else ""
     except OSError:
         return ""
 

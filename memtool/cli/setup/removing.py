@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memtool.base.config import examine
-from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError
-from memtool.base.paths import expand, own_store
-from memtool.base.person import this_person
+from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
+from memtool.base.paths import SYSTEM_STORE, expand, other_owner, own_store
+from memtool.base.person import Person, person_named, this_person
 from memtool.base.program import running_program
 from memtool.cli.output import note, print_json
 from memtool.cli.render import number
 from memtool.cli.scheduler.applying import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers
-from memtool.jobs.purge import is_store, purge
+from memtool.jobs.purge import is_store, is_used, purge
 from memtool.scheduler.removing import (
     Removal,
     forget_units,
@@ -28,7 +29,7 @@ from memtool.scheduler.removing import (
     remove_directories,
     stop_jobs,
 )
-from memtool.scheduler.setup import CREDENTIAL, Places, places
+from memtool.scheduler.setup import CREDENTIAL, RECORD, Places, places
 from memtool.scheduler.systemctl import Scope
 from memtool.scheduler.unitfiles import possible_unit_paths
 
@@ -75,7 +76,7 @@ def remove(order: Order, *, is_purge: bool) -> ExitCode:
 
 def _target(order: Order, scope: Scope) -> Target:
     call = order.call
-    person = installed_person(order) if scope == "system" else this_person(call.environ)
+    person = _system_person(order) if scope == "system" else this_person(call.environ)
     if scope == "system" and person is not None:
         call = replace(call, environ=person.environ(call.environ))
     where = places(scope, call.environ, os.getuid())
@@ -87,7 +88,7 @@ def _target(order: Order, scope: Scope) -> Target:
     ]
     stores = [where.store, *named]
     keeps: list[tuple[Path, str]] = []
-    variable = call.environ.get("MEMTOOL_STORE__PATH", "")
+    variable = order.call.environ.get("MEMTOOL_STORE__PATH", "")
     for path, why in (
         (call.store_option, "named by --store only"),
         (Path(variable) if variable else None, "named by MEMTOOL_STORE__PATH only"),
@@ -114,6 +115,16 @@ def _target(order: Order, scope: Scope) -> Target:
     )
 
 
+def _system_person(order: Order) -> Person | None:
+    """Return whose memory the system's is, by the units, or once these are gone, by the owner of the store."""
+    person = installed_person(order)
+    name = other_owner(SYSTEM_STORE)
+    if person is None and name is not None:
+        with suppress(UsageError):  # the user is gone
+            person = person_named(name)
+    return person
+
+
 def _plan_rows(order: Order, target: Target, *, is_purge: bool) -> Iterator[tuple[str, str]]:
     files = our_files(target.where, target.ours)
     whose = "the system's timers" if target.scope == "system" else "your timers"
@@ -133,7 +144,7 @@ def _staying(target: Target, others: Sequence[Path]) -> list[tuple[Path, str]]:
     """Return what a removal without a purge leaves."""
     return [
         *((path, "not made by memtool") for path in others),
-        *((path, "the memory") for path in target.stores if any(path.iterdir())),
+        *((path, "the memory") for path in target.stores if is_used(path)),
         *((path, "the settings") for path in target.settings),
     ]
 
@@ -143,7 +154,7 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
     manager, _ = managers(target.scope, order.call.environ)
     if manager is not None:
         stop_jobs(manager, removal)
-    made = read_record(target.where)
+    made = [path for store in target.stores for path in read_record(store)]
     others = others_files(target.where, target.ours)
     for path in our_files(target.where, target.ours):
         removal.remove(path)
@@ -155,7 +166,10 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
         _purge(order, target, removal)
     else:
         removal.stays += _staying(target, others)
-    remove_directories(target.where, made)
+        for store in target.stores:
+            if not is_used(store):
+                removal.remove(store / RECORD)
+    remove_directories(target.where, target.stores, made)
     return removal
 
 
