@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memtool.scheduler.jobs import JOBS, Job
+from tests.waiting import HUNG_S
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SYSTEM = UNITS / "system"
@@ -60,6 +61,6 @@ def systemd_analyze(
         env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(env or {})},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HUNG_S,
         check=False,
     )
