@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 import memtool as package
+from tests.waiting import HUNG_S
 
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
@@ -22,7 +23,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 SOURCE = Path(package.__file__).resolve().parents[1]
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
-PROGRAM_TIMEOUT_S = 120
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Which arguments of an audit event are paths that it changes. https://docs.python.org/3/library/audit_events.html
@@ -185,7 +185,7 @@ def memtool(home: Path) -> Program:
             cwd=cwd,
             capture_output=True,
             encoding="utf-8",
-            timeout=PROGRAM_TIMEOUT_S,
+            timeout=HUNG_S,
             check=False,
         )
 

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, at, call, remember
 from tests.conftest import SOURCE
 from tests.memory import Memory
+from tests.waiting import HUNG_S, wait_until
 
 Output = pytest.CaptureFixture[str]
 DAY = "2026-11-29"
@@ -379,23 +379,16 @@ def test_a_missing_setting_is_named(memory: Memory, capsys: Output) -> None:
 def test_a_signal_breaks_it_off_and_the_call_is_on_record(
     own: Memory, tmp_path: Path, number: int, code: int
 ) -> None:
-    settings = program(tmp_path, f"cat >/dev/null; : >{tmp_path}/asked; exec sleep 60")
+    settings = program(tmp_path, f"cat >/dev/null; : >{tmp_path}/asked; exec sleep 3600")
     environ = {**os.environ, **settings, "PYTHONPATH": str(SOURCE)}
     argv = [sys.executable, "-m", "memtool", "--store", str(own.root), "summarizers", "try", DAY]
     with subprocess.Popen(argv, env=environ, stderr=subprocess.PIPE) as process:
         try:
-            wait_for(tmp_path / "asked")
+            wait_until((tmp_path / "asked").exists)
             process.send_signal(number)
-            assert process.wait(timeout=20) == code
+            assert process.wait(timeout=HUNG_S) == code
         finally:
             process.kill()
     (made,) = read_calls(own.root)
     assert made.result.startswith("cut off")
     assert made.input_tokens == 0
-
-
-def wait_for(path: Path) -> None:
-    end_s = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < end_s, f"{path} did not appear"
-        time.sleep(0.05)

@@ -201,7 +201,7 @@ def test_work_that_a_limit_left_is_partial_and_fine(tmp_path: Path) -> None:
 
 def test_a_deadline_ends_the_run_between_two_steps(tmp_path: Path) -> None:
     def body(context: RunContext) -> None:
-        assert 0 < context.remaining_s <= 0.05
+        assert context.remaining_s <= 0.05
         while True:
             context.tally.nodes += 1
             context.checkpoint()
@@ -347,7 +347,7 @@ def body(context):
     ready()
     while not context.should_stop(): time.sleep(0.01)
     print("noticed", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 run_job(JOBS[0], body, root=root)
 """
 

@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
-BOUND_S = 120
+from tests.waiting import HUNG_S
 
-_HEAD = """
+REPOSITORY = Path(__file__).parents[2]
+
+_HEAD = f"""
 import os, sys, time
 from pathlib import Path
 from memtool.base.errors import *
@@ -24,7 +25,7 @@ root = Path(sys.argv[1])
 def ready():
     print("ready", flush=True)
 holder = Holder(os.getpid(), "test", 0)
-patience = Patience(60)
+patience = Patience({HUNG_S})
 """
 
 
@@ -48,12 +49,12 @@ def start_ready(root: Path, code: str, *arguments: object) -> subprocess.Popen[s
     child = start(root, code, *arguments)
     assert child.stdout is not None
     line = child.stdout.readline()
-    assert line == "ready\n", (line, child.communicate(timeout=BOUND_S)[1])
+    assert line == "ready\n", (line, child.communicate(timeout=HUNG_S)[1])
     return child
 
 
 def finish(child: subprocess.Popen[str], expected: int = 0) -> str:
     """Return what the child printed, having ended with this exit code."""
-    output, errors = child.communicate("\n", timeout=BOUND_S)
+    output, errors = child.communicate("\n", timeout=HUNG_S)
     assert child.returncode == expected, errors
     return output
