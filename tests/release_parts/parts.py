@@ -51,7 +51,15 @@ def install_and_remove(way: Way, bench: Bench) -> None:
         as_installer(side, way.install)
         check_works(side)
         as_installer(side, way.remove)
+        if way.keeps_memory:
+            check_memory_stays(side)
         check_equal(before, files_of(side), way.leaves)
+
+
+def check_memory_stays(side: Side) -> None:
+    """Check that the removal has left the memory, and then delete it with the directories that it is in."""
+    as_person(side, f"test -e {side.root}/FORMAT\nrm -r {side.root}")
+    as_person(side, "rmdir -p .local/state 2>/dev/null || true")
 
 
 def upgrade(mode: str, bench: Bench) -> None:

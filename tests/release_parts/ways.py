@@ -1,8 +1,11 @@
-"""The ways to install memtool that the README names, as a person types them, and how each is undone."""
+"""The ways to install memtool, as a person types them, and how each is undone. The README's are taken from it."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+
+from tests.release_parts.readme import command
 
 VENV_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends python3-venv\n"
 PIPX_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends pipx\n"
@@ -15,7 +18,7 @@ SYSTEM_SETUP = "memtool setup --system --run-as mira --yes"
 CACHES = r"/(home/\w+|root)/\.cache(/|$)"
 PIPX_LEAVES = (
     CACHES,
-    r"/(home/\w+|root)/\.local/?(pipx|bin|share/pipx|state/pipx|share|state)?(/(logs|shared|trash|\.cache|venvs).*)?$",
+    r"/(home/\w+|root)/\.local/?(pipx|bin|share/pipx|share/man|state/pipx|share|state)?(/(logs|shared|trash|\.cache|venvs).*)?$",
     r"/(home/\w+|root)/\.local/(pipx|share/pipx|state/pipx)/",
     r"/opt/pipx(/|$)",
 )
@@ -38,18 +41,51 @@ class Way:
     program: str  # memtool, when it is installed
     fetch: str = ""  # as whom installs, before the list of files is made
     leaves: tuple[str, ...] = ()  # patterns of the paths that are not memtool's
+    keeps_memory: bool = False  # whether the removal leaves the memory
+
+
+INSTALL, READ, REMOVE = range(3)  # the blocks of the README
+
+
+def of_readme(name: str, word: str, *, prepare: str, path: str, leaves: tuple[str, ...]) -> Way:
+    """Return a way as the README has it: in a checkout, on a terminal, answering each question with Enter."""
+    program = f"/home/noor/{path}/memtool"
+    return Way(
+        name=name,
+        mode="user",
+        prepare=prepare,
+        fetch=CLONE,
+        install=f"cd memtool\n{on_terminal(command(INSTALL, word))}",
+        remove=f"cd memtool\nPATH=~/{path}:$PATH\n{on_terminal(command(REMOVE, word))}",
+        program=program,
+        leaves=leaves,
+        keeps_memory=True,
+    )
+
+
+def on_terminal(line: str) -> str:
+    """Return what runs a command on a terminal of its own. It answers each question with Enter."""
+    return f"yes '' | script --quiet --return --command {shlex.quote(line)} /dev/null"
 
 
 WAYS = (
-    Way(
-        name="clone-user",
-        mode="user",
+    of_readme(
+        "clone-user", "install.sh", prepare=VENV_PACKAGE, path=".local/bin", leaves=(CACHES,)
+    ),
+    of_readme(
+        "pip-user",
+        "venv",
         prepare=VENV_PACKAGE,
-        fetch=CLONE,
-        install="cd memtool\n./install.sh",
-        remove="cd memtool\n./install.sh --uninstall --purge",
-        program="/home/noor/.local/bin/memtool",
-        leaves=(CACHES,),
+        path=".venvs/memtool/bin",
+        leaves=(CACHES, r"/home/noor/\.venvs$"),
+    ),
+    of_readme("pipx-user", "pipx", prepare=PIPX_PACKAGE, path=".local/bin", leaves=PIPX_LEAVES),
+    of_readme(
+        "uv-user",
+        "uv tool",
+        prepare=f"{CURRENT_TOOL % 'uv'}ln -s {TOOLS}/bin/uv /usr/local/bin/\n",
+        path=".local/bin",
+        leaves=UV_LEAVES,
     ),
     Way(
         name="clone-system",
@@ -60,33 +96,6 @@ WAYS = (
         remove="cd memtool\n./install.sh --uninstall --system --purge",
         program="/usr/local/bin/memtool",
         leaves=(CACHES,),
-    ),
-    Way(
-        name="pip-user",
-        mode="user",
-        prepare=VENV_PACKAGE,
-        install=f"""\
-python3 -m venv ~/.venvs/memtool
-~/.venvs/memtool/bin/pip install -q agent-memtool
-PATH=~/.venvs/memtool/bin:$PATH
-{SETUP}""",
-        remove="""\
-~/.venvs/memtool/bin/memtool setup --remove --purge --yes
-rm -r ~/.venvs""",
-        program="/home/noor/.venvs/memtool/bin/memtool",
-        leaves=(CACHES,),
-    ),
-    Way(
-        name="pipx-user",
-        mode="user",
-        prepare=PIPX_PACKAGE,
-        install=f"pipx install agent-memtool\nPATH=~/.local/bin:$PATH\n{SETUP}",
-        remove="""\
-PATH=~/.local/bin:$PATH
-memtool setup --remove --purge --yes
-pipx uninstall agent-memtool""",
-        program="/home/noor/.local/bin/memtool",
-        leaves=PIPX_LEAVES,
     ),
     Way(
         name="pipx-system",
@@ -112,18 +121,6 @@ memtool setup --remove --purge --yes
 {TOOLS}/bin/pipx uninstall agent-memtool""",
         program="/home/noor/.local/bin/memtool",
         leaves=PIPX_LEAVES,
-    ),
-    Way(
-        name="uv-user",
-        mode="user",
-        prepare=CURRENT_TOOL % "uv",
-        install=f"{TOOLS}/bin/uv tool install -q agent-memtool\nPATH=~/.local/bin:$PATH\n{SETUP}",
-        remove=f"""\
-PATH=~/.local/bin:$PATH
-memtool setup --remove --purge --yes
-{TOOLS}/bin/uv tool uninstall -q agent-memtool""",
-        program="/home/noor/.local/bin/memtool",
-        leaves=UV_LEAVES,
     ),
     Way(
         name="uv-system",
