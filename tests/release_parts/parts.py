@@ -81,7 +81,13 @@ def upgrade(mode: str, bench: Bench) -> None:
         expect(side.memtool("scheduler", "resume", "--all"))
         check_works(side)
         as_installer(side, f"cd memtool\n./install.sh --uninstall --purge --{mode}")
-        check_equal(before, files_of(side), (CACHES,))
+        # The older install.sh did not write down which directories it made.
+        after = {
+            path: entry
+            for path, entry in files_of(side).items()
+            if path in before or not entry.startswith("d")
+        }
+        check_equal(before, after, (CACHES,))
 
 
 def change_installation(side: Side) -> None:
