@@ -7,7 +7,6 @@ import pytest
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.unitfiles import COMMON, SANDBOX
 from tests.systemd.conftest import install, uninstall
-from tests.systemd.machine import wait_until
 from tests.systemd.sides import Side
 
 pytestmark = pytest.mark.slow
