@@ -107,7 +107,7 @@ prefix=$(realpath -ms -- "${prefix:-$HOME/.local}") bin=$prefix/bin lib=$prefix/
 used=$(readlink "$bin/memtool" || :) && used=${used%/bin/memtool}
 [[ $used =~ ^"$lib"/[ab]$ || ! (-e $bin/memtool || -L $bin/memtool) ]] ||
   die "$bin/memtool is not from this script, and is left alone. Remove it, or name another --prefix."
-[[ -t 0 ]] || options+=(--yes)
+[[ -t 0 && -t 2 ]] || options+=(--yes)
 if [[ ! $remove ]]; then
   install_program
   isolated "$bin/memtool" setup "$mode" "${options[@]}" || die "$bin/memtool is installed, but not set up (see above)"
