@@ -24,7 +24,7 @@ PROGRAM = "/opt/memtool/bin/memtool"
 OLD, OLD_COMMIT = "/mnt/old", "ea0c955"
 NO_NETWORK = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/mnt/wheels")
 # What a run leaves beside memtool's files: journals, logs, caches of Python and of systemd's users.
-LISTED = "find /etc /usr/local /opt /home /root /var/lib /run/systemd/system /run/user -xdev"
+LISTED = "find /etc /usr/local /opt /home /var/lib /run/systemd/system /run/user -xdev"
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ def _agent_words(agent: Agent) -> str:
     first, last = (local(us, "%Y-%m-%d") for us in (agent.first_us, agent.last_us))
     when = first if first == last else f"{first} to {last}"
     many = "1 session" if agent.sessions == 1 else f"{agent.sessions:,} sessions"
-    return f"{agent.name}: {many} ({size(agent.size_bytes)}), {when}"
+    return f"{agent.name}: {many} ({size(agent.size_bytes)}), written {when}"
 
 
 def _file_words(setup: Setup) -> str:
