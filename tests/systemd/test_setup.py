@@ -381,10 +381,10 @@ def test_an_installation_of_the_old_install_sh_is_taken_over(
     workshop: Workshop,
     program_image: Image,
     binds: Mapping[Path, str],
-    old_checkout: Path,
+    old: Path,
     mode: str,
 ) -> None:
-    with Machine(workshop, layers=program_image, binds={**binds, old_checkout: OLD}) as machine:
+    with Machine(workshop, layers=program_image, binds={**binds, old: OLD}) as machine:
         side = Place(machine, mode)
         side.boot()
         who = ("--system", "--run-as", "mira") if mode == "system" else ("--user",)
