@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memtool import __version__
-from memtool.base.errors import EXIT_CODES, OK, ExitCode, MemtoolError
+from memtool.base.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.base.person import as_person
 from memtool.base.program import Way
 from memtool.base.run import run
@@ -51,7 +51,7 @@ def install(order: Order) -> ExitCode:
         return OK
     if order.is_asking and not ask("Go on?", default=True):
         order.say("Nothing was changed.")
-        return OK
+        return FAILED
     again = _do(order, setup)
     if order.json:
         print_json("setup", VERSION, {**_json(setup), "restarted": list(again)})
