@@ -262,7 +262,7 @@ def test_it_asks_once_and_a_no_or_the_end_of_input_changes_nothing(
             screen.wait_for("Go on? [Y/n]")
             screen.type(answer)
             screen.wait_for("Nothing was changed.")
-            assert screen.end() == 0
+            assert screen.end() == FAILED
         assert paths(home) == set()
 
 
@@ -300,7 +300,7 @@ def test_a_purge_asks_and_its_default_is_no(home: Path, environ: dict[str, str])
         screen.wait_for("Remove it? [y/N]")
         screen.type("\n")
         screen.wait_for("Nothing was removed.")
-        assert screen.end() == 0
+        assert screen.end() == FAILED
     assert store.is_dir()
 
 

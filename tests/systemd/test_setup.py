@@ -25,7 +25,7 @@ PROGRAM = "/opt/memtool/bin/memtool"
 OLD, OLD_COMMIT = "/mnt/old", "ea0c955"
 NO_NETWORK = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/mnt/wheels")
 # What a run leaves beside memtool's files: journals, logs, caches of Python and of systemd's users.
-LISTED = "find /etc /usr/local /opt /home /root /var/lib /run/systemd/system /run/user -xdev"
+LISTED = "find /etc /usr/local /opt /home /var/lib /run/systemd/system /run/user -xdev"
 
 
 @pytest.fixture(scope="session")
@@ -382,10 +382,10 @@ def test_an_installation_of_the_old_install_sh_is_taken_over(
     workshop: Workshop,
     program_image: Image,
     binds: Mapping[Path, str],
-    old_checkout: Path,
+    old: Path,
     mode: str,
 ) -> None:
-    with Machine(workshop, layers=program_image, binds={**binds, old_checkout: OLD}) as machine:
+    with Machine(workshop, layers=program_image, binds={**binds, old: OLD}) as machine:
         side = Place(machine, mode)
         side.boot()
         who = ("--system", "--run-as", "mira") if mode == "system" else ("--user",)

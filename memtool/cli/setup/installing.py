@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memtool import __version__
-from memtool.base.errors import EXIT_CODES, OK, ExitCode, MemtoolError
+from memtool.base.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.base.person import as_person
 from memtool.base.program import Way
 from memtool.base.run import run
@@ -51,7 +51,7 @@ def install(order: Order) -> ExitCode:
         return OK
     if order.is_asking and not ask("Go on?", default=True):
         order.say("Nothing was changed.")
-        return OK
+        return FAILED
     again = _do(order, setup)
     if order.json:
         print_json("setup", VERSION, {**_json(setup), "restarted": list(again)})
@@ -113,7 +113,7 @@ def _agent_words(agent: Agent) -> str:
     first, last = (local(us, "%Y-%m-%d") for us in (agent.first_us, agent.last_us))
     when = first if first == last else f"{first} to {last}"
     many = "1 session" if agent.sessions == 1 else f"{agent.sessions:,} sessions"
-    return f"{agent.name}: {many} ({size(agent.size_bytes)}), {when}"
+    return f"{agent.name}: {many} ({size(agent.size_bytes)}), written {when}"
 
 
 def _file_words(setup: Setup) -> str:

@@ -65,7 +65,7 @@ def remove(order: Order, *, is_purge: bool) -> ExitCode:
         return OK
     if order.is_asking and not ask("Remove it?", default=not is_purge):
         order.say("Nothing was removed.")
-        return OK
+        return FAILED
     removal = _remove(order, target, is_purge=is_purge)
     if order.json:
         print_json("setup-remove", VERSION, _json(target, removal))
