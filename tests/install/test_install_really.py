@@ -149,7 +149,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("setting", ["target = /nowhere", "prefix = /nowhere", "user = true"])
+@pytest.mark.parametrize("setting", ["target = /nowhere\nuser = true", "prefix = /nowhere"])
 def test_settings_of_python_pip_and_bash_lead_nowhere_else(
     install: Install, home: Path, tmp_path: Path, wheels: Path, setting: str
 ) -> None:
@@ -166,16 +166,13 @@ def test_settings_of_python_pip_and_bash_lead_nowhere_else(
     assert not Path("/nowhere").exists()
 
 
-@pytest.mark.parametrize("name", ["PYTHONHOME", "PYTHONPATH"])
 def test_where_memtool_would_not_run_in_this_shell_nothing_is_installed(
-    install: Install, home: Path, tmp_path: Path, name: str
+    install: Install, home: Path
 ) -> None:
-    broken = tmp_path / "broken"
-    (broken / "typer").mkdir(parents=True)
-    (broken / "typer/__init__.py").write_text("a broken module\n", encoding="utf-8")
-    done = install(env={name: str(broken)})
+    """With this PYTHONHOME no program in Python starts: nor does Python, unless install.sh leaves it out."""
+    done = install(env={"PYTHONHOME": str(home), "PYTHONPATH": str(home)})
     assert done.returncode == 1
-    assert "does not run" in done.stderr
+    assert "bin/memtool does not run" in done.stderr
     assert not (home / ".local/bin/memtool").is_symlink()
     assert not (home / ".config/systemd").exists()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from memtool.base.program import Way as Installer
+from memtool.scheduler.setup import lasting_command
 from tests.release_parts.readme import command
 
 VENV_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends python3-venv\n"
@@ -12,8 +14,8 @@ PIPX_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommen
 CLONE = "git clone -q /mnt/dist/memtool.bundle memtool\n"
 TOOLS = "/opt/tools"  # current pipx and uv, which Debian does not have
 CURRENT_TOOL = f"{VENV_PACKAGE}python3 -m venv {TOOLS}\n{TOOLS}/bin/pip install -q %s\n"
+UV = f"{CURRENT_TOOL % 'uv'}ln -s {TOOLS}/bin/uv /usr/local/bin/\n"
 SETUP = "memtool setup --user --yes"
-SYSTEM_SETUP = "memtool setup --system --run-as mira --yes"
 # What the tools themselves leave behind: their caches, their Pythons, their folders.
 CACHES = r"/(home/\w+|root)/\.cache(/|$)"
 PIPX_LEAVES = (
@@ -63,6 +65,22 @@ def of_readme(name: str, word: str, *, prepare: str, path: str, leaves: tuple[st
     )
 
 
+def of_hint(name: str, how: Installer, *, prepare: str, path: str, leaves: tuple[str, ...]) -> Way:
+    """Return a way for the system as memtool's own hints have it: one to install, one to remove the program."""
+    install = lasting_command(how, "mira").removeprefix("sudo ")
+    return Way(
+        name=name,
+        mode="system",
+        prepare=prepare,
+        install=f"{install}\n{path}/memtool setup --system --run-as mira --yes",
+        remove=f"""\
+said=$({path}/memtool setup --remove --purge --system --yes 2>&1)
+yes | sh -ec "${{said##*To remove the program itself: }}\"""",
+        program=f"{path}/memtool",
+        leaves=leaves,
+    )
+
+
 def on_terminal(line: str) -> str:
     """Return what runs a command on a terminal of its own. It answers each question with Enter."""
     return f"yes '' | script --quiet --return --command {shlex.quote(line)} /dev/null"
@@ -83,7 +101,7 @@ WAYS = (
     of_readme(
         "uv-user",
         "uv tool",
-        prepare=f"{CURRENT_TOOL % 'uv'}ln -s {TOOLS}/bin/uv /usr/local/bin/\n",
+        prepare=UV,
         path=".local/bin",
         leaves=UV_LEAVES,
     ),
@@ -98,19 +116,6 @@ WAYS = (
         leaves=(CACHES,),
     ),
     Way(
-        name="pipx-system",
-        mode="system",
-        prepare=PIPX_PACKAGE,
-        install=f"""\
-PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx install agent-memtool
-{SYSTEM_SETUP}""",
-        remove="""\
-memtool setup --remove --purge --system --yes
-PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx uninstall agent-memtool""",
-        program="/usr/local/bin/memtool",
-        leaves=PIPX_LEAVES,
-    ),
-    Way(
         name="pipx-current",
         mode="user",
         prepare=CURRENT_TOOL % "pipx",
@@ -122,18 +127,13 @@ memtool setup --remove --purge --yes
         program="/home/noor/.local/bin/memtool",
         leaves=PIPX_LEAVES,
     ),
-    Way(
-        name="uv-system",
-        mode="system",
-        prepare=CURRENT_TOOL % "uv",
-        install=f"""\
-export UV_TOOL_DIR=/opt/uv/tools UV_TOOL_BIN_DIR=/usr/local/bin UV_PYTHON_INSTALL_DIR=/opt/uv/python
-{TOOLS}/bin/uv tool install -q agent-memtool
-{SYSTEM_SETUP}""",
-        remove=f"""\
-memtool setup --remove --purge --system --yes
-UV_TOOL_DIR=/opt/uv/tools UV_TOOL_BIN_DIR=/usr/local/bin {TOOLS}/bin/uv tool uninstall -q agent-memtool""",
-        program="/usr/local/bin/memtool",
-        leaves=UV_LEAVES,
+    of_hint("pipx-system", "pipx", prepare=PIPX_PACKAGE, path="/usr/local/bin", leaves=PIPX_LEAVES),
+    of_hint("uv-system", "uv tool", prepare=UV, path="/usr/local/bin", leaves=UV_LEAVES),
+    of_hint(
+        "pip-system",
+        "venv",
+        prepare=VENV_PACKAGE,
+        path="/opt/memtool/bin",
+        leaves=(CACHES, r"/opt/memtool(/|$)"),
     ),
 )
