@@ -82,7 +82,8 @@ def export(
 
 def _export(environ: Mapping[str, str], reader: Reader, query: Query, path: Path | None) -> Report:
     """Write the lines to the file, which an error leaves as it was, or to stdout."""
-    report = Report()
+    with reader.existing_store():
+        report = Report()
     with _progress(environ) as on_progress:
         if path is not None:
             with atomic_stream(path) as file:

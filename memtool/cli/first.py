@@ -44,7 +44,9 @@ from memtool.transcripts.discover import discover
 
 _AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20
-"""How much ingest and rollup together get through in a second; measured on one slow core, where two were busy."""
+"""How much ingest and rollup together get through: 3 MiB a second on a machine with eight times the work that it has
+cores for, about 10 MiB in a second of CPU time.
+"""
 _FEW_S, _MOST_OF_A_MINUTE_S, _MINUTE_S = 8, 45, 60
 _MOST_ANSWERS = 3
 _YES, _NO = ("y", "yes"), ("n", "no")
@@ -60,10 +62,15 @@ class Found:
     directory: Path
     files: int
     size_bytes: int
+    unreadable: tuple[Path, str] | None = None
+    """A place that could not be looked at, and why."""
 
     @property
     def words(self) -> str:
         """What there is, or that there is nothing."""
+        if not self.files and self.unreadable is not None:
+            path, why = self.unreadable
+            return f"{path} cannot be read: {why}."
         if not self.files:
             return f"No session of {_AGENT} was found below {self.directory}."
         return f"{_AGENT} has {number(self.files, 'session')} here ({size(self.size_bytes)})."
@@ -74,7 +81,7 @@ def offer(call: Invocation, *, as_json: bool) -> bool:
 
     Return False with `as_json`: the caller prints its empty object. End the program where there is nothing to read.
     """
-    found = _find(call)
+    found = find_transcripts(call)
     can_ask = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     if as_json or not can_ask or not found.files or _whose(call) is not None:
         say_what_helps(call, found)
@@ -149,10 +156,12 @@ def _exit_code(code: int) -> ExitCode:
 
 def say_what_helps(call: Invocation, found: Found | None = None) -> None:
     """Say on stderr that nothing is remembered yet, what there is to take in, and what does it."""
-    found = found or _find(call)
+    found = found or find_transcripts(call)
     note(f"memtool: no memory yet in {call.store.root}. {found.words}")
     if (owner := _whose(call)) is not None:
         note(f"hint: you are root, and this memory is {owner}'s: sudo -u {owner} memtool toc")
+    elif not found.files and found.unreadable is not None:
+        note(f"hint: check its owner and mode: ls -ld {shlex.quote(str(found.unreadable[0]))}")
     elif not found.files:
         note(
             "hint: if they are elsewhere, set CLAUDE_CONFIG_DIR to the directory that holds them, "
@@ -163,15 +172,17 @@ def say_what_helps(call: Invocation, found: Found | None = None) -> None:
         note(f"hint: {ingest} && {rollup}")
 
 
-def _find(call: Invocation) -> Found:
+def find_transcripts(call: Invocation) -> Found:
+    """Return what an ingest would take in now."""
     access = Access(call.store.root)
     sources = {}
     if access.exists():
         with access.reading() as store:
             sources = store.sources()
-    files = discover(claude_root=call.claude_root).files
-    sizes = [status.st_size for _, status in waiting(files, sources)]
-    return Found(call.claude_root / "projects", len(sizes), sum(sizes))
+    looked = discover(claude_root=call.claude_root)
+    sizes = [status.st_size for _, status in waiting(looked.files, sources)]
+    unreadable = next(iter(looked.failed), None)
+    return Found(call.claude_root / "projects", len(sizes), sum(sizes), unreadable)
 
 
 def _has_memory(call: Invocation) -> bool:
@@ -234,16 +245,24 @@ def _answer(question: str) -> str | None:
 def _introduction(call: Invocation, found: Found) -> Iterator[str]:
     yield f"No memory yet. {found.words}"
     if not Access(call.store.root).exists():
-        calendar = calendar_for_new_store(call.config).describe()
         yield f"The new memory will be in {call.store.root}."
         yield (
-            f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
-            f"{calendar['week_starts_on'].capitalize()}. Only a rebuild changes that later."
+            f"{calendar_words(call)} Later only a rebuild changes that. To change it first, answer n and use "
+            "memtool config set calendar.timezone (or day_starts_at, week_starts_on)."
         )
     if _has_model(call):
         yield (
             f"The summaries are written by {call.config.summarizer.name}, within the budget that is set."
         )
+
+
+def calendar_words(call: Invocation) -> str:
+    """Return the calendar that a new store gets. Raise ConfigError where the machine's zone has no name."""
+    calendar = calendar_for_new_store(call.config).describe()
+    return (
+        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
+        f"{calendar['week_starts_on'].capitalize()}."
+    )
 
 
 def _duration(call: Invocation, found: Found) -> str:

@@ -55,7 +55,7 @@ class Terminal:
         """Read until these words come, after those that were waited for before."""
         while (found := self.text.find(words, self._seen)) < 0:
             if not self._more():
-                pytest.fail(f"it ended without {words!r}: {self.text}")
+                pytest.fail(f"it ended without {words!r}: {self.text[-2000:]}")
         self._seen = found + len(words)
 
     def type(self, keys: str) -> None:
@@ -71,7 +71,7 @@ class Terminal:
     def _more(self) -> bool:
         """Read some more; return whether there may be more to come."""
         if not select.select([self._master], [], [], _GUARD_S)[0]:
-            pytest.fail(f"nothing more came: {self.text}")
+            pytest.fail(f"nothing more came: {self.text[-2000:]}")
         try:
             part = os.read(self._master, 65536)
         except OSError:  # Linux says so of a terminal that nothing has open any more

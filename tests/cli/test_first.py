@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from memtool.scheduler.ledger import read
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal
-from tests.conftest import Program
+from tests.conftest import PROGRAM_TIMEOUT_S, SOURCE, Program
 from tests.memory import Memory
 
 DAYS = ("2026-03-02", "2026-03-03")
@@ -85,6 +85,20 @@ def terminal(*arguments: str | Path, environ: Mapping[str, str], columns: int = 
         *arguments, environ=environ, cwd=Path(environ["HOME"]), columns=columns
     ) as opened:
         yield opened
+
+
+def piped(
+    *words: str, environ: Mapping[str, str], within: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the program, with its output in a pipe, within another program."""
+    return subprocess.run(
+        [*within, sys.executable, "-m", "memtool", *words],
+        env={**environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PROGRAM_TIMEOUT_S,
+        check=False,
+    )
 
 
 def the_grip(memtool: Program) -> str:
@@ -213,7 +227,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(
         opened.wait_for("The summaries are written by command")
         opened.wait_for("[Y/n] ")
         opened.type("y\n")
-        opened.wait_for("day-rollup: 0 of 2, day:2026-03-02")
+        opened.wait_for("day-rollup: 1 of 4, day:2026-03-03")
         opened.type(CTRL_C)
         opened.wait_for("Stopped. What was done is kept. To go on:")
         opened.wait_for("memtool rollup all --include-open")
@@ -258,6 +272,17 @@ def test_without_transcripts_it_says_where_it_looked(
         opened.wait_for("CLAUDE_CONFIG_DIR")
         opened.wait_for("memtool ingest PATH")
         assert opened.end() == 0
+
+
+def test_what_cannot_be_read_is_said(claude: Path, environ: dict[str, str]) -> None:
+    capabilities = "-dac_override,-dac_read_search"  # or root may read everything
+    drop = ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities]
+    (claude / "projects").chmod(0)
+    done = piped("toc", environ=environ, within=drop if os.getuid() == 0 else [])
+    (claude / "projects").chmod(0o700)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"{claude}/projects cannot be read: Permission denied." in done.stderr
+    assert f"ls -ld {claude}/projects" in done.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make another's directory")
@@ -429,7 +454,7 @@ def test_elsewhere_than_on_a_terminal_the_progress_is_plain_lines(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == f"ingest: 0%, 0 bytes of {size(size_bytes)}, file 1 of 2"
     assert f"ingest: 100%, {size(size_bytes)} of {size(size_bytes)}, file 2 of 2" in lines
-    assert "day-rollup: 50%, 1 of 2, day:2026-03-03" in lines
+    assert "day-rollup: 25%, 1 of 4, day:2026-03-03" in lines
     assert not any("\x1b" in line for line in lines)
 
 
@@ -458,12 +483,5 @@ def test_what_ingest_says_of_its_progress_adds_up(
 
 def test_ingest_and_rollup_show_nothing_where_they_are_piped(environ: dict[str, str]) -> None:
     for words in (["ingest"], ["rollup", "all"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "memtool", *words],
-            env=environ,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
+        done = piped(*words, environ=environ)
         assert (done.returncode, done.stderr) == (0, "")
