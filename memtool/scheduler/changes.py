@@ -18,7 +18,6 @@ from memtool.scheduler.units import TimerState
 # As all of systemd's: what a unit says, systemd tells everyone anyway.
 _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
-_MASK = Path("/dev/null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,7 @@ def changes(wanted: Mapping[Path, str], ours: Iterable[Path]) -> list[Change]:
     Raise StorageError where a file cannot be read.
     """
     found = (
-        Change(path, _read(path), wanted.get(path))
-        for path in dict.fromkeys((*wanted, *ours))
-        if not is_mask(path)
+        Change(path, _read(path), wanted.get(path)) for path in dict.fromkeys((*wanted, *ours))
     )
     return sorted((change for change in found if change.old != change.new), key=_turn)
 
@@ -48,11 +45,6 @@ def _turn(change: Change) -> tuple[bool, bool]:
     is_removal = change.new is None
     is_drop_in = change.path.parent.suffix == ".d"
     return is_removal, is_drop_in == is_removal
-
-
-def is_mask(path: Path) -> bool:
-    """Return whether a person has masked the unit: then the path is theirs."""
-    return path.is_symlink() and path.readlink() == _MASK
 
 
 def write(change: Change) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from memtool.base.errors import MemtoolError
 from memtool.base.files import reporting
-from memtool.scheduler.changes import Change, is_mask, write
+from memtool.scheduler.changes import Change, write
 from memtool.scheduler.dropins import ON_FAILURE
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.setup import RECORD, Places
@@ -25,6 +25,7 @@ SERVICES = tuple(job.unit for job in JOBS)
 UNITS = (*TIMERS, *SERVICES, SLICE, ON_FAILURE)
 STOP_TIMEOUT_S = 180
 """A job ends its step; after TimeoutStopSec= of its unit systemd kills it."""
+_MASK = Path("/dev/null")
 _PATTERNS = ("memtool-*", "on-memtool-failure@*", SLICE)
 
 
@@ -129,7 +130,7 @@ def _masks(places: Places) -> Iterator[Path]:
     for directory in (places.admin, places.runtime):
         for name in UNITS:
             path = directory / name
-            if is_mask(path):
+            if path.is_symlink() and path.readlink() == _MASK:
                 yield path
 
 
