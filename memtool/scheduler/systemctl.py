@@ -39,7 +39,7 @@ _SHARED_USER_UNITS = (
 )
 _ASK_TIMEOUT_S = 15
 
-INSTALL = "memtool setup installs it"
+INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
 BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
 _LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'

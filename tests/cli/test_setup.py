@@ -464,6 +464,18 @@ def test_a_package_gets_its_files_below_the_root_and_nothing_elsewhere(
     assert paths(home) == set()
 
 
+def test_without_systemctl_a_crontab_is_printed_and_no_unit_is_written(
+    memtool: Program, home: Path, environ: dict[str, str]
+) -> None:
+    done = memtool("setup", "--user", "--yes", env={**environ, "PATH": str(home / "tmp")})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split("memtool ")[-1] for line in lines] == [" ".join(job.command) for job in JOBS]
+    assert "crontab -e" in done.stderr
+    assert not units(home).exists()
+    assert (home / ".local/share/man/man1/memtool.1").exists()
+
+
 def test_the_crontab_is_the_job_table_and_each_line_respects_pauses(tmp_path: Path) -> None:
     from memtool.scheduler.setup import crontab_lines
 
