@@ -153,6 +153,12 @@ def extra_hint(extra: str) -> str:
     return shlex.join(command) or f"install {needed} with your package manager"
 
 
+def upgrade_hint() -> str:
+    """Return what to do where something was written by a newer memtool."""
+    command = running_program().upgrade_command()
+    return f"upgrade memtool: {shlex.join(command)}" if command else "upgrade memtool"
+
+
 def requirements(extra: str) -> tuple[str, ...]:
     """Return what an extra needs, such as `openai>=2`, from the metadata that is installed."""
     found = _distribution()

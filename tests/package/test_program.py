@@ -235,3 +235,22 @@ def test_a_shim_on_path_is_not_the_launcher(bench: Bench, tmp_path: Path) -> Non
     shim.chmod(0o755)
     found = facts(bench, python, tmp_path, PATH=f"{shim.parent}:/usr/bin:/bin")
     assert found["script"] == str(python.with_name("memtool"))
+
+
+def test_a_python_that_is_no_environment(bench: Bench, tmp_path: Path) -> None:
+    """Installed by pip, which wants to be overridden where a distribution forbids it; or by the distribution."""
+    python = Path("/usr/bin/python3")
+    target = tmp_path / "packages"
+    install = ("uv", "pip", "install", "-q", "--python", python, "--target", target)
+    bench.run(*install, bench.wheel, home=tmp_path)
+    path = {"PYTHONPATH": str(target)}
+    found = facts(bench, python, tmp_path, **path)
+    assert (found["way"], found["script"]) == ("python", str(target / "bin/memtool"))
+    marker = "__import__('sysconfig').get_path('stdlib') + '/EXTERNALLY-MANAGED'"
+    is_managed = Path(bench.ask(python, marker, home=tmp_path, **path)).exists()
+    assert ("--break-system-packages" in found["extra"]) is is_managed
+    next(target.glob("agent_memtool-*/INSTALLER")).write_text("debian\n", encoding="utf-8")
+    found = facts(bench, python, tmp_path, **path)
+    assert found["way"] == "package"
+    assert found["extra"] == "install openai>=2 with your package manager"
+    assert (found["remove"], found["upgrade"]) == ([], [])
