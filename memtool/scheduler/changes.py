@@ -33,12 +33,18 @@ def changes(wanted: Mapping[Path, str], ours: Iterable[Path]) -> list[Change]:
     """Return what has to be changed. `ours` are all files that memtool may have written: what is not wanted goes.
 
     Drop-ins are written before the units they are for, and removed after them: at no time is a job less confined.
-    Raise StorageError where a file cannot be read.
+    A unit that somebody has masked stays masked. Raise StorageError where a file cannot be read.
     """
-    found = (
-        Change(path, _read(path), wanted.get(path)) for path in dict.fromkeys((*wanted, *ours))
-    )
+    found = [
+        Change(path, _read(path), wanted.get(path))
+        for path in dict.fromkeys((*wanted, *ours))
+        if path not in wanted or not _is_masked(path)
+    ]
     return sorted((change for change in found if change.old != change.new), key=_turn)
+
+
+def _is_masked(path: Path) -> bool:
+    return path.is_symlink() and str(path.readlink()) == "/dev/null"
 
 
 def _turn(change: Change) -> tuple[bool, bool]:

@@ -48,8 +48,7 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     systemctl. Raise MemtoolError at the first step that fails; doing it again goes on.
     """
     _record_directories(plan)
-    if plan.owner is not None and not plan.take_over:
-        give_to(plan.store, plan.owner)
+    _make_stores(plan)
     states: Mapping[str, TimerState] = ask(manager).states if manager else {}
     for change in plan.changes:
         write(change)
@@ -59,7 +58,8 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     if plan.take_over and plan.owner is not None:
         if manager is not None:
             manager.call("stop", *SERVICES, timeout_s=STOP_TIMEOUT_S)
-        give_to(plan.store, plan.owner)
+        for store in {plan.places.store, plan.store}:
+            give_to(store, plan.owner)
     if plan.enable and (manager or offline):
         _enable(plan.enable, manager, offline)
     return again
@@ -78,18 +78,41 @@ def give_to(root: Path, owner: Person) -> None:
 
 def _record_directories(plan: Plan) -> None:
     """Write down which directories are made, before they are: the removal takes away no other."""
+    place = plan.places.store
     paths = [change.path for change in plan.changes if change.new is not None]
-    paths += [plan.store / RECORD, plan.places.stamps / "x"]
-    made = {*read_record(plan.store), *missing_directories(paths)}
-    private_directory(plan.store)
+    paths += [place / RECORD, plan.store / "x", plan.places.stamps / "x"]
+    made = {*read_record(place), *missing_directories(paths)}
+    private_directory(place)
     text = json.dumps({"version": _RECORD_VERSION, "directories": sorted(map(str, made))}, indent=2)
-    record, data = plan.store / RECORD, f"{text}\n".encode()
+    record, data = place / RECORD, f"{text}\n".encode()
     if not record.exists() or record.read_bytes() != data:
         atomic_write(record, data)
-        if plan.owner is not None:
-            with reporting(record):
-                owner = plan.store.stat()
-                os.chown(record, owner.st_uid, owner.st_gid)
+    if plan.owner is not None:
+        with reporting(record):
+            owner = place.stat()
+            os.chown(record, owner.st_uid, owner.st_gid)
+
+
+def _make_stores(plan: Plan) -> None:
+    """Make the store's directory, so that there is somewhere to look, and to pause, before the first run.
+
+    One that the settings name is made as the person whose settings they are: root gives away nothing else.
+    """
+    person = plan.owner
+    if person is None:
+        private_directory(plan.store)
+        return
+    if not plan.take_over:
+        give_to(plan.places.store, person)
+
+    def make() -> int:
+        private_directory(plan.store)
+        return 0
+
+    if not plan.store.exists() and as_person(person, make) != 0:
+        raise MemtoolError(
+            f"{person.name} cannot make {plan.store}", hint="make it, and give it to this user"
+        )
 
 
 def missing_directories(paths: Iterable[Path]) -> list[Path]:
@@ -117,8 +140,9 @@ def offline_manager(manager: Manager) -> Manager:
 
 def timers_off(manager: Manager) -> list[str]:
     """Return the timers that are installed and disabled."""
-    found = manager.call("is-enabled", *TIMERS).stdout.split()
-    return [timer for timer, state in zip(TIMERS, found, strict=False) if state == "disabled"]
+    return [
+        timer for timer in TIMERS if manager.call("is-enabled", timer).stdout.strip() == "disabled"
+    ]
 
 
 def check_starts(program: Path, environ: Mapping[str, str], person: Person | None) -> None:

@@ -39,7 +39,7 @@ _SHARED_USER_UNITS = (
 )
 _ASK_TIMEOUT_S = 15
 
-INSTALL = "memtool setup installs it"
+INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
 BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
 _LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
@@ -194,13 +194,16 @@ def ask(manager: Manager) -> Timers:
 
 
 def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:
-    """Return whether the program starts in a unit with these properties; None where that cannot be tried."""
+    """Return whether the program starts in a unit with these properties; None where that cannot be tried.
+
+    It cannot without systemd-run, without the manager, or with a program that does not start in any unit.
+    """
+    argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect"]
+    start = ["--", str(program), "--version"]
     options = [f"--property={line}" for line in properties]
-    argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect", *options]
-    if not manager.call("show", "--property=Version").is_ok:
-        return None
-    done = run([*argv, "--", str(program), "--version"], manager.environ, timeout_s=60)
-    return None if done.is_missing or done.is_timed_out else done.is_ok
+    if run([*argv, *options, *start], manager.environ, timeout_s=60).is_ok:
+        return True
+    return False if run([*argv, *start], manager.environ, timeout_s=60).is_ok else None
 
 
 def meaning(done: Finished, manager: Manager) -> tuple[str, str]:

@@ -226,17 +226,30 @@ def test_unit_files_of_another_version_are_renewed_and_keep_their_program(
     ]
 
 
-@pytest.mark.parametrize(("code", "works"), [(0, True), (217, False)])
-def test_the_sandbox_is_there_where_a_trial_succeeds(
-    apply: Apply, units: Path, systemd: FakeSystemd, code: int, works: bool
+def test_the_sandbox_is_put_in_place_where_a_trial_succeeds(
+    apply: Apply, units: Path, systemd: FakeSystemd
 ) -> None:
-    systemd.add("systemd-run", f"exit {code}")
+    systemd.add("systemd-run", "exit 0")
     assert apply("") == 0
-    assert (units / SANDBOX).exists() == works
+    assert (units / SANDBOX).exists()
     (trial,) = [line for line in systemd.calls if line.startswith("systemd-run")]
     assert "--user" in trial
     assert "--property=PrivateUsers=yes" in trial
     assert trial.endswith(".local/bin/memtool --version")
+
+
+@pytest.mark.parametrize(
+    ("script", "stays"),
+    [('case "$*" in *PrivateUsers*) exit 217 ;; esac', False), ("exit 203", True)],
+    ids=["no user namespaces", "no program"],
+)
+def test_the_sandbox_goes_where_it_is_what_keeps_the_program_from_starting(
+    apply: Apply, units: Path, systemd: FakeSystemd, script: str, stays: bool
+) -> None:
+    install_units(units, replace(installation(units.parents[2]), has_sandbox=True))
+    systemd.add("systemd-run", script)
+    assert apply("") == 0
+    assert (units / SANDBOX).exists() == stays
 
 
 @pytest.mark.usefixtures("systemd")

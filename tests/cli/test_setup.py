@@ -386,6 +386,30 @@ def test_a_purge_leaves_a_directory_that_is_no_store_and_one_that_only_the_shell
     assert (named / "mine.txt").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user")
+def test_a_purge_leaves_another_user_s_memory_that_the_settings_name(
+    memtool: Program, home: Path, environ: dict[str, str]
+) -> None:
+    sample(home)
+    others = home / "others"
+    assert memtool("--store", others, "ingest").returncode == 0
+    os.chown(others, 12_345, 12_345)
+    assert memtool("config", "set", "store.path", str(others)).returncode == 0
+    done = memtool("setup", "--user", "--remove", "--purge", "--yes", env=environ)
+    assert f"stays: {others} (store.path names it, but it belongs to another user)" in done.stderr
+    assert (others / "store/CURRENT").exists()
+
+
+def test_a_masked_timer_stays_masked(memtool: Program, home: Path, environ: dict[str, str]) -> None:
+    units(home).mkdir(parents=True)
+    mask = units(home) / "memtool-week-rollup.timer"
+    mask.symlink_to("/dev/null")
+    done = memtool("setup", "--user", "--yes", env=environ)
+    assert done.returncode == 0, done.stderr
+    assert mask.readlink() == Path("/dev/null")
+    assert not (units(home) / "timers.target.wants/memtool-week-rollup.timer").exists()
+
+
 def test_a_purge_keeps_settings_that_it_cannot_read_since_they_may_name_a_store(
     memtool: Program, home: Path, environ: dict[str, str]
 ) -> None:
@@ -438,6 +462,18 @@ def test_a_package_gets_its_files_below_the_root_and_nothing_elsewhere(
         assert name in found
     assert all(name.startswith("usr/") for name in found)
     assert paths(home) == set()
+
+
+def test_without_systemctl_a_crontab_is_printed_and_no_unit_is_written(
+    memtool: Program, home: Path, environ: dict[str, str]
+) -> None:
+    done = memtool("setup", "--user", "--yes", env={**environ, "PATH": str(home / "tmp")})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split("memtool ")[-1] for line in lines] == [" ".join(job.command) for job in JOBS]
+    assert "crontab -e" in done.stderr
+    assert not units(home).exists()
+    assert (home / ".local/share/man/man1/memtool.1").exists()
 
 
 def test_the_crontab_is_the_job_table_and_each_line_respects_pauses(tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def test_at_no_time_is_a_unit_without_its_drop_ins(tmp_path: Path) -> None:
     assert [change.path for change in changes({}, [drop_in, unit])] == [unit, drop_in]
 
 
+def test_what_somebody_has_masked_stays_so_until_it_is_removed(tmp_path: Path) -> None:
+    unit, linked = tmp_path / "a.timer", tmp_path / "b.timer"
+    unit.symlink_to("/dev/null")
+    linked.symlink_to("/dev/zero/not/there")
+    assert changes({unit: "x"}, [unit]) == []
+    assert changes({linked: "x"}, []) == [Change(linked, None, "x")]
+    (change,) = changes({}, [unit])
+    write(change)
+    assert not unit.is_symlink()
+
+
 def test_a_change_is_written_whole_and_readable_by_all(tmp_path: Path) -> None:
     change = Change(tmp_path / "below" / TIMER, None, "[Timer]\n")
     before = os.umask(0o077)

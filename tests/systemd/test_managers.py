@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.unitfiles import COMMON, SANDBOX
+from memtool.scheduler.unitfiles import COMMON, SANDBOX, Installation, unit_files
 from tests.systemd.conftest import install, uninstall
 from tests.systemd.sides import Side
 
@@ -62,6 +64,20 @@ def test_a_store_that_cannot_be_made_fails_once_and_says_why(user: Side) -> None
     assert f"{user.home}/.local/state/memtool" in user.journal("compaction"), user.journal(
         "compaction"
     )
+
+
+@pytest.mark.parametrize("folder", ["100% sure", 'it\'s "x" \\ $HOME %h', "$HOME ${X}", "#;a"])
+def test_a_program_is_started_whatever_the_name_of_its_directory(system: Side, folder: str) -> None:
+    program = Path("/opt") / folder / "memtool"
+    system.write(str(program), '#!/bin/sh\necho "ran <$0> <$*>"\n')
+    system.machine.run("chmod", "-R", "755", str(program.parent))
+    files = unit_files(Installation("system", program, "mira", Path("/home/mira")))
+    system.write(
+        f"{system.units}/memtool-week-rollup.service", files["memtool-week-rollup.service"]
+    )
+    system.control("daemon-reload")
+    assert system.start("week-rollup").returncode == 0
+    assert f"ran <{program}> <rollup week>\n" in system.journal("week-rollup")
 
 
 def test_unit_files_that_were_changed_are_named_and_apply_renews_them(side: Side) -> None:

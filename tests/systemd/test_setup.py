@@ -325,22 +325,20 @@ def test_paths_with_signs_that_mean_something_to_systemd_work(user_place: Place,
     machine.run("mv", user_place.home, home)
     done = machine.run("sed", "-i", f"s|/home/noor|{home}|", "/etc/passwd")
     assert done.returncode == 0, done.stderr
-    machine.run("mkdir", f"{home}/bin")
-    machine.run("cp", "-a", "/opt/memtool", f"{home}/env")
-    machine.run(
-        "sed",
-        "-i",
-        f'1s|.*|#!/bin/sh|;2i exec {PROGRAM.removesuffix("memtool")}python -m memtool "$@"',
-        f"{home}/env/bin/memtool",
-    )
+    program = f"{home}/{name} env/bin/memtool"
+    machine.run("cp", "-a", "/opt/memtool", f"{home}/{name} env")
+    script = '#!/bin/sh\nexec "$(dirname "$0")/python" -m memtool "$@"\n'
+    assert machine.run("tee", program, stdin=script).returncode == 0
     machine.run("systemctl", "start", "user@2002.service")
     place = Moved(machine, "user", home)
     wait_until(lambda: place.control("is-active", "timers.target").returncode == 0, "timers")
-    done = place.setup()
+    done = place.setup(program=program)
     assert done.returncode == 0, done.stderr
+    assert f"{name} env" in place.property("memtool-ingest.service", "ExecStart")
     place.take_in()
     assert place.runs("ingest")[-1]["result"] == "done"
-    assert place.setup("--remove", "--purge").returncode == 0
+    assert "unit files are not as" not in place.memtool("scheduler", "status").stdout
+    assert place.setup("--remove", "--purge", program=program).returncode == 0
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,7 @@ def _user_lines(setup: Setup) -> Iterator[str]:
 def _finish(order: Order, setup: Setup) -> ExitCode:
     """Offer to take in what is there, show the state of the jobs and name commands to try."""
     code = OK
-    if not is_booted():
+    if setup.offline is None or not is_booted():
         user = f" -u {setup.person.name}" if setup.scope == "system" else ""
         order.say(
             f"systemd does not run here. These lines for `crontab{user} -e` do what the timers would:"

@@ -46,6 +46,8 @@ class Target:
     """Every file that memtool may have written for systemd."""
     stores: tuple[Path, ...]
     """The memory: the store of this installation, and one that a config file names."""
+    owner_uid: int | None
+    """Whose memory may be deleted elsewhere; None where that is not known."""
     settings: tuple[Path, ...]
     keeps: tuple[tuple[Path, str], ...]
     """What a purge leaves, and why."""
@@ -109,6 +111,7 @@ def _target(order: Order, scope: Scope) -> Target:
         where,
         ours=(*units, *drop_ins),
         stores=tuple(path for path in dict.fromkeys(stores) if path.exists()),
+        owner_uid=None if person is None else person.uid,
         settings=tuple(path for path in settings if path.exists()),
         keeps=tuple((path, why) for path, why in keeps if path.exists()),
         faults=tuple(faults),
@@ -154,7 +157,7 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
     manager, _ = managers(target.scope, order.call.environ)
     if manager is not None:
         stop_jobs(manager, removal)
-    made = [path for store in target.stores for path in read_record(store)]
+    made = read_record(target.where.store)
     others = others_files(target.where, target.ours)
     for path in our_files(target.where, target.ours):
         removal.remove(path)
@@ -166,9 +169,8 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
         _purge(order, target, removal)
     else:
         removal.stays += _staying(target, others)
-        for store in target.stores:
-            if not is_used(store):
-                removal.remove(store / RECORD)
+        if target.where.store.is_dir() and not is_used(target.where.store):
+            removal.remove(target.where.store / RECORD)
     remove_directories(target.where, target.stores, made)
     return removal
 
@@ -188,9 +190,15 @@ def _purge(order: Order, target: Target, removal: Removal) -> None:
 
 
 def _purge_store(order: Order, target: Target, store: Path, removal: Removal) -> None:
-    if store != target.where.store and not is_store(store):
-        removal.stays.append((store, "store.path names it, but it is no store of memtool"))
-        return
+    if store != target.where.store and is_used(store):  # as store.path has it
+        why = ""
+        if not is_store(store):
+            why = "store.path names it, but it is no store of memtool"
+        elif store.stat().st_uid != target.owner_uid:
+            why = "store.path names it, but it belongs to another user"
+        if why:
+            removal.stays.append((store, why))
+            return
     with removal.step():
         for path in purge(store, order.call.now_us):
             removal.stays.append((path, "not made by memtool"))
