@@ -9,7 +9,6 @@
 #   --uninstall   remove memtool; the memory and the settings stay
 #   --purge       with --uninstall: delete these, too. This cannot be undone.
 #   --demo        only show memtool at work on a sample, from .venv/ in this checkout
-#
 # SETUP OPTION: --take-over USER, --with NAMES, --no-enable, --yes (implied without a terminal).
 # Needs Python 3.11 or newer. Debian's package for virtual environments is installed as root or with sudo.
 set -euo pipefail # and -p above: bash reads no BASH_ENV, and takes no functions from the environment
@@ -67,7 +66,7 @@ demo() {
 # Print what an environment was made from.
 stamp_of() {
   "$1/bin/python" -I -c 'import sys; print(*sys.version_info[:2], sys.prefix)' 2>/dev/null && cd "$root" &&
-    find memtool systemd man completions pyproject.toml -type f ! -name '*.pyc' -exec sha256sum {} + | sort | sha256sum
+    find memtool systemd man completions pyproject.toml -type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort | sha256sum
 }
 
 # $lib/a and $lib/b take turns: the new one is made beside the one in use, then the link changes in one step.
@@ -112,7 +111,8 @@ if [[ ! $remove ]]; then
   install_program
   isolated "$bin/memtool" setup "$mode" "${options[@]}" || die "$bin/memtool is installed, but not set up (see above)"
   "$bin/memtool" --version >/dev/null || die "$bin/memtool does not run in this shell (see above)"
-elif [[ $used ]]; then
+else
+  [[ $used ]] || { say "memtool is not installed in $prefix" && exit; }
   isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" || die "$bin/memtool stays: not all was removed (see above)"
   mapfile -t made < <(sort -ru "$lib/made-directories" 2>/dev/null)
   rm -rf -- "$lib" "$bin/memtool"

@@ -125,7 +125,9 @@ def test_a_program_of_somebody_else_is_left_alone(checkout: Path, home: Path) ->
 
 def test_removing_what_is_not_there_is_not_a_failure(checkout: Path, home: Path) -> None:
     before = sorted(home.rglob("*"))
-    assert install(checkout, "--user", "--uninstall").returncode == 0
+    done = install(checkout, "--user", "--uninstall")
+    assert done.returncode == 0
+    assert f"not installed in {home}/.local" in done.stderr
     assert sorted(home.rglob("*")) == before
 
 

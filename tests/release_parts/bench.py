@@ -18,7 +18,7 @@ from tests.release_parts.roots import DIST, host_environment, host_files
 from tests.systemd.machine import Done, Machine, MachineError, Workshop, must, wait_until
 from tests.systemd.sides import CHECKOUT, PEOPLE, SOON, Side
 
-COMMAND_TIMEOUT_S = 1200  # only ends what hangs
+COMMAND_TIMEOUT_S = 3600  # only ends what hangs
 # With the network, which `apply` opens where a model is asked; offline services are at 0.2.
 MOST_EXPOSED = {"system": 0.5, "user": 1.3}
 FAR_AWAY = "*-01-01"
