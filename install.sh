@@ -47,8 +47,7 @@ make_environment() {
   python=$(find_python)
   require_venv "$python"
   say "installing memtool in $folder with $python"
-  rm -rf -- "$folder"
-  isolated "$python" -I -m venv "$folder" || die "could not make $folder. $unchanged"
+  isolated "$python" -I -m venv --clear "$folder" || die "could not make $folder. $unchanged"
   # pip reads this file after those of the system and the user. An empty value overrides theirs.
   printf '[%s]\nprefix =\ntarget =\nuser =\nroot =\npython =\n' global install >"$folder/pip.conf"
   isolated "$folder/bin/python" -I -m pip install -q --disable-pip-version-check --no-input --no-user "${@:2}" ||
@@ -113,7 +112,8 @@ if [[ ! $remove ]]; then
   "$bin/memtool" --version >/dev/null || die "$bin/memtool does not run in this shell (see above)"
 else
   [[ $used ]] || { say "memtool is not installed in $prefix" && exit; }
-  isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" || die "$bin/memtool stays: not all was removed (see above)"
+  isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" ||
+    die "$bin/memtool stays (see above). If it is older than this checkout, run ./install.sh first, and this again."
   mapfile -t made < <(sort -ru "$lib/made-directories" 2>/dev/null)
   rm -rf -- "$lib" "$bin/memtool"
   rmdir -- "${made[@]}" 2>/dev/null || : # those with something else in them stay
