@@ -135,7 +135,10 @@ def test_it_installs_upgrades_and_removes(install: Install, checkout: Path, home
     memory = home / ".local/state/memtool"
     (memory / "FORMAT").write_text("2\n", encoding="utf-8")
     must(install("--uninstall"))
-    kept = {".local/state", ".local/state/memtool", ".local/state/memtool/FORMAT"}
+    kept = {
+        ".local/state",
+        *(f".local/state/memtool{name}" for name in ("", "/FORMAT", "/setup.json")),
+    }
     assert files(home) == before | kept
 
 

@@ -78,20 +78,26 @@ def wait_until(
         time.sleep(0.1)
 
 
-def own_cgroups(name: str) -> list[Path]:
-    """Make a cgroup of this name below that of this process, in each hierarchy that systemd uses."""
-    made = []
-    for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+def cgroups_of(process: int | str) -> list[Path]:
+    """Return the cgroup of a process in each hierarchy that systemd uses."""
+    found, text = [], ""
+    with contextlib.suppress(OSError):  # it has ended
+        text = Path(f"/proc/{process}/cgroup").read_text("utf-8")
+    for line in text.splitlines():
         for head, places in _HIERARCHIES.items():
             _, is_this, below = line.partition(head)
             roots = [Path("/sys/fs/cgroup") / place for place in places]
             root = next((root for root in roots if (root / "cgroup.procs").exists()), None)
             if is_this and root is not None:
-                group = root / below.strip("/") / name
-                # By a program: a test itself may write nowhere else. Read-only in some containers: they share one.
-                if call(["mkdir", "-p", str(group)]).returncode == 0:
-                    made.append(group)
-    return made
+                found.append(root / below.strip("/"))
+    return found
+
+
+def own_cgroups(name: str) -> list[Path]:
+    """Make a cgroup of this name below that of this process, in each hierarchy that systemd uses."""
+    groups = [group / name for group in cgroups_of("self")]
+    # By a program: a test itself may write nowhere else. Read-only in some containers: they share one.
+    return [group for group in groups if call(["mkdir", "-p", str(group)]).returncode == 0]
 
 
 def remove_cgroup(group: Path) -> None:
@@ -248,7 +254,9 @@ class Machine:
             "--cgroup",
         ]
         environ = [f"{name}={value}" for name, value in {**ENVIRONMENT, **self.environ}.items()]
-        return [*enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
+        # systemd-logind 257 answers no process that is in none of the container's cgroups.
+        joined = ("sh", "-c", _INTO_CGROUPS, "sh", *map(str, cgroups_of(self._leader)), "--")
+        return [*joined, *enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
 
     def power_off(self) -> None:
         """Stop it as a power cut does: what is on its disk stays."""
