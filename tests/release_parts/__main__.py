@@ -131,7 +131,14 @@ def run_all(
             part.run(replace(made, root=roots.get(name, Path())))
         except SkippedError as error:
             result, reason = "skipped", str(error)
-        except (MachineError, AssertionError, OSError, subprocess.SubprocessError) as error:
+        except subprocess.TimeoutExpired as error:
+            said = error.output or b""
+            text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+            result, reason = (
+                "FAILED",
+                f"hangs for {error.timeout:.0f} s: {error.cmd[-1]}\n{text[-4000:]}",
+            )
+        except (MachineError, AssertionError, OSError) as error:
             result, reason = "FAILED", str(error)
         outcome = Outcome(name, part.name, result, time.monotonic() - started, reason)
         print(f"{result} ({outcome.seconds:.0f} s)", flush=True)
