@@ -106,9 +106,8 @@ def _print_nodes(page: Page, found: Stats) -> None:
         page.row(styled((" ".join(f"{head:>8}" for head in heads) + "  RECIPE", "dim")))
     for one in written:
         cells = " ".join(f"{one.nodes.get(level, 0) or '-':>8}" for level in Level)
-        frozen = f"; {one.frozen:,} frozen" if one.frozen else ""
         current = "" if one.is_current else "; outdated"
-        text = f"{signed(one.recipe)}{frozen}{current}"
+        text = f"{signed(one.recipe)}{current}"
         page.line(text, first=f"{cells}  ", rest=" " * (len(cells) + 2), lead="")
     waiting = [f"{number(count, level.word)} stale" for level, count in found.stale.items()]
     waiting += [f"{number(found.failed, 'node')} failed"] if found.failed else []
@@ -202,7 +201,6 @@ def _json(found: Stats) -> dict[str, object]:
                 **recipe_json(one.recipe),
                 "current": one.is_current,
                 "nodes": _by_level(one.nodes),
-                "frozen": one.frozen,
             }
             for one in found.made.written
         ],

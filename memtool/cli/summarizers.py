@@ -151,9 +151,8 @@ def _print_recipes(page: Page, found: Recipes) -> None:
     page.line(("Recipes of the nodes in the store", "bold"), " (* is in force now)")
     for one in found.written:
         page.line(signed(one.recipe), first="* " if one.is_current else _MARGIN, rest=_MARGIN * 3)
-        frozen = f"; {one.frozen:,} of them frozen" if one.frozen else ""
         nodes = _nodes_words(one.nodes) or "no node yet"
-        page.line((nodes + frozen, "dim"), first=_MARGIN * 3)
+        page.line((nodes, "dim"), first=_MARGIN * 3)
 
 
 def signed(recipe: Recipe) -> str:
@@ -210,7 +209,6 @@ def _json(
                 **recipe_json(one.recipe),
                 "current": one.is_current,
                 "nodes": _counts_json(one.nodes),
-                "frozen": one.frozen,
             }
             for one in found.written
         ],

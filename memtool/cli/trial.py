@@ -75,8 +75,6 @@ def cost_words(cost: Cost) -> str:
 
 def _next(trial: Trial) -> str:
     entry = trial.shown.entry
-    if entry.state.frozen:
-        return "It is frozen: no rollup writes it anew."
     level = "day" if entry.cut is not None else entry.level.word
     force = f"memtool rollup {level} --force {trial.shown.holding}"
     return f"Nothing was stored. To write it anew with the configured summarizer: {force}"

@@ -80,7 +80,6 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.changed += more.changed
     sums.known += more.known
     sums.buried += more.buried
-    sums.expired += more.expired
     sums.days |= more.days
 
 
@@ -205,7 +204,6 @@ def _conclude(context: RunContext, report: Report) -> None:
         "events_changed": captured.changed,
         "events_known": captured.known,
         "events_forgotten": captured.buried,
-        "events_expired": captured.expired,
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,

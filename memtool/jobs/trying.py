@@ -152,7 +152,7 @@ def _of_segment(store: Store, shown: Shown, recipe: Recipe) -> tuple[Request, Or
     except InputsMoved:
         raise UsageError(
             f"events of {cut.id} are gone, so nobody can summarise it now",
-            hint="" if shown.entry.state.frozen else "memtool rollup day cuts its day anew",
+            hint="memtool rollup day cuts its day anew",
         ) from None
     day = period_named(shown.holding)
     return request_of_segment(cut, events, day), segment_origin(cut, events, recipe)

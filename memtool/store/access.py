@@ -55,6 +55,7 @@ class Access:
         self._check_format()
         store = Store(open_reader(self.path))
         try:
+            self._refuse_swept(store)
             yield store
         finally:
             store.close()
@@ -79,6 +80,7 @@ class Access:
         engine = open_writer(self.path)
         try:
             _remove_torn_options(self.path)
+            self._refuse_swept(Store(engine))
             migrations.migrate(engine, have, lambda number: write_format(self.root, number))
             return Store(engine)
         except BaseException:
@@ -109,6 +111,16 @@ class Access:
                 engine.close()
             making.rename(self.path)
             sync_directory(self.root)
+
+    def _refuse_swept(self, store: Store) -> None:
+        """Refuse a store whose retention, which memtool no longer has, was in force: its `meta` holds a horizon."""
+        if store.meta("horizon") is not None:
+            raise ConfigError(
+                f"the store at {self.root} was made with retention.events_days, which memtool no longer has: "
+                "its oldest summaries may have no events",
+                hint="move it away and run `memtool ingest`, which makes a new store; "
+                "the older memtool still reads this one, and its `memtool export` saves the events that are left",
+            )
 
     def _check_format(self) -> None:
         number = recorded_format(self.root)

@@ -1,4 +1,4 @@
-"""Taking away for good: what was forgotten on request, and events whose time is up. Each step is one synced batch.
+"""Forgetting for good, on request. Each step is one synced batch.
 
 Must never leave a tombstone without its event gone, nor a node that quotes an event which is gone.
 """
@@ -6,14 +6,14 @@ Must never leave a tombstone without its event gone, nor a node that quotes an e
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from memtool.base.files import reporting, sync_directory
 from memtool.core.levels import PERIOD_LEVELS, Level, Period, parse_segment, period_named, period_of
 from memtool.core.merge import Identity, merged
-from memtool.core.model import Cut, EventId, Node, NodeId, Tombstone
+from memtool.core.model import Cut, EventId, NodeId, Tombstone
 from memtool.core.planning import segment_inputs, stale_periods
 from memtool.store import codec, families, keys
 from memtool.store.capture import put_identity
@@ -87,14 +87,13 @@ def suspects(store: Store) -> list[NodeId]:
 
 
 def _speaks(store: Store, node_id: NodeId) -> bool:
-    node = store.node(node_id)
-    return store.failure(node_id) is not None or (node is not None and not node.frozen)
+    return store.failure(node_id) is not None or store.node(node_id) is not None
 
 
 def _is_current(store: Store, cut: Cut) -> bool:
     """Return whether the segment's node, if it has one, is of the events of its cut as they are now."""
     node = store.node(cut.id)
-    if node is None or node.frozen:
+    if node is None:
         return store.failure(cut.id) is None
     events = [event for event_id in cut.events if (event := store.event(event_id)) is not None]
     return len(events) == len(cut.events) and segment_inputs(cut, events) == node.inputs
@@ -138,15 +137,6 @@ def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
     store.engine.write(batch, sync=True)
 
 
-def forget_segments(store: Store, cuts: Sequence[Cut], now_us: int) -> None:
-    """Take away frozen segments, whose events were swept already, and every node above them."""
-    batch = store.engine.batch()
-    _drop_segments(store, batch, cuts)
-    _drop_periods(store, batch, {_day_of(cut) for cut in cuts})
-    _put_note(store, batch, now_us)
-    store.engine.write(batch, sync=True)
-
-
 def _bury(batch: RawBatch, before: Identity, stone: Tombstone) -> None:
     after = merged(before, [stone])
     if after == before:
@@ -154,12 +144,6 @@ def _bury(batch: RawBatch, before: Identity, stone: Tombstone) -> None:
     put_identity(batch, stone.id, before, after)
     if before.rewind is not None:
         batch.delete(families.REWINDS, keys.identifier(stone.id))
-
-
-def _day_of(cut: Cut) -> int:
-    place = parse_segment(cut.id)
-    assert place is not None, cut.id
-    return place.day
 
 
 def _drop_segments(store: Store, batch: RawBatch, cuts: Iterable[Cut]) -> None:
@@ -181,37 +165,3 @@ def _drop_periods(store: Store, batch: RawBatch, days: Collection[int]) -> None:
 def periods_over(days: Iterable[int], week_start: int) -> set[Period]:
     """Return the days and all weeks, months and years that hold one of them."""
     return {period_of(level, day, week_start) for day in set(days) for level in PERIOD_LEVELS}
-
-
-# Retention
-
-
-def raise_horizon(store: Store, horizon_us: int) -> None:
-    """Record the instant before which no event is taken in any more. It never moves back."""
-    batch = store.engine.batch()
-    batch.put(families.META, b"horizon", codec.encode_json(horizon_us))
-    store.engine.write(batch, sync=True)
-
-
-def sweep(store: Store, ids: Iterable[EventId], nodes: Iterable[Node], now_us: int) -> None:
-    """Replace the events by tombstones and freeze the nodes that were made of them, in one batch."""
-    batch = store.engine.batch()
-    for event_id in ids:
-        _bury(batch, store.identity(event_id), Tombstone(event_id, "expired", now_us))
-    put_frozen(store, batch, nodes)
-    _put_note(store, batch, now_us)
-    store.engine.write(batch, sync=True)
-
-
-def freeze(store: Store, nodes: Iterable[Node]) -> None:
-    """Freeze nodes all of whose days are frozen."""
-    batch = store.engine.batch()
-    put_frozen(store, batch, nodes)
-    store.engine.write(batch, sync=True)
-
-
-def put_frozen(store: Store, batch: RawBatch, nodes: Iterable[Node]) -> None:
-    """Put the nodes as they are, but frozen."""
-    for node in nodes:
-        row = codec.NODE.encode(replace(node, frozen=True))
-        batch.put(families.NODES, keys.node(store.generation, node.id), row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from memtool.core.model import Cut, Event
+from memtool.core.model import Event
 from memtool.store import codec, families
 from memtool.store.capture import widened
 from memtool.store.codec import Session
@@ -14,13 +14,11 @@ _ALWAYS = 1 << 62
 
 
 def loose_sessions(store: Store) -> list[str]:
-    """Return the sessions whose rows say more than the events and the frozen segments that are left."""
+    """Return the sessions whose rows say more than the events that are left."""
     left: dict[str, Session] = {}
     for event in store.events(0, _ALWAYS):
         for claim in event.claims:
             left[claim.session] = widened(left.get(claim.session), event, claim.project)
-    for cut in _frozen_cuts(store, 1, 1 << 31):
-        left[cut.session] = _holding(left.get(cut.session), cut)
     return [name for name, row in store.sessions() if row != left.get(name)]
 
 
@@ -32,10 +30,6 @@ def trim_session(store: Store, name: str) -> None:
     left: Session | None = None
     for event, project in _claimed(store.events(row.first_us, row.last_us + 1), name):
         left = widened(left, event, project)
-    days = [store.calendar.day_of(edge_us) for edge_us in (row.first_us, row.last_us)]
-    for cut in _frozen_cuts(store, days[0], days[1] + 1):
-        if cut.session == name:
-            left = _holding(left, cut)
     if left == row:
         return
     batch = store.engine.batch()
@@ -51,21 +45,3 @@ def _claimed(events: Iterable[Event], session: str) -> Iterator[tuple[Event, str
         for claim in event.claims:
             if claim.session == session:
                 yield event, claim.project
-
-
-def _frozen_cuts(store: Store, first: int, end: int) -> Iterator[Cut]:
-    for cut in store.cuts(first, end):
-        node = store.node(cut.id)
-        if node is not None and node.frozen:
-            yield cut
-
-
-def _holding(known: Session | None, cut: Cut) -> Session:
-    if known is None:
-        return Session(cut.start_us, cut.end_us, (cut.agent,), (cut.project,))
-    return Session(
-        min(known.first_us, cut.start_us),
-        max(known.last_us, cut.end_us),
-        tuple(sorted({*known.agents, cut.agent})),
-        tuple(sorted({*known.projects, cut.project})),
-    )

@@ -29,7 +29,9 @@ from memtool.transcripts.values import JsonObject, canonical, text_at
 NAME = "jsonl"
 _KINDS = frozenset(ROLES)
 _ROLES = frozenset(ROLES.values())
-_REASONS = frozenset({"forgotten", "expired"})
+_REASONS = frozenset({"forgotten"})
+_EXPIRED = "expired"
+"""The reason of tombstones that an older memtool's retention left: they are counted and passed over."""
 _NOT_IN_DIGEST = frozenset({"session", "project", "claims", "redaction", "rewound"})
 _TELLING = frozenset({"agent", "session", "kind", "time"})
 
@@ -68,6 +70,8 @@ class JsonlParser:
             if kind == "event":
                 return self._event(record)
             if kind == "tombstone":
+                if record.get("reason") == _EXPIRED:
+                    return Outcome(Fate.IGNORED, "expired tombstone")
                 return Outcome(Fate.TAKEN, kind, (_tombstone(record),))
             if kind == "rewind":
                 return Outcome(Fate.TAKEN, kind, (_rewind(record),))

@@ -17,10 +17,8 @@ import pytest
 
 from memtool.base.lock import TREE, WRITER, Holder, lock_path, try_lock
 from memtool.core.levels import Level
-from memtool.core.model import NodeId
 from memtool.jobs.rollup.order import Choices
 from memtool.scheduler.calls import CallRecord, read_calls, record_call
-from memtool.store import codec, families, keys
 from memtool.summarize import SUMMARIZERS, Options, make
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, at, call, remember
@@ -100,7 +98,7 @@ def test_recipes_are_counted_by_level_and_the_one_in_force_is_marked(
 ) -> None:
     found = listed(memory, capsys)
     counts = {level.word: len(memory.nodes(level)) for level in Level}
-    assert found["recipes"] == [{**found["recipe"], "current": True, "nodes": counts, "frozen": 0}]
+    assert found["recipes"] == [{**found["recipe"], "current": True, "nodes": counts}]
     assert found["recipe"]["summarizer"] == "mock"
     assert sum(found["outdated"]["nodes"].values()) == 0
     assert "Outdated" not in words(memory, capsys)
@@ -132,13 +130,10 @@ def test_of_a_model_the_price_is_in_tokens_too(
 def test_what_counts_as_outdated_is_what_show_says_and_what_a_rollup_does(
     own: Memory, capsys: Output
 ) -> None:
-    segments = [node.id for node in own.nodes(Level.SEGMENT) if ":2025-12-31:" in node.id]
-    freeze(own, "day:2025-12-31", *segments)
     since = own.calendar.parse("2026-12", NOW_US)
     newer = make("mock", Options(max_bullets=9))
     own.roll_up_all(NOW_US, summarizer=newer, choices=Choices(outdated=True, since=since))
     told = listed(own, capsys, **MORE_BULLETS)
-    assert told["recipes"][1]["frozen"] == 2
     for level in Level:
         states = [shown_state(own, capsys, node.id) for node in own.nodes(level)]
         assert told["outdated"]["nodes"][level.word] == sum("outdated" in one for one in states)
@@ -151,19 +146,6 @@ def shown_state(memory: Memory, capsys: Output, node_id: str) -> list[str]:
     assert call(memory.root, "show", node_id, "--json", columns=80, **MORE_BULLETS) == 0
     state: list[str] = json.loads(capsys.readouterr().out)["state"]
     return state
-
-
-def freeze(memory: Memory, *node_ids: str) -> None:
-    """Mark the nodes as retention would, behind the store's back."""
-    store = memory.access.open_for_writing(None)
-    batch = store.engine.batch()
-    for node_id in node_ids:
-        node = store.node(NodeId(node_id))
-        assert node is not None
-        frozen = codec.NODE.encode(replace(node, frozen=True))
-        batch.put(families.NODES, keys.node(store.generation, node.id), frozen)
-    store.engine.write(batch, sync=True)
-    store.close()
 
 
 def test_nodes_of_open_periods_wait_for_their_end(own: Memory, capsys: Output) -> None:

@@ -58,12 +58,11 @@ def _problem(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many nodes of each level a recipe wrote. The frozen ones among them stay as they are."""
+    """How many nodes of each level a recipe wrote."""
 
     recipe: Recipe
     is_current: bool
     nodes: Counts
-    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,6 @@ class _Signature:
 
     id: NodeId
     recipe: Recipe
-    frozen: bool = False
 
 
 _SIGNATURE = codec.Codec(_Signature)
@@ -159,7 +157,6 @@ class _Count:
     reader: Reader
     newest: NodeId | None = None
     _nodes: dict[Recipe, Counter[Level]] = field(default_factory=dict)
-    _frozen: Counter[Recipe] = field(default_factory=Counter)
     _outdated: Counter[Level] = field(default_factory=Counter)
     _open: int = 0
     _periods: set[Period] = field(default_factory=set)
@@ -187,8 +184,7 @@ class _Count:
     def _add(self, level: Level, node: _Signature) -> bool:
         """Count the node, and return whether it is outdated, by the rule of `View.state` and of the rollup."""
         self._nodes.setdefault(node.recipe, Counter())[level] += 1
-        self._frozen[node.recipe] += node.frozen
-        is_old = not node.frozen and self.reader.recipe not in (None, node.recipe)
+        is_old = self.reader.recipe not in (None, node.recipe)
         self._outdated[level] += is_old
         return is_old
 
@@ -201,8 +197,7 @@ class _Count:
             return recipe != self.reader.recipe, -self._nodes[recipe].total()
 
         for recipe in sorted(self._nodes, key=rank):
-            is_current = recipe == self.reader.recipe
-            yield Written(recipe, is_current, dict(self._nodes[recipe]), self._frozen[recipe])
+            yield Written(recipe, recipe == self.reader.recipe, dict(self._nodes[recipe]))
 
     def outdated(self) -> Outdated:
         """Return what an upgrade would write anew."""

@@ -30,8 +30,6 @@ async def bring_up_to_date(work: Work, period: Period) -> Child | None:
 
     Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
     """
-    if (frozen := _frozen(work, period)) is not None:
-        return frozen
     for _ in range(_TRIES):
         try:
             step = _day if period.level is Level.DAY else _upper
@@ -43,17 +41,6 @@ async def bring_up_to_date(work: Work, period: Period) -> Child | None:
     # Somebody ingests into this very day without pause: it stays stale, and the next run takes it up.
     work.tally.waiting[period.id] = "its events kept changing"
     return Child(period.id, GAP)
-
-
-def _frozen(work: Work, period: Period) -> Child | None:
-    """Return a frozen node as its parent takes it: its events were swept, so it stays as it is, forced or not."""
-    store = work.lease.store()
-    node = store.node(period.id)
-    if node is None or not node.frozen:
-        return None
-    settle(store, see(store, period))
-    work.done.add(period)
-    return Child(node.id, node.content)
 
 
 async def _upper(work: Work, period: Period) -> Child | None:
@@ -84,18 +71,11 @@ async def _day(work: Work, day: Period) -> Child | None:
 
 
 def _recut(store: Store, day: Period) -> None:
-    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called.
-
-    Frozen segments stay, with the events that they were made of.
-    """
-    frozen = store.frozen_cuts(day.first)
-    swept = {event_id for cut in frozen for event_id in cut.events}
-    events = store.events(*store.calendar.bounds_us(day))
-    sessions = by_session(event for event in events if event.id not in swept)
+    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
+    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
     standing: dict[str, list[Cut]] = {}
     for cut in store.cuts(day.first):
-        if cut not in frozen:
-            standing.setdefault(cut.session, []).append(cut)
+        standing.setdefault(cut.session, []).append(cut)
     for session in sorted(sessions.keys() | standing.keys()):
         old = standing.get(session, [])
         new = cuts_of(sessions.get(session, []), day.first)
@@ -114,9 +94,6 @@ def _unmoved(work: Work, seen: Seen) -> Store:
 async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
     work.checkpoint()
     store = _unmoved(work, seen)
-    node = store.node(cut.id)
-    if node is not None and node.frozen:
-        return Child(cut.id, node.content)
     events = events_of(store, cut)
     origin = segment_origin(cut, events, work.summarizer.recipe)
     node = work.standing(store, cut.id, origin.inputs)

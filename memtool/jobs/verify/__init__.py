@@ -11,7 +11,6 @@ from memtool.jobs.verify.generations import check_generations
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.jobs.verify.walk import Problem, Verification, Walk
 from memtool.store import families
-from memtool.store.capture import horizon
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 
@@ -30,7 +29,6 @@ def verify(
     walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
     note = erasing(store)
     walk.found.erasing_since_us = None if note is None else note.since_us
-    walk.found.horizon_us = horizon(store)
     walk.found.is_half_built = store.building() is not None
     for what, check in _CHECKS:
         try:
