@@ -88,17 +88,13 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store.
-
-    `newest` is the newest day that has a node: an example to try.
-    """
+    """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store."""
 
     exists: bool
     zone: str
     today: Today
     written: tuple[Written, ...] = ()
     outdated: Outdated = Outdated()
-    newest: NodeId | None = None
 
 
 def recipes(reader: Reader) -> Recipes:
@@ -117,7 +113,6 @@ def recipes(reader: Reader) -> Recipes:
             today=today,
             written=tuple(count.written()),
             outdated=count.outdated(),
-            newest=count.newest,
         )
 
 
@@ -155,7 +150,6 @@ class _Count:
 
     store: Store
     reader: Reader
-    newest: NodeId | None = None
     _nodes: dict[Recipe, Counter[Level]] = field(default_factory=dict)
     _outdated: Counter[Level] = field(default_factory=Counter)
     _open: int = 0
@@ -169,7 +163,6 @@ class _Count:
             first = next(nodes)
             period = period_holding(first.id)
             old = [node.id for node in chain([first], nodes) if self._add(level, node)]
-            self.newest = period.id if level is Level.DAY else self.newest
             if not old:
                 continue
             if not self.store.calendar.is_closed(period, self.reader.now_us):

@@ -1,4 +1,4 @@
-"""What a node is made from, read from the store: its origin and its request, the same for a rollup and for a trial."""
+"""What a node is made from, read from the store: its origin and its request."""
 
 from __future__ import annotations
 
