@@ -69,7 +69,9 @@ COMMANDS = (
         "memtool.cli.rebuild:rebuild",
         "Write the table of contents anew, beside the one there.",
     ),
-    Row("stats", "memtool.cli.stats:stats", "Show how much is kept, and when it was said."),
+    Row(
+        "stats", "memtool.cli.stats:stats", "Show how much is kept, of whom, and on how much disk."
+    ),
     Row("doctor", "memtool.cli.doctor:doctor", "Look at what memtool stands on; say what to do."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(

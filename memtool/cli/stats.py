@@ -1,4 +1,4 @@
-"""`memtool stats`: how much is kept, of whom, on how much disk, and a calendar of when it was said."""
+"""`memtool stats`: how much is kept, of whom, on how much disk, and how much of it in the last 12 months."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.heatmap import LABEL_WIDTH, Cell, drawn, heat_map, legend
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import console, print_json
 from memtool.cli.reading import print_no_store, reading
@@ -44,7 +43,7 @@ def stats(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how much is kept, of whom and on how much disk, and a calendar of the last 12 months."""
+    """Show how much is kept, of whom and on how much disk, and how much of it in the last 12 months."""
     call, reader = reading(context)
     with _progress(call) as on_progress:
         found = stats_of(reader, year=year, by=by, on_progress=on_progress)
@@ -58,7 +57,8 @@ def stats(
         _print_nodes(page, found)
         _print_disk(page, found)
         _print_parts(page, found, by)
-        _print_calendar(page, found)
+        page.blank()
+        page.line(_window_words(found.window))
 
 
 @contextmanager
@@ -143,26 +143,14 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
         page.line((f"… and {len(found.parts) - _MOST_PARTS:,} more: --json lists all", "dim"))
 
 
-def _print_calendar(page: Page, found: Stats) -> None:
-    window = found.window
-    has_blocks = sys.stdout.isatty() and not page.is_ascii
-    shown = heat_map(window.days, window.first, window.last, found.calendar.week_start)
-    page.blank()
-    for line in drawn(shown, has_blocks=has_blocks):
-        page.row(styled(*line))
-    page.row(styled((" " * LABEL_WIDTH, ""), *legend(shown, has_blocks=has_blocks)))
-    page.blank()
-    page.line(_calendar_words(window))
-
-
-def styled(*cells: Cell) -> Text:
-    """Return the cells as one line, with every space: for words of our own, which need no cleaning."""
+def styled(*cells: tuple[str, str]) -> Text:
+    """Return the (text, style) cells as one line, with every space: for words of our own, which need no cleaning."""
     from rich.text import Text
 
     return Text.assemble(*cells)
 
 
-def _calendar_words(window: Window) -> str:
+def _window_words(window: Window) -> str:
     first, last = (heading(Period(Level.DAY, day)) for day in (window.first, window.last))
     if not window.days:
         return f"No event from {first} to {last}."
