@@ -17,7 +17,7 @@ from memtool.jobs.verify import Verification, verify
 from memtool.scheduler.calls import calls_path
 from memtool.scheduler.history import without_open
 from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
-from memtool.store import families
+from memtool.store import families, keys
 from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.backup import (
     KIND,
@@ -134,6 +134,9 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
     with Access(partial).reading() as store:
         if order.verifies:
             report.found = _walk(context, store)
+            counts = report.found.counts
+        else:
+            counts = _counts(context, store)
         moment = datetime.fromtimestamp(context.now_us // 1_000_000, UTC)
         return Manifest(
             kind=KIND,
@@ -143,8 +146,8 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
             time=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
             store=cast("str", store.meta("store")),
             format=recorded_format(partial) or FORMAT,
-            events=_count(context, store, families.EVENTS),
-            nodes=_count(context, store, families.NODES),
+            events=counts.get("events", 0),
+            nodes=counts.get("nodes", 0),
             verified=None if report.found is None else report.found.healthy,
             files=tuple(entries),
         )
@@ -187,13 +190,20 @@ def _walk(context: RunContext, store: Store) -> Verification:
     return verify(store, context.now_us, on_step)
 
 
-def _count(context: RunContext, store: Store, family: str) -> int:
-    count = 0
-    for _ in store.engine.scan(family):
-        count += 1
-        if count % 1000 == 0:
-            context.checkpoint()
-    return count
+def _counts(context: RunContext, store: Store) -> dict[str, int]:
+    """Return what a walk would count; no value is decoded."""
+    prefix = keys.generation(store.generation)
+    rows = {
+        "events": store.engine.scan(families.EVENTS),
+        "nodes": store.engine.scan(families.NODES, prefix, keys.after_prefix(prefix)),
+    }
+    counts = dict.fromkeys(rows, 0)
+    for name, found in rows.items():
+        for _ in found:
+            counts[name] += 1
+            if counts[name] % 1000 == 0:
+                context.checkpoint()
+    return counts
 
 
 def _name(partial: Path, place: Path, manifest: Manifest) -> None:

@@ -22,7 +22,7 @@ from memtool.base.files import (
 )
 from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
 from memtool.jobs.context import RunContext
-from memtool.jobs.verify import Verification, verify
+from memtool.jobs.verify import verify
 from memtool.scheduler.calls import calls_path
 from memtool.scheduler.history import parse
 from memtool.scheduler.jobs import JOBS, TASKS
@@ -47,7 +47,7 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which backup, whether it may take an existing store's place, and whether it is walked before it does."""
+    """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
 
     backup: Path
     replaces: bool = False
@@ -56,11 +56,14 @@ class Order:
 
 @dataclass(slots=True)
 class Report:
-    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored."""
+    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
+
+    `verified` is whether the backup is known to be healthy; None where that was never checked.
+    """
 
     manifest: Manifest | None = None
     aside: Path | None = None
-    found: Verification | None = None
+    verified: bool | None = None
 
 
 def check_order(root: Path, order: Order) -> Manifest:
@@ -88,8 +91,7 @@ def restore(context: RunContext, order: Order, report: Report) -> None:
     new = context.root / NEW
     try:
         _copy(context, order.backup, new, manifest)
-        if order.verifies:
-            report.found = _walk(context, new)
+        report.verified = _check(context, order, new, manifest)
         with _alone(context):
             report.aside = _put_in_place(context, new, manifest)
     finally:
@@ -137,9 +139,15 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
     sync_directories(new)
 
 
-def _walk(context: RunContext, new: Path) -> Verification:
-    """Walk the copy before it takes anything's place. An older format reads the same; the next writer migrates it."""
+def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> bool | None:
+    """Return whether the copy is known to be healthy, before it takes anything's place.
+
+    Its digests are those of the files that the backup was made of: what was walked then is not walked again. An older
+    format reads the same; the next writer migrates it.
+    """
     with Access(new).reading() as store:
+        if manifest.verified or not order.verifies:
+            return manifest.verified
         found = verify(store, context.now_us, context.checkpoint)
     if not found.healthy:
         first = found.problems[0]
@@ -147,7 +155,7 @@ def _walk(context: RunContext, new: Path) -> Verification:
             f"the backup is not healthy, and nothing was restored: {first.where}: {first.what}",
             hint="use another one, or restore it all the same with --no-verify",
         )
-    return found
+    return True
 
 
 @contextmanager
