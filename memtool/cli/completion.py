@@ -27,12 +27,6 @@ def _jobs(_params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     return [(job.name, job.description) for job in JOBS]
 
 
-def _summarizers(_params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
-    from memtool.summarize import SUMMARIZERS
-
-    return [(row.name, row.about) for row in SUMMARIZERS]
-
-
 def _kinds(_params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     from memtool.core.model import ROLES
 
@@ -56,7 +50,6 @@ WORDS: Mapping[str, Source] = {
     "JOB": _jobs,
     "K": _kinds,
     "KEY": _settings,
-    "NAME": _summarizers,
     "NODE": _periods,
     "PERIOD": _periods,
     "T": _periods,

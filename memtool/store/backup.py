@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -64,7 +64,7 @@ def _signed(manifest: Manifest) -> Manifest:
 
 
 def _encoded(manifest: Manifest) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(asdict(manifest)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _hash(data: bytes = b"") -> hashlib.blake2b:
