@@ -145,10 +145,17 @@ def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> 
     Its digests are those of the files that the backup was made of: what was walked then is not walked again. An older
     format reads the same; the next writer migrates it.
     """
-    with Access(new).reading() as store:
-        if manifest.verified or not order.verifies:
-            return manifest.verified
-        found = verify(store, context.now_us, context.checkpoint)
+    try:
+        with Access(new).reading() as store:
+            if manifest.verified or not order.verifies:
+                return manifest.verified
+            found = verify(store, context.now_us, context.checkpoint)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the backup {order.backup} is of a store that this memtool refuses, and nothing was restored: "
+            f"{error.message}",
+            hint="the older memtool that made it restores it, and its `memtool export` saves the events",
+        ) from error
     if not found.healthy:
         first = found.problems[0]
         raise MemtoolError(

@@ -10,6 +10,7 @@ from memtool.base.errors import ConfigError
 from memtool.core.levels import Level
 from memtool.store import codec, families
 from memtool.store.access import Access
+from memtool.store.backup import KIND, VERSION, Manifest, copy_file, files_in, write_manifest
 from tests.crash.checks import everything, problems
 from tests.crash.history import AFTER_ALL_US, early, exchange, late, write
 from tests.crash.tasks import ENVIRON, program
@@ -60,6 +61,27 @@ def test_every_command_says_so_and_ends_with_78(
     said = capsys.readouterr()
     assert "move it away and run `memtool ingest`" in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_backup_of_it_is_refused_and_a_good_one_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    root, swept = unpacked(tmp_path, "store-2-swept"), tmp_path / "swept"
+    files = tuple(copy_file(root, swept, path) for path in files_in(root))
+    write_manifest(
+        swept, Manifest(KIND, VERSION, "0.1.0", 0, "", "", 2, 0, 16, verified=True, files=files)
+    )
+    assert program(tmp_path / "new", "restore", swept) == 78
+    said = capsys.readouterr().err
+    assert f"the backup {swept} is of a store that this memtool refuses" in said
+    assert not (tmp_path / "new" / "store").exists()
+    whole = unpacked(tmp_path, "store-2")
+    assert program(whole, "backup", tmp_path / "backups") == 0
+    (backup,) = (tmp_path / "backups").iterdir()
+    assert program(root, "restore", backup, "--replace") == 0
+    assert everything(root) == everything(whole)
 
 
 def test_a_store_without_swept_events_is_as_it_was_byte_for_byte(tmp_path: Path) -> None:
