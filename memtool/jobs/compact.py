@@ -14,7 +14,6 @@ from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.families import FAMILIES
-from memtool.store.trim import loose_sessions, trim_session
 
 SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""
@@ -89,10 +88,10 @@ def _trim(context: RunContext, access: Access, lease: Lease) -> None:
     """Let sessions' rows say no more than what is left of the sessions."""
     lease.release()
     with access.reading() as store:
-        names = loose_sessions(store)
+        names = erase.loose_sessions(store)
     for name in names:
         context.checkpoint()
-        trim_session(lease.store(), name)
+        erase.trim_session(lease.store(), name)
 
 
 def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:

@@ -5,7 +5,7 @@ Must never leave a tombstone without its event gone, nor a node that quotes an e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,10 +13,19 @@ from typing import cast
 from memtool.base.files import reporting, sync_directory
 from memtool.core.levels import PERIOD_LEVELS, Level, Period, parse_segment, period_named, period_of
 from memtool.core.merge import Identity, merged
-from memtool.core.model import Cut, EventId, NodeId, Tombstone
+from memtool.core.model import (
+    FIRST_INSTANT_US,
+    LAST_INSTANT_US,
+    Cut,
+    Event,
+    EventId,
+    NodeId,
+    Tombstone,
+)
 from memtool.core.planning import segment_inputs, stale_periods
 from memtool.store import codec, families, keys
-from memtool.store.capture import put_identity
+from memtool.store.capture import put_identity, widened
+from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
 from memtool.store.marks import mark
 from memtool.store.store import Store
@@ -165,3 +174,40 @@ def _drop_periods(store: Store, batch: RawBatch, days: Collection[int]) -> None:
 def periods_over(days: Iterable[int], week_start: int) -> set[Period]:
     """Return the days and all weeks, months and years that hold one of them."""
     return {period_of(level, day, week_start) for day in set(days) for level in PERIOD_LEVELS}
+
+
+# Sessions' rows, which say no more than what is left
+
+
+def loose_sessions(store: Store) -> list[str]:
+    """Return the sessions whose rows say more than the events that are left."""
+    left: dict[str, Session] = {}
+    for event in store.events(FIRST_INSTANT_US, LAST_INSTANT_US):
+        for claim in event.claims:
+            left[claim.session] = widened(left.get(claim.session), event, claim.project)
+    return [name for name, row in store.sessions() if row != left.get(name)]
+
+
+def trim_session(store: Store, name: str) -> None:
+    """Write the session's row again from what is left of it, or remove it. The caller holds the writer."""
+    row = store.session(name)
+    if row is None:
+        return
+    left: Session | None = None
+    for event, project in _claimed(store.events(row.first_us, row.last_us + 1), name):
+        left = widened(left, event, project)
+    if left == row:
+        return
+    batch = store.engine.batch()
+    if left is None:
+        batch.delete(families.SESSIONS, name.encode())
+    else:
+        batch.put(families.SESSIONS, name.encode(), codec.SESSION.encode(left))
+    store.engine.write(batch, sync=False)
+
+
+def _claimed(events: Iterable[Event], session: str) -> Iterator[tuple[Event, str]]:
+    for event in events:
+        for claim in event.claims:
+            if claim.session == session:
+                yield event, claim.project
