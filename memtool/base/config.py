@@ -136,7 +136,7 @@ def fault_of(assignment: Assignment) -> ConfigError | None:
 
 
 def warnings_of(found: Iterable[Assignment]) -> tuple[str, ...]:
-    """Return a line for each setting that was removed and is still set: where, what is true now, how to unset it."""
+    """Return a line for each setting that was removed and is still set: where, and what is true now."""
     return tuple(
         f"{one.where}: {one.key} was removed and does nothing: {REMOVED[one.key]}"
         for one in found
