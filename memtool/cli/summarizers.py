@@ -10,7 +10,7 @@ import typer
 from memtool.base.errors import ConfigError, UsageError
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import print_json
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Page, number, recipe_json
 from memtool.core.levels import Level
 from memtool.core.model import Recipe
@@ -70,7 +70,7 @@ def _list(context: typer.Context, *, as_json: bool) -> None:
         page.blank()
     page.line(_today_words(found.today, budget_of(call.config, None)))
     if not found.exists:
-        print_no_store(call)
+        say_no_memory(call)
 
 
 def _configured(able: Iterable[Candidate]) -> Candidate | None:
