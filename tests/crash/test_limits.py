@@ -85,7 +85,7 @@ def assert_named(errors: str, words: str) -> None:
     assert [line.split(":")[0] for line in said[-2:]] == ["memtool", "hint"], errors
     assert words in said[-2]
     assert "damage" not in errors
-    assert "memtool restore" not in errors
+    assert "--replace" not in errors
     assert "Traceback" not in errors
 
 
