@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from memtool.base.sizes import size
 
 _AGAIN = "then run the same command again: what was accepted is kept"
-_OWNER = "check who owns it and its mode (ls -ld), and which user memtool runs as"
+_OWNER = "check its owner and mode, and which user memtool runs as: ls -ld {path}"
 MOVE = "memtool backup DIR, memtool restore BACKUP --to PLACE, memtool config set store.path PLACE"
 """How to move a store. The setting alone would begin a new, empty one."""
 _LOCAL = f"a store belongs on a local disk; to move it: {MOVE}"
@@ -20,7 +21,7 @@ _LOCAL = f"a store belongs on a local disk; to move it: {MOVE}"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An error number, its meaning and what to do; `figure` adds what the machine says, or ""."""
+    """An error number, its meaning and what to do, with {path} in it; `figure` adds what the machine says, or ""."""
 
     number: int
     words: str
@@ -89,7 +90,11 @@ ROWS = (
         "mount it read-write, or choose another place; Linux makes a disk read-only when it fails: dmesg",
     ),
     Row(errno.EACCES, "permission denied", _OWNER),
-    Row(errno.EPERM, "operation not permitted", f"{_OWNER}; lsattr shows whether it is immutable"),
+    Row(
+        errno.EPERM,
+        "operation not permitted",
+        "check its owner, and whether it is immutable: ls -ld {path}; lsattr -d {path}",
+    ),
     Row(
         errno.EIO,
         "input/output error: the device failed to read or write",
@@ -106,9 +111,9 @@ ROWS = (
     Row(errno.ENODEV, "no such device", f"mount the disk again, {_AGAIN}"),
     Row(errno.ENXIO, "no such device or address", f"mount the disk again, {_AGAIN}"),
     Row(errno.ENAMETOOLONG, "file name too long", "choose a shorter path"),
-    Row(errno.ELOOP, "too many symbolic links", "a link leads back to itself: ls -l shows it"),
+    Row(errno.ELOOP, "too many symbolic links", "a link leads back to itself: ls -ld {path}"),
     Row(errno.ENOTDIR, "not a directory", "a file stands where a directory is needed"),
-    Row(errno.EEXIST, "file exists", "something else stands in its place: ls -l shows it"),
+    Row(errno.EEXIST, "file exists", "something else stands in its place: ls -ld {path}"),
     Row(errno.EISDIR, "is a directory", "a directory stands where a file is needed"),
 )
 _BY_NUMBER = {row.number: row for row in ROWS}
@@ -118,7 +123,10 @@ assert len(_BY_NUMBER) == len(ROWS)
 def meaning_of(number: int | None, path: Path) -> Meaning | None:
     """Return what the error number means for this path; None where there is no row of it."""
     row = _BY_NUMBER.get(number or 0)
-    return None if row is None else Meaning(row.words + row.figure(path), row.hint)
+    if row is None:
+        return None
+    hint = row.hint.replace("{path}", shlex.quote(str(path)))
+    return Meaning(row.words + row.figure(path), hint)
 
 
 def number_in(text: str) -> int | None:

@@ -12,6 +12,7 @@ from stat import S_ISDIR
 from memtool.base.errors import ConfigError
 
 _ROOT = Path("/")
+SYSTEM_STORE = Path("/var/lib/memtool")
 _CONFIG_NAME = "config.toml"
 _CREDENTIAL = "memtool.llm-key"
 
@@ -101,7 +102,7 @@ def choose_store(
     service = _systemd_directories(environ, "STATE_DIRECTORY")
     if service:
         return StoreChoice(service[0], "systemd's state directory ($STATE_DIRECTORY)")
-    installed = root / "var/lib/memtool"
+    installed = root / SYSTEM_STORE.relative_to(_ROOT)
     if _owner(installed) == uid:
         return StoreChoice(installed, "the installed system store, which runs as this user")
     own = _xdg(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
@@ -114,6 +115,19 @@ def _owner(directory: Path) -> int | None:
     except OSError:
         return None  # absent, or not even visible to this user
     return found.st_uid if S_ISDIR(found.st_mode) else None
+
+
+def other_owner(directory: Path) -> str | None:
+    """Return the name of the user that the directory belongs to; None for root, or where there is no directory."""
+    import pwd
+
+    uid = _owner(directory)
+    if not uid:
+        return None
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"  # as sudo -u takes it
 
 
 def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:

@@ -9,7 +9,7 @@ import typer
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.passages import plain_passage
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
 from memtool.core.model import ROLES, Event
 from memtool.jobs.reading.listing import Listing, Query
@@ -65,11 +65,11 @@ def events(
     call, reader = reading(context)
     query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
     found = listed(reader, query)
+    if not found.exists and took_in(call, as_json=json):
+        found = listed(reader, query)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:
         print_json("events", VERSION, _json(found, shown))
-    elif not found.exists:
-        print_no_store(call)
     elif not shown:
         print_line("No event fits.")
     else:

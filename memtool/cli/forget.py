@@ -12,7 +12,7 @@ from memtool.base.errors import OK, ExitCode, UsageError
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, event_json, number
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.core.levels import Level, Period
@@ -110,7 +110,7 @@ def _is_agreed(found: Found) -> bool:
 
 def _print_found(call: Invocation, found: Found) -> None:
     if not found.exists:
-        print_no_store(call)
+        say_no_memory(call)
         return
     page, clock = Page(call.environ), Clock(found.zone)
     if found.is_empty:

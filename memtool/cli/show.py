@@ -9,7 +9,7 @@ import typer
 
 from memtool.cli.options import JsonOption
 from memtool.cli.output import print_json
-from memtool.cli.reading import reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import (
     Clock,
     Page,
@@ -26,10 +26,35 @@ from memtool.core.model import Bullet, Node, Recipe
 from memtool.jobs.reading.contents import Entry
 from memtool.jobs.reading.nodes import Shown
 from memtool.jobs.reading.nodes import show as shown
+from memtool.jobs.reading.reader import NoMemoryError
 
 VERSION = 1
 _MARGIN = "  "
 _MOST_GAPS = 10
+_NOTHING: dict[str, object] = {
+    "exists": False,
+    "id": None,
+    "level": None,
+    "scope": None,
+    "title": None,
+    "state": [],
+    "bullets": [],
+    "events": None,
+    "sessions": None,
+    "projects": [],
+    "also_under": None,
+    "zone": "UTC",
+    "keywords": [],
+    "grips": [],
+    "children": [],
+    "parents": [],
+    "gaps": [],
+    "recipe": None,
+    "written": None,
+    "failure": None,
+    "segment": None,
+}
+"""What --json prints where nothing is remembered yet."""
 
 NodeArgument = Annotated[
     str,
@@ -43,7 +68,13 @@ NodeArgument = Annotated[
 def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False) -> None:
     """Show one node: its bullets with their grips, its children, who wrote it, and its state."""
     call, reader = reading(context)
-    found = shown(reader, node)
+    try:
+        found = shown(reader, node)
+    except NoMemoryError:
+        if not took_in(call, as_json=json):
+            print_json("node", VERSION, _NOTHING)
+            return
+        found = shown(reader, node)
     if json:
         print_json("node", VERSION, _json(found))
         return
@@ -166,6 +197,7 @@ def _json(found: Shown) -> dict[str, object]:
     clock = Clock(found.zone)
     entry, node = found.entry, found.node
     return {
+        "exists": True,
         **entry_json(clock, entry, deep=False),
         "scope": _scope(clock, found),
         "zone": found.zone,

@@ -14,10 +14,11 @@ from memtool.base.sizes import size
 from memtool.cli.heatmap import LABEL_WIDTH, Cell, drawn, heat_map, legend
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import console, print_json
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, last_part, number, recipe_json
 from memtool.cli.summarizers import signed
 from memtool.core.levels import WEEKDAYS, Level, Period, heading
+from memtool.jobs.reading.reader import Reader
 from memtool.jobs.stats import By, Part, Progress, Stats, Window
 from memtool.jobs.stats import stats as stats_of
 
@@ -46,12 +47,11 @@ def stats(
 ) -> None:
     """Show how much is kept, of whom and on how much disk, and a calendar of the last 12 months."""
     call, reader = reading(context)
-    with _progress(call) as on_progress:
-        found = stats_of(reader, year=year, by=by, on_progress=on_progress)
+    found = _counted(call, reader, year, by)
+    if not found.exists and took_in(call, as_json=json):
+        found = _counted(call, reader, year, by)
     if json:
         print_json("stats", VERSION, _json(found))
-    elif not found.exists:
-        print_no_store(call)
     else:
         page = Page(call.environ)
         _print_counts(page, found)
@@ -59,6 +59,11 @@ def stats(
         _print_disk(page, found)
         _print_parts(page, found, by)
         _print_calendar(page, found)
+
+
+def _counted(call: Invocation, reader: Reader, year: int | None, by: By | None) -> Stats:
+    with _progress(call) as on_progress:
+        return stats_of(reader, year=year, by=by, on_progress=on_progress)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 from memtool.base.errors import INTERRUPTED, OK, TERMINATED, ConfigError, ExitCode, UsageError
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import note, print_json
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, number, recipe_json
 from memtool.core.levels import Level
 from memtool.core.model import Recipe
@@ -113,7 +113,7 @@ def _list(context: typer.Context, *, as_json: bool) -> None:
         page.blank()
     page.line(_today_words(found.today, budget_of(call.config, None)))
     if not found.exists:
-        print_no_store(call)
+        say_no_memory(call)
     elif found.newest is not None:
         page.line((f"To compare: memtool summarizers try {found.newest} --with NAME", "dim"))
 

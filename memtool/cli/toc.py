@@ -9,7 +9,7 @@ import typer
 
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import print_json, print_line
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, assembled, label, scope_of
 from memtool.core.levels import Level, heading
 from memtool.jobs.reading.contents import Contents, Entry, contents
@@ -47,6 +47,8 @@ def toc(
     """Show the table of contents as a tree: of all years, or of one period."""
     call, reader = reading(context)
     found = contents(reader, period, depth)
+    if not found.exists and took_in(call, as_json=json):
+        found = contents(reader, period, depth)
     if json:
         print_json("toc", VERSION, _json(found))
     else:
@@ -54,9 +56,7 @@ def toc(
 
 
 def _print(call: Invocation, found: Contents) -> None:
-    if not found.exists:
-        print_no_store(call)
-    elif not found.entries and found.period is not None:
+    if not found.entries and found.period is not None:
         print_line(f"Nothing was recorded in {heading(found.period)} ({found.period.id}).")
     elif not found.entries:
         print_line(

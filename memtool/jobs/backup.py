@@ -35,7 +35,6 @@ from memtool.store.store import Store
 STAGING = "backup.new"
 PARTIAL = ".partial"
 _LEFT_OVER_AFTER_S = 24 * 3600
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def _copy_store(context: RunContext, staging: Path, partial: Path) -> list[Entry
     done = 0
     for path in paths:
         context.checkpoint()
-        context.progress(done // _MIB, total // _MIB, f"copying {path} (MiB)")
+        context.progress(done, total, f"copying {path}", is_bytes=True)
         entries.append(copy_file(staging, partial, path))
         done += entries[-1].size_bytes
     return entries

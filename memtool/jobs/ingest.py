@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -87,6 +87,20 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.days |= more.days
 
 
+def waiting(
+    files: Iterable[Path], sources: Mapping[str, Source]
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
+    for path in files:
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        source = sources.get(_key(path))
+        if found.st_size and (source is None or not unchanged(found, source)):
+            yield path, found
+
+
 def ingest(context: RunContext, order: Order, report: Report) -> None:
     """Take in what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
@@ -123,11 +137,31 @@ def _take_files(
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
-    for number, path in enumerate(found.files, start=1):
+    spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
+    done_bytes, total_bytes = 0, sum(map(len, spans))
+    for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
-        context.progress(number - 1, len(found.files), path.name)
-        _take_file(context, path, lease, report, sources.get(_key(path)))
-    context.progress(len(found.files), len(found.files), "")
+        label = f"file {number:,} of {len(found.files):,}"
+
+        def on_offset(offset: int) -> None:
+            read_bytes = len(span[: max(0, offset - span.start)])  # noqa: B023 - called in this turn
+            context.progress(done_bytes + read_bytes, total_bytes, label, is_bytes=True)  # noqa: B023
+
+        on_offset(span.start)
+        _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
+        done_bytes += len(span)
+
+
+def _unread_span(path: Path, source: Source | None) -> range:
+    """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
+    try:
+        found = path.stat()
+    except OSError:
+        return range(0)  # reading it says why
+    if source is None or source.inode != found.st_ino or source.offset > found.st_size:
+        return range(found.st_size)
+    is_read = unchanged(found, source)
+    return range(found.st_size if is_read else source.offset, found.st_size)
 
 
 def _key(path: Path) -> str:
@@ -141,7 +175,13 @@ def _note_failed(report: Report, found: Discovered) -> None:
 
 
 def _take_file(
-    context: RunContext, path: Path, lease: Lease, report: Report, source: Source | None
+    context: RunContext,
+    path: Path,
+    lease: Lease,
+    report: Report,
+    source: Source | None,
+    *,
+    on_offset: Callable[[int], None],
 ) -> None:
     file = FileReport(_key(path))
     try:
@@ -153,6 +193,7 @@ def _take_file(
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)
+            on_offset(chunk.source.offset)
             context.checkpoint()
     except _Unreadable as unreadable:
         file.error, file.hint = unreadable.error.message, unreadable.error.hint

@@ -42,7 +42,6 @@ NEW = "restore.new"
 ASIDE = "before-restore"
 INTERRUPTED = "interrupted-restore"
 _OLD = "store.old"
-_MIB = 1 << 20
 _MOST_NAMED = 20
 
 
@@ -121,7 +120,7 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
     done, wrong = 0, []
     for entry in manifest.files:
         context.checkpoint()
-        context.progress(done // _MIB, total // _MIB, f"checking and copying {entry.path} (MiB)")
+        context.progress(done, total, f"checking and copying {entry.path}", is_bytes=True)
         done += entry.size_bytes
         if not exists(backup / entry.path):
             wrong.append(f"{entry.path} is missing")

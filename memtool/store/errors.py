@@ -42,10 +42,10 @@ def storage_error(path: Path, text: str) -> MemtoolError:
             hint="wait for it to end, then try again",
         )
     is_full = any(phrase in said for phrase in _NO_ROOM)
-    meaning = meaning_of(errno.ENOSPC if is_full else number_in(said), path)
+    file = re.search(re.escape(f"{path}/") + r"[^:;\s]+", text)
+    place = Path(file.group()) if file else path
+    meaning = meaning_of(errno.ENOSPC if is_full else number_in(said), place)
     if meaning is not None:
-        file = re.search(re.escape(f"{path}/") + r"[^:;\s]+", text)
-        place = file.group() if file else path
         return StorageError(f"the store at {place}: {meaning.words}", hint=meaning.hint)
     if any(phrase in said for phrase in _DAMAGED):
         return DamagedError(f"the store at {path} is damaged: {text}", hint=WAY_BACK)

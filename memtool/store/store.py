@@ -135,6 +135,11 @@ class Store:
         for key, value in self.engine.scan(families.TOMBSTONES):
             yield codec.TOMBSTONE.decode(value, key)
 
+    def is_empty(self) -> bool:
+        """Return whether it holds no event, no summary of swept events, and no trace of forgotten or rewound ones."""
+        rows = (families.EVENTS, families.NODES, families.TOMBSTONES, families.REWINDS)
+        return all(next(self.engine.scan(family), None) is None for family in rows)
+
     def span_us(self) -> tuple[int, int] | None:
         """Return the instants of the first and the last event, or None."""
         first = next(self.engine.scan(families.EVENTS), None)

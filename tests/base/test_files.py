@@ -149,7 +149,7 @@ def test_what_a_full_disk_cuts_short_is_taken_back(
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.EACCES, "check who owns it"),
+        (errno.EACCES, "ls -ld /some/where"),
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
         (errno.EROFS, "read-only"),

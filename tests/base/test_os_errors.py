@@ -28,7 +28,8 @@ def test_rocksdb_and_python_say_the_same_of_one_error(row: Row) -> None:
         assert not isinstance(error, DamagedError)
         python = storage_error(OSError(row.number, name), STORE / "000012.log")
         assert error.message == f"the store at {python.message}"
-        assert error.hint == python.hint == row.hint
+        assert error.hint == python.hint
+        assert "{" not in error.hint
         assert row.words in error.message
         assert "damage" not in error.message + error.hint
 

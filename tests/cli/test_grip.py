@@ -265,15 +265,16 @@ def test_a_number_of_messages_is_a_number(
 
 
 def test_without_a_store_there_is_no_grip(tmp_path: Path, capsys: Output) -> None:
-    assert call(tmp_path / "none", "grip", "abcd") == 2
-    assert "memtool ingest" in capsys.readouterr().err
+    assert call(tmp_path / "none", "grip", "abcd") == 0
+    assert "no memory yet" in capsys.readouterr().err
+    assert call(tmp_path / "none", "grip", "xyz") == 2
 
 
 def test_json_names_everything(memory: Memory, capsys: Output) -> None:
     (grip,) = grips_of(memory, "Close the")
     found = proof(memory, capsys, grip)
     assert set(found) == {
-        "kind", "version", "id", "short", "zone", "excerpt", "start", "end", "events", "verbatim", "gone",
+        "kind", "version", "exists", "id", "short", "zone", "excerpt", "start", "end", "events", "verbatim", "gone",
         "session", "project", "agent", "before", "cited", "after", "nodes",
     }  # fmt: skip
     assert (found["kind"], found["version"]) == ("grip", 1)

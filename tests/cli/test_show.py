@@ -196,7 +196,8 @@ def test_json_has_all_that_is_known_of_a_node(memory: Memory, capsys: Output) ->
     written = found.pop("written")
     child = found.pop("children")[0]
     assert found == {
-        "kind": "node", "version": 1, "id": "day:2025-12-31", "level": "day", "scope": "Wed 31 Dec 2025",
+        "kind": "node", "version": 1, "exists": True, "id": "day:2025-12-31", "level": "day",
+        "scope": "Wed 31 Dec 2025",
         "title": "Close the books of the year", "state": [], "events": 2, "sessions": 1,
         "projects": ["/home/mira/src/teeladen"], "also_under": None, "zone": "Europe/Berlin",
         "bullets": [{"text": text, "grips": [by_excerpt[text]]} for text in (EARLY[0].text, EARLY[1].text)],
@@ -272,6 +273,7 @@ def test_a_node_that_is_not_there_is_refused(memory: Memory, capsys: Output, tex
 
 
 def test_without_a_store_there_is_no_node(tmp_path: Path, capsys: Output) -> None:
-    assert call(tmp_path / "none", "show", "today") == 2
-    assert "memtool ingest" in capsys.readouterr().err
+    assert call(tmp_path / "none", "show", "today") == 0
+    assert "no memory yet" in capsys.readouterr().err
+    assert call(tmp_path / "none", "show", "soon") == 2
     assert not (tmp_path / "none").exists()

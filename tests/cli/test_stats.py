@@ -50,7 +50,9 @@ def test_a_year_without_events_says_so(memory: Memory, capsys: Output) -> None:
 
 def test_without_a_store_it_says_what_makes_one(tmp_path: Path, capsys: Output) -> None:
     assert call(tmp_path / "none", "stats") == 0
-    assert "memtool ingest" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no memory yet" in said.err
     assert call(tmp_path / "none", "stats", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["exists"], found["events"], found["calendar"]["days"]) == (False, 0, {})

@@ -66,12 +66,17 @@ def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
 async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
     now_us, choices = context.now_us, order.choices
     recipe = order.summarizer.recipe
-    await bring_all(
-        context, work, targets(work.lease.store(), order.level, choices, now_us, recipe)
-    )
+    store = work.lease.store()
+    own = targets(store, order.level, choices, now_us, recipe)
+    expected = repairs(store, order.level, choices, now_us)
+    await bring_all(context, work, own, after=len(expected))
     above = repairs(work.lease.store(), order.level, choices, now_us)
-    for _, periods in groupby(above, key=lambda period: period.level):
-        await bring_all(context, work, list(periods))
+    done = 0
+    for _, group in groupby(above, key=lambda period: period.level):
+        periods = list(group)
+        after = len(above) - done - len(periods)
+        await bring_all(context, work, periods, before=len(own) + done, after=after)
+        done += len(periods)
 
 
 async def bring_all(
