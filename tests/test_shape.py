@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODULES = sorted((REPOSITORY / "memtool").rglob("*.py"))
 MAX_FUNCTION_LINES = 60
-MAX_MODULE_LINES = 300
+MAX_MODULE_LINES = 500
 
 
 def functions(module: Path) -> Iterator[tuple[str, int]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from memtool.base.errors import ExitCode
+from memtool.base.sizes import size
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.cli.sizes import size
 from memtool.jobs.compact import Report
 from memtool.jobs.compact import compact as compact_body
 
