@@ -192,10 +192,9 @@ fill_environment() {
   fi
   say "installing memtool and what it needs (${wanted})"
   rm -f "$folder"/.memtool-{runtime,dev}
-  # PIP_USER=0: a user's `user = true` cannot hold in here. editable_mode=compat: a plain path
-  # file, where setuptools' import hook would cost every start of memtool some modules.
+  # PIP_USER=0: a user's `user = true` cannot hold in here.
   PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install -q \
-    --config-settings editable_mode=compat -e "$MEMTOOL_ROOT" "${requirements[@]}" ||
+    -e "$MEMTOOL_ROOT" "${requirements[@]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up?'
   stamp=$(environment_stamp "$folder")
   echo "$stamp" >"$folder/.memtool-runtime"
@@ -366,7 +365,7 @@ fill_slot() {
   rm -rf "$slot"
   "$python" -m venv "$slot" || die "could not make $slot"
   mkdir "$slot/source" # a copy: pip would leave its traces in the checkout
-  tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
+  tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool completions man systemd pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
   PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$slot/bin/python" -m pip install -q \
     "$slot/source${extras:+[$extras]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.completion import kinds, periods
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.passages import plain_passage
@@ -29,16 +30,23 @@ ProjectOption = Annotated[
 AgentOption = Annotated[str, typer.Option(metavar="A", help="Of agents whose name begins so.")]
 KindOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="K", help="Of this kind, such as prompt; may be repeated."),
+    typer.Option(
+        metavar="K", autocompletion=kinds, help="Of this kind, such as prompt; may be repeated."
+    ),
 ]
 SinceOption = Annotated[
     str,
     typer.Option(
-        metavar="T", help="From this period or time on, such as last-week or 2026-11-22T14:30."
+        metavar="T",
+        autocompletion=periods,
+        help="From this period or time on, such as last-week or 2026-11-22T14:30.",
     ),
 ]
 UntilOption = Annotated[
-    str, typer.Option(metavar="T", help="Up to this period or time, and through it.")
+    str,
+    typer.Option(
+        metavar="T", autocompletion=periods, help="Up to this period or time, and through it."
+    ),
 ]
 LimitOption = Annotated[
     int, typer.Option(min=1, max=10_000, metavar="N", help="How many at most: the newest that fit.")

@@ -13,6 +13,7 @@ import typer
 from memtool.base.errors import UsageError
 from memtool.base.files import atomic_stream
 from memtool.base.paths import expand
+from memtool.cli.completion import files
 from memtool.cli.events import (
     AgentOption,
     ProjectOption,
@@ -34,7 +35,11 @@ _SHOWN_EVERY = 500
 OutputOption = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to this file, which is replaced whole."
+        "--output",
+        "-o",
+        metavar="FILE",
+        autocompletion=files,
+        help="Write to this file, which is replaced whole.",
     ),
 ]
 

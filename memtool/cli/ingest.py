@@ -12,6 +12,7 @@ import typer
 
 from memtool.base.errors import ExitCode, UsageError
 from memtool.base.files import storage_error
+from memtool.cli.completion import files
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.progress import Show
@@ -27,6 +28,7 @@ PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PATH]...",
+        autocompletion=files,
         help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
     ),
 ]

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from memtool.base.config import Config, load_config
+from memtool.base.errors import UsageError
 from memtool.base.paths import (
     ConfigFile,
     StoreChoice,
@@ -66,11 +67,30 @@ def invocation(context: typer.Context) -> Invocation:
     return context.obj
 
 
-def command_group(kind: type[TyperGroup] | None = None) -> typer.Typer:
+class CommandGroup(TyperGroup):
+    """Commands; what completes them says their help in full, and offers nothing below an unknown one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name. End the completion of a line that names none."""
+        if ctx.resilient_parsing and args[0] not in self.commands:
+            raise UsageError(f"unknown command: {args[0]}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the commands and options that begin so."""
+        for command in self.commands.values():
+            paragraph = (command.help or "").partition("\n\n")[0]
+            command.short_help = " ".join(paragraph.split())  # typer would cut the help off
+        return super().shell_complete(ctx, incomplete)
+
+
+def command_group(
+    kind: type[TyperGroup] = CommandGroup, *, has_completion: bool = False
+) -> typer.Typer:
     """Return a Typer for commands, with the settings that all of them share."""
     return typer.Typer(
         cls=kind,
-        add_completion=False,
+        add_completion=has_completion,
         rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -10,6 +10,7 @@ import typer
 
 from memtool.base.errors import ExitCode
 from memtool.base.paths import expand
+from memtool.cli.completion import directories
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -18,10 +19,21 @@ from memtool.jobs.restore import restore as restore_body
 
 VERSION = 1
 BackupArgument = Annotated[
-    str, typer.Argument(metavar="BACKUP", help="A directory that `memtool backup` has made.")
+    str,
+    typer.Argument(
+        metavar="BACKUP",
+        autocompletion=directories,
+        help="A directory that `memtool backup` has made.",
+    ),
 ]
 ToOption = Annotated[
-    str, typer.Option("--to", metavar="DIR", help="The store's directory; default: the usual one.")
+    str,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        autocompletion=directories,
+        help="The store's directory; default: the usual one.",
+    ),
 ]
 ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Move the store that is there aside, and keep it.")

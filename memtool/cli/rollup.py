@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
+from memtool.cli.completion import periods
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.progress import Show
@@ -34,10 +35,14 @@ OpenOption = Annotated[
     bool, typer.Option("--include-open", help="Also the period that has not ended.")
 ]
 SinceOption = Annotated[
-    str | None, typer.Option(metavar="PERIOD", help="Only this period and later.")
+    str | None,
+    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later."),
 ]
 ForceOption = Annotated[
-    str | None, typer.Option(metavar="PERIOD", help="Write this period again, with all below it.")
+    str | None,
+    typer.Option(
+        metavar="PERIOD", autocompletion=periods, help="Write this period again, with all below it."
+    ),
 ]
 OutdatedOption = Annotated[
     bool,

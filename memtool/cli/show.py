@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.completion import periods
 from memtool.cli.options import JsonOption
 from memtool.cli.output import print_json
 from memtool.cli.reading import reading, took_in
@@ -60,6 +61,7 @@ NodeArgument = Annotated[
     str,
     typer.Argument(
         metavar="NODE",
+        autocompletion=periods,
         help="A period such as 2026-11-22, last-week or 2026-11, or a segment's id as toc prints it.",
     ),
 ]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import INTERRUPTED, OK, TERMINATED, ConfigError, ExitCode, UsageError
+from memtool.cli.completion import periods, summarizer_names
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import note, print_json
 from memtool.cli.reading import reading, say_no_memory
@@ -39,13 +40,17 @@ NodeArgument = Annotated[
     str,
     typer.Argument(
         metavar="NODE",
+        autocompletion=periods,
         help="A period such as yesterday or 2026-11, or a segment's id, as for show.",
     ),
 ]
 WithOption = Annotated[
     str,
     typer.Option(
-        "--with", metavar="NAME", help="Which summarizer; the configured one if not given."
+        "--with",
+        metavar="NAME",
+        autocompletion=summarizer_names,
+        help="Which summarizer; the configured one if not given.",
     ),
 ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memtool.cli.completion import periods
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import print_json, print_line
 from memtool.cli.reading import reading, took_in
@@ -24,7 +25,9 @@ _EVENTS = "EVENTS"
 PeriodArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PERIOD]", help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47."
+        metavar="[PERIOD]",
+        autocompletion=periods,
+        help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47.",
     ),
 ]
 DepthOption = Annotated[

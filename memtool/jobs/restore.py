@@ -21,6 +21,7 @@ from memtool.base.files import (
     sync_directory,
 )
 from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
+from memtool.base.program import upgrade_hint
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
 from memtool.scheduler.calls import calls_path
@@ -68,7 +69,7 @@ def check_order(root: Path, order: Order) -> Manifest:
     if manifest.format > FORMAT:
         raise ConfigError(
             f"the backup {order.backup} has format {manifest.format}, this memtool knows up to {FORMAT}",
-            hint="upgrade memtool",
+            hint=upgrade_hint(),
         )
     if order.backup.resolve().is_relative_to(root.resolve() / "store"):
         raise UsageError(f"{order.backup} lies within the store itself")

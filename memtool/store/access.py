@@ -13,6 +13,7 @@ from pathlib import Path
 from memtool.base.errors import ConfigError, StorageError
 from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
 from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
+from memtool.base.program import upgrade_hint
 from memtool.core.calendar import Calendar
 from memtool.store import codec, families, migrations
 from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
@@ -115,7 +116,7 @@ class Access:
         if number is not None and number > FORMAT:
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
-                hint="upgrade memtool, or name another store with --store; if the file FORMAT is damaged, "
+                hint=f"{upgrade_hint()}; or name another store with --store; if the file FORMAT is damaged, "
                 "`memtool restore BACKUP --replace` mends it",
             )
 

@@ -15,6 +15,7 @@ import msgspec
 
 from memtool.base.errors import BadDataError, StorageError
 from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.program import upgrade_hint
 
 MANIFEST = "manifest.json"
 KIND = "memtool-backup"
@@ -95,7 +96,7 @@ def read_manifest(directory: Path) -> Manifest:
     if manifest.version > VERSION:
         raise BadDataError(
             f"{directory} is a backup of version {manifest.version}, this memtool knows up to {VERSION}",
-            hint="upgrade memtool",
+            hint=upgrade_hint(),
         )
     return manifest
 

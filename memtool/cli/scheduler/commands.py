@@ -8,6 +8,7 @@ import typer
 
 from memtool.base.errors import FAILED, OK, ExitCode, UsageError
 from memtool.base.paths import StoreChoice
+from memtool.cli.completion import jobs
 from memtool.cli.options import JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
@@ -16,9 +17,12 @@ from memtool.scheduler.pauses import ALL
 
 HISTORY_VERSION = 1
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Such as day-rollup.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", autocompletion=jobs, help="Such as day-rollup.")
+]
 SomeJobArgument = Annotated[
-    str | None, typer.Argument(metavar="[JOB]", help="Such as day-rollup; or --all.")
+    str | None,
+    typer.Argument(metavar="[JOB]", autocompletion=jobs, help="Such as day-rollup; or --all."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every job.")]
 
@@ -50,7 +54,9 @@ def status(
 @scheduler.command()
 def history(
     context: typer.Context,
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only this job.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", autocompletion=jobs, help="Only this job.")
+    ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs at most.")] = 20,
     is_system: ScopeOption = None,
