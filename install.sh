@@ -370,9 +370,6 @@ fill_slot() {
     "$slot/source${extras:+[$extras]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'
   rm -r "$slot/source"
-  local package=("$slot"/lib/python*/site-packages/memtool)
-  mkdir "${package[0]}/share"
-  cp -r "$MEMTOOL_ROOT/systemd" "${package[0]}/share"
   if [[ $dest ]]; then sed -i "1s|^#!$dest/|#!/|" "$slot"/bin/*; fi
   installed_stamp "$slot" >"$slot/.memtool-stamp"
 }
