@@ -211,9 +211,7 @@ def _script(prefix: Path) -> Path | None:
     found = _distribution()
     files = [file.locate() for file in (found.files if found else None) or () if file.name == NAME]
     scripts = [Path(os.path.normpath(str(file))) for file in files]
-    return next(
-        (file for file in (*scripts, prefix / "bin" / NAME) if os.access(file, os.X_OK)), None
-    )
+    return next((file for file in (*scripts, prefix / "bin" / NAME) if file.is_file()), None)
 
 
 # --- Links and directories of the installers ----------------------------------------------

@@ -245,6 +245,11 @@ class SchedulerSettings:
         COMMAND,
         "What to run when a job's unit fails, such as a mail or a ping; empty: nothing.",
     )
+    rollups_on_battery: str = setting(
+        "run",
+        one_of("run", "skip"),
+        "Whether rollups start on battery power; skip: the next does the rest.",
+    )
 
 
 SECTIONS = {

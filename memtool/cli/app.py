@@ -28,6 +28,7 @@ from memtool.base.errors import (
     UsageError,
 )
 from memtool.base.files import storage_error
+from memtool.base.paths import sound_environ
 from memtool.base.within import WITHIN
 from memtool.cli.completion import directories, files
 from memtool.cli.options import CommandGroup, Invocation, command_group
@@ -83,6 +84,9 @@ COMMANDS = (
         "summarizers",
         "memtool.cli.summarizers:summarizers",
         "Show what writes summaries and what it spent; try another.",
+    ),
+    Row(
+        "setup", "memtool.cli.setup:setup", "Set up timers, man page and completions; remove them."
     ),
     Row(
         "scheduler",
@@ -203,6 +207,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
     """Return the exit code of one invocation, with what went wrong said on stderr."""
+    environ = sound_environ(environ)
     app = build(environ, now_us)
     try:
         if environ.get(COMPLETE):

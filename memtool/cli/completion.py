@@ -53,6 +53,15 @@ def setting_values(ctx: typer.Context) -> Offers:
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 
+def people() -> Offers:
+    """Offer this user, and those of the machine that are people by the range that distributions keep for them."""
+    import os
+    import pwd
+
+    uids = {os.getuid(), *range(1000, 60_000)}
+    return [(row.pw_name, "") for row in pwd.getpwall() if row.pw_uid in uids]
+
+
 def files(incomplete: str) -> Offers:
     """Let the shell offer files."""
     return [(incomplete, _FILES)]

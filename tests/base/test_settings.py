@@ -162,6 +162,8 @@ GOOD["summarizer.command"] = ["", "claude -p --model 'a b'"]
 BAD["summarizer.command_writes"] = ["relative", "/a:b", "/a\0", 4]
 GOOD["summarizer.command_writes"] = ["", "/a", "~/.claude:/b c"]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
+GOOD["scheduler.rollups_on_battery"] = ["run", "skip"]
+BAD["scheduler.rollups_on_battery"] = ["", "yes", True, 0]
 GOOD["scheduler.on_failure"] = ["", 'echo "$MEMTOOL_JOB" 100% | mail -s memtool me@example.org']
 
 

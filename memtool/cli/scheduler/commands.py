@@ -165,7 +165,7 @@ def apply(
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     is_system: ScopeOption = None,
 ) -> None:
-    """Tell systemd what the settings say: schedules, timeouts, network, what to do when a job fails."""
+    """Bring unit files and drop-ins up to date with this version of memtool and with the settings."""
     from memtool.cli.scheduler.applying import apply as act
 
     act(place_of(invocation(context), is_system), is_dry=is_dry)
