@@ -212,8 +212,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
         return _report(error)
     except TyperError as error:
         return _report(_usage_error(error))
-    except OSError as error:  # the system refused something that no layer below gave a better name
-        return _report(storage_error(error, error.filename or "input or output"))
+    except (OSError, MemoryError) as error:  # what no layer below gave a better name
+        return _report(storage_error(error, getattr(error, "filename", None) or "input or output"))
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED.code
     return result.code if isinstance(result, ExitCode) else result or OK.code

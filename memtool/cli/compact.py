@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import OK, ExitCode
+from memtool.base.sizes import size
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.render import number
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.cli.sizes import size
 from memtool.jobs.compact import Report
 from memtool.jobs.compact import compact as compact_body
 from memtool.jobs.retention import Sweep, forecast

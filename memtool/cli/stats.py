@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memtool.base.sizes import size
 from memtool.cli.heatmap import LABEL_WIDTH, Cell, drawn, heat_map, legend
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import console, print_json
 from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, last_part, number, recipe_json
-from memtool.cli.sizes import size
 from memtool.cli.summarizers import signed
 from memtool.core.levels import WEEKDAYS, Level, Period, heading
 from memtool.jobs.reading.reader import Reader

@@ -10,7 +10,7 @@ from typing import cast
 
 from memtool import __version__
 from memtool.base.errors import MemtoolError, UsageError
-from memtool.base.files import dated_place, private_directory, reporting, sync_directory
+from memtool.base.files import dated_place, exists, private_directory, reporting, sync_directory
 from memtool.base.lock import LEDGER, lock_path, wait_for
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
@@ -105,7 +105,7 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
         began_us = context.clock_us()
         identity = cast("str", store.meta("store"))
         store.engine.checkpoint(staging / "store")
-        if (context.root / FORMAT_FILE).exists():
+        if exists(context.root / FORMAT_FILE):
             copy_file(context.root, staging, FORMAT_FILE)
         lease.release()
         report.held_us = context.clock_us() - began_us
@@ -167,7 +167,7 @@ def _copy_ledger(context: RunContext, partial: Path) -> list[Entry]:
     runs, calls = ledger_path(context.root), calls_path(context.root)
     lock = wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT)
     with lock, reporting(runs.parent):
-        found = {path: path.read_bytes() for path in (runs, calls) if path.exists()}
+        found = {path: path.read_bytes() for path in (runs, calls) if exists(path)}
     if runs in found:
         found[runs] = without_open(found[runs])
     return [put_file(partial, f"ledger/{path.name}", data) for path, data in found.items()]

@@ -11,11 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, MemtoolError, StorageError, UsageError
+from memtool.base.errors import ConfigError, DamagedError, MemtoolError, UsageError
 from memtool.base.exchange import exchange
 from memtool.base.files import (
     atomic_write,
     dated_place,
+    exists,
     private_directory,
     reporting,
     sync_directory,
@@ -103,10 +104,10 @@ def _settle_interrupted(context: RunContext) -> None:
     root = context.root
     shutil.rmtree(root / NEW, ignore_errors=True)
     swap = root / SWAP
-    if not swap.exists():
+    if not exists(swap):
         return
     with _alone(context), reporting(swap):
-        if (swap / _OLD).exists():
+        if exists(swap / _OLD):
             place = root / "store"
             (swap / _OLD).rename(place if is_absent(place) else swap / "store")
         swap.rename(dated_place(root, INTERRUPTED, context.now_us))
@@ -114,7 +115,7 @@ def _settle_interrupted(context: RunContext) -> None:
 
 
 def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> None:
-    """Copy the backup's files. Raise StorageError naming all that are not as they were when it was made."""
+    """Copy the backup's files. Raise DamagedError naming all that are not as they were when it was made."""
     private_directory(new)
     total = sum(entry.size_bytes for entry in manifest.files)
     done, wrong = 0, []
@@ -122,13 +123,13 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
         context.checkpoint()
         context.progress(done, total, f"checking and copying {entry.path}", is_bytes=True)
         done += entry.size_bytes
-        if not (backup / entry.path).is_file():
+        if not exists(backup / entry.path):
             wrong.append(f"{entry.path} is missing")
         elif copy_file(backup, new, entry.path) != entry:
             wrong.append(f"{entry.path} is damaged")
     if wrong:
         more = f" (and {len(wrong) - _MOST_NAMED} more)" if len(wrong) > _MOST_NAMED else ""
-        raise StorageError(
+        raise DamagedError(
             f"the backup {backup} is not whole, and nothing was restored: "
             + ", ".join(wrong[:_MOST_NAMED])
             + more,
@@ -199,7 +200,7 @@ def _format_or_none(root: Path) -> int | None:
     """Return the format of the store that is there; None where even that cannot be read."""
     try:
         return recorded_format(root)
-    except StorageError:
+    except DamagedError:
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from memtool.base.errors import StorageError
+from memtool.base.errors import DamagedError
 from memtool.core.model import Cut, Event, Node, Recipe, Source, Tombstone
 
 T = TypeVar("T")
@@ -56,11 +56,11 @@ class Codec(Generic[T]):
         return msgspec.msgpack.encode(value)
 
     def decode(self, data: bytes, key: bytes) -> T:
-        """Return the value; raise StorageError naming the key where the bytes are not one."""
+        """Return the value; raise DamagedError naming the key where the bytes are not one."""
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StorageError(
+            raise DamagedError(
                 f"a {self._kind.__name__.lower()} in the store cannot be read (key {key.hex()}): {error}",
                 hint="`memtool verify` shows what else is damaged; `memtool restore BACKUP --replace` is the way back",
             ) from error

@@ -77,4 +77,4 @@ def check_damage(scene: Scene) -> Advice:
     path, row = next(iter(damaged.items()))
     why = row.problem or in_words(row.damaged, "damaged line")
     text = f"{in_words(len(damaged), 'transcript')} could not be read whole, such as {path}: {why}"
-    return warning(text, "memtool ingest --json lists them; mend or move them away")
+    return warning(text, "memtool ingest --json lists them; all else in them was taken in")

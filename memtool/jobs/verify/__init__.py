@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from memtool.base.errors import StorageError
+from memtool.base.errors import DamagedError
 from memtool.core.planning import stale_periods
 from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
 from memtool.jobs.verify.generations import check_generations
@@ -37,7 +37,9 @@ def verify(
             for counted in check(walk):
                 walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
                 checkpoint()
-        except StorageError as error:  # what cannot be read ends this check, not the walk
+        except (
+            DamagedError
+        ) as error:  # damage ends this check; trouble of the machine ends the walk
             walk.found.say(what, error.message)
     return walk.found
 
