@@ -70,7 +70,9 @@ COMMANDS = (
         "memtool.cli.rebuild:rebuild",
         "Write the table of contents anew, beside the one there.",
     ),
-    Row("stats", "memtool.cli.stats:stats", "Show how much is kept, and when it was said."),
+    Row(
+        "stats", "memtool.cli.stats:stats", "Show how much is kept, of whom, and on how much disk."
+    ),
     Row("doctor", "memtool.cli.doctor:doctor", "Look at what memtool stands on; say what to do."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
@@ -217,8 +219,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
         return _report(error)
     except TyperError as error:
         return _report(_usage_error(error))
-    except OSError as error:  # the system refused something that no layer below gave a better name
-        return _report(storage_error(error, error.filename or "input or output"))
+    except (OSError, MemoryError) as error:  # what no layer below gave a better name
+        return _report(storage_error(error, getattr(error, "filename", None) or "input or output"))
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED.code
     return result.code if isinstance(result, ExitCode) else result or OK.code

@@ -31,13 +31,6 @@ def jobs() -> Offers:
     return [(job.name, job.description) for job in JOBS]
 
 
-def summarizer_names() -> Offers:
-    """Offer the summarizers."""
-    from memtool.summarize import SUMMARIZERS
-
-    return [(row.name, row.about) for row in SUMMARIZERS]
-
-
 def kinds() -> Offers:
     """Offer the kinds of events."""
     from memtool.core.model import ROLES
@@ -58,6 +51,15 @@ def setting_values(ctx: typer.Context) -> Offers:
 
     row = BY_KEY.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
+
+
+def people() -> Offers:
+    """Offer this user, and those of the machine that are people by the range that distributions keep for them."""
+    import os
+    import pwd
+
+    uids = {os.getuid(), *range(1000, 60_000)}
+    return [(row.pw_name, "") for row in pwd.getpwall() if row.pw_uid in uids]
 
 
 def files(incomplete: str) -> Offers:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.config import examine, parse, read_text
+from memtool.base.config import examine, parse, read_text, warnings_of
 from memtool.base.errors import CONFIG, OK, ExitCode, UsageError
 from memtool.base.files import atomic_write, private_directory, reporting
 from memtool.base.paths import ConfigFile, Role, home_directory
@@ -246,13 +246,20 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 
 @config.command("check")
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
-    """Name all that is wrong; exit 78 where something is."""
+    """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
     run = invocation(context)
     found, faults = examine(run.environ, run.config_files)
+    warnings = warnings_of(found)
     if as_json:
         rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]
-        print_json("config-check", 1, {"settings": len(found), "faults": rows})
+        print_json(
+            "config-check",
+            1,
+            {"settings": len(found), "faults": rows, "warnings": list(warnings)},
+        )
         return CONFIG if faults else OK
+    for warning in warnings:
+        note(f"memtool: warning: {warning}")
     for fault in faults:
         note(f"memtool: {fault.message}")
         note(f"hint: {fault.hint}")

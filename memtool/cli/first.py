@@ -23,15 +23,16 @@ from memtool.base.errors import (
     TERMINATED,
     ConfigError,
     ExitCode,
+    StorageError,
 )
 from memtool.base.paths import SYSTEM_STORE, other_owner
+from memtool.base.sizes import size
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
 from memtool.cli.output import note
 from memtool.cli.progress import Show
 from memtool.cli.render import Page, assembled, number
 from memtool.cli.rollup import run_level
-from memtool.cli.sizes import size
 from memtool.core.levels import PERIOD_LEVELS
 from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import Report, waiting
@@ -62,15 +63,14 @@ class Found:
     directory: Path
     files: int
     size_bytes: int
-    unreadable: tuple[Path, str] | None = None
+    unreadable: StorageError | None = None
     """A place that could not be looked at, and why."""
 
     @property
     def words(self) -> str:
         """What there is, or that there is nothing."""
         if not self.files and self.unreadable is not None:
-            path, why = self.unreadable
-            return f"{path} cannot be read: {why}."
+            return f"Cannot read {self.unreadable.message}."
         if not self.files:
             return f"No session of {_AGENT} was found below {self.directory}."
         return f"{_AGENT} has {number(self.files, 'session')} here ({size(self.size_bytes)})."
@@ -161,7 +161,7 @@ def say_what_helps(call: Invocation, found: Found | None = None) -> None:
     if (owner := _whose(call)) is not None:
         note(f"hint: you are root, and this memory is {owner}'s: sudo -u {owner} memtool toc")
     elif not found.files and found.unreadable is not None:
-        note(f"hint: check its owner and mode: ls -ld {shlex.quote(str(found.unreadable[0]))}")
+        note(f"hint: {found.unreadable.hint or 'look at it: ls -l'}")
     elif not found.files:
         note(
             "hint: if they are elsewhere, set CLAUDE_CONFIG_DIR to the directory that holds them, "
@@ -181,7 +181,7 @@ def find_transcripts(call: Invocation) -> Found:
             sources = store.sources()
     looked = discover(claude_root=call.claude_root)
     sizes = [status.st_size for _, status in waiting(looked.files, sources)]
-    unreadable = next(iter(looked.failed), None)
+    unreadable = next((why for _, why in looked.failed), None)
     return Found(call.claude_root / "projects", len(sizes), sum(sizes), unreadable)
 
 

@@ -30,7 +30,6 @@ _GUTTER_STYLE = "yellow"
 _GONE = {
     "rewound": "was taken back by its source",
     "forgotten": "was forgotten on request",
-    "expired": "was swept when its time was up",
     "missing": "is not in the store any more",
 }
 

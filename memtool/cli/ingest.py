@@ -103,7 +103,6 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
                 (captured.changed, "changed"),
                 (captured.known, "known already"),
                 (captured.buried, "forgotten before and kept out"),
-                (captured.expired, "older than events are kept"),
             )
             if number
         )
@@ -155,7 +154,6 @@ def _report_json(report: Report) -> dict[str, object]:
             "changed": captured.changed,
             "known": captured.known,
             "forgotten": captured.buried,
-            "expired": captured.expired,
             "by_kind": counts.events,
         },
         "days": len(captured.days),

@@ -21,6 +21,7 @@ from memtool.base.paths import (
     claude_directory,
     config_files,
 )
+from memtool.cli.output import note
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
@@ -41,7 +42,14 @@ class Invocation:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration. Raises ConfigError."""
+        """The configuration. Raises ConfigError. What it warns of is printed to stderr."""
+        config = self.read_config()
+        for warning in config.warnings:
+            note(f"memtool: warning: {warning}")
+        return config
+
+    def read_config(self) -> Config:
+        """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
         return load_config(self.environ, self.config_files, options=options)
 

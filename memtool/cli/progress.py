@@ -10,8 +10,8 @@ from enum import Enum
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from memtool.base.sizes import size
 from memtool.cli.output import clean, console, note
-from memtool.cli.sizes import size
 from memtool.jobs.context import Progress, Reports
 
 if TYPE_CHECKING:

@@ -27,7 +27,6 @@ STATE_STYLES = {
     "stale": "yellow",
     "outdated": "yellow",
     "incomplete": "red",
-    "frozen": "blue",
     "failed": "red",
 }
 ROLE_STYLES = {"user": "green", "assistant": "cyan", "tool": "magenta", "system": "blue"}

@@ -142,8 +142,6 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"stale: what it was made from has changed; memtool rollup {job}{more} mends it"
     if state.outdated:
         yield f"outdated: another recipe is in force; memtool rollup {job} --force {found.holding} writes it anew"
-    if state.frozen:
-        yield "frozen: its events were swept; it stays as it is"
     for gap, why in list(found.gaps.items())[:_MOST_GAPS]:
         yield f"incomplete: {gap} is missing" + (f" ({why})" if why else "")
     if len(found.gaps) > _MOST_GAPS:

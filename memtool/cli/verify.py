@@ -139,6 +139,7 @@ def _print_verdict(page: Page, found: Verification) -> None:
 
 def _json(checked: Checked) -> dict[str, object]:
     found, clock = checked.found, Clock(checked.zone)
+    erasing_us = found.erasing_since_us
     return {
         "exists": checked.exists,
         "zone": checked.zone,
@@ -154,10 +155,5 @@ def _json(checked: Checked) -> dict[str, object]:
         "stale": found.stale,
         "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
         "half_built": found.is_half_built,
-        "erasing": _instant(clock, "since", found.erasing_since_us),
-        "horizon": _instant(clock, "before", found.horizon_us or None),
+        "erasing": None if erasing_us is None else clock.both("since", erasing_us),
     }
-
-
-def _instant(clock: Clock, name: str, instant_us: int | None) -> dict[str, object] | None:
-    return None if instant_us is None else clock.both(name, instant_us)

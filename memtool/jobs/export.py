@@ -25,10 +25,9 @@ class Report:
 def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
     """Yield the events that fit, by time and id; then their superseded revisions and rewinds, by id.
 
-    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. Those of swept
-    events stay: how long to keep is each memory's own choice, and another's would cost this one its summaries of the
-    time. `report` counts along. Raise UsageError where the query names a session or time that is none, NoMemoryError
-    where there is no store yet.
+    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. `report` counts
+    along. Raise UsageError where the query names a session or time that is none, NoMemoryError where there is no store
+    yet.
     """
     with reader.store() as store:
         if store is None:
@@ -48,9 +47,8 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
                 report.rewinds += 1
                 yield rewind
         for tombstone in store.tombstones() if is_all else ():
-            if tombstone.reason == "forgotten":
-                report.tombstones += 1
-                yield tombstone
+            report.tombstones += 1
+            yield tombstone
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memtool.base.errors import BadDataError, StorageError
+from memtool.base.files import storage_error
 from memtool.base.within import DIRECTORY
 from memtool.core.calendar import Calendar
 from memtool.core.model import Source
@@ -48,6 +49,7 @@ class FileReport:
     waiting_bytes: int = 0
     problem: str = ""
     error: str = ""
+    hint: str = ""
     is_news: bool = False
 
 
@@ -81,7 +83,6 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.changed += more.changed
     sums.known += more.known
     sums.buried += more.buried
-    sums.expired += more.expired
     sums.days |= more.days
 
 
@@ -104,7 +105,6 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
-    report.looked = True
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
@@ -120,6 +120,7 @@ def _sources(access: Access) -> dict[str, Source]:
 
 def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
     file = FileReport(STDIN)
+    report.looked = True
     report.files.append(file)
     for chunk in read_stream(stream, own=_OWN):
         _store(lease, file, chunk, is_file=False)
@@ -132,6 +133,7 @@ def _take_files(
     context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
 ) -> None:
     found = discover(order.paths, claude_root=order.claude_root)
+    report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
     spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
@@ -166,7 +168,9 @@ def _key(path: Path) -> str:
 
 
 def _note_failed(report: Report, found: Discovered) -> None:
-    report.files += [FileReport(str(path), error=why) for path, why in found.failed]
+    report.files += [
+        FileReport(str(path), error=why.message, hint=why.hint) for path, why in found.failed
+    ]
 
 
 def _take_file(
@@ -180,7 +184,7 @@ def _take_file(
 ) -> None:
     file = FileReport(_key(path))
     try:
-        if source is not None and unchanged(path.stat(), source):
+        if source is not None and unchanged(_stat(path), source):
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
@@ -190,12 +194,23 @@ def _take_file(
             _judge(file, chunk.source, source)
             on_offset(chunk.source.offset)
             context.checkpoint()
-    except (OSError, _Unreadable) as error:
-        file.error = str(error)
+    except _Unreadable as unreadable:
+        file.error, file.hint = unreadable.error.message, unreadable.error.hint
 
 
 class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, not the store, failed
     """A file that could not be read."""
+
+    def __init__(self, error: StorageError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _Unreadable(storage_error(error, path)) from error
 
 
 def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -204,7 +219,7 @@ def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         try:
             chunk = next(chunks, None)
         except StorageError as error:
-            raise _Unreadable(error.message) from error
+            raise _Unreadable(error) from error
         if chunk is None:
             return
         yield chunk
@@ -247,7 +262,6 @@ def _conclude(context: RunContext, report: Report) -> None:
         "events_changed": captured.changed,
         "events_known": captured.known,
         "events_forgotten": captured.buried,
-        "events_expired": captured.expired,
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,
@@ -268,8 +282,8 @@ def _raise_unreadable(report: Report) -> None:
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise StorageError(
-            f"cannot read {failed[0].path}: {failed[0].error}{more}",
-            hint="check who may read it; all else was taken in, and the next run tries it again",
+            f"cannot read {failed[0].error}{more}",
+            hint=f"{failed[0].hint or 'look at it: ls -l'}; the next run tries it again",
         )
 
 

@@ -47,7 +47,9 @@ def purge(root: Path, now_us: int) -> list[Path]:
     with reporting(root):
         left = sorted(root.iterdir())
         if not left:
-            root.rmdir()
+            root.resolve().rmdir()
+        if not left and root.is_symlink():
+            root.unlink()
     return left
 
 

@@ -39,7 +39,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days that the calendar shows, and how many events those of them that have any hold."""
+    """The days of a year or of twelve months, and how many events those of them that have any hold."""
 
     first: int
     last: int

@@ -66,14 +66,14 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
 
 
 def give_to(root: Path, owner: Person) -> None:
-    """Make the person the owner of the directory and all that is in it; links are not followed."""
+    """Make the person the owner of the directory and all that is in it; links in it are not followed."""
     with reporting(root):
         if root.stat().st_uid == owner.uid:
             return
         for folder, directories, files in os.walk(root):
             for name in (*directories, *files):
                 os.chown(Path(folder) / name, owner.uid, owner.gid, follow_symlinks=False)
-        os.chown(root, owner.uid, owner.gid, follow_symlinks=False)
+        os.chown(root, owner.uid, owner.gid)
 
 
 def _record_directories(plan: Plan) -> None:

@@ -187,11 +187,6 @@ class Store:
             for key, value in self.engine.scan(families.CUTS, low, high)
         ]
 
-    def frozen_cuts(self, day: int) -> list[Cut]:
-        """Return the segments of a day that were made of swept events: their cuts are all that tells of what."""
-        nodes = ((cut, self.node(cut.id)) for cut in self.cuts(day))
-        return [cut for cut, node in nodes if node is not None and node.frozen]
-
     def node(self, node_id: NodeId) -> Node | None:
         """Return a node, or None."""
         key = keys.node(self.generation, node_id)

@@ -17,7 +17,6 @@ from memtool.base.settings import SETTINGS
 from memtool.cli.app import COMMANDS, COMPLETE, Row, load
 from memtool.core.levels import parse_period
 from memtool.scheduler.jobs import JOBS
-from memtool.summarize import SUMMARIZERS
 from tests.conftest import REPOSITORY, SOURCE, Program
 
 SCRIPTS = REPOSITORY / "completions"
@@ -79,8 +78,6 @@ def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
         ("config set summarizer.na", ["summarizer.name"]),
         ("config set calendar.week_starts_on s", ["saturday", "sunday"]),
         ("config set locks.wait_s ", []),
-        ("summarizers try --with ", [row.name for row in SUMMARIZERS]),
-        ("summarizers try yesterday --with=ext", ["extractive"]),
         ("rollup all --since last-w", ["last-week"]),
         ("rollup all --since=last-w", ["last-week"]),
         ("events --kind tool_c", ["tool_call"]),
@@ -212,8 +209,7 @@ if ((${#COMPREPLY[@]})); then printf '%s\\n' "${COMPREPLY[@]}"; fi
         (["scheduler", "pause", ""], JOB_NAMES),
         (["scheduler", "pause", "--reason", '"on battery"', "day"], ["day-rollup"]),
         (["rollup", "all", "--since", "=", "last-w"], ["last-week"]),  # as bash cuts it
-        (["summarizers", "try", "week", ":", "2026-11-22", "--with", "=", "m"], ["mock"]),
-        (["summarizers", "try", "--with", "="], [row.name for row in SUMMARIZERS]),
+        (["events", "--since", "week", ":", "2026-11-22", "--until", "=", "last-w"], ["last-week"]),
         (["nosuch", ""], []),
         (["--store", ""], []),  # readline does it
     ],

@@ -19,11 +19,11 @@ import pytest
 
 from memtool.base.lock import Holder, job_lock_path, try_lock
 from memtool.base.paths import other_owner
+from memtool.base.sizes import size
 from memtool.cli import first, progress
 from memtool.cli.app import run
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
-from memtool.cli.sizes import size
 from memtool.jobs.context import Progress
 from memtool.scheduler.ledger import read
 from tests.cli.golden import Golden
@@ -280,7 +280,7 @@ def test_what_cannot_be_read_is_said(claude: Path, environ: dict[str, str]) -> N
     done = piped("toc", environ=environ, within=drop if os.getuid() == 0 else [])
     (claude / "projects").chmod(0o700)
     assert (done.returncode, done.stdout) == (0, "")
-    assert f"{claude}/projects cannot be read: Permission denied." in done.stderr
+    assert f"Cannot read {claude}/projects: permission denied." in done.stderr
     assert f"ls -ld {claude}/projects" in done.stderr
 
 

@@ -130,7 +130,6 @@ def test_a_fork_shows_what_it_shares_with_the_session_that_it_came_from(
     [
         (lambda one: Rewind(one.id, 0), "rewound", "taken back by its source"),
         (lambda one: Tombstone(one.id, "forgotten", NOW_US), "forgotten", "forgotten on request"),
-        (lambda one: Tombstone(one.id, "expired", NOW_US), "expired", "swept when its time was up"),
     ],
 )
 def test_an_excerpt_whose_event_is_gone_is_kept_and_said_to_be_so(

@@ -369,6 +369,21 @@ def test_a_purge_deletes_the_store_that_the_settings_name_elsewhere(
     assert "are deleted" not in done.stderr
 
 
+def test_a_purge_deletes_a_store_behind_a_link_and_the_link(
+    memtool: Program, home: Path, environ: dict[str, str]
+) -> None:
+    disk, link = home / "disk", home / ".local/state/memtool"
+    disk.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(disk)
+    assert memtool("setup", "--user", "--yes", env=environ).returncode == 0
+    sample(home)
+    assert memtool("ingest").returncode == 0
+    done = memtool("setup", "--user", "--remove", "--purge", "--yes", env=environ)
+    assert done.returncode == 0, done.stderr
+    assert (disk.exists(), link.is_symlink()) == (False, False)
+
+
 def test_a_purge_leaves_a_directory_that_is_no_store_and_one_that_only_the_shell_names(
     memtool: Program, home: Path, environ: dict[str, str]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from memtool.core.calendar import Calendar
 from memtool.core.levels import Level
 from memtool.core.model import NodeId
 from memtool.jobs.rollup.order import Choices
-from memtool.store import codec, families, keys
+from memtool.store import families, keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
 from tests.memory import Memory
@@ -233,24 +232,6 @@ def test_json_tells_gaps_and_failures(memory: Memory, capsys: Output) -> None:
     assert failure["error"] == "the answer was not usable"
     assert failure["count"] == 1
     assert failure["retry_us"] > at("2026-12-08T04:00:00")
-
-
-def test_a_frozen_node_says_so_and_is_never_stale(tmp_path: Path, capsys: Output) -> None:
-    memory = Memory(tmp_path / "store")
-    memory.take_in([event(1, "2026-12-01T10:00:00", "prompt", "Hello")])
-    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
-    memory.take_in([event(2, "2026-12-01T10:05:00", "prompt", "More")])
-    store = memory.access.open_for_writing(None)
-    day = store.node(NodeId("day:2026-12-01"))
-    assert day is not None
-    batch = store.engine.batch()
-    key = keys.node(store.generation, day.id)
-    batch.put(families.NODES, key, codec.NODE.encode(replace(day, frozen=True)))
-    store.engine.write(batch, sync=True)
-    store.close()
-    assert node(memory, capsys, "2026-12-01")["state"] == ["frozen"]
-    assert call(memory.root, "show", "2026-12-01") == 0
-    assert "frozen: its events were swept" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

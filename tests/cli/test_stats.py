@@ -1,10 +1,9 @@
-"""`memtool stats`: counts and a calendar in 80 columns, plain where it is piped, and a JSON contract."""
+"""`memtool stats`: counts in 80 columns, and a JSON contract."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -84,25 +83,6 @@ def test_json_is_described_and_adds_up(memory: Memory, capsys: Output) -> None:
     assert (calendar["from"], calendar["to"]) == ("2025-12-11", "2026-12-10")
     assert calendar["days"][calendar["busiest"]] == max(calendar["days"].values())
     assert set(found["disk"]["families"]) >= {"events", "nodes", "ids"}
-
-
-def test_a_terminal_has_blocks_and_a_pipe_has_digits(
-    memory: Memory, capsys: Output, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as terminal:
-        terminal.setattr(sys.stdout, "isatty", lambda: True)
-        call(memory.root, "stats", TERM="xterm-256color")
-        shown = capsys.readouterr().out
-        call(memory.root, "stats", TERM="xterm", NO_COLOR="1")
-        plain = capsys.readouterr().out
-    call(memory.root, "stats")
-    piped = capsys.readouterr().out
-    assert "█" in shown
-    assert "\x1b[" in shown
-    assert "█" in plain
-    assert "\x1b[3" not in plain
-    assert "█" not in piped
-    assert "\x1b" not in piped
 
 
 def test_names_from_a_store_cannot_command_the_terminal(tmp_path: Path, capsys: Output) -> None:

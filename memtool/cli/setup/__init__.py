@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from memtool.base.errors import ExitCode, UsageError
-from memtool.cli.completion import directories
+from memtool.cli.completion import directories, people
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.setup.order import EXTRAS, Order
 
@@ -23,7 +23,10 @@ ScopeOption = Annotated[
 RunAsOption = Annotated[
     str,
     typer.Option(
-        "--run-as", metavar="USER", help="With --system: whose sessions and whose memory it is."
+        "--run-as",
+        metavar="USER",
+        autocompletion=people,
+        help="With --system: whose sessions and whose memory it is.",
     ),
 ]
 TakeOverOption = Annotated[
@@ -31,6 +34,7 @@ TakeOverOption = Annotated[
     typer.Option(
         "--take-over",
         metavar="OLD",
+        autocompletion=people,
         help="With --run-as: give that user the memory that belongs to OLD now.",
     ),
 ]

@@ -13,13 +13,13 @@ from memtool.base.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.base.person import as_person
 from memtool.base.program import Way
 from memtool.base.run import run
+from memtool.base.sizes import size
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.scheduler.looking import state_of
 from memtool.cli.scheduler.status import print_status
 from memtool.cli.scheduler.words import local
 from memtool.cli.setup.order import Order, ask
 from memtool.cli.setup.planning import Agent, Setup, setup_of
-from memtool.cli.sizes import size
 from memtool.scheduler.changes import diff
 from memtool.scheduler.installing import carry_out, check_unit_starts, timers_off
 from memtool.scheduler.jobs import JOBS

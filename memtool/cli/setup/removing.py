@@ -222,7 +222,7 @@ def _say_end(removal: Removal, *, is_purge: bool) -> None:
         note("The memory and the settings are deleted.")
     command = running_program().remove_command()
     if command:
-        note(f"To remove the program itself: {shlex.join(command)}")
+        note(f"The program itself stays. This removes it: {shlex.join(command)}")
 
 
 def _json(target: Target, removal: Removal) -> dict[str, object]:

@@ -15,7 +15,7 @@ from memtool.store.store import Store
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A grip in its conversation. `gone` says of events that are not there, or not current, why:
-    rewound, forgotten, expired or missing.
+    rewound, forgotten or missing.
     """
 
     zone: str
@@ -87,8 +87,7 @@ def _absence(store: Store, event_id: EventId, event: Event | None) -> str:
     """Return why an event does not count (any more), "" where it does."""
     if event is not None:
         return "rewound" if event.rewound else ""
-    tombstone = store.identity(event_id).tombstone
-    return tombstone.reason if tombstone else "missing"
+    return "forgotten" if store.identity(event_id).tombstone else "missing"
 
 
 def _around(store: Store, events: list[Event], sides: tuple[int, int]) -> Excerpt:
