@@ -115,6 +115,6 @@ else
   isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" ||
     die "$bin/memtool stays (see above). If it is older than this checkout, run ./install.sh first, and this again."
   mapfile -t made < <(sort -ru "$lib/made-directories" 2>/dev/null)
-  rm -rf -- "$lib" "$bin/memtool"
+  rm -rf -- "$lib" "$bin/memtool" && say "removed $bin/memtool"
   rmdir -- "${made[@]}" 2>/dev/null || : # those with something else in them stay
 fi

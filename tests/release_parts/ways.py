@@ -75,7 +75,7 @@ def of_hint(name: str, how: Installer, *, prepare: str, path: str, leaves: tuple
         install=f"{install}\n{path}/memtool setup --system --run-as mira --yes",
         remove=f"""\
 said=$({path}/memtool setup --remove --purge --system --yes 2>&1)
-yes | sh -ec "${{said##*To remove the program itself: }}\"""",
+yes | sh -ec "${{said##*This removes it: }}\"""",
         program=f"{path}/memtool",
         leaves=leaves,
     )
