@@ -83,7 +83,7 @@ yes | sh -ec "${{said##*This removes it: }}\"""",
 
 def on_terminal(line: str) -> str:
     """Return what runs a command on a terminal of its own. It answers each question with Enter."""
-    return f"yes '' | script --quiet --return --command {shlex.quote(line)} /dev/null"
+    return f"yes '' | head -n 40 | script --quiet --return --command {shlex.quote(line)} /dev/null"
 
 
 WAYS = (
