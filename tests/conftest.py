@@ -66,7 +66,7 @@ class FailuresAsTheyCome:
         """Print what pytest will show again at its end."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None:
-            terminal.ensure_newline()
+            terminal.write_line("")
             terminal.section(f"failed: {report.nodeid}", sep="-", red=True)
             terminal.write_line(report.longreprtext)
 
