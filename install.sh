@@ -192,10 +192,9 @@ fill_environment() {
   fi
   say "installing memtool and what it needs (${wanted})"
   rm -f "$folder"/.memtool-{runtime,dev}
-  # PIP_USER=0: a user's `user = true` cannot hold in here. editable_mode=compat: a plain path
-  # file, where setuptools' import hook would cost every start of memtool some modules.
+  # PIP_USER=0: a user's `user = true` cannot hold in here.
   PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install -q \
-    --config-settings editable_mode=compat -e "$MEMTOOL_ROOT" "${requirements[@]}" ||
+    -e "$MEMTOOL_ROOT" "${requirements[@]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up?'
   stamp=$(environment_stamp "$folder")
   echo "$stamp" >"$folder/.memtool-runtime"
@@ -366,7 +365,7 @@ fill_slot() {
   rm -rf "$slot"
   "$python" -m venv "$slot" || die "could not make $slot"
   mkdir "$slot/source" # a copy: pip would leave its traces in the checkout
-  tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
+  tar -C "$MEMTOOL_ROOT" --exclude=__pycache__ -cf - memtool completions man systemd pyproject.toml README.md LICENSE | tar -C "$slot/source" -xf -
   PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$slot/bin/python" -m pip install -q \
     "$slot/source${extras:+[$extras]}" ||
     die 'pip could not install what memtool needs (see above). Is the network up? What was installed before is unchanged.'
@@ -448,54 +447,45 @@ find_manager() {
   fi
 }
 
-# Print a unit, with the program where it is.
-unit_text() {
-  local standard=/usr/local/bin/memtool
-  if [[ $mode == user ]]; then
-    if [[ $prefix == "$HOME/.local" ]]; then standard=''; else standard=%h/.local/bin/memtool; fi
-  fi
-  if [[ $standard ]]; then sed "s|^ExecStart=$standard |ExecStart=$prefix/bin/memtool |" "$1"; else cat "$1"; fi
-}
-
 new_timers=()
 
-# Put all units in place, and remember the timers that were not there before.
+# Put all units in place, as memtool/scheduler/unitfiles.py has them, and remember the timers that were not there before.
 install_units() {
-  local service timer
-  for service in $(service_names); do
-    put "$units/$service" < <(unit_text "$MEMTOOL_ROOT/systemd/$mode/$service")
-  done
+  local name timer texts paths=()
   for timer in $(timer_names); do
     if [[ ! -e $units/$timer ]]; then new_timers+=("$timer"); fi
-    put "$units/$timer" <"$MEMTOOL_ROOT/systemd/$timer"
   done
-}
+  texts=$(mktemp -d)
+  "$(slot_in_use)/bin/python" - "$texts" "$mode" "$prefix/bin/memtool" "$run_as" "$(home_of "${run_as:-"$(id -un)"}")" "$1" <<'PYTHON'
+import sys
+from pathlib import Path
+from memtool.scheduler.unitfiles import Installation, possible_unit_paths, unit_files
 
-# What is this installation's own, beside a service: memtool-<job>.service.d/<name>.
-readonly RUN_AS=10-run-as.conf SANDBOX=10-sandbox.conf TRANSCRIPTS=10-transcripts.conf
+target, scope, program, run_as, home, sandbox = sys.argv[1:]
+files = unit_files(Installation(scope, Path(program), run_as, Path(home), sandbox == "1"))
+for name, text in files.items():
+    path = Path(target, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+for name in possible_unit_paths():
+    if name not in files:
+        print(name, file=Path(target, ".old").open("a"))
+PYTHON
+  mapfile -t paths < <(cd "$texts" && find . -type f ! -name .old -printf '%P\n')
+  for name in "${paths[@]}"; do put "$units/$name" <"$texts/$name"; done
+  while read -r name; do
+    take_away "$units/$name"
+    rmdir "$(dirname "$units/$name")" 2>/dev/null || :
+  done <"$texts/.old"
+  rm -r "$texts"
+}
 
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
 # Whom the installed system units run as.
-installed_run_as() { sed -n 's/^User=//p' "$units/memtool-ingest.service.d/$RUN_AS" 2>/dev/null || :; }
-
-install_run_as() {
-  local home service
-  home=$(home_of "$run_as")
-  for service in $(service_names); do
-    put "$units/$service.d/$RUN_AS" <<TEXT
-# Written by install.sh --system --run-as $run_as.
-[Service]
-User=$run_as
-# The settings of this person count for the job, too. Read-only; the rest of the home is not to be seen.
-BindReadOnlyPaths=-$home/.config/memtool
-TEXT
-  done
-  put "$units/memtool-ingest.service.d/$TRANSCRIPTS" <<TEXT
-# Written by install.sh --system --run-as $run_as: the transcripts that ingest takes in. Read-only.
-[Service]
-BindReadOnlyPaths=-$home/.claude
-TEXT
+installed_run_as() {
+  cat "$units"/memtool-.service.d/15-memtool-run-as.conf "$units"/memtool-ingest.service.d/10-run-as.conf 2>/dev/null |
+    sed -n 's/^User=//p' | head -n 1 || :
 }
 
 # Make the store's directory, so that there is somewhere to look, and to pause, before the first run.
@@ -513,26 +503,24 @@ sandbox_works() {
   local line properties=()
   while read -r line; do
     case $line in [A-Z]*=*) properties+=("--property=${line//%h/$HOME}") ;; esac
-  done <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
+  done < <(grep -v ^ExecStartPre= "$MEMTOOL_ROOT/systemd/user/memtool-.service.d/20-memtool-sandbox.conf")
   XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$EUID} systemd-run --user --quiet --wait --collect \
     "${properties[@]}" "$prefix/bin/memtool" --version >/dev/null 2>&1
 }
 
-install_sandbox() {
-  local service works=0
-  if ((!has_manager)); then return; fi # not to be tried: what is there stays
-  if sandbox_works; then
-    works=1
+# Print 1 where the sandbox is to be, else 0.
+wants_sandbox() {
+  if [[ $mode == system ]]; then
+    echo 0
+  elif ((!has_manager)); then # not to be tried: what is there stays
+    cat "$units"/memtool-.service.d/20-memtool-sandbox.conf "$units"/memtool-ingest.service.d/10-sandbox.conf 2>/dev/null |
+      grep -c ^PrivateUsers=yes || :
+  elif sandbox_works; then
+    echo 1
   else
     say 'user namespaces do not work here: the jobs run with the part of the sandbox that needs none'
+    echo 0
   fi
-  for service in $(service_names); do
-    if ((works)); then
-      put "$units/$service.d/$SANDBOX" <"$MEMTOOL_ROOT/systemd/user/$SANDBOX"
-    else
-      take_away "$units/$service.d/$SANDBOX"
-    fi
-  done
 }
 
 # --- Timers, or a crontab ----------------------------------------------------------------
@@ -658,9 +646,7 @@ install_all() {
 }
 
 install_timers() {
-  install_units
-  if [[ $mode == user ]]; then install_sandbox; fi
-  if [[ $mode == system && $run_as ]]; then install_run_as; fi
+  install_units "$(wants_sandbox)"
   if ((changed && has_manager)); then control daemon-reload; fi
   if [[ $dest ]]; then return; fi
   if [[ ! -d /run/systemd/system ]]; then
@@ -718,7 +704,7 @@ stop_jobs() {
     fi
   done
   # Each ends its step. The units may be gone already; then there is nothing to stop.
-  if ((has_manager)); then control stop "${services[@]}" 2>/dev/null || :; fi
+  if ((has_manager)); then control stop "${services[@]}" memtool.slice 2>/dev/null || :; fi
 }
 
 remove_units() {
@@ -727,7 +713,9 @@ remove_units() {
     take_away "$units/$name" "$stamps/stamp-$name"
     for folder in "$units" "$admin"; do remove_drop_ins "$folder/$name.d"; done
   done
-  take_away "$admin/memtool-on-failure@.service" # of `memtool scheduler apply`
+  take_away "$units"/memtool.slice "$units"/memtool-.service.d/{10-memtool,15-memtool-run-as,20-memtool-sandbox}.conf
+  rmdir "$units"/memtool-.service.d 2>/dev/null || :
+  take_away "$admin"/{on-memtool-failure,memtool-on-failure}@.service # of `memtool scheduler apply`
   if ((changed && has_manager)); then
     control daemon-reload
     control reset-failed 'memtool-*' 2>/dev/null || :
@@ -738,7 +726,7 @@ remove_units() {
 remove_drop_ins() {
   local folder=$1
   if [[ ! -d $folder ]]; then return; fi
-  take_away "$folder"/{"$RUN_AS","$SANDBOX","$TRANSCRIPTS",50-memtool.conf,60-memtool-{network,command}.conf}
+  take_away "$folder"/{10-run-as,10-sandbox,10-transcripts,15-memtool-transcripts,50-memtool,60-memtool-{network,command}}.conf
   if ((purge)); then take_away "$folder"; fi
   if [[ -d $folder ]]; then rmdir "$folder" 2>/dev/null || say "left as they are, not made by memtool: $folder/*"; fi
 }

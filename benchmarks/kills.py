@@ -3,7 +3,7 @@
     PYTHON benchmarks/kills.py [--kills 1000] [--seed N] [--minutes 40] [--keep FOLDER]
     PYTHON benchmarks/kills.py --replay FOLDER/sequence.jsonl
 
-One long-lived store gets ingests, rollups, rebuilds (some with another calendar), forgetting, compactions that sweep,
+One long-lived store gets ingests, rollups, rebuilds (some with another calendar), forgetting, compactions,
 backups, restores, and gives its events to a second store. Each command is a process that is killed at a random moment
 or before a random durable step. Every 100 kills all jobs are finished and what is closed is compared, byte for byte,
 with a store built from nothing. The seed decides all but how long things take on the day; so a fault leaves its
@@ -103,8 +103,7 @@ def _report(kills: Kills) -> None:
     now = kills.facts
     print(f"\n{kills.kills} kills, {sum(kills.counts.values())} commands")
     print(f"{len(kills.offered.time_us)} events offered, {len(now.events)} there,", end=" ")
-    print(f"{len(now.forgotten())} forgotten,", end=" ")
-    print(f"{len(now.tombstones) - len(now.forgotten())} swept, {len(now.frozen)} frozen nodes")
+    print(f"{len(now.tombstones)} forgotten")
     print(f"{kills.compared} rows equal to a store built from nothing; `memtool verify` as a whole")
     print(f"process {kills.verified} times, within this one after every command")
 

@@ -1,4 +1,4 @@
-"""What tests of forgetting and retention share: the jobs on a memory, and the search for words in every byte of it."""
+"""What tests of forgetting share: the jobs on a memory, and the search for words in every byte of it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def forgotten(memory: Memory, now_us: int, selector: Selector) -> Report:
     return report
 
 
-def compacted(memory: Memory, now_us: int, *, events_days: int = 0) -> tuple[Outcome, Compaction]:
+def compacted(memory: Memory, now_us: int) -> tuple[Outcome, Compaction]:
     """Run the compaction job."""
     report = Compaction()
     outcome = run_job(
         runnable_named("compaction"),
-        lambda context: compact(context, report, events_days=events_days),
+        lambda context: compact(context, report),
         root=memory.root,
         clock=lambda: now_us,
     )

@@ -29,10 +29,6 @@ EXAMPLES = (
             "memtool scheduler run day-rollup",
         ),
     ),
-    (
-        "What another summarizer would write; nothing is stored:",
-        ("memtool summarizers try yesterday --with command",),
-    ),
 )
 _DESCRIPTION = f"""\
 memtool keeps what was said between you and your coding agents, and rolls it up into a table of contents: session

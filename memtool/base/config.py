@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from memtool.base.files import reporting
 from memtool.base.paths import ConfigFile, Role
 from memtool.base.settings import (
     BY_KEY,
+    REMOVED,
     BudgetSettings,
     CalendarSettings,
     CompactionSettings,
     IngestSettings,
     JobSettings,
     LockSettings,
-    RetentionSettings,
     RollupSettings,
     SchedulerSettings,
     StoreSettings,
@@ -63,8 +63,8 @@ class Config:
     month_rollup: RollupSettings = field(default_factory=RollupSettings)
     year_rollup: RollupSettings = field(default_factory=RollupSettings)
     compaction: CompactionSettings = field(default_factory=CompactionSettings)
-    retention: RetentionSettings = field(default_factory=RetentionSettings)
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def value(self, key: str) -> Value:
         """Return the value of a key such as `calendar.timezone`."""
@@ -106,7 +106,7 @@ def load_config(
 def examine(
     environ: Mapping[str, str], files: Sequence[ConfigFile]
 ) -> tuple[list[Assignment], list[ConfigError]]:
-    """Return what is set, weakest first, and everything that is wrong with it."""
+    """Return what is set, weakest first, and everything that is wrong with it. Removed settings are not wrong."""
     found: list[Assignment] = []
     faults: list[ConfigError] = []
     for file in files:
@@ -121,6 +121,8 @@ def examine(
 
 def fault_of(assignment: Assignment) -> ConfigError | None:
     """Return what is wrong with a value, or None."""
+    if assignment.key in REMOVED:
+        return None
     setting = BY_KEY.get(assignment.key)
     if setting is None:
         return _unknown(assignment)
@@ -130,6 +132,15 @@ def fault_of(assignment: Assignment) -> ConfigError | None:
     return ConfigError(
         f"{assignment.where}: {assignment.key} cannot be {_quoted(assignment.value)}",
         hint=f"it is {setting.kind.expected}" + (f'; did you mean "{meant}"?' if meant else ""),
+    )
+
+
+def warnings_of(found: Iterable[Assignment]) -> tuple[str, ...]:
+    """Return a line for each setting that was removed and is still set: where, and what is true now."""
+    return tuple(
+        f"{one.where}: {one.key} was removed and does nothing: {REMOVED[one.key]}"
+        for one in found
+        if one.key in REMOVED
     )
 
 
@@ -226,8 +237,10 @@ def _in_environment(environ: Mapping[str, str]) -> Iterator[Assignment]:
 
 
 def _build(found: Sequence[Assignment]) -> Config:
-    values = {one.key: one.value for one in found}
-    config = Config(origins={one.key: one.origin for one in found})
+    known = [one for one in found if one.key not in REMOVED]
+    values = {one.key: one.value for one in known}
+    origins = {one.key: one.origin for one in known}
+    config = Config(origins=origins, warnings=warnings_of(found))
     for section in {key.partition(".")[0] for key in values}:
         part = getattr(config, section)
         keys = {row.name: f"{section}.{row.name}" for row in fields(part)}

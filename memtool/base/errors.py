@@ -25,7 +25,7 @@ UNAVAILABLE = ExitCode(
     69, "unavailable", "an endpoint is down or a lock was not free in time; worth a retry"
 )
 IO_ERROR = ExitCode(
-    74, "io-error", "reading or writing failed: permission, full disk, damaged store"
+    74, "io-error", "reading or writing failed: permission, full disk, a limit, damaged store"
 )
 SKIPPED = ExitCode(75, "skipped", "the same job is already running, or it is paused for a time")
 CONFIG = ExitCode(
@@ -81,6 +81,10 @@ class StorageError(MemtoolError):
     """A file, directory or the store itself could not be read or written."""
 
     exit_code = IO_ERROR
+
+
+class DamagedError(StorageError):
+    """What a file holds is not what was written there: RocksDB says corruption, a digest or a form does not fit."""
 
 
 class SkippedError(MemtoolError):

@@ -10,25 +10,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memtool.base.errors import StorageError
-
-_PERMISSION = "check who owns it and its mode, and which user memtool runs as"
-_FULL = "free some space and run it again; what was accepted is kept"
-_HINTS = {
-    errno.EACCES: _PERMISSION,
-    errno.EPERM: _PERMISSION,
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EROFS: "the file system is mounted read-only; choose another place or remount it",
-    errno.ENOTDIR: "a file stands where a directory is needed",
-    errno.EISDIR: "a directory stands where a file is needed",
-    errno.EMFILE: "raise the limit of open files (ulimit -n, or LimitNOFILE= in the unit)",
-}
+from memtool.base.os_errors import meaning_of
 
 
-def storage_error(error: OSError, path: Path | str) -> StorageError:
+def storage_error(error: OSError | MemoryError, path: Path | str) -> StorageError:
     """Return the error that names the path and says what to do."""
-    reason = (error.strerror or str(error)).lower()
-    return StorageError(f"{path}: {reason}", hint=_HINTS.get(error.errno or 0, ""))
+    number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
+    meaning = meaning_of(number, Path(path))
+    if meaning is not None:
+        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint)
+    reason = getattr(error, "strerror", None) or str(error)
+    return StorageError(f"{path}: {reason.lower()}")
 
 
 @contextmanager
@@ -38,6 +30,19 @@ def reporting(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error(error, path) from error
+
+
+def exists(path: Path) -> bool:
+    """Return whether something is at the path. Raise StorageError where that cannot be seen.
+
+    Since Python 3.14, `Path.exists` says False of what it may not or cannot look at.
+    """
+    with reporting(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
 
 
 def private_directory(path: Path) -> Path:

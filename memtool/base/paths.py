@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from stat import S_ISDIR
 from memtool.base.errors import ConfigError
 
 _ROOT = Path("/")
+SYSTEM_STORE = Path("/var/lib/memtool")
 _CONFIG_NAME = "config.toml"
 _CREDENTIAL = "memtool.llm-key"
 
@@ -39,6 +41,23 @@ class StoreChoice:
 
     root: Path
     why: str
+
+
+def sound_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment without relative XDG directories, which their specification has ignored, and with HOME.
+
+    For the programs that memtool starts: systemctl takes a relative directory as it is.
+    """
+    names = [
+        name for name in environ if name.startswith("XDG_") and name.endswith(("_HOME", "_DIR"))
+    ]
+    relative = [name for name in names if not environ[name].startswith("/")]
+    if not relative and environ.get("HOME", "").startswith("/"):
+        return environ
+    kept = {name: value for name, value in environ.items() if name not in relative}
+    with suppress(ConfigError):  # a user without a home: what needs one says so
+        kept["HOME"] = str(home_directory(environ))
+    return kept
 
 
 def home_directory(environ: Mapping[str, str]) -> Path:
@@ -76,7 +95,7 @@ def _own_files(environ: Mapping[str, str]) -> list[ConfigFile]:
     service = _systemd_directories(environ, "CONFIGURATION_DIRECTORY")
     if service:
         return [ConfigFile(directory / _CONFIG_NAME, Role.SERVICE) for directory in service]
-    directory = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool"
+    directory = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "memtool"
     return [ConfigFile(directory / _CONFIG_NAME, Role.USER)]
 
 
@@ -88,7 +107,7 @@ def _named_in(environ: Mapping[str, str]) -> Path | None:
 def key_files(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
     """Return where a model's key may be: the credential that systemd gave this unit (or None), and the user's file."""
     given = _systemd_directories(environ, "CREDENTIALS_DIRECTORY")
-    own = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "memtool/llm-key"
+    own = xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "memtool/llm-key"
     return (given[0] / _CREDENTIAL if given else None), own
 
 
@@ -101,11 +120,15 @@ def choose_store(
     service = _systemd_directories(environ, "STATE_DIRECTORY")
     if service:
         return StoreChoice(service[0], "systemd's state directory ($STATE_DIRECTORY)")
-    installed = root / "var/lib/memtool"
+    installed = root / SYSTEM_STORE.relative_to(_ROOT)
     if _owner(installed) == uid:
         return StoreChoice(installed, "the installed system store, which runs as this user")
-    own = _xdg(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
-    return StoreChoice(own, "the user's own store")
+    return StoreChoice(own_store(environ), "the user's own store")
+
+
+def own_store(environ: Mapping[str, str]) -> Path:
+    """Return where a user's own store is, unless the settings name another."""
+    return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool"
 
 
 def _owner(directory: Path) -> int | None:
@@ -114,6 +137,19 @@ def _owner(directory: Path) -> int | None:
     except OSError:
         return None  # absent, or not even visible to this user
     return found.st_uid if S_ISDIR(found.st_mode) else None
+
+
+def other_owner(directory: Path) -> str | None:
+    """Return the name of the user that the directory belongs to; None for root, or where there is no directory."""
+    import pwd
+
+    uid = _owner(directory)
+    if not uid:
+        return None
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"  # as sudo -u takes it
 
 
 def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:
@@ -133,7 +169,8 @@ def expand(path: Path, environ: Mapping[str, str]) -> Path:
     return path.absolute()
 
 
-def _xdg(environ: Mapping[str, str], name: str, default: str) -> Path:
+def xdg_directory(environ: Mapping[str, str], name: str, default: str) -> Path:
+    """Return a base directory of the XDG specification: the variable's if that is absolute, else below the home."""
     return _absolute(environ, name) or home_directory(environ) / default
 
 

@@ -237,17 +237,6 @@ class CompactionSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class RetentionSettings:
-    """`[retention]`: applied by "memtool compact"; docs/forgetting.md."""
-
-    events_days: int = setting(
-        0,
-        whole_number(0, 36_500),
-        "After how many days events are swept, once summarised; 0: never.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class SchedulerSettings:
     """`[scheduler]`"""
 
@@ -255,6 +244,11 @@ class SchedulerSettings:
         "",
         COMMAND,
         "What to run when a job's unit fails, such as a mail or a ping; empty: nothing.",
+    )
+    rollups_on_battery: str = setting(
+        "run",
+        one_of("run", "skip"),
+        "Whether rollups start on battery power; skip: the next does the rest.",
     )
 
 
@@ -272,7 +266,6 @@ SECTIONS = {
     "month_rollup": RollupSettings,
     "year_rollup": RollupSettings,
     "compaction": CompactionSettings,
-    "retention": RetentionSettings,
 }
 
 
@@ -287,6 +280,11 @@ def _row(section: str, declared: Field[Value]) -> Setting:
 
 SETTINGS = tuple(_row(name, row) for name, section in SECTIONS.items() for row in fields(section))
 BY_KEY = {row.key: row for row in SETTINGS}
+
+REMOVED = {
+    "retention.events_days": "events are kept until `memtool forget` deletes them",
+}
+"""Settings that earlier versions had, and what is true without them. Where one is still set it is a warning."""
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

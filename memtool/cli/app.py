@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from memtool import __version__
@@ -29,8 +28,10 @@ from memtool.base.errors import (
     UsageError,
 )
 from memtool.base.files import storage_error
+from memtool.base.paths import sound_environ
 from memtool.base.within import WITHIN
-from memtool.cli.options import Invocation, command_group
+from memtool.cli.completion import directories, files
+from memtool.cli.options import CommandGroup, Invocation, command_group
 from memtool.cli.output import note
 
 
@@ -69,7 +70,9 @@ COMMANDS = (
         "memtool.cli.rebuild:rebuild",
         "Write the table of contents anew, beside the one there.",
     ),
-    Row("stats", "memtool.cli.stats:stats", "Show how much is kept, and when it was said."),
+    Row(
+        "stats", "memtool.cli.stats:stats", "Show how much is kept, of whom, and on how much disk."
+    ),
     Row("doctor", "memtool.cli.doctor:doctor", "Look at what memtool stands on; say what to do."),
     Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
     Row(
@@ -83,6 +86,9 @@ COMMANDS = (
         "Show what writes summaries and what it spent; try another.",
     ),
     Row(
+        "setup", "memtool.cli.setup:setup", "Set up timers, man page and completions; remove them."
+    ),
+    Row(
         "scheduler",
         "memtool.cli.scheduler:scheduler",
         "Show what the jobs did and when they run next.",
@@ -91,10 +97,14 @@ COMMANDS = (
 )
 _ROWS = {row.name: row for row in COMMANDS}
 COMPLETE = "_MEMTOOL_COMPLETE"
-"""The variable in which completions/* hand over the words of a command line, one a line, up to the cursor."""
+"""The variable by which completions/* ask typer for what can stand at the end of a line."""
+TyperError = [kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception)][-2]
+"""The base of what typer raises: it has a public name only since typer 0.28."""
+# What typer adds where it completes: options that install scripts of its own.
+_INSTALLERS = ("install_completion", "show_completion")
 
 
-class LazyCommands(TyperGroup):
+class LazyCommands(CommandGroup):
     """The commands as their rows describe them; the real one takes a row's place when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -140,11 +150,19 @@ def _given_path(text: str) -> Path:
 
 
 StoreOption = Annotated[
-    Path | None, typer.Option(metavar="DIR", parser=_given_path, help="The store's directory.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", autocompletion=directories, parser=_given_path, help="The store's directory."
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", parser=_given_path, help="A config file over the others."),
+    typer.Option(
+        metavar="FILE",
+        autocompletion=files,
+        parser=_given_path,
+        help="A config file over the others.",
+    ),
 ]
 VersionOption = Annotated[
     bool,
@@ -154,7 +172,7 @@ VersionOption = Annotated[
 
 def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
     """Return the program for one invocation."""
-    app = command_group(LazyCommands)
+    app = command_group(LazyCommands, has_completion=bool(environ.get(COMPLETE)))
 
     @app.callback(invoke_without_command=True)
     def memtool(
@@ -189,30 +207,31 @@ def main() -> None:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
     """Return the exit code of one invocation, with what went wrong said on stderr."""
+    environ = sound_environ(environ)
     app = build(environ, now_us)
     try:
-        if line := environ.get(COMPLETE):
-            return _complete(app, line)
+        if environ.get(COMPLETE):
+            return _complete(app)
         _refuse_within(arguments, environ)
         result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
         _flush()
     except MemtoolError as error:
         return _report(error)
-    except typer.TyperException as error:
+    except TyperError as error:
         return _report(_usage_error(error))
-    except OSError as error:  # the system refused something that no layer below gave a better name
-        return _report(storage_error(error, error.filename or "input or output"))
+    except (OSError, MemoryError) as error:  # what no layer below gave a better name
+        return _report(storage_error(error, getattr(error, "filename", None) or "input or output"))
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED.code
     return result.code if isinstance(result, ExitCode) else result or OK.code
 
 
-def _complete(app: typer.Typer, line: str) -> int:
-    """Print what a shell may offer at the end of the line, and do nothing else."""
-    from memtool.cli.completion import completions
-
-    print("\n".join(completions(get_command(app), line)))
-    return OK.code
+def _complete(app: typer.Typer) -> int:
+    """Print what a shell may offer for the line that it has put into the environment, and do nothing else."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # it doubles the time of a TAB
+    program = get_command(app)
+    program.params = [one for one in program.params if one.name not in _INSTALLERS]
+    return int(program.main(args=[], prog_name="memtool", standalone_mode=False) or 0)
 
 
 def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -231,7 +250,7 @@ def _report(error: MemtoolError) -> int:
     return error.exit_code.code
 
 
-def _usage_error(error: typer.TyperException) -> UsageError:
+def _usage_error(error: Any) -> UsageError:
     command = getattr(getattr(error, "ctx", None), "command_path", "memtool")
     return UsageError(error.format_message(), hint=f'"{command} --help" shows what it takes')
 

@@ -9,16 +9,22 @@ import typer
 
 from memtool.base.errors import ExitCode
 from memtool.base.paths import expand
+from memtool.base.sizes import size
+from memtool.cli.completion import directories
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.cli.sizes import size
 from memtool.jobs.backup import Order, Report, check_order
 from memtool.jobs.backup import backup as backup_body
 
 VERSION = 1
 DirectoryArgument = Annotated[
-    str, typer.Argument(metavar="DIR", help="Where backups go, each in a directory of its own.")
+    str,
+    typer.Argument(
+        metavar="DIR",
+        autocompletion=directories,
+        help="Where backups go, each in a directory of its own.",
+    ),
 ]
 NoVerifyOption = Annotated[
     bool, typer.Option("--no-verify", help="Do not walk the copy: faster, and nothing is proven.")

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.config import examine, parse, read_text
+from memtool.base.config import examine, parse, read_text, warnings_of
 from memtool.base.errors import CONFIG, OK, ExitCode, UsageError
 from memtool.base.files import atomic_write, private_directory, reporting
 from memtool.base.paths import ConfigFile, Role, home_directory
 from memtool.base.settings import BY_KEY, SETTINGS, Setting, Value, nearest
+from memtool.cli.completion import setting_values, settings
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import clean, console, note, print_json, print_line
 
@@ -25,7 +26,9 @@ _CAVEATS = {
 
 config = command_group()
 
-KeyArgument = Annotated[str, typer.Argument(help="Such as calendar.timezone.")]
+KeyArgument = Annotated[
+    str, typer.Argument(help="Such as calendar.timezone.", autocompletion=settings)
+]
 
 
 @config.command("path")
@@ -53,7 +56,9 @@ def _state(path: Path) -> str:
 @config.command("show")
 def show_command(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(help="Only this one, in full.")] = "",
+    key: Annotated[
+        str, typer.Argument(help="Only this one, in full.", autocompletion=settings)
+    ] = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,7 +149,9 @@ def _setting_named(key: str) -> Setting:
 def set_command(
     context: typer.Context,
     key: KeyArgument,
-    value: Annotated[str | None, typer.Argument(help="The new value.")] = None,
+    value: Annotated[
+        str | None, typer.Argument(help="The new value.", autocompletion=setting_values)
+    ] = None,
     *,
     unset: Annotated[
         bool, typer.Option("--unset", help="Take the setting out of the file.")
@@ -239,13 +246,20 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 
 @config.command("check")
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
-    """Name all that is wrong; exit 78 where something is."""
+    """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
     run = invocation(context)
     found, faults = examine(run.environ, run.config_files)
+    warnings = warnings_of(found)
     if as_json:
         rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]
-        print_json("config-check", 1, {"settings": len(found), "faults": rows})
+        print_json(
+            "config-check",
+            1,
+            {"settings": len(found), "faults": rows, "warnings": list(warnings)},
+        )
         return CONFIG if faults else OK
+    for warning in warnings:
+        note(f"memtool: warning: {warning}")
     for fault in faults:
         note(f"memtool: {fault.message}")
         note(f"hint: {fault.hint}")

@@ -41,7 +41,7 @@ class Mended(Invocation):
     def config(self) -> Config:
         """The settings; where some are not understood, the others."""
         try:
-            return super().config
+            return self.read_config()
         except MemtoolError:
             found, _ = examined(self)
             values = {one.key: one.value for one in found if isinstance(one.value, str | int)}

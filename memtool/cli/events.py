@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.completion import kinds, periods
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.passages import plain_passage
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
 from memtool.core.model import ROLES, Event
 from memtool.jobs.reading.listing import Listing, Query
@@ -29,16 +30,23 @@ ProjectOption = Annotated[
 AgentOption = Annotated[str, typer.Option(metavar="A", help="Of agents whose name begins so.")]
 KindOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="K", help="Of this kind, such as prompt; may be repeated."),
+    typer.Option(
+        metavar="K", autocompletion=kinds, help="Of this kind, such as prompt; may be repeated."
+    ),
 ]
 SinceOption = Annotated[
     str,
     typer.Option(
-        metavar="T", help="From this period or time on, such as last-week or 2026-11-22T14:30."
+        metavar="T",
+        autocompletion=periods,
+        help="From this period or time on, such as last-week or 2026-11-22T14:30.",
     ),
 ]
 UntilOption = Annotated[
-    str, typer.Option(metavar="T", help="Up to this period or time, and through it.")
+    str,
+    typer.Option(
+        metavar="T", autocompletion=periods, help="Up to this period or time, and through it."
+    ),
 ]
 LimitOption = Annotated[
     int, typer.Option(min=1, max=10_000, metavar="N", help="How many at most: the newest that fit.")
@@ -65,11 +73,11 @@ def events(
     call, reader = reading(context)
     query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
     found = listed(reader, query)
+    if not found.exists and took_in(call, as_json=json):
+        found = listed(reader, query)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:
         print_json("events", VERSION, _json(found, shown))
-    elif not found.exists:
-        print_no_store(call)
     elif not shown:
         print_line("No event fits.")
     else:

@@ -13,6 +13,7 @@ import typer
 from memtool.base.errors import UsageError
 from memtool.base.files import atomic_stream
 from memtool.base.paths import expand
+from memtool.cli.completion import files
 from memtool.cli.events import (
     AgentOption,
     ProjectOption,
@@ -22,11 +23,11 @@ from memtool.cli.events import (
 )
 from memtool.cli.options import JsonOption
 from memtool.cli.output import console, json_line, note, print_json
-from memtool.cli.reading import reading
+from memtool.cli.reading import reading, took_in
 from memtool.jobs.export import Report
 from memtool.jobs.export import export as exported
 from memtool.jobs.reading.listing import Query
-from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.reader import NoMemoryError, Reader
 from memtool.transcripts.jsonl import encode
 
 VERSION = 1
@@ -34,7 +35,11 @@ _SHOWN_EVERY = 500
 OutputOption = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write to this file, which is replaced whole."
+        "--output",
+        "-o",
+        metavar="FILE",
+        autocompletion=files,
+        help="Write to this file, which is replaced whole.",
     ),
 ]
 
@@ -55,14 +60,14 @@ def export(
         raise UsageError("--json needs -o FILE: the lines themselves are on stdout")
     call, reader = reading(context)
     query = Query(session=session, project=project, agent=agent, since=since, until=until)
-    report = Report()
-    with _progress(call.environ) as on_progress:
-        if output:
-            with atomic_stream(expand(Path(output), call.environ)) as file:
-                _write(reader, query, report, file, on_progress)
+    path: Path | None = expand(Path(output), call.environ) if output else None
+    try:
+        report = _export(call.environ, reader, query, path)
+    except NoMemoryError:
+        if took_in(call, as_json=json):
+            report = _export(call.environ, reader, query, path)
         else:
-            sys.stdout.flush()
-            _write(reader, query, report, sys.stdout.buffer, on_progress)
+            report, path = Report(), None
     counts = {
         "events": report.events,
         "revisions": report.revisions,
@@ -70,9 +75,23 @@ def export(
         "tombstones": report.tombstones,
     }
     if json:
-        print_json("export", VERSION, {"path": output, **counts})
+        print_json("export", VERSION, {"path": output if path else None, **counts})
     else:
         note(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _export(environ: Mapping[str, str], reader: Reader, query: Query, path: Path | None) -> Report:
+    """Write the lines to the file, which an error leaves as it was, or to stdout."""
+    with reader.existing_store():
+        report = Report()
+    with _progress(environ) as on_progress:
+        if path is not None:
+            with atomic_stream(path) as file:
+                _write(reader, query, report, file, on_progress)
+        else:
+            sys.stdout.flush()
+            _write(reader, query, report, sys.stdout.buffer, on_progress)
+    return report
 
 
 def _write(

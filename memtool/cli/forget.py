@@ -12,7 +12,7 @@ from memtool.base.errors import OK, ExitCode, UsageError
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, event_json, number
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.core.levels import Level, Period
@@ -110,7 +110,7 @@ def _is_agreed(found: Found) -> bool:
 
 def _print_found(call: Invocation, found: Found) -> None:
     if not found.exists:
-        print_no_store(call)
+        say_no_memory(call)
         return
     page, clock = Page(call.environ), Clock(found.zone)
     if found.is_empty:
@@ -154,23 +154,10 @@ def _print_nodes(page: Page, found: Found) -> None:
             f"summaries that go, since they may quote it: {nodes}; the next rollup writes anew what is left",
             rest=_MARGIN,
         )
-    if found.segments:
-        segments = number(len(found.segments), "segment")
-        page.line(f"of these, {segments} whose events were swept before", rest=_MARGIN)
 
 
 def _print_left(page: Page, clock: Clock, found: Found) -> None:
-    """Say what stays although it may be meant, and what is unfinished."""
-    if found.kept_count:
-        segments = number(found.kept_count, "segment")
-        page.line(
-            (
-                f"{segments} stay: their events were swept, so nobody can tell whether these are meant:",
-                "yellow",
-            )
-        )
-        for name in found.kept[:_MOST_LINES]:
-            page.line(name, first=_MARGIN)
+    """Say what stays, and what is unfinished."""
     if found.sources_kept:
         files = number(len(found.sources_kept), "transcript")
         page.line((f"{files} of these are still there; their paths stay recorded:", "yellow"))
@@ -213,9 +200,6 @@ def _found_json(found: Found) -> dict[str, object]:
         "days": [Period(Level.DAY, day).id for day in sorted(found.days)],
         "nodes": {level.word: found.nodes.get(level, 0) for level in Level},
         "samples": [event_json(clock, event) for event in found.samples],
-        "segments": [cut.id for cut in found.segments],
-        "kept": found.kept,
-        "kept_count": found.kept_count,
         "sources_kept": found.sources_kept,
         "copies": found.copies,
         "erasing": None if found.erasing is None else clock.both("since", found.erasing.since_us),

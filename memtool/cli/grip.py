@@ -10,12 +10,13 @@ import typer
 from memtool.cli.options import JsonOption
 from memtool.cli.output import print_json
 from memtool.cli.passages import cited_passage, plain_passage
-from memtool.cli.reading import reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import ROLE_STYLES, Clock, Page, event_json
 from memtool.core.levels import heading
 from memtool.core.model import Event, NodeId
 from memtool.jobs.reading.conversation import Message
 from memtool.jobs.reading.grips import Proof, prove
+from memtool.jobs.reading.reader import NoMemoryError
 from memtool.jobs.reading.state import period_holding
 
 if TYPE_CHECKING:
@@ -29,9 +30,29 @@ _GUTTER_STYLE = "yellow"
 _GONE = {
     "rewound": "was taken back by its source",
     "forgotten": "was forgotten on request",
-    "expired": "was swept when its time was up",
     "missing": "is not in the store any more",
 }
+
+_NOTHING: dict[str, object] = {
+    "exists": False,
+    "id": None,
+    "short": None,
+    "zone": "UTC",
+    "excerpt": None,
+    "start": None,
+    "end": None,
+    "events": [],
+    "verbatim": False,
+    "gone": [],
+    "session": "",
+    "project": "",
+    "agent": "",
+    "before": [],
+    "cited": [],
+    "after": [],
+    "nodes": [],
+}
+"""What --json prints where nothing is remembered yet."""
 
 GripArgument = Annotated[
     str,
@@ -59,7 +80,13 @@ def grip(
 ) -> None:
     """Show the words that prove a bullet, in the conversation that they were said in."""
     call, reader = reading(context)
-    proof = prove(reader, id, before=before, after=after)
+    try:
+        proof = prove(reader, id, before=before, after=after)
+    except NoMemoryError:
+        if not took_in(call, as_json=json):
+            print_json("grip", VERSION, _NOTHING)
+            return
+        proof = prove(reader, id, before=before, after=after)
     if json:
         print_json("grip", VERSION, _json(proof))
         return
@@ -155,6 +182,7 @@ def _json(proof: Proof) -> dict[str, object]:
     clock = Clock(proof.zone)
     found = proof.excerpt
     return {
+        "exists": True,
         "id": proof.grip.id,
         "short": proof.short,
         "zone": proof.zone,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,15 @@ import typer
 
 from memtool.base.errors import ExitCode, UsageError
 from memtool.base.files import storage_error
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.completion import files
+from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
+from memtool.cli.progress import Show
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report
 from memtool.jobs.ingest import ingest as ingest_body
+from memtool.jobs.runner import Outcome
 
 VERSION = 1
 _MOST_LINES = 20
@@ -24,6 +28,7 @@ PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PATH]...",
+        autocompletion=files,
         help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
     ),
 ]
@@ -38,10 +43,9 @@ def ingest(
     if STDIN in names and len(names) > 1:
         raise UsageError("- stands alone: it reads standard input")
     report = Report()
-    order = Order(
+    order = replace(
+        _order(call),
         paths=() if STDIN in names else tuple(_existing(name) for name in names),
-        claude_root=call.claude_root,
-        calendar=lambda: calendar_for_new_store(call.config),
         stream=sys.stdin.buffer if STDIN in names else None,
     )
     # What is named here is not what another ingest reads: it is worth the wait.
@@ -54,6 +58,20 @@ def ingest(
         for line in _lines(report, order):
             print_line(line)
     return conclude(outcome)
+
+
+def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:
+    """Run the ingest of everything there is, after another one that is at work; `report` is filled as it goes."""
+    order = _order(call)
+    return run(
+        call, "ingest", lambda running: ingest_body(running, order, report), waits=True, show=show
+    )
+
+
+def _order(call: Invocation) -> Order:
+    return Order(
+        paths=(), claude_root=call.claude_root, calendar=lambda: calendar_for_new_store(call.config)
+    )
 
 
 def _existing(name: str) -> Path:
@@ -85,7 +103,6 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
                 (captured.changed, "changed"),
                 (captured.known, "known already"),
                 (captured.buried, "forgotten before and kept out"),
-                (captured.expired, "older than events are kept"),
             )
             if number
         )
@@ -137,7 +154,6 @@ def _report_json(report: Report) -> dict[str, object]:
             "changed": captured.changed,
             "known": captured.known,
             "forgotten": captured.buried,
-            "expired": captured.expired,
             "by_kind": counts.events,
         },
         "days": len(captured.days),

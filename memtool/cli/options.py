@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from memtool.base.config import Config, load_config
+from memtool.base.errors import UsageError
 from memtool.base.paths import (
     ConfigFile,
     StoreChoice,
@@ -20,6 +21,7 @@ from memtool.base.paths import (
     claude_directory,
     config_files,
 )
+from memtool.cli.output import note
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
@@ -40,7 +42,14 @@ class Invocation:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration. Raises ConfigError."""
+        """The configuration. Raises ConfigError. What it warns of is printed to stderr."""
+        config = self.read_config()
+        for warning in config.warnings:
+            note(f"memtool: warning: {warning}")
+        return config
+
+    def read_config(self) -> Config:
+        """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
         return load_config(self.environ, self.config_files, options=options)
 
@@ -66,11 +75,30 @@ def invocation(context: typer.Context) -> Invocation:
     return context.obj
 
 
-def command_group(kind: type[TyperGroup] | None = None) -> typer.Typer:
+class CommandGroup(TyperGroup):
+    """Commands; what completes them says their help in full, and offers nothing below an unknown one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name. End the completion of a line that names none."""
+        if ctx.resilient_parsing and args[0] not in self.commands:
+            raise UsageError(f"unknown command: {args[0]}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the commands and options that begin so."""
+        for command in self.commands.values():
+            paragraph = (command.help or "").partition("\n\n")[0]
+            command.short_help = " ".join(paragraph.split())  # typer would cut the help off
+        return super().shell_complete(ctx, incomplete)
+
+
+def command_group(
+    kind: type[TyperGroup] = CommandGroup, *, has_completion: bool = False
+) -> typer.Typer:
     """Return a Typer for commands, with the settings that all of them share."""
     return typer.Typer(
         cls=kind,
-        add_completion=False,
+        add_completion=has_completion,
         rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from memtool.cli.options import Invocation, invocation
-from memtool.cli.output import print_line
 from memtool.jobs.reading.reader import Reader, reader_for
 
 
@@ -15,7 +14,19 @@ def reading(context: typer.Context) -> tuple[Invocation, Reader]:
     return call, reader_for(call.config, call.store.root, call.now_us)
 
 
-def print_no_store(call: Invocation) -> None:
-    """Say that there is nothing to read yet, and what changes that."""
-    print_line(f"Nothing is remembered yet: there is no store at {call.store.root}.")
-    print_line("memtool ingest takes in what your agents have written.")
+def took_in(call: Invocation, *, as_json: bool) -> bool:
+    """Return whether memory was made, for a command that found none: then it can read again.
+
+    Without a person at a terminal it only says what to do; then a command with `as_json` prints its empty object.
+    Ends the program where there is nothing more to do for the command.
+    """
+    from memtool.cli.first import offer
+
+    return offer(call, as_json=as_json)
+
+
+def say_no_memory(call: Invocation) -> None:
+    """Say on stderr that nothing is remembered yet, and what changes that."""
+    from memtool.cli.first import say_what_helps
+
+    say_what_helps(call)

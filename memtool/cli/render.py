@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from posixpath import basename
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
 from memtool.cli.output import clean, console
@@ -27,7 +27,6 @@ STATE_STYLES = {
     "stale": "yellow",
     "outdated": "yellow",
     "incomplete": "red",
-    "frozen": "blue",
     "failed": "red",
 }
 ROLE_STYLES = {"user": "green", "assistant": "cyan", "tool": "magenta", "system": "blue"}
@@ -86,8 +85,8 @@ class Clock:
 class Page:
     """Lines for the terminal. Text from the store is cleaned here, wrapped by cells, and never read as markup."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._console: Console = console(environ)
+    def __init__(self, environ: Mapping[str, str], stream: TextIO | None = None) -> None:
+        self._console: Console = console(environ, stream)
         self.width = self._console.width
         self.has_colour = self._console.color_system is not None
         self.is_ascii = self._console.options.ascii_only
@@ -164,9 +163,9 @@ def state_parts(words: Iterable[str]) -> list[str | tuple[str, str]]:
     return [(f" [{word}]", STATE_STYLES[word]) for word in words]
 
 
-def number(count: int, what: str) -> str:
+def number(count: int, what: str, several: str = "") -> str:
     """Return such as `1 event` and `1,204 events`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    return f"{count:,} {what if count == 1 else several or f'{what}s'}"
 
 
 def last_part(project: str) -> str:

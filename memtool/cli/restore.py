@@ -10,6 +10,7 @@ import typer
 
 from memtool.base.errors import ExitCode
 from memtool.base.paths import expand
+from memtool.cli.completion import directories
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
@@ -18,16 +19,27 @@ from memtool.jobs.restore import restore as restore_body
 
 VERSION = 1
 BackupArgument = Annotated[
-    str, typer.Argument(metavar="BACKUP", help="A directory that `memtool backup` has made.")
+    str,
+    typer.Argument(
+        metavar="BACKUP",
+        autocompletion=directories,
+        help="A directory that `memtool backup` has made.",
+    ),
 ]
 ToOption = Annotated[
-    str, typer.Option("--to", metavar="DIR", help="The store's directory; default: the usual one.")
+    str,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        autocompletion=directories,
+        help="The store's directory; default: the usual one.",
+    ),
 ]
 ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Move the store that is there aside, and keep it.")
 ]
 NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Do not walk the backup before it takes its place.")
+    bool, typer.Option("--no-verify", help="Also restore a backup that is not known to be healthy.")
 ]
 
 
@@ -55,10 +67,16 @@ def restore(
     elif report.manifest is not None:
         manifest = report.manifest
         print_line(f"{call.store.root}: {manifest.events} events, {manifest.nodes} nodes")
-        print_line(f"as of {manifest.time}; {'verified' if report.found else 'not verified'}")
+        print_line(f"as of {manifest.time}; {_verdict(report)}")
         if report.aside is not None:
             print_line(f"The store that was there is kept: {report.aside}")
     return conclude(outcome)
+
+
+def _verdict(report: Report) -> str:
+    if report.verified is None:
+        return "not verified"
+    return "verified" if report.verified else "NOT HEALTHY"
 
 
 def _json(root: Path, report: Report) -> dict[str, object]:
@@ -70,6 +88,6 @@ def _json(root: Path, report: Report) -> dict[str, object]:
         "time": manifest.time if manifest else None,
         "events": manifest.events if manifest else 0,
         "nodes": manifest.nodes if manifest else 0,
-        "verified": None if report.found is None else report.found.healthy,
+        "verified": report.verified,
         "aside": None if report.aside is None else str(report.aside),
     }

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
+from memtool.cli.completion import periods
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
+from memtool.cli.progress import Show
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.core.levels import PERIOD_LEVELS, Level, Period
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
@@ -33,10 +35,14 @@ OpenOption = Annotated[
     bool, typer.Option("--include-open", help="Also the period that has not ended.")
 ]
 SinceOption = Annotated[
-    str | None, typer.Option(metavar="PERIOD", help="Only this period and later.")
+    str | None,
+    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later."),
 ]
 ForceOption = Annotated[
-    str | None, typer.Option(metavar="PERIOD", help="Write this period again, with all below it.")
+    str | None,
+    typer.Option(
+        metavar="PERIOD", autocompletion=periods, help="Write this period again, with all below it."
+    ),
 ]
 OutdatedOption = Annotated[
     bool,
@@ -107,7 +113,7 @@ def _run_all(
     for level in levels:
         made = sum(outcome.run.calls for outcome in outcomes)
         left = None if max_calls is None else max_calls - made
-        outcomes.append(_run(call, level, choices, left))
+        outcomes.append(run_level(call, level, choices, left))
         if outcomes[-1].exit_code not in _GO_ON:
             break
     if as_json:
@@ -123,7 +129,16 @@ def _severity(outcome: Outcome) -> tuple[bool, int]:
     return outcome.exit_code not in (OK.code, SKIPPED.code), outcome.exit_code
 
 
-def _run(call: Invocation, level: Level, choices: Choices, max_calls: int | None) -> Outcome:
+def run_level(
+    call: Invocation,
+    level: Level,
+    choices: Choices,
+    max_calls: int | None = None,
+    *,
+    waits: bool = False,
+    show: Show = Show.TERMINAL,
+) -> Outcome:
+    """Run the rollup job of one level; `waits` and `show` are those of `run`."""
     order = Order(
         level=level,
         summarizer=summarizer_of(call.config, call.environ, call.store.root),
@@ -133,7 +148,8 @@ def _run(call: Invocation, level: Level, choices: Choices, max_calls: int | None
         budget=budget_of(call.config, max_calls),
         at_once=call.config.summarizer.concurrency,
     )
-    return run(call, f"{level.word}-rollup", lambda context: roll_up(context, order))
+    job = f"{level.word}-rollup"
+    return run(call, job, lambda context: roll_up(context, order), waits=waits, show=show)
 
 
 def _numbers(outcome: Outcome) -> dict[str, object]:

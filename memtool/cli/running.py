@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from memtool.base.config import Config
 from memtool.base.errors import EXIT_CODES, ExitCode
 from memtool.cli.options import Invocation
-from memtool.cli.output import clean, console, note
-from memtool.jobs.context import Limits, Reports
+from memtool.cli.output import note
+from memtool.cli.progress import Show, shown
+from memtool.jobs.context import Limits
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.scheduler.jobs import runnable_named
 
 
-def run(call: Invocation, job: str, body: Body, *, waits: bool = False) -> Outcome:
+def run(
+    call: Invocation, job: str, body: Body, *, waits: bool = False, show: Show = Show.TERMINAL
+) -> Outcome:
     """Run the body of the job, or task, of this name for this command and return how it ended.
 
     With `waits` it stands in line for another run of the same job, which does not do this one's work.
     """
-    with _reports(call.environ) as reports:
+    with shown(call.environ, job, show) as reports:
         return run_job(
             runnable_named(job),
             body,
@@ -59,35 +60,3 @@ def outcome_json(outcome: Outcome) -> Mapping[str, object]:
         "reason": outcome.run.reason,
         "left": outcome.run.left,
     }
-
-
-@contextmanager
-def _reports(environ: Mapping[str, str]) -> Iterator[Reports]:
-    """Show progress where stderr is a terminal, and nothing elsewhere: a journal wants no bars."""
-    if not sys.stderr.isatty():
-        yield Reports(talk=note)
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console(environ, sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(done: int, total: int, label: str) -> None:
-            bar.update(task, completed=done, total=total or None, description=clean(label)[:40])
-
-        yield Reports(progress=show, talk=lambda text: bar.console.print(clean(text)))

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.completion import periods
 from memtool.cli.options import JsonOption
 from memtool.cli.output import print_json
-from memtool.cli.reading import reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import (
     Clock,
     Page,
@@ -26,15 +27,41 @@ from memtool.core.model import Bullet, Node, Recipe
 from memtool.jobs.reading.contents import Entry
 from memtool.jobs.reading.nodes import Shown
 from memtool.jobs.reading.nodes import show as shown
+from memtool.jobs.reading.reader import NoMemoryError
 
 VERSION = 1
 _MARGIN = "  "
 _MOST_GAPS = 10
+_NOTHING: dict[str, object] = {
+    "exists": False,
+    "id": None,
+    "level": None,
+    "scope": None,
+    "title": None,
+    "state": [],
+    "bullets": [],
+    "events": None,
+    "sessions": None,
+    "projects": [],
+    "also_under": None,
+    "zone": "UTC",
+    "keywords": [],
+    "grips": [],
+    "children": [],
+    "parents": [],
+    "gaps": [],
+    "recipe": None,
+    "written": None,
+    "failure": None,
+    "segment": None,
+}
+"""What --json prints where nothing is remembered yet."""
 
 NodeArgument = Annotated[
     str,
     typer.Argument(
         metavar="NODE",
+        autocompletion=periods,
         help="A period such as 2026-11-22, last-week or 2026-11, or a segment's id as toc prints it.",
     ),
 ]
@@ -43,7 +70,13 @@ NodeArgument = Annotated[
 def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False) -> None:
     """Show one node: its bullets with their grips, its children, who wrote it, and its state."""
     call, reader = reading(context)
-    found = shown(reader, node)
+    try:
+        found = shown(reader, node)
+    except NoMemoryError:
+        if not took_in(call, as_json=json):
+            print_json("node", VERSION, _NOTHING)
+            return
+        found = shown(reader, node)
     if json:
         print_json("node", VERSION, _json(found))
         return
@@ -109,8 +142,6 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"stale: what it was made from has changed; memtool rollup {job}{more} mends it"
     if state.outdated:
         yield f"outdated: another recipe is in force; memtool rollup {job} --force {found.holding} writes it anew"
-    if state.frozen:
-        yield "frozen: its events were swept; it stays as it is"
     for gap, why in list(found.gaps.items())[:_MOST_GAPS]:
         yield f"incomplete: {gap} is missing" + (f" ({why})" if why else "")
     if len(found.gaps) > _MOST_GAPS:
@@ -166,6 +197,7 @@ def _json(found: Shown) -> dict[str, object]:
     clock = Clock(found.zone)
     entry, node = found.entry, found.node
     return {
+        "exists": True,
         **entry_json(clock, entry, deep=False),
         "scope": _scope(clock, found),
         "zone": found.zone,

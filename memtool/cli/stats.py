@@ -1,4 +1,4 @@
-"""`memtool stats`: how much is kept, of whom, on how much disk, and a calendar of when it was said."""
+"""`memtool stats`: how much is kept, of whom, on how much disk, and how much of it in the last 12 months."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.heatmap import LABEL_WIDTH, Cell, drawn, heat_map, legend
+from memtool.base.sizes import size
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import console, print_json
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, last_part, number, recipe_json
-from memtool.cli.sizes import size
 from memtool.cli.summarizers import signed
 from memtool.core.levels import WEEKDAYS, Level, Period, heading
+from memtool.jobs.reading.reader import Reader
 from memtool.jobs.stats import By, Part, Progress, Stats, Window
 from memtool.jobs.stats import stats as stats_of
 
@@ -44,21 +44,26 @@ def stats(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how much is kept, of whom and on how much disk, and a calendar of the last 12 months."""
+    """Show how much is kept, of whom and on how much disk, and how much of it in the last 12 months."""
     call, reader = reading(context)
-    with _progress(call) as on_progress:
-        found = stats_of(reader, year=year, by=by, on_progress=on_progress)
+    found = _counted(call, reader, year, by)
+    if not found.exists and took_in(call, as_json=json):
+        found = _counted(call, reader, year, by)
     if json:
         print_json("stats", VERSION, _json(found))
-    elif not found.exists:
-        print_no_store(call)
     else:
         page = Page(call.environ)
         _print_counts(page, found)
         _print_nodes(page, found)
         _print_disk(page, found)
         _print_parts(page, found, by)
-        _print_calendar(page, found)
+        page.blank()
+        page.line(_window_words(found.window))
+
+
+def _counted(call: Invocation, reader: Reader, year: int | None, by: By | None) -> Stats:
+    with _progress(call) as on_progress:
+        return stats_of(reader, year=year, by=by, on_progress=on_progress)
 
 
 @contextmanager
@@ -106,9 +111,8 @@ def _print_nodes(page: Page, found: Stats) -> None:
         page.row(styled((" ".join(f"{head:>8}" for head in heads) + "  RECIPE", "dim")))
     for one in written:
         cells = " ".join(f"{one.nodes.get(level, 0) or '-':>8}" for level in Level)
-        frozen = f"; {one.frozen:,} frozen" if one.frozen else ""
         current = "" if one.is_current else "; outdated"
-        text = f"{signed(one.recipe)}{frozen}{current}"
+        text = f"{signed(one.recipe)}{current}"
         page.line(text, first=f"{cells}  ", rest=" " * (len(cells) + 2), lead="")
     waiting = [f"{number(count, level.word)} stale" for level, count in found.stale.items()]
     waiting += [f"{number(found.failed, 'node')} failed"] if found.failed else []
@@ -144,26 +148,14 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
         page.line((f"… and {len(found.parts) - _MOST_PARTS:,} more: --json lists all", "dim"))
 
 
-def _print_calendar(page: Page, found: Stats) -> None:
-    window = found.window
-    has_blocks = sys.stdout.isatty() and not page.is_ascii
-    shown = heat_map(window.days, window.first, window.last, found.calendar.week_start)
-    page.blank()
-    for line in drawn(shown, has_blocks=has_blocks):
-        page.row(styled(*line))
-    page.row(styled((" " * LABEL_WIDTH, ""), *legend(shown, has_blocks=has_blocks)))
-    page.blank()
-    page.line(_calendar_words(window))
-
-
-def styled(*cells: Cell) -> Text:
-    """Return the cells as one line, with every space: for words of our own, which need no cleaning."""
+def styled(*cells: tuple[str, str]) -> Text:
+    """Return the (text, style) cells as one line, with every space: for words of our own, which need no cleaning."""
     from rich.text import Text
 
     return Text.assemble(*cells)
 
 
-def _calendar_words(window: Window) -> str:
+def _window_words(window: Window) -> str:
     first, last = (heading(Period(Level.DAY, day)) for day in (window.first, window.last))
     if not window.days:
         return f"No event from {first} to {last}."
@@ -202,7 +194,6 @@ def _json(found: Stats) -> dict[str, object]:
                 **recipe_json(one.recipe),
                 "current": one.is_current,
                 "nodes": _by_level(one.nodes),
-                "frozen": one.frozen,
             }
             for one in found.made.written
         ],

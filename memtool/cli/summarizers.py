@@ -1,19 +1,17 @@
-"""`memtool summarizers`: what can write summaries, what has written those there are, and what another would write."""
+"""`memtool summarizers`: what can write summaries, and what has written those there are."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from memtool.base.errors import INTERRUPTED, OK, TERMINATED, ConfigError, ExitCode, UsageError
+from memtool.base.errors import ConfigError, UsageError
 from memtool.cli.options import Invocation, JsonOption, command_group
-from memtool.cli.output import note, print_json
-from memtool.cli.reading import print_no_store, reading
-from memtool.cli.render import Clock, Page, number, recipe_json
+from memtool.cli.output import print_json
+from memtool.cli.reading import reading, say_no_memory
+from memtool.cli.render import Page, number, recipe_json
 from memtool.core.levels import Level
 from memtool.core.model import Recipe
 from memtool.jobs.budget import Budget
@@ -27,27 +25,13 @@ from memtool.jobs.reading.recipes import (
     candidates,
     recipes,
 )
-from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
+from memtool.jobs.summarizing import budget_of, recipe_of
 
 VERSION = 1
 _MARGIN = "  "
 _UPGRADE = "memtool rollup all --outdated"
 
 summarizers = command_group()
-
-NodeArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NODE",
-        help="A period such as yesterday or 2026-11, or a segment's id, as for show.",
-    ),
-]
-WithOption = Annotated[
-    str,
-    typer.Option(
-        "--with", metavar="NAME", help="Which summarizer; the configured one if not given."
-    ),
-]
 
 
 @summarizers.callback(invoke_without_command=True)
@@ -68,33 +52,6 @@ def list_command(context: typer.Context, *, json: JsonOption = False) -> None:
     _list(context, as_json=json)
 
 
-@summarizers.command("try")
-def try_command(
-    context: typer.Context, node: NodeArgument, *, name: WithOption = "", json: JsonOption = False
-) -> ExitCode:
-    """Show what a summarizer would write for a node beside what is stored; nothing is stored."""
-    from memtool.cli.trial import VERSION as TRIAL_VERSION
-    from memtool.cli.trial import print_trial, trial_json
-    from memtool.jobs.context import Stopped
-    from memtool.jobs.trying import Means, try_out
-
-    call, reader = reading(context)
-    summarizer = summarizer_of(call.config, call.environ, reader.root, name=name)
-    if summarizer.waits:
-        note(f"asking {summarizer.recipe.summarizer}; Ctrl-C breaks it off")
-    at_once = call.config.summarizer.concurrency
-    try:
-        trial = try_out(reader, node, Means(summarizer, budget_of(call.config, None), at_once))
-    except Stopped as stop:
-        return INTERRUPTED if stop.signal_number == signal.SIGINT else TERMINATED
-    clock = Clock(trial.shown.zone)
-    if json:
-        print_json("trial", TRIAL_VERSION, trial_json(clock, trial))
-    else:
-        print_trial(Page(call.environ), clock, trial)
-    return OK
-
-
 def _list(context: typer.Context, *, as_json: bool) -> None:
     call, reader = reading(context)
     able = candidates(call.config, call.environ, reader.root)
@@ -113,9 +70,7 @@ def _list(context: typer.Context, *, as_json: bool) -> None:
         page.blank()
     page.line(_today_words(found.today, budget_of(call.config, None)))
     if not found.exists:
-        print_no_store(call)
-    elif found.newest is not None:
-        page.line((f"To compare: memtool summarizers try {found.newest} --with NAME", "dim"))
+        say_no_memory(call)
 
 
 def _configured(able: Iterable[Candidate]) -> Candidate | None:
@@ -151,9 +106,8 @@ def _print_recipes(page: Page, found: Recipes) -> None:
     page.line(("Recipes of the nodes in the store", "bold"), " (* is in force now)")
     for one in found.written:
         page.line(signed(one.recipe), first="* " if one.is_current else _MARGIN, rest=_MARGIN * 3)
-        frozen = f"; {one.frozen:,} of them frozen" if one.frozen else ""
         nodes = _nodes_words(one.nodes) or "no node yet"
-        page.line((nodes + frozen, "dim"), first=_MARGIN * 3)
+        page.line((nodes, "dim"), first=_MARGIN * 3)
 
 
 def signed(recipe: Recipe) -> str:
@@ -210,7 +164,6 @@ def _json(
                 **recipe_json(one.recipe),
                 "current": one.is_current,
                 "nodes": _counts_json(one.nodes),
-                "frozen": one.frozen,
             }
             for one in found.written
         ],

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memtool.cli.completion import periods
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import print_json, print_line
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, assembled, label, scope_of
 from memtool.core.levels import Level, heading
 from memtool.jobs.reading.contents import Contents, Entry, contents
@@ -24,7 +25,9 @@ _EVENTS = "EVENTS"
 PeriodArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PERIOD]", help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47."
+        metavar="[PERIOD]",
+        autocompletion=periods,
+        help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47.",
     ),
 ]
 DepthOption = Annotated[
@@ -47,6 +50,8 @@ def toc(
     """Show the table of contents as a tree: of all years, or of one period."""
     call, reader = reading(context)
     found = contents(reader, period, depth)
+    if not found.exists and took_in(call, as_json=json):
+        found = contents(reader, period, depth)
     if json:
         print_json("toc", VERSION, _json(found))
     else:
@@ -54,9 +59,7 @@ def toc(
 
 
 def _print(call: Invocation, found: Contents) -> None:
-    if not found.exists:
-        print_no_store(call)
-    elif not found.entries and found.period is not None:
+    if not found.entries and found.period is not None:
         print_line(f"Nothing was recorded in {heading(found.period)} ({found.period.id}).")
     elif not found.entries:
         print_line(

@@ -12,7 +12,7 @@ import typer
 from memtool.base.errors import FAILED, OK, ExitCode
 from memtool.cli.options import JsonOption
 from memtool.cli.output import console, print_json
-from memtool.cli.reading import print_no_store, reading
+from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, number
 from memtool.core.levels import Level
 from memtool.jobs.reading.checking import Checked, check
@@ -43,11 +43,11 @@ def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
     call, reader = reading(context)
     with _progress(call.environ) as on_progress:
         checked = check(reader, on_progress)
+    if not checked.exists:
+        say_no_memory(call)
     if json:
         print_json("verify", VERSION, _json(checked))
-    elif not checked.exists:
-        print_no_store(call)
-    else:
+    elif checked.exists:
         page = Page(call.environ)
         _print_problems(page, checked.found)
         _print_worth_knowing(page, checked)
@@ -139,6 +139,7 @@ def _print_verdict(page: Page, found: Verification) -> None:
 
 def _json(checked: Checked) -> dict[str, object]:
     found, clock = checked.found, Clock(checked.zone)
+    erasing_us = found.erasing_since_us
     return {
         "exists": checked.exists,
         "zone": checked.zone,
@@ -154,10 +155,5 @@ def _json(checked: Checked) -> dict[str, object]:
         "stale": found.stale,
         "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
         "half_built": found.is_half_built,
-        "erasing": _instant(clock, "since", found.erasing_since_us),
-        "horizon": _instant(clock, "before", found.horizon_us or None),
+        "erasing": None if erasing_us is None else clock.both("since", erasing_us),
     }
-
-
-def _instant(clock: Clock, name: str, instant_us: int | None) -> dict[str, object] | None:
-    return None if instant_us is None else clock.both(name, instant_us)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 from memtool.core.model import Claim, Event, Record, Rewind, Tombstone
 
-_STRENGTH = {"expired": 0, "forgotten": 1}
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -37,16 +35,14 @@ def merged(known: Identity, records: Iterable[Record]) -> Identity:
         elif isinstance(record, Rewind):
             rewind = record.revision if rewind is None else max(rewind, record.revision)
         else:
-            tombstone = _stronger(tombstone, record)
+            tombstone = record if tombstone is None else min(tombstone, record, key=_buried_us)
     if tombstone is not None:
         return Identity((), rewind, tombstone)
     return Identity(_revisions(events, rewind), rewind, None)
 
 
-def _stronger(known: Tombstone | None, arriving: Tombstone) -> Tombstone:
-    if known is None:
-        return arriving
-    return max(known, arriving, key=lambda stone: (_STRENGTH[stone.reason], -stone.time_us))
+def _buried_us(stone: Tombstone) -> int:
+    return stone.time_us
 
 
 def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:

@@ -104,7 +104,7 @@ def event_id(record_digest: str, block: int) -> EventId:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """An id that must never come back. `forgotten` is stronger than `expired`."""
+    """An id that must never come back; `reason` is `forgotten`."""
 
     id: EventId
     reason: str
@@ -196,7 +196,6 @@ class Node:
     gaps: tuple[NodeId, ...]
     inputs: str
     recipe: Recipe
-    frozen: bool = False
 
     @cached_property
     def content(self) -> str:

@@ -10,14 +10,14 @@ from typing import cast
 
 from memtool import __version__
 from memtool.base.errors import MemtoolError, UsageError
-from memtool.base.files import dated_place, private_directory, reporting, sync_directory
+from memtool.base.files import dated_place, exists, private_directory, reporting, sync_directory
 from memtool.base.lock import LEDGER, lock_path, wait_for
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
 from memtool.scheduler.calls import calls_path
 from memtool.scheduler.history import without_open
 from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
-from memtool.store import families
+from memtool.store import families, keys
 from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.backup import (
     KIND,
@@ -35,7 +35,6 @@ from memtool.store.store import Store
 STAGING = "backup.new"
 PARTIAL = ".partial"
 _LEFT_OVER_AFTER_S = 24 * 3600
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
         began_us = context.clock_us()
         identity = cast("str", store.meta("store"))
         store.engine.checkpoint(staging / "store")
-        if (context.root / FORMAT_FILE).exists():
+        if exists(context.root / FORMAT_FILE):
             copy_file(context.root, staging, FORMAT_FILE)
         lease.release()
         report.held_us = context.clock_us() - began_us
@@ -134,6 +133,9 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
     with Access(partial).reading() as store:
         if order.verifies:
             report.found = _walk(context, store)
+            counts = report.found.counts
+        else:
+            counts = _counts(context, store)
         moment = datetime.fromtimestamp(context.now_us // 1_000_000, UTC)
         return Manifest(
             kind=KIND,
@@ -143,8 +145,8 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
             time=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
             store=cast("str", store.meta("store")),
             format=recorded_format(partial) or FORMAT,
-            events=_count(context, store, families.EVENTS),
-            nodes=_count(context, store, families.NODES),
+            events=counts.get("events", 0),
+            nodes=counts.get("nodes", 0),
             verified=None if report.found is None else report.found.healthy,
             files=tuple(entries),
         )
@@ -157,7 +159,7 @@ def _copy_store(context: RunContext, staging: Path, partial: Path) -> list[Entry
     done = 0
     for path in paths:
         context.checkpoint()
-        context.progress(done // _MIB, total // _MIB, f"copying {path} (MiB)")
+        context.progress(done, total, f"copying {path}", is_bytes=True)
         entries.append(copy_file(staging, partial, path))
         done += entries[-1].size_bytes
     return entries
@@ -168,7 +170,7 @@ def _copy_ledger(context: RunContext, partial: Path) -> list[Entry]:
     runs, calls = ledger_path(context.root), calls_path(context.root)
     lock = wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT)
     with lock, reporting(runs.parent):
-        found = {path: path.read_bytes() for path in (runs, calls) if path.exists()}
+        found = {path: path.read_bytes() for path in (runs, calls) if exists(path)}
     if runs in found:
         found[runs] = without_open(found[runs])
     return [put_file(partial, f"ledger/{path.name}", data) for path, data in found.items()]
@@ -187,13 +189,20 @@ def _walk(context: RunContext, store: Store) -> Verification:
     return verify(store, context.now_us, on_step)
 
 
-def _count(context: RunContext, store: Store, family: str) -> int:
-    count = 0
-    for _ in store.engine.scan(family):
-        count += 1
-        if count % 1000 == 0:
-            context.checkpoint()
-    return count
+def _counts(context: RunContext, store: Store) -> dict[str, int]:
+    """Return what a walk would count; no value is decoded."""
+    prefix = keys.generation(store.generation)
+    rows = {
+        "events": store.engine.scan(families.EVENTS),
+        "nodes": store.engine.scan(families.NODES, prefix, keys.after_prefix(prefix)),
+    }
+    counts = dict.fromkeys(rows, 0)
+    for name, found in rows.items():
+        for _ in found:
+            counts[name] += 1
+            if counts[name] % 1000 == 0:
+                context.checkpoint()
+    return counts
 
 
 def _name(partial: Path, place: Path, manifest: Manifest) -> None:

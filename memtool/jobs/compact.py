@@ -1,4 +1,4 @@
-"""The body of the compaction job: sweep what has had its time, then every family, in key ranges.
+"""The body of the compaction job: every family, in key ranges.
 
 The writer is let go, and signals are heeded, between two ranges.
 """
@@ -11,11 +11,9 @@ from pathlib import Path
 
 from memtool.base.files import reporting
 from memtool.jobs.context import RunContext
-from memtool.jobs.retention import Sweep, sweep
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.families import FAMILIES
-from memtool.store.trim import loose_sessions, trim_session
 
 SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""
@@ -38,18 +36,15 @@ class Report:
     after_bytes: int = 0
     slices: int = 0
     families: list[str] = field(default_factory=list)
-    swept: Sweep = field(default_factory=Sweep)
     erased: bool = False
 
 
-def compact(context: RunContext, report: Report, *, events_days: int = 0) -> None:
-    """Sweep events older than so many days (0: none), then compact; the report is right however the run ends."""
+def compact(context: RunContext, report: Report) -> None:
+    """Compact the store; the report is right however the run ends."""
     access = Access(context.root)
     if not access.exists():
         context.reports.talk("there is nothing to compact yet: run `memtool ingest` first")
         return
-    if events_days:
-        sweep(context, access, events_days, report.swept)
     compact_store(context, access, report)
 
 
@@ -93,10 +88,10 @@ def _trim(context: RunContext, access: Access, lease: Lease) -> None:
     """Let sessions' rows say no more than what is left of the sessions."""
     lease.release()
     with access.reading() as store:
-        names = loose_sessions(store)
+        names = erase.loose_sessions(store)
     for name in names:
         context.checkpoint()
-        trim_session(lease.store(), name)
+        erase.trim_session(lease.store(), name)
 
 
 def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:

@@ -88,7 +88,17 @@ class Limits:
     job_wait_s: float = 0
 
 
-def _no_progress(done: int, total: int, label: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: `done` of `total` things, or bytes; a total of 0 is not known."""
+
+    done: int
+    total: int
+    label: str
+    is_bytes: bool = False
+
+
+def _no_progress(progress: Progress) -> None:
     """Nobody watches."""
 
 
@@ -98,9 +108,9 @@ def _no_talk(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Where a job's progress (done, total, label) and its notes for the person go while it runs."""
+    """Where a job's progress and its notes for the person go while it runs."""
 
-    progress: Callable[[int, int, str], None] = _no_progress
+    progress: Callable[[Progress], None] = _no_progress
     talk: Callable[[str], None] = _no_talk
 
 
@@ -167,9 +177,9 @@ class RunContext:
         if self.remaining_s <= 0:
             raise DeadlineReached
 
-    def progress(self, done: int, total: int, label: str) -> None:
+    def progress(self, done: int, total: int, label: str, *, is_bytes: bool = False) -> None:
         """Show how far the run is."""
-        self.reports.progress(done, total, label)
+        self.reports.progress(Progress(done, total, label, is_bytes))
 
     def tree(self) -> AbstractContextManager[Lock]:
         """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from memtool.core.model import Event, EventId, Record, Rewind
 from memtool.jobs.reading.listing import Fitting, Query, bounds_us, fitting_of
-from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.reader import NoMemoryError, Reader
 from memtool.store import codec, families, keys
 from memtool.store.store import Store
 
@@ -25,11 +25,13 @@ class Report:
 def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
     """Yield the events that fit, by time and id; then their superseded revisions and rewinds, by id.
 
-    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. Those of swept
-    events stay: how long to keep is each memory's own choice, and another's would cost this one its summaries of the
-    time. `report` counts along. Raise UsageError where the query names a session or time that is none.
+    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. `report` counts
+    along. Raise UsageError where the query names a session or time that is none, NoMemoryError where there is no store
+    yet.
     """
-    with reader.existing_store() as store:
+    with reader.store() as store:
+        if store is None:
+            raise NoMemoryError(reader.root)
         chosen = _Chosen(store, fitting_of(store, query), bounds_us(reader, store, query))
         for event in store.events(*chosen.bounds):
             if chosen.fitting.fits(event):
@@ -45,9 +47,8 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
                 report.rewinds += 1
                 yield rewind
         for tombstone in store.tombstones() if is_all else ():
-            if tombstone.reason == "forgotten":
-                report.tombstones += 1
-                yield tombstone
+            report.tombstones += 1
+            yield tombstone
 
 
 @dataclass(frozen=True, slots=True)

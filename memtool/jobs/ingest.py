@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from memtool.base.errors import BadDataError, StorageError
+from memtool.base.files import storage_error
 from memtool.base.within import DIRECTORY
 from memtool.core.calendar import Calendar
 from memtool.core.model import Source
@@ -47,6 +49,7 @@ class FileReport:
     waiting_bytes: int = 0
     problem: str = ""
     error: str = ""
+    hint: str = ""
     is_news: bool = False
 
 
@@ -80,8 +83,21 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.changed += more.changed
     sums.known += more.known
     sums.buried += more.buried
-    sums.expired += more.expired
     sums.days |= more.days
+
+
+def waiting(
+    files: Iterable[Path], sources: Mapping[str, Source]
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
+    for path in files:
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        source = sources.get(_key(path))
+        if found.st_size and (source is None or not unchanged(found, source)):
+            yield path, found
 
 
 def ingest(context: RunContext, order: Order, report: Report) -> None:
@@ -89,7 +105,6 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
-    report.looked = True
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
@@ -105,6 +120,7 @@ def _sources(access: Access) -> dict[str, Source]:
 
 def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
     file = FileReport(STDIN)
+    report.looked = True
     report.files.append(file)
     for chunk in read_stream(stream, own=_OWN):
         _store(lease, file, chunk, is_file=False)
@@ -117,13 +133,34 @@ def _take_files(
     context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
 ) -> None:
     found = discover(order.paths, claude_root=order.claude_root)
+    report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
-    for number, path in enumerate(found.files, start=1):
+    spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
+    done_bytes, total_bytes = 0, sum(map(len, spans))
+    for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
-        context.progress(number - 1, len(found.files), path.name)
-        _take_file(context, path, lease, report, sources.get(_key(path)))
-    context.progress(len(found.files), len(found.files), "")
+        label = f"file {number:,} of {len(found.files):,}"
+
+        def on_offset(offset: int) -> None:
+            read_bytes = len(span[: max(0, offset - span.start)])  # noqa: B023 - called in this turn
+            context.progress(done_bytes + read_bytes, total_bytes, label, is_bytes=True)  # noqa: B023
+
+        on_offset(span.start)
+        _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
+        done_bytes += len(span)
+
+
+def _unread_span(path: Path, source: Source | None) -> range:
+    """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
+    try:
+        found = path.stat()
+    except OSError:
+        return range(0)  # reading it says why
+    if source is None or source.inode != found.st_ino or source.offset > found.st_size:
+        return range(found.st_size)
+    is_read = unchanged(found, source)
+    return range(found.st_size if is_read else source.offset, found.st_size)
 
 
 def _key(path: Path) -> str:
@@ -131,15 +168,23 @@ def _key(path: Path) -> str:
 
 
 def _note_failed(report: Report, found: Discovered) -> None:
-    report.files += [FileReport(str(path), error=why) for path, why in found.failed]
+    report.files += [
+        FileReport(str(path), error=why.message, hint=why.hint) for path, why in found.failed
+    ]
 
 
 def _take_file(
-    context: RunContext, path: Path, lease: Lease, report: Report, source: Source | None
+    context: RunContext,
+    path: Path,
+    lease: Lease,
+    report: Report,
+    source: Source | None,
+    *,
+    on_offset: Callable[[int], None],
 ) -> None:
     file = FileReport(_key(path))
     try:
-        if source is not None and unchanged(path.stat(), source):
+        if source is not None and unchanged(_stat(path), source):
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
@@ -147,13 +192,25 @@ def _take_file(
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)
+            on_offset(chunk.source.offset)
             context.checkpoint()
-    except (OSError, _Unreadable) as error:
-        file.error = str(error)
+    except _Unreadable as unreadable:
+        file.error, file.hint = unreadable.error.message, unreadable.error.hint
 
 
 class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, not the store, failed
     """A file that could not be read."""
+
+    def __init__(self, error: StorageError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _Unreadable(storage_error(error, path)) from error
 
 
 def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -162,7 +219,7 @@ def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         try:
             chunk = next(chunks, None)
         except StorageError as error:
-            raise _Unreadable(error.message) from error
+            raise _Unreadable(error) from error
         if chunk is None:
             return
         yield chunk
@@ -205,7 +262,6 @@ def _conclude(context: RunContext, report: Report) -> None:
         "events_changed": captured.changed,
         "events_known": captured.known,
         "events_forgotten": captured.buried,
-        "events_expired": captured.expired,
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,
@@ -226,8 +282,8 @@ def _raise_unreadable(report: Report) -> None:
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise StorageError(
-            f"cannot read {failed[0].path}: {failed[0].error}{more}",
-            hint="check who may read it; all else was taken in, and the next run tries it again",
+            f"cannot read {failed[0].error}{more}",
+            hint=f"{failed[0].hint or 'look at it: ls -l'}; the next run tries it again",
         )
 
 

@@ -11,18 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, MemtoolError, StorageError, UsageError
+from memtool.base.errors import ConfigError, DamagedError, MemtoolError, UsageError
 from memtool.base.exchange import exchange
 from memtool.base.files import (
     atomic_write,
     dated_place,
+    exists,
     private_directory,
     reporting,
     sync_directory,
 )
 from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
+from memtool.base.program import upgrade_hint
 from memtool.jobs.context import RunContext
-from memtool.jobs.verify import Verification, verify
+from memtool.jobs.verify import verify
 from memtool.scheduler.calls import calls_path
 from memtool.scheduler.history import parse
 from memtool.scheduler.jobs import JOBS, TASKS
@@ -41,13 +43,12 @@ NEW = "restore.new"
 ASIDE = "before-restore"
 INTERRUPTED = "interrupted-restore"
 _OLD = "store.old"
-_MIB = 1 << 20
 _MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which backup, whether it may take an existing store's place, and whether it is walked before it does."""
+    """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
 
     backup: Path
     replaces: bool = False
@@ -56,11 +57,14 @@ class Order:
 
 @dataclass(slots=True)
 class Report:
-    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored."""
+    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
+
+    `verified` is whether the backup is known to be healthy; None where that was never checked.
+    """
 
     manifest: Manifest | None = None
     aside: Path | None = None
-    found: Verification | None = None
+    verified: bool | None = None
 
 
 def check_order(root: Path, order: Order) -> Manifest:
@@ -69,7 +73,7 @@ def check_order(root: Path, order: Order) -> Manifest:
     if manifest.format > FORMAT:
         raise ConfigError(
             f"the backup {order.backup} has format {manifest.format}, this memtool knows up to {FORMAT}",
-            hint="upgrade memtool",
+            hint=upgrade_hint(),
         )
     if order.backup.resolve().is_relative_to(root.resolve() / "store"):
         raise UsageError(f"{order.backup} lies within the store itself")
@@ -88,8 +92,7 @@ def restore(context: RunContext, order: Order, report: Report) -> None:
     new = context.root / NEW
     try:
         _copy(context, order.backup, new, manifest)
-        if order.verifies:
-            report.found = _walk(context, new)
+        report.verified = _check(context, order, new, manifest)
         with _alone(context):
             report.aside = _put_in_place(context, new, manifest)
     finally:
@@ -103,10 +106,10 @@ def _settle_interrupted(context: RunContext) -> None:
     root = context.root
     shutil.rmtree(root / NEW, ignore_errors=True)
     swap = root / SWAP
-    if not swap.exists():
+    if not exists(swap):
         return
     with _alone(context), reporting(swap):
-        if (swap / _OLD).exists():
+        if exists(swap / _OLD):
             place = root / "store"
             (swap / _OLD).rename(place if is_absent(place) else swap / "store")
         swap.rename(dated_place(root, INTERRUPTED, context.now_us))
@@ -114,21 +117,21 @@ def _settle_interrupted(context: RunContext) -> None:
 
 
 def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> None:
-    """Copy the backup's files. Raise StorageError naming all that are not as they were when it was made."""
+    """Copy the backup's files. Raise DamagedError naming all that are not as they were when it was made."""
     private_directory(new)
     total = sum(entry.size_bytes for entry in manifest.files)
     done, wrong = 0, []
     for entry in manifest.files:
         context.checkpoint()
-        context.progress(done // _MIB, total // _MIB, f"checking and copying {entry.path} (MiB)")
+        context.progress(done, total, f"checking and copying {entry.path}", is_bytes=True)
         done += entry.size_bytes
-        if not (backup / entry.path).is_file():
+        if not exists(backup / entry.path):
             wrong.append(f"{entry.path} is missing")
         elif copy_file(backup, new, entry.path) != entry:
             wrong.append(f"{entry.path} is damaged")
     if wrong:
         more = f" (and {len(wrong) - _MOST_NAMED} more)" if len(wrong) > _MOST_NAMED else ""
-        raise StorageError(
+        raise DamagedError(
             f"the backup {backup} is not whole, and nothing was restored: "
             + ", ".join(wrong[:_MOST_NAMED])
             + more,
@@ -137,17 +140,30 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
     sync_directories(new)
 
 
-def _walk(context: RunContext, new: Path) -> Verification:
-    """Walk the copy before it takes anything's place. An older format reads the same; the next writer migrates it."""
-    with Access(new).reading() as store:
-        found = verify(store, context.now_us, context.checkpoint)
+def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> bool | None:
+    """Return whether the copy is known to be healthy, before it takes anything's place.
+
+    Its digests are those of the files that the backup was made of: what was walked then is not walked again. An older
+    format reads the same; the next writer migrates it.
+    """
+    try:
+        with Access(new).reading() as store:
+            if manifest.verified or not order.verifies:
+                return manifest.verified
+            found = verify(store, context.now_us, context.checkpoint)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the backup {order.backup} is of a store that this memtool refuses, and nothing was restored: "
+            f"{error.message}",
+            hint="the older memtool that made it restores it, and its `memtool export` saves the events",
+        ) from error
     if not found.healthy:
         first = found.problems[0]
         raise MemtoolError(
             f"the backup is not healthy, and nothing was restored: {first.where}: {first.what}",
             hint="use another one, or restore it all the same with --no-verify",
         )
-    return found
+    return True
 
 
 @contextmanager
@@ -199,7 +215,7 @@ def _format_or_none(root: Path) -> int | None:
     """Return the format of the store that is there; None where even that cannot be read."""
     try:
         return recorded_format(root)
-    except StorageError:
+    except DamagedError:
         return None
 
 

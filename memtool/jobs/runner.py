@@ -175,8 +175,8 @@ def _judge(body: Body, context: RunContext) -> _Verdict:
         context.tally.cut_short = f"the deadline of {deadline_s:g} s was reached"
     except MemtoolError as error:
         return _failed(error)
-    except OSError as error:
-        return _failed(storage_error(error, error.filename or context.root))
+    except (OSError, MemoryError) as error:
+        return _failed(storage_error(error, getattr(error, "filename", None) or context.root))
     except Exception as error:  # noqa: BLE001 - recorded here, raised again by run_job
         return _Verdict("failed", FAILED.code, crash=error)
     return _finished(context.tally)

@@ -39,7 +39,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days that the calendar shows, and how many events those of them that have any hold."""
+    """The days of a year or of twelve months, and how many events those of them that have any hold."""
 
     first: int
     last: int
@@ -69,7 +69,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What is kept. `exists` is whether there is a store; `stale` counts periods that have ended, by level."""
+    """What is kept. `exists` is whether anything is remembered; `stale` counts periods that have ended, by level."""
 
     exists: bool
     calendar: Calendar
@@ -99,7 +99,7 @@ def stats(
 ) -> Stats:
     """Return what is kept, and the events by day of the year, or of the twelve months that end today."""
     made = recipes(reader)
-    with reader.store() as store:
+    with reader.memory() as store:
         calendar = reader.calendar if store is None else store.calendar
         window = window_of(calendar.day_of(reader.now_us), year)
         if store is None:

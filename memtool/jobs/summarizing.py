@@ -19,14 +19,12 @@ def recipe_of(config: Config) -> Recipe:
     return make(config.summarizer.name, _options(config)).recipe
 
 
-def summarizer_of(
-    config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
-) -> Summarizer:
-    """Return the summarizer of that name, or the configured one, with its key; a missing key shows at its first call.
+def summarizer_of(config: Config, environ: Mapping[str, str], root: Path) -> Summarizer:
+    """Return the configured summarizer with its key; a missing key shows at its first call.
 
-    Raise ConfigError where there is none of that name, StorageError where a key file cannot be read.
+    Raise StorageError where a key file cannot be read.
     """
-    return make(name or config.summarizer.name, options_of(config, environ, root, name=name))
+    return make(config.summarizer.name, options_of(config, environ, root))
 
 
 def options_of(

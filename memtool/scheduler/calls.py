@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from memtool.base.files import append_lines, atomic_write, reporting
 from memtool.base.lock import LEDGER, Holder, lock_path, wait_for
 from memtool.scheduler.ledger import LOCK_WAIT
@@ -83,19 +85,8 @@ def spent(calls: Iterable[CallRecord], since_us: int) -> Spent:
 
 def _parse(line: bytes) -> CallRecord | None:
     try:
-        record = json.loads(line)
-        return CallRecord(
-            time_us=int(record["time_us"]),
-            run=str(record["run"]),
-            node=str(record["node"]),
-            summarizer=str(record["summarizer"]),
-            model=str(record["model"]),
-            duration_ms=int(record["duration_ms"]),
-            input_tokens=int(record["input_tokens"]),
-            output_tokens=int(record["output_tokens"]),
-            result=str(record["result"]),
-        )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return msgspec.json.decode(line, type=CallRecord)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

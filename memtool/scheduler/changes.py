@@ -1,18 +1,19 @@
 """From the files that are to the files that should be: only what differs is written, each file whole.
 
-Tells no systemd of it.
+`memtool setup` and `memtool scheduler apply` share it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.base.files import atomic_write, reporting
-from memtool.scheduler.dropins import possible_paths
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.systemctl import Manager, failure
+from memtool.scheduler.units import TimerState
 
 # As all of systemd's: what a unit says, systemd tells everyone anyway.
 _FILE_MODE = 0o644
@@ -28,13 +29,28 @@ class Change:
     new: str | None
 
 
-def changes(directory: Path, wanted: Mapping[str, str]) -> list[Change]:
-    """Return what has to be changed below the directory of units. Raise StorageError where it cannot be read."""
-    found = (
-        Change(directory / name, _read(directory / name), wanted.get(name))
-        for name in possible_paths()
-    )
-    return [change for change in found if change.old != change.new]
+def changes(wanted: Mapping[Path, str], ours: Iterable[Path]) -> list[Change]:
+    """Return what has to be changed. `ours` are all files that memtool may have written: what is not wanted goes.
+
+    Drop-ins are written before the units they are for, and removed after them: at no time is a job less confined.
+    A unit that somebody has masked stays masked. Raise StorageError where a file cannot be read.
+    """
+    found = [
+        Change(path, _read(path), wanted.get(path))
+        for path in dict.fromkeys((*wanted, *ours))
+        if path not in wanted or not _is_masked(path)
+    ]
+    return sorted((change for change in found if change.old != change.new), key=_turn)
+
+
+def _is_masked(path: Path) -> bool:
+    return path.is_symlink() and str(path.readlink()) == "/dev/null"
+
+
+def _turn(change: Change) -> tuple[bool, bool]:
+    is_removal = change.new is None
+    is_drop_in = change.path.parent.suffix == ".d"
+    return is_removal, is_drop_in == is_removal
 
 
 def write(change: Change) -> None:
@@ -43,8 +59,9 @@ def write(change: Change) -> None:
     if change.new is None:
         with reporting(path):
             path.unlink(missing_ok=True)
-        with suppress(OSError):
-            path.parent.rmdir()  # unless something of others is in it
+        if path.parent.suffix == ".d":
+            with suppress(OSError):
+                path.parent.rmdir()  # unless something of others is in it
         return
     with reporting(path):
         for directory in reversed([path.parent, *path.parent.parents]):
@@ -66,8 +83,36 @@ def diff(change: Change) -> Iterator[str]:
 
 def timers_in(made: Iterable[Change]) -> set[str]:
     """Return the jobs whose timers these changes are about."""
-    folders = {change.path.parent.name for change in made}
-    return {job.name for job in JOBS if f"{job.timer}.d" in folders}
+    names = {name for change in made for name in (change.path.name, change.path.parent.name)}
+    return {job.name for job in JOBS if names & {job.timer, f"{job.timer}.d"}}
+
+
+def tell_systemd(
+    manager: Manager, made: Sequence[Change], states: Mapping[str, TimerState]
+) -> tuple[str, ...]:
+    """Reload, and restart the timers that fire and have changed, or are dead: a start would not revive these.
+
+    `states` are those before the changes. Return the timers that were restarted. Raise MemtoolError where systemd
+    refuses.
+    """
+    if made:
+        _call(manager, "daemon-reload")
+    changed = timers_in(made)
+    again = tuple(
+        job.timer
+        for job in JOBS
+        if (timer := states.get(job.name)) is not None
+        and (timer.state in ("dead", "failed") or (job.name in changed and timer.is_live))
+    )
+    if again:
+        _call(manager, "restart", *again)
+    return again
+
+
+def _call(manager: Manager, *arguments: str) -> None:
+    done = manager.call(*arguments, timeout_s=90)
+    if not done.is_ok:
+        raise failure(done, manager, f"the files are written, but systemd's {arguments[0]} failed")
 
 
 def _read(path: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,14 @@ from memtool.scheduler.jobs import JOBS, Job
 from memtool.scheduler.programs import HIDDEN, SYSTEM_PATH
 from memtool.scheduler.systemctl import Scope
 from memtool.scheduler.timing import schedule_of
+from memtool.scheduler.unitfiles import bound_path, escaped, plain_path
 
 DROP_IN = "50-memtool.conf"
 NETWORK_DROP_IN = "60-memtool-network.conf"
 COMMAND_DROP_IN = "60-memtool-command.conf"
-ON_FAILURE = "memtool-on-failure@.service"
+ON_FAILURE = "on-memtool-failure@.service"
+"""Not "memtool-…": then what all services share would apply, and the person's command would run in their sandbox."""
+_OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
 _HEAD = (
     '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
 )
@@ -65,6 +67,8 @@ class Wanted:
     command: Command | None = None
     """The configured summarizer's program, where it is one."""
     on_failure: str = ""
+    skips_on_battery: bool = False
+    """Whether rollups do not start on battery power."""
     user: str = ""
     """Whom the system's services run as."""
     store: Path | None = None
@@ -90,7 +94,7 @@ def files_of(settings: Mapping[str, JobSettings], wanted: Wanted) -> dict[str, s
 
 
 def possible_paths() -> tuple[str, ...]:
-    """Return the paths of all files that `apply` may ever have written."""
+    """Return the paths of all files that `files_of` may give, or gave in earlier versions."""
     return (
         *(f"{job.timer}.d/{DROP_IN}" for job in JOBS),
         *(
@@ -99,6 +103,7 @@ def possible_paths() -> tuple[str, ...]:
             for name in (DROP_IN, NETWORK_DROP_IN, COMMAND_DROP_IN)
         ),
         ON_FAILURE,
+        _OLD_ON_FAILURE,
     )
 
 
@@ -123,17 +128,19 @@ def command_drop_in(scope: Scope, command: Command) -> str:
     ]
     if command.folders:
         path = ":".join(map(str, (*command.folders, *SYSTEM_PATH)))
-        service.append(f'Environment="PATH={_escaped(path)}"')
+        service.append(f'Environment="PATH={escaped(path)}"')
     # A user's manager hides no home: it only keeps it from being written.
     hidden = HIDDEN if scope == "system" else ()
     seen = [part for part in command.parts if _is_below(part, hidden)]
     service += [
-        f"BindReadOnlyPaths=-{_bound(part)}" for part in seen if not _is_below(part, command.writes)
+        f"BindReadOnlyPaths=-{bound_path(part)}"
+        for part in seen
+        if not _is_below(part, command.writes)
     ]
     service += [
-        f"BindPaths=-{_bound(path)}"
+        f"BindPaths=-{bound_path(path)}"
         if _is_below(path, hidden)
-        else f'ReadWritePaths="-{_plain(path)}"'
+        else f'ReadWritePaths="-{plain_path(path)}"'
         for path in command.writes
     ]
     return _text({"Service": service})
@@ -161,10 +168,14 @@ def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
         unit.append(f"OnFailure={ON_FAILURE.replace('@', f'@{job.name}')}")
         if wanted.version >= _RESTART_MODE_SINCE:
             service.append("RestartMode=direct")  # else each try that fails would be told
+    if wanted.skips_on_battery and job.levels:
+        unit.append("ConditionACPower=true")
     if wanted.store is not None:
         flags = wanted.store / "pause"
-        unit += [f"ConditionPathExists=!{_plain(flags / name)}" for name in ("all", job.name)]
-        service.append(f'ReadWritePaths="-{_plain(wanted.store)}"')
+        unit += [f"ConditionPathExists=!{plain_path(flags / name)}" for name in ("all", job.name)]
+        service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
+        if wanted.scope == "user":
+            service.append("ExecStartPre=")  # which would make the directory of the shipped place
     if own.timeout_s != job.timeout_s:
         service.append(f"TimeoutStartSec={own.timeout_s}")
     return _text({"Unit": unit, "Service": service})
@@ -190,20 +201,4 @@ def _text(sections: Mapping[str, list[str]]) -> str:
 
 def _quoted(command: str) -> str:
     """Return the command as one word of ExecStart=, in which percent and dollar signs mean nothing to systemd."""
-    return f'"{_escaped(command).replace("$", "$$")}"'
-
-
-def _escaped(text: str) -> str:
-    """Return the text as it may stand between double quotes."""
-    for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%")):
-        text = text.replace(sign, escaped)
-    return text
-
-
-def _bound(path: Path) -> str:
-    """Return the path as one word of a Bind…Paths=, in which colons and blanks mean something even within quotes."""
-    return re.sub(r"([\s:\\\"'])", r"\\\1", _plain(path))
-
-
-def _plain(path: Path) -> str:
-    return str(path).replace("%", "%%")
+    return f'"{escaped(command).replace("$", "$$")}"'

@@ -39,20 +39,20 @@ def ledger_path(root: Path) -> Path:
     return root / "ledger" / "runs.jsonl"
 
 
-def record_start(root: Path, run: Run, holder: Holder) -> None:
+def record_start(root: Path, run: Run, holder: Holder, wait: Patience = LOCK_WAIT) -> None:
     """Append that the run began.
 
     Its job's lock must be held: so an earlier run of the job without an end died, which is recorded too.
 
     Raise StorageError or UnavailableError where the ledger cannot be written.
     """
-    with wait_for(lock_path(root, LEDGER), holder, LOCK_WAIT):
+    with wait_for(lock_path(root, LEDGER), holder, wait):
         earlier = _read(ledger_path(root))
         ends = [end_line(died(old)) for old in earlier.open_runs() if old.job == run.job]
         append_lines(ledger_path(root), b"".join([*ends, start_line(run)]), first=header_line({}))
 
 
-def record_end(root: Path, run: Run, holder: Holder) -> None:
+def record_end(root: Path, run: Run, holder: Holder, wait: Patience = LOCK_WAIT) -> None:
     """Append how the run ended, and return when it is on the disk.
 
     Fold old runs into the counters where there are many.
@@ -60,7 +60,7 @@ def record_end(root: Path, run: Run, holder: Holder) -> None:
     Raise StorageError or UnavailableError where the ledger cannot be written.
     """
     path = ledger_path(root)
-    with wait_for(lock_path(root, LEDGER), holder, LOCK_WAIT):
+    with wait_for(lock_path(root, LEDGER), holder, wait):
         append_lines(path, end_line(run), first=header_line({}), sync=True)
         # The end is recorded; a trim that fails changed nothing, and the next run tries again.
         with suppress(MemtoolError):

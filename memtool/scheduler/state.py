@@ -57,12 +57,14 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at beside the ledger, and when: the timers, the pauses by job, the zone of the machine."""
+    """What is looked at beside the ledger, and when: timers, pauses by job, the machine's zone, a setting."""
 
     now_us: int = 0
     timers: Timers = field(default_factory=Timers)
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     machine_zone: str = ""
+    skips_on_battery: bool = False
+    """Whether the settings have rollups skipped on battery power."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from memtool.base.errors import MemtoolError, UnavailableError
-from memtool.base.paths import home_directory
+from memtool.base.paths import xdg_directory
 from memtool.base.run import Finished, run
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.units import PROPERTIES, TimerState, parse_show, timers_of
@@ -39,7 +39,7 @@ _SHARED_USER_UNITS = (
 )
 _ASK_TIMEOUT_S = 15
 
-INSTALL = "install.sh installs the units"
+INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
 BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
 _LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
@@ -118,6 +118,10 @@ class Timers:
     """Jobs whose timers fire in the other manager, too."""
     lacks_linger: str = ""
     """The user whose manager ends when they log out; empty where that is no trouble."""
+    differing: tuple[str, ...] = ()
+    """Unit files that are not as this program would write them, by their paths below the directory of units."""
+    renew: str = ""
+    """The command that renews these."""
 
     @property
     def is_known(self) -> bool:
@@ -149,17 +153,23 @@ def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope,
 
 def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
     yield config_directory(environ)
-    yield (
-        Path(environ.get("XDG_DATA_HOME") or home_directory(environ) / ".local/share")
-        / "systemd/user"
-    )
+    yield xdg_directory(environ, "XDG_DATA_HOME", ".local/share") / "systemd/user"
     yield from (root / part for part in _SHARED_USER_UNITS)
+
+
+def units_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where memtool puts its own units; those of a distribution's package are below usr/lib."""
+    return root / "usr/local/lib/systemd/system" if scope == "system" else config_directory(environ)
+
+
+def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where drop-ins go that come from the settings, as an administrator's do."""
+    return root / "etc/systemd/system" if scope == "system" else config_directory(environ)
 
 
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return where a user's own units and drop-ins are."""
-    base = Path(environ.get("XDG_CONFIG_HOME", ""))
-    return (base if base.is_absolute() else home_directory(environ) / ".config") / "systemd/user"
+    return xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "systemd/user"
 
 
 def _has_timer(directory: Path) -> bool:
@@ -181,6 +191,19 @@ def ask(manager: Manager) -> Timers:
         problem, hint = meaning(done, manager)
         return Timers(manager.scope, problem=problem, hint=hint)
     return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+
+
+def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:
+    """Return whether the program starts in a unit with these properties; None where that cannot be tried.
+
+    It cannot without systemd-run, without the manager, or with a program that does not start in any unit.
+    """
+    argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect"]
+    start = ["--", str(program), "--version"]
+    options = [f"--property={line}" for line in properties]
+    if run([*argv, *options, *start], manager.environ, timeout_s=60).is_ok:
+        return True
+    return False if run([*argv, *start], manager.environ, timeout_s=60).is_ok else None
 
 
 def meaning(done: Finished, manager: Manager) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.run import BAD_RESULTS, Run
 from memtool.scheduler.state import JobStatus, Look, Trouble, count, words
-from memtool.scheduler.systemctl import Scope, Timers
+from memtool.scheduler.systemctl import INSTALL, Scope, Timers
 from memtool.scheduler.units import TimerState
 
 _SECOND_US = 1_000_000
@@ -19,6 +19,7 @@ _SECOND_US = 1_000_000
 _START_US = 30 * _SECOND_US
 # How late a run may be before it is overdue, beside its own jitter: systemd's accuracy, a slow boot, a queue.
 _LATE_S = 20 * 60
+_MOST_NAMES = 5
 FORGET = "forget"
 _ERASING = (FORGET, "compaction")
 """What ends an erasing: a compaction too, but it forgets no more."""
@@ -41,7 +42,7 @@ def troubles_of(row: JobStatus, look: Look) -> tuple[Trouble, ...]:
 
 def common_troubles(timers: Timers) -> tuple[Trouble, ...]:
     """Return what is wrong with all of them."""
-    found = (_in_both(timers), _no_linger(timers))
+    found = (_in_both(timers), _no_linger(timers), _differing_units(timers))
     return tuple(trouble for trouble in found if trouble is not None)
 
 
@@ -60,6 +61,16 @@ def _no_linger(timers: Timers) -> Trouble | None:
         return None
     what = f"lingering is off: {user}'s timers stop when {user} logs out"
     return Trouble("linger", "", what, hint=f"loginctl enable-linger {user}")
+
+
+def _differing_units(timers: Timers) -> Trouble | None:
+    names = timers.differing
+    if not names:
+        return None
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    what = "unit files are not as this version of memtool writes them"
+    return Trouble("units", "", what, detail=shown + more, hint=timers.renew)
 
 
 def unfinished_forgetting(history: History) -> Trouble | None:
@@ -135,7 +146,7 @@ def _not_installed(row: JobStatus, look: Look) -> Trouble | None:
     is_missing = row.timer is not None and row.timer.state == "missing"
     if not is_missing or all(timer.state == "missing" for timer in states):
         return None
-    return Trouble("missing", row.job.name, "has no timer", hint="install.sh installs it")
+    return Trouble("missing", row.job.name, "has no timer", hint=INSTALL)
 
 
 def _overdue(row: JobStatus, look: Look) -> Trouble | None:
@@ -152,6 +163,8 @@ def _overdue(row: JobStatus, look: Look) -> Trouble | None:
     if since_us is None or (due_us < since_us and not _should_have_caught_up(row, since_us, look)):
         return None
     has_fired = timer.last_trigger_us is not None and timer.last_trigger_us >= due_us
+    if has_fired and look.skips_on_battery and row.job.levels:
+        return None
     detail = "its timer fired, but no run is recorded" if has_fired else "its timer did not fire"
     hint = f"memtool scheduler logs {row.job.name}; memtool scheduler run {row.job.name}"
     return Trouble("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)

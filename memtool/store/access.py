@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, StorageError
-from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.errors import ConfigError, DamagedError, StorageError
+from memtool.base.files import atomic_write, exists, private_directory, reporting, sync_directory
 from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
+from memtool.base.program import upgrade_hint
 from memtool.core.calendar import Calendar
 from memtool.store import codec, families, migrations
-from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
+from memtool.store.engine import Engine, create, open_reader, open_writer
+from memtool.store.errors import WAY_BACK
 from memtool.store.store import Store
 
 FORMAT = migrations.FORMAT
@@ -55,6 +57,7 @@ class Access:
         self._check_format()
         store = Store(open_reader(self.path))
         try:
+            self._refuse_swept(store)
             yield store
         finally:
             store.close()
@@ -79,6 +82,7 @@ class Access:
         engine = open_writer(self.path)
         try:
             _remove_torn_options(self.path)
+            self._refuse_swept(Store(engine))
             migrations.migrate(engine, have, lambda number: write_format(self.root, number))
             return Store(engine)
         except BaseException:
@@ -88,7 +92,7 @@ class Access:
     def _is_absent(self) -> bool:
         if not is_absent(self.path):
             return False
-        if (self.root / SWAP).exists():  # or the next ingest would begin a new, empty store
+        if exists(self.root / SWAP):  # or the next ingest would begin a new, empty store
             raise StorageError(
                 f"the store at {self.root} is not in its place: a restore was interrupted",
                 hint="run `memtool restore` again; the store that was there is in restore.swap",
@@ -110,12 +114,22 @@ class Access:
             making.rename(self.path)
             sync_directory(self.root)
 
+    def _refuse_swept(self, store: Store) -> None:
+        """Refuse a store whose retention, which memtool no longer has, was in force: its `meta` holds a horizon."""
+        if store.meta("horizon") is not None:
+            raise ConfigError(
+                f"the store at {self.root} was made with retention.events_days, which memtool no longer has: "
+                "its oldest summaries may have no events",
+                hint="move it away and run `memtool ingest`, which makes a new store; "
+                "the older memtool still reads this one, and its `memtool export` saves the events that are left",
+            )
+
     def _check_format(self) -> None:
         number = recorded_format(self.root)
         if number is not None and number > FORMAT:
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
-                hint="upgrade memtool, or name another store with --store; if the file FORMAT is damaged, "
+                hint=f"{upgrade_hint()}; or name another store with --store; if the file FORMAT is damaged, "
                 "`memtool restore BACKUP --replace` mends it",
             )
 
@@ -124,12 +138,13 @@ def recorded_format(root: Path) -> int | None:
     """Return the number in the format file, or None where there is no such file."""
     file = root / FORMAT_FILE
     with reporting(file):
-        if not file.exists():
+        try:
+            text = file.read_text(errors="replace")
+        except FileNotFoundError:
             return None
-        text = file.read_text(errors="replace")
     kind, _, number = text.strip().partition("\nformat ")
     if kind != "memtool store" or not (number.isascii() and number.isdigit() and int(number)):
-        raise StorageError(
+        raise DamagedError(
             f"{file} is not the format file of a memtool store",
             hint=f"if this is the right directory: {WAY_BACK}",
         )
@@ -144,13 +159,14 @@ def write_format(root: Path, number: int) -> None:
 def is_absent(path: Path) -> bool:
     """Return whether there is nothing at the path, or an empty directory."""
     with reporting(path):
-        return not path.exists() or not any(path.iterdir())
+        return not exists(path) or not any(path.iterdir())
 
 
 def _remove_torn_options(path: Path) -> None:
     """Remove what opens that were killed have left half-written: RocksDB never does. Nobody else has it open."""
-    for torn in path.glob("OPTIONS-*.dbtmp"):
-        torn.unlink(missing_ok=True)
+    with reporting(path):
+        for torn in path.glob("OPTIONS-*.dbtmp"):
+            torn.unlink(missing_ok=True)
 
 
 def _initialise(engine: Engine, calendar: Calendar) -> None:

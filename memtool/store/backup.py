@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from memtool.base.errors import BadDataError, StorageError
+from memtool.base.errors import BadDataError, DamagedError
 from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.base.program import upgrade_hint
 
 MANIFEST = "manifest.json"
 KIND = "memtool-backup"
@@ -64,7 +65,7 @@ def _signed(manifest: Manifest) -> Manifest:
 
 
 def _encoded(manifest: Manifest) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(asdict(manifest)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _hash(data: bytes = b"") -> hashlib.blake2b:
@@ -72,16 +73,17 @@ def _hash(data: bytes = b"") -> hashlib.blake2b:
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Return a backup's manifest. Raise BadDataError where there is none, StorageError where it is damaged."""
+    """Return a backup's manifest. Raise BadDataError where there is none, DamagedError where it is damaged."""
     file = directory / MANIFEST
     with reporting(file):
-        if not file.is_file():
+        try:
+            data = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
             raise BadDataError(
                 f"{directory} is no backup: it has no {MANIFEST}",
                 hint="name a directory that `memtool backup` has made",
-            )
-        data = file.read_bytes()
-    damaged = StorageError(
+            ) from None
+    damaged = DamagedError(
         f"{file} is damaged: nothing was restored", hint="use another backup, or another copy of it"
     )
     try:
@@ -95,7 +97,7 @@ def read_manifest(directory: Path) -> Manifest:
     if manifest.version > VERSION:
         raise BadDataError(
             f"{directory} is a backup of version {manifest.version}, this memtool knows up to {VERSION}",
-            hint="upgrade memtool",
+            hint=upgrade_hint(),
         )
     return manifest
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from memtool.core.calendar import span_end_us, transitions, year_of
-from memtool.core.levels import Level, Period
 from memtool.core.merge import Identity, merged
 from memtool.core.model import Event, EventId, Record, Source
 from memtool.store import codec, families, keys
@@ -26,8 +24,6 @@ class Captured:
     changed: int = 0
     known: int = 0
     buried: int = 0
-    expired: int = 0
-    """Older than the horizon (docs/store-format.md, "Retention"): counted, and not taken in."""
     days: set[int] = field(default_factory=set)
 
 
@@ -42,10 +38,7 @@ def capture(
     batch = store.engine.batch()
     fresh: list[Event] = []
     moments: set[int] = set()
-    horizon_us = horizon(store)
-    kept = [record for record in records if not _is_expired(record, horizon_us)]
-    result.expired = len(records) - len(kept)
-    for event_id, same in _by_id(kept).items():
+    for event_id, same in _by_id(records).items():
         before = store.identity(event_id)
         after = merged(before, same)
         _count(result, before, after)
@@ -61,15 +54,6 @@ def capture(
     if len(batch):
         store.engine.write(batch, sync=True)
     return result
-
-
-def horizon(store: Store) -> int:
-    """Return the instant before which events were swept, and are not taken in any more; 0 where none ever were."""
-    return cast("int", store.meta("horizon") or 0)
-
-
-def _is_expired(record: Record, horizon_us: int) -> bool:
-    return isinstance(record, Event) and record.time_us < horizon_us
 
 
 def _by_id(records: Sequence[Record]) -> dict[EventId, list[Record]]:
@@ -184,21 +168,8 @@ def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> Non
 
 
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
-    """Mark the days whose bounds differ under today's zone data and record that data, in one batch.
-
-    A swept day has no events to cut anew: it stays as it was.
-    """
-    horizon_us = horizon(store)
-    swept = {
-        day
-        for day in days
-        if store.calendar.day_start_us(day) < horizon_us and _is_empty(store, day)
-    }
+    """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
     batch = store.engine.batch()
     batch.put(families.META, store.zone_key, encode_zone(table))
-    mark_days(store, batch, days - swept)
+    mark_days(store, batch, days)
     store.engine.write(batch, sync=True)
-
-
-def _is_empty(store: Store, day: int) -> bool:
-    return next(store.events(*store.calendar.bounds_us(Period(Level.DAY, day))), None) is None

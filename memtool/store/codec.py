@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
 import msgspec
 
-from memtool.base.errors import StorageError
+from memtool.base.errors import DamagedError
 from memtool.core.model import Cut, Event, Node, Recipe, Source, Tombstone
 
 T = TypeVar("T")
@@ -56,14 +56,23 @@ class Codec(Generic[T]):
         return msgspec.msgpack.encode(value)
 
     def decode(self, data: bytes, key: bytes) -> T:
-        """Return the value; raise StorageError naming the key where the bytes are not one."""
+        """Return the value; raise DamagedError naming the key where the bytes are not one."""
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StorageError(
+            raise DamagedError(
                 f"a {self._kind.__name__.lower()} in the store cannot be read (key {key.hex()}): {error}",
                 hint="`memtool verify` shows what else is damaged; `memtool restore BACKUP --replace` is the way back",
             ) from error
+
+
+class _NodeCodec(Codec[Node]):
+    """Writes `frozen`, which is always false, into the rows of nodes: equal nodes keep equal bytes in older stores."""
+
+    def encode(self, value: Node) -> bytes:
+        """Return the node's bytes."""
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return msgspec.msgpack.encode({**named, "frozen": False})
 
 
 EVENT = Codec(Event)
@@ -71,7 +80,7 @@ TOMBSTONE = Codec(Tombstone)
 SESSION = Codec(Session)
 SOURCE = Codec(Source)
 CUT = Codec(Cut)
-NODE = Codec(Node)
+NODE = _NodeCodec(Node)
 FAILURE = Codec(Failure)
 WRITE = Codec(Write)
 

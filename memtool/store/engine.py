@@ -1,13 +1,15 @@
-"""RocksDB itself: opening, reading, writing one batch, compacting. Gives its untyped errors a type; decides nothing."""
+"""RocksDB itself: opening, reading, writing one batch, compacting. Decides nothing."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rocksdict import (
@@ -23,7 +25,8 @@ from rocksdict import (
     WriteOptions,
 )
 
-from memtool.base.errors import MemtoolError, StorageError, UnavailableError
+from memtool.base.os_errors import number_in
+from memtool.store.errors import is_repeated, storage_error, translated
 from memtool.store.families import FAMILIES, open_options
 
 _READ_ONLY_ACCESS = AccessType.read_only(False)  # writes nothing, not even messages
@@ -33,63 +36,6 @@ _READ_PAUSE_S = 0.01
 _TABLE = re.compile(r"^ ([0-9]+):", re.MULTILINE)
 """A table in RocksDB's own listing of a family's."""
 
-_BUSY = ("while lock file", "lock hold by current process")
-_FULL = ("no space left", "disk quota exceeded")
-_READ_ONLY = ("read-only file system",)
-_DENIED = ("permission denied", "operation not permitted")
-
-WAY_BACK = (
-    "nothing was overwritten: `memtool restore BACKUP --replace` puts a backup in its place and keeps this one; "
-    "without a backup, move it away and ingest again"
-)
-"""What to do about a store that is damaged, in every error that says so."""
-
-
-def _matches(text: str, phrases: tuple[str, ...]) -> bool:
-    return any(phrase in text.lower() for phrase in phrases)
-
-
-def storage_error(path: Path, error: Exception) -> MemtoolError:
-    """Return what a RocksDB error means to a person."""
-    text = str(error)
-    if _matches(text, _BUSY):
-        return UnavailableError(
-            f"the store at {path} is open in another program",
-            hint="wait for it to end, then try again",
-        )
-    if _matches(text, _FULL):
-        return StorageError(
-            f"no space left for the store at {path}",
-            hint="free some space and run the same command again: what was accepted is there",
-        )
-    if _matches(text, _READ_ONLY):
-        return StorageError(
-            f"the store at {path} is on a read-only file system",
-            hint="remount it, or name another store with --store",
-        )
-    if _matches(text, _DENIED):
-        return StorageError(
-            f"no permission for the store at {path}: {text}",
-            hint="run as the user who owns it, or mend its permissions",
-        )
-    return StorageError(
-        f"the store at {path} is damaged or cannot be read: {text}",
-        hint=WAY_BACK,
-    )
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Raise our errors for what rocksdict raises, which is a plain Exception for everything."""
-    try:
-        yield
-    except (MemtoolError, AssertionError):
-        raise
-    except Exception as error:  # rocksdict has no narrower class, and OSErrors without a number
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise storage_error(path, error) from error
-
 
 class Engine:
     """One open database. Not thread-safe; close it."""
@@ -98,12 +44,23 @@ class Engine:
         self._path = path
         self._database = database
         self._cleanup = cleanup
+        self._first_said = ""
         self._families = {name: database.get_column_family(name) for name in FAMILIES}
         self._handles = {name: database.get_column_family_handle(name) for name in FAMILIES}
 
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._path, self._cause)
+
+    def _cause(self, text: str) -> str:
+        """Return the message of what went wrong first, where RocksDB only says that something did."""
+        if is_repeated(text):
+            return self._first_said or text
+        self._first_said = text
+        return text
+
     def get(self, family: str, key: bytes) -> bytes | None:
         """Return the value, or None."""
-        with translated(self._path):
+        with self._translated():
             value: bytes | None = self._families[family].get(key)
         return value
 
@@ -114,7 +71,7 @@ class Engine:
         chosen = ReadOptions()
         if end is not None:
             chosen.set_iterate_upper_bound(end)
-        with translated(self._path):
+        with self._translated():
             rows = self._families[family].iter(chosen)
             rows.seek(start)
             while rows.valid():
@@ -124,7 +81,7 @@ class Engine:
 
     def scan_back(self, family: str, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values from `start` (inclusive) downwards."""
-        with translated(self._path):
+        with self._translated():
             rows = self._families[family].iter()
             rows.seek_for_prev(start)
             while rows.valid():
@@ -140,12 +97,12 @@ class Engine:
         """Write the batch as one atomic step; with `sync` it is on the disk when this returns."""
         chosen = WriteOptions()
         chosen.sync = sync
-        with translated(self._path):
+        with self._translated():
             self._database.write(batch.raw, chosen)
 
     def sync(self) -> None:
         """Put on the disk what was written without `sync`."""
-        with translated(self._path):
+        with self._translated():
             self._database.flush_wal(sync=True)
 
     def compact(
@@ -155,18 +112,35 @@ class Engine:
         chosen = CompactOptions()
         if rewrite:
             chosen.set_bottommost_level_compaction(BottommostLevelCompaction.force())
-        with translated(self._path):
+        with self._translated():
+            failed_before = self._background_errors()
             self._families[family].compact_range(start, end, chosen)
+            if self._background_errors() > failed_before:
+                self._raise_background_error()
+
+    def _background_errors(self) -> int:
+        return self._database.property_int_value("rocksdb.background-errors") or 0
+
+    def _raise_background_error(self) -> None:
+        """Raise why a compaction has failed: compact_range does not say even that it has.
+
+        RocksDB refuses the next write with the cause, and goes on by itself only after a lack of space. The write is
+        of nothing, and past the log, which may have no room either.
+        """
+        chosen = WriteOptions()
+        chosen.disable_wal = True  # type: ignore[method-assign,assignment]  # the stub is wrong
+        self._database.write(self.batch().raw, chosen)
+        raise storage_error(self._path, os.strerror(errno.ENOSPC))
 
     def flush(self) -> None:
         """Write memory tables to files."""
-        with translated(self._path):
+        with self._translated():
             for family in self._families.values():
                 family.flush()
 
     def files(self, family: str) -> list[tuple[bytes, bytes, int]]:
         """Return first key, last key and size in bytes of each live file of a family."""
-        with translated(self._path):
+        with self._translated():
             rows = self._families[family].live_files()  # those of all families
             own = self._families[family].property_value("rocksdb.sstables") or ""
         numbers = {int(number) for number in _TABLE.findall(own)}
@@ -178,13 +152,13 @@ class Engine:
 
     def table_bytes(self, family: str) -> int:
         """Return how much the files of a family take that are in force; what is in the log only is not in them."""
-        with translated(self._path):
+        with self._translated():
             found = self._families[family].property_int_value("rocksdb.live-sst-files-size")
         return found or 0
 
     def checkpoint(self, path: Path) -> None:
         """Make the store as it is now, all of it in files, at a path that does not exist; tables are hard links."""
-        with translated(path):
+        with translated(path, self._cause):
             Checkpoint(self._database).create_checkpoint(str(path))
 
     def close(self) -> None:
@@ -194,7 +168,7 @@ class Engine:
         trouble = [found for found in map(_closed, self._take_handles()) if found]
         self._cleanup()
         if trouble:
-            raise storage_error(self._path, Exception(trouble[0]))
+            raise storage_error(self._path, self._cause(trouble[0]))
 
     def _take_handles(self) -> list[Rdict]:
         handles = list(self._families.values())
@@ -266,8 +240,9 @@ def open_reader(path: Path) -> Engine:
             try:
                 database = Rdict(str(path), *open_options(), access_type=_READ_ONLY_ACCESS)
                 engine = Engine(path, database, lambda: None)
-            except Exception:
-                if attempt == _READ_TRIES - 1 and _state(path) == before:
+            except Exception as error:
+                is_still = attempt == _READ_TRIES - 1 and _state(path) == before
+                if is_still or number_in(str(error)) is not None:
                     raise
             else:
                 if _state(path) == before:
@@ -281,9 +256,9 @@ def open_reader(path: Path) -> Engine:
 def _state(path: Path) -> object:
     """Return what changes whenever a writer changes which files the database is made of."""
     try:
-        manifest = (path / "CURRENT").read_text().strip()
+        manifest = os.fsdecode((path / "CURRENT").read_bytes().strip())
         return manifest, (path / manifest).stat().st_size
-    except OSError:
+    except (OSError, ValueError):  # what is wrong is RocksDB's to say, which opens them next
         return None
 
 

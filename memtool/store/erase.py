@@ -1,22 +1,31 @@
-"""Taking away for good: what was forgotten on request, and events whose time is up. Each step is one synced batch.
+"""Forgetting for good, on request. Each step is one synced batch.
 
 Must never leave a tombstone without its event gone, nor a node that quotes an event which is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from memtool.base.files import reporting, sync_directory
 from memtool.core.levels import PERIOD_LEVELS, Level, Period, parse_segment, period_named, period_of
 from memtool.core.merge import Identity, merged
-from memtool.core.model import Cut, EventId, Node, NodeId, Tombstone
+from memtool.core.model import (
+    FIRST_INSTANT_US,
+    LAST_INSTANT_US,
+    Cut,
+    Event,
+    EventId,
+    NodeId,
+    Tombstone,
+)
 from memtool.core.planning import segment_inputs, stale_periods
 from memtool.store import codec, families, keys
-from memtool.store.capture import put_identity
+from memtool.store.capture import put_identity, widened
+from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
 from memtool.store.marks import mark
 from memtool.store.store import Store
@@ -87,14 +96,13 @@ def suspects(store: Store) -> list[NodeId]:
 
 
 def _speaks(store: Store, node_id: NodeId) -> bool:
-    node = store.node(node_id)
-    return store.failure(node_id) is not None or (node is not None and not node.frozen)
+    return store.failure(node_id) is not None or store.node(node_id) is not None
 
 
 def _is_current(store: Store, cut: Cut) -> bool:
     """Return whether the segment's node, if it has one, is of the events of its cut as they are now."""
     node = store.node(cut.id)
-    if node is None or node.frozen:
+    if node is None:
         return store.failure(cut.id) is None
     events = [event for event_id in cut.events if (event := store.event(event_id)) is not None]
     return len(events) == len(cut.events) and segment_inputs(cut, events) == node.inputs
@@ -138,15 +146,6 @@ def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
     store.engine.write(batch, sync=True)
 
 
-def forget_segments(store: Store, cuts: Sequence[Cut], now_us: int) -> None:
-    """Take away frozen segments, whose events were swept already, and every node above them."""
-    batch = store.engine.batch()
-    _drop_segments(store, batch, cuts)
-    _drop_periods(store, batch, {_day_of(cut) for cut in cuts})
-    _put_note(store, batch, now_us)
-    store.engine.write(batch, sync=True)
-
-
 def _bury(batch: RawBatch, before: Identity, stone: Tombstone) -> None:
     after = merged(before, [stone])
     if after == before:
@@ -154,12 +153,6 @@ def _bury(batch: RawBatch, before: Identity, stone: Tombstone) -> None:
     put_identity(batch, stone.id, before, after)
     if before.rewind is not None:
         batch.delete(families.REWINDS, keys.identifier(stone.id))
-
-
-def _day_of(cut: Cut) -> int:
-    place = parse_segment(cut.id)
-    assert place is not None, cut.id
-    return place.day
 
 
 def _drop_segments(store: Store, batch: RawBatch, cuts: Iterable[Cut]) -> None:
@@ -183,35 +176,38 @@ def periods_over(days: Iterable[int], week_start: int) -> set[Period]:
     return {period_of(level, day, week_start) for day in set(days) for level in PERIOD_LEVELS}
 
 
-# Retention
+# Sessions' rows, which say no more than what is left
 
 
-def raise_horizon(store: Store, horizon_us: int) -> None:
-    """Record the instant before which no event is taken in any more. It never moves back."""
+def loose_sessions(store: Store) -> list[str]:
+    """Return the sessions whose rows say more than the events that are left."""
+    left: dict[str, Session] = {}
+    for event in store.events(FIRST_INSTANT_US, LAST_INSTANT_US):
+        for claim in event.claims:
+            left[claim.session] = widened(left.get(claim.session), event, claim.project)
+    return [name for name, row in store.sessions() if row != left.get(name)]
+
+
+def trim_session(store: Store, name: str) -> None:
+    """Write the session's row again from what is left of it, or remove it. The caller holds the writer."""
+    row = store.session(name)
+    if row is None:
+        return
+    left: Session | None = None
+    for event, project in _claimed(store.events(row.first_us, row.last_us + 1), name):
+        left = widened(left, event, project)
+    if left == row:
+        return
     batch = store.engine.batch()
-    batch.put(families.META, b"horizon", codec.encode_json(horizon_us))
-    store.engine.write(batch, sync=True)
+    if left is None:
+        batch.delete(families.SESSIONS, name.encode())
+    else:
+        batch.put(families.SESSIONS, name.encode(), codec.SESSION.encode(left))
+    store.engine.write(batch, sync=False)
 
 
-def sweep(store: Store, ids: Iterable[EventId], nodes: Iterable[Node], now_us: int) -> None:
-    """Replace the events by tombstones and freeze the nodes that were made of them, in one batch."""
-    batch = store.engine.batch()
-    for event_id in ids:
-        _bury(batch, store.identity(event_id), Tombstone(event_id, "expired", now_us))
-    put_frozen(store, batch, nodes)
-    _put_note(store, batch, now_us)
-    store.engine.write(batch, sync=True)
-
-
-def freeze(store: Store, nodes: Iterable[Node]) -> None:
-    """Freeze nodes all of whose days are frozen."""
-    batch = store.engine.batch()
-    put_frozen(store, batch, nodes)
-    store.engine.write(batch, sync=True)
-
-
-def put_frozen(store: Store, batch: RawBatch, nodes: Iterable[Node]) -> None:
-    """Put the nodes as they are, but frozen."""
-    for node in nodes:
-        row = codec.NODE.encode(replace(node, frozen=True))
-        batch.put(families.NODES, keys.node(store.generation, node.id), row)
+def _claimed(events: Iterable[Event], session: str) -> Iterator[tuple[Event, str]]:
+    for event in events:
+        for claim in event.claims:
+            if claim.session == session:
+                yield event, claim.project

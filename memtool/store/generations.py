@@ -58,8 +58,7 @@ def flip(store: Store) -> Store:
 def drop_half_built(store: Store) -> bool:
     """Drop the table of contents that a rebuild has half built, all of it; return whether there was one.
 
-    Whatever takes events away for good (forgetting, retention) does this first: a rebuild would go on with nodes that
-    still hold their words.
+    Forgetting does this first: a rebuild would go on with nodes that still hold the words.
     """
     view = store.building()
     if view is None:

@@ -135,6 +135,11 @@ class Store:
         for key, value in self.engine.scan(families.TOMBSTONES):
             yield codec.TOMBSTONE.decode(value, key)
 
+    def is_empty(self) -> bool:
+        """Return whether it holds no event, no summary of swept events, and no trace of forgotten or rewound ones."""
+        rows = (families.EVENTS, families.NODES, families.TOMBSTONES, families.REWINDS)
+        return all(next(self.engine.scan(family), None) is None for family in rows)
+
     def span_us(self) -> tuple[int, int] | None:
         """Return the instants of the first and the last event, or None."""
         first = next(self.engine.scan(families.EVENTS), None)
@@ -181,11 +186,6 @@ class Store:
             codec.CUT.decode(value, key)
             for key, value in self.engine.scan(families.CUTS, low, high)
         ]
-
-    def frozen_cuts(self, day: int) -> list[Cut]:
-        """Return the segments of a day that were made of swept events: their cuts are all that tells of what."""
-        nodes = ((cut, self.node(cut.id)) for cut in self.cuts(day))
-        return [cut for cut, node in nodes if node is not None and node.frozen]
 
     def node(self, node_id: NodeId) -> Node | None:
         """Return a node, or None."""

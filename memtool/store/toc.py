@@ -49,13 +49,8 @@ def replace_cuts(store: Store, day: int, old: Sequence[Cut], new: Sequence[Cut])
     store.engine.write(batch, sync=False)
 
 
-def put_node(
-    store: Store, node: Node, write: Write, *, seen: Seen | None, cut: Cut | None = None
-) -> None:
-    """Write a node with all that belongs to it; `seen` is the period's mark to clear (None for a segment).
-
-    `cut` is that of a segment which is not cut anew from its events.
-    """
+def put_node(store: Store, node: Node, write: Write, *, seen: Seen | None) -> None:
+    """Write a node with all that belongs to it; `seen` is the period's mark to clear (None for a segment)."""
     batch = store.engine.batch()
     before = store.node(node.id)
     key = keys.node(store.generation, node.id)
@@ -63,8 +58,6 @@ def put_node(
     batch.put(families.NODES, key, codec.NODE.encode(node))
     batch.put(families.WRITES, key, codec.WRITE.encode(write))
     batch.delete(families.FAILURES, key)
-    if cut is not None:
-        batch.put(families.CUTS, _cut_key(store, cut), codec.CUT.encode(cut))
     _clear_mark(store, batch, seen)
     if before is None or before.content != node.content:
         _mark_parents(store, batch, node.id)

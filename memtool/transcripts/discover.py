@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from memtool.base.errors import StorageError
+from memtool.base.files import exists, storage_error
+
 SUFFIX = ".jsonl"
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
 SUBAGENT = "subagent: not read yet"
@@ -26,7 +29,7 @@ class Discovered:
 
     files: tuple[Path, ...]
     unread: tuple[tuple[Path, str], ...] = ()
-    failed: tuple[tuple[Path, str], ...] = ()
+    failed: tuple[tuple[Path, StorageError], ...] = ()
 
 
 def discover(paths: Iterable[Path] = (), *, claude_root: Path | None = None) -> Discovered:
@@ -36,7 +39,7 @@ def discover(paths: Iterable[Path] = (), *, claude_root: Path | None = None) -> 
     """
     named = tuple(paths)
     walk = _Walk(lists_strays=not named)
-    if not named and claude_root is not None and (claude_root / "projects").exists():
+    if not named and claude_root is not None and exists(claude_root / "projects"):
         named = (claude_root / "projects",)
     for path in named:
         walk.add_named(path)
@@ -67,7 +70,7 @@ class _Walk:
         self._lists_strays = lists_strays
         self._files: dict[Path, tuple[int, int]] = {}
         self._unread: dict[Path, str] = {}
-        self._failed: dict[Path, str] = {}
+        self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
 
     def add_named(self, path: Path) -> None:
@@ -93,7 +96,7 @@ class _Walk:
         return Discovered(
             files=tuple(first.values()),
             unread=tuple(sorted(unread.items())),
-            failed=tuple(sorted(self._failed.items())),
+            failed=tuple((path, self._failed[path]) for path in sorted(self._failed)),
         )
 
     def _walk(self, top: Path) -> None:
@@ -128,12 +131,12 @@ class _Walk:
         try:
             return sorted(directory.iterdir(), reverse=True)
         except OSError as error:
-            self._failed[directory] = error.strerror or str(error)
+            self._failed[directory] = storage_error(error, directory)
             return []
 
     def _stat(self, path: Path) -> os.stat_result | None:
         try:
             return path.stat()
         except OSError as error:
-            self._failed[path] = error.strerror or str(error)
+            self._failed[path] = storage_error(error, path)
             return None

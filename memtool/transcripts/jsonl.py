@@ -3,35 +3,100 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
 
 from memtool.core.digest import digest_of
-from memtool.core.model import ROLES, Claim, Event, EventId, Record, Rewind, Tombstone, event_id
-from memtool.transcripts import Fate, File, Outcome
-from memtool.transcripts.fields import (
-    FieldError,
-    bool_of,
-    choice_of,
-    claims_of,
-    digest_field,
-    id_of,
-    integer_of,
-    metadata_of,
-    parent_of,
-    required_text,
-    text_of,
-    time_of,
+from memtool.core.model import (
+    RECORD_DIGITS,
+    ROLES,
+    Claim,
+    Event,
+    EventId,
+    Record,
+    Rewind,
+    Tombstone,
+    event_id,
 )
+from memtool.transcripts import Fate, File, Outcome
 from memtool.transcripts.ordinals import Ordinals
-from memtool.transcripts.sealing import Sealed, seal
-from memtool.transcripts.times import rfc3339
+from memtool.transcripts.sealing import seal
+from memtool.transcripts.times import in_range, instant_us, rfc3339
 from memtool.transcripts.values import JsonObject, canonical, text_at
 
 NAME = "jsonl"
 _KINDS = frozenset(ROLES)
 _ROLES = frozenset(ROLES.values())
-_REASONS = frozenset({"forgotten", "expired"})
+_REASONS = frozenset({"forgotten"})
+_EXPIRED = "expired"
+"""The reason of tombstones that an older memtool's retention left: they are counted and passed over."""
 _NOT_IN_DIGEST = frozenset({"session", "project", "claims", "redaction", "rewound"})
 _TELLING = frozenset({"agent", "session", "kind", "time"})
+_HEX_32 = re.compile(r"[0-9a-f]{32}")
+MAX_METADATA = 100
+ADDED_NAME = "size_bytes"
+"""The name that memtool itself adds where it shortens text: what it has exported it must take."""
+
+# The lines as they must be; null counts as missing, and fields that are not here as content (`_NOT_IN_DIGEST`).
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
+
+
+class ClaimField(msgspec.Struct, frozen=True):
+    """One of an event's `claims`."""
+
+    session: Name
+    project: str | None = None
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """The fields of an event."""
+
+    agent: Name
+    session: Name
+    kind: str
+    time: int | str
+    id: str | None = None
+    project: str | None = None
+    claims: list[ClaimField] | None = None
+    role: str | None = None
+    text: str | None = None
+    digest: str | None = None
+    group: str | None = None
+    parent: str | None = None
+    metadata: dict[str, str | int | float | bool] | None = None
+    revision: Number = None
+    redaction: Number = None
+    rewound: bool | None = None
+
+
+class TombstoneLine(msgspec.Struct, frozen=True):
+    """The fields of a tombstone."""
+
+    id: Name
+    reason: str
+    time: int | str
+    agent: str | None = None
+
+
+class RewindLine(msgspec.Struct, frozen=True):
+    """The fields of a rewind."""
+
+    id: Name
+    agent: str | None = None
+    revision: Number = None
+
+
+_Line = TypeVar("_Line", EventLine, TombstoneLine, RewindLine)
+_MISSING = re.compile(r"Object missing required field `(\w+)`$")
+_EMPTY = ("got `null`", "of length >= 1")
+_WRONG = re.compile(r"(.*) - at `\$\.(\w+)(.*)`$")
+
+
+class FieldError(ValueError):
+    """A field that is missing, or does not hold what it must."""
 
 
 class Jsonl:
@@ -68,6 +133,8 @@ class JsonlParser:
             if kind == "event":
                 return self._event(record)
             if kind == "tombstone":
+                if record.get("reason") == _EXPIRED:
+                    return Outcome(Fate.IGNORED, "expired tombstone")
                 return Outcome(Fate.TAKEN, kind, (_tombstone(record),))
             if kind == "rewind":
                 return Outcome(Fate.TAKEN, kind, (_rewind(record),))
@@ -78,38 +145,97 @@ class JsonlParser:
     def _event(self, record: JsonObject) -> Outcome:
         # An equal of a record without an id has none either, valid or not: each is counted.
         ordinal = 0 if record.get("id") else self._ordinals.next(record, "")
-        agent = required_text(record, "agent")
-        own = Claim(required_text(record, "session"), text_of(record, "project"))
-        kind = choice_of(record, "kind", _KINDS)
-        sealed = seal(kind, text_of(record, "text"), metadata_of(record))
-        time_us = time_of(record)
+        line = _line(record, EventLine)
+        kind = _choice("kind", line.kind, _KINDS)
+        text, metadata = line.text or "", _metadata(line)
+        sealed = seal(kind, text, metadata)
+        stated = line.redaction or 0
+        # The version of the rules that shaped the text is the stated one, where today's find nothing more: then two
+        # stores that exchange an event that was redacted long ago hold the very same one.
+        is_as_stated = bool(stated) and (sealed.text, sealed.metadata) == (text, metadata)
+        time_us = _time_us(line.time)
+        own = Claim(line.session, line.project or "")
         event = Event(
-            id=id_of(record, agent) or _raw_id(record, time_us, ordinal),
-            agent=agent,
-            claims=claims_of(record, own),
+            id=_id(line.id, line.agent) or _raw_id(record, time_us, ordinal),
+            agent=line.agent,
+            claims=tuple(
+                sorted({own, *(Claim(c.session, c.project or "") for c in line.claims or ())})
+            ),
             time_us=time_us,
             kind=kind,
-            role=choice_of(record, "role", _ROLES, ROLES[kind]),
+            role=_choice("role", line.role or ROLES[kind], _ROLES),
             text=sealed.text,
-            digest=digest_field(record) or digest_of(canonical(record, _NOT_IN_DIGEST)),
-            group=text_of(record, "group"),
-            parent=parent_of(record, agent),
+            digest=_digest(line) or digest_of(canonical(record, _NOT_IN_DIGEST)),
+            group=line.group or "",
+            parent=(_id(line.parent, line.agent) or "")[:RECORD_DIGITS],
             metadata=sealed.metadata,
-            revision=integer_of(record, "revision"),
-            redaction=_redaction(record, sealed),
-            rewound=bool_of(record, "rewound"),
+            revision=line.revision or 0,
+            redaction=stated if is_as_stated else max(sealed.redaction, stated),
+            rewound=bool(line.rewound),
         )
         return Outcome(Fate.TAKEN, "event", _with_rewind(event), sealed.redactions)
 
 
-def _redaction(record: JsonObject, sealed: Sealed) -> int:
-    """Return the version of the rules that shaped the text: the stated one, where today's find nothing more.
+def _line(record: JsonObject, kind: type[_Line]) -> _Line:
+    """Return the record's fields. Raise FieldError naming the one that is missing or wrong."""
+    try:
+        return msgspec.convert(record, kind)
+    except msgspec.ValidationError as error:
+        raise FieldError(_in_words(str(error))) from error
 
-    Then two stores that exchange an event that was redacted long ago hold the very same one.
-    """
-    stated = integer_of(record, "redaction")
-    is_as_stated = (sealed.text, sealed.metadata) == (text_of(record, "text"), metadata_of(record))
-    return stated if stated and is_as_stated else max(sealed.redaction, stated)
+
+def _in_words(error: str) -> str:
+    """Return msgspec's message with the name of the field first."""
+    if missing := _MISSING.match(error):
+        return f"{missing[1]}: missing"
+    if wrong := _WRONG.match(error):
+        what, name, below = wrong.groups()
+        if what.endswith(_EMPTY):
+            return f"{name}: missing{below}"
+        return f"{name}: {what[0].lower()}{what[1:]}" + (f" at {below}" if below else "")
+    return error
+
+
+def _choice(name: str, value: str, choices: frozenset[str]) -> str:
+    if value not in choices:
+        raise FieldError(f"{name}: {value[:40]!r} is none of {', '.join(sorted(choices))}")
+    return value
+
+
+def _digest(line: EventLine) -> str | None:
+    if line.digest and not _HEX_32.fullmatch(line.digest):
+        raise FieldError("digest: not 32 lower-case hex digits")
+    return line.digest
+
+
+def _metadata(line: EventLine) -> dict[str, str]:
+    """Return names and texts; numbers and truth values are taken as their JSON text."""
+    metadata = line.metadata or {}
+    if len(metadata.keys() - {ADDED_NAME}) > MAX_METADATA:
+        raise FieldError(f"metadata: more than {MAX_METADATA} names")
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in metadata.items()
+    }
+
+
+def _time_us(value: int | str) -> int:
+    """Return the field `time`: RFC 3339 with a zone, or whole microseconds since 1970."""
+    time_us = in_range(value) if isinstance(value, int) else instant_us(value)
+    if time_us is None:
+        raise FieldError("time: no instant from 1970 to 2200")
+    return time_us
+
+
+def _id(value: str | None, agent: str | None) -> EventId | None:
+    """Return the event that a field such as `id` names, or None where it is missing."""
+    if not value:
+        return None
+    if _HEX_32.fullmatch(value):
+        return EventId(value)
+    if not agent:
+        raise FieldError("agent: missing, and the id is not 32 lower-case hex digits")
+    return event_id(digest_of("id", agent, value), 1)
 
 
 def _with_rewind(event: Event) -> tuple[Record, ...]:
@@ -170,16 +296,17 @@ def _raw_id(record: JsonObject, time_us: int, ordinal: int) -> EventId:
 
 
 def _tombstone(record: JsonObject) -> Tombstone:
-    reason = choice_of(record, "reason", _REASONS)
-    return Tombstone(_required_id(record), reason, time_of(record))
+    line = _line(record, TombstoneLine)
+    reason = _choice("reason", line.reason, _REASONS)
+    return Tombstone(_named(line), reason, _time_us(line.time))
 
 
 def _rewind(record: JsonObject) -> Rewind:
-    return Rewind(_required_id(record), integer_of(record, "revision"))
+    line = _line(record, RewindLine)
+    return Rewind(_named(line), line.revision or 0)
 
 
-def _required_id(record: JsonObject) -> EventId:
-    named = id_of(record, text_of(record, "agent"))
-    if named is None:
-        raise FieldError("id: missing")
+def _named(line: TombstoneLine | RewindLine) -> EventId:
+    named = _id(line.id, line.agent)
+    assert named is not None, line
     return named

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memtool.base.errors import StorageError
+from memtool.base.files import storage_error
 from memtool.core.model import Source
 from memtool.transcripts import File, format_named
 from memtool.transcripts.chunks import Chunk, Limits, choose_format, fill_chunks, foreign_chunk
@@ -41,8 +42,7 @@ def read_chunks(
         with _opened(path) as stream:
             yield from _read_file(_Asked(path, limits, own), stream, source)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot read {path}: {reason}") from error
+        raise storage_error(error, path) from error
 
 
 def read_stream(
@@ -77,7 +77,7 @@ def _opened(path: Path) -> BinaryIO:
 def _read_file(asked: _Asked, stream: BinaryIO, source: Source | None) -> Iterator[Chunk]:
     found = os.fstat(stream.fileno())
     if not stat.S_ISREG(found.st_mode):
-        raise StorageError(f"cannot read {asked.path}: not a regular file")
+        raise StorageError(f"{asked.path}: not a regular file")
     last = None
     start = resume_at(stream.fileno(), found, source)
     # Only the bytes of this stat are read: its size and time are then what the state can vouch for.

@@ -152,18 +152,18 @@ def test_what_a_full_disk_cuts_short_is_taken_back(
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.EACCES, "check who owns it"),
+        (errno.EACCES, "ls -ld /some/where"),
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
         (errno.EROFS, "read-only"),
         (errno.EISDIR, "a directory stands where"),
-        (errno.EIO, ""),
+        (errno.EIO, "dmesg"),
     ],
 )
 def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int, advice: str) -> None:
     error = storage_error(OSError(number, os.strerror(number)), Path("/some/where"))
-    assert error.message == f"/some/where: {os.strerror(number).lower()}"
-    assert error.hint.startswith(advice) if not advice else advice in error.hint
+    assert error.message.startswith("/some/where: ")
+    assert advice in error.hint
     assert error.exit_code is IO_ERROR
 
 

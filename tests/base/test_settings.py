@@ -13,7 +13,7 @@ from memtool.base import config as config_module
 from memtool.base.config import DEFAULT, Config, examine, load_config
 from memtool.base.errors import ConfigError, StorageError
 from memtool.base.paths import ConfigFile, Role
-from memtool.base.settings import BY_KEY, SECTIONS, SETTINGS, Setting, nearest
+from memtool.base.settings import BY_KEY, REMOVED, SECTIONS, SETTINGS, Setting, nearest
 
 NAMES = [setting.key for setting in SETTINGS]
 
@@ -44,7 +44,7 @@ def test_without_files_everything_is_the_default() -> None:
 
 
 def test_every_section_of_the_config_is_one_of_the_table() -> None:
-    assert {row.name for row in fields(Config)} == {*SECTIONS, "origins"}
+    assert {row.name for row in fields(Config)} == {*SECTIONS, "origins", "warnings"}
 
 
 def test_a_config_cannot_be_changed() -> None:
@@ -162,8 +162,8 @@ GOOD["summarizer.command"] = ["", "claude -p --model 'a b'"]
 BAD["summarizer.command_writes"] = ["relative", "/a:b", "/a\0", 4]
 GOOD["summarizer.command_writes"] = ["", "/a", "~/.claude:/b c"]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
-BAD["retention.events_days"] = [-1, 36_501, "90", True]
-GOOD["retention.events_days"] = [0, 90, 36_500]
+GOOD["scheduler.rollups_on_battery"] = ["run", "skip"]
+BAD["scheduler.rollups_on_battery"] = ["", "yes", True, 0]
 GOOD["scheduler.on_failure"] = ["", 'echo "$MEMTOOL_JOB" 100% | mail -s memtool me@example.org']
 
 
@@ -254,6 +254,17 @@ def test_all_faults_are_found_at_once(path: Path) -> None:
     found, faults = examine({"MEMTOOL_JOBS__DEADLINE_S": "60", "MEMTOOL_X__Y": "1"}, files)
     assert len(found) == 4
     assert len(faults) == 4
+
+
+@pytest.mark.parametrize("key", REMOVED)
+def test_a_setting_that_was_removed_is_warned_of_and_not_taken(path: Path, key: str) -> None:
+    assert key not in BY_KEY
+    section, _, name = key.partition(".")
+    config = load(path, f"[{section}]\n{name} = 'anything'\n", {"MEMTOOL_JOBS__DEADLINE_S": "60"})
+    (warning,) = config.warnings
+    assert warning.startswith(f"{path}:2: {key} was removed")
+    assert REMOVED[key] in warning
+    assert config.origins.keys() == {"jobs.deadline_s"}
 
 
 def test_the_nearest_word_ignores_case_and_may_be_none() -> None:

@@ -9,105 +9,111 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer._click.core import Command, Parameter
 
 from memtool.base.settings import SETTINGS
-from memtool.cli.app import COMMANDS, COMPLETE, load
-from memtool.cli.completion import FREE, PATHS, WORDS, placeholder
+from memtool.cli.app import COMMANDS, COMPLETE, Row, load
 from memtool.core.levels import parse_period
 from memtool.scheduler.jobs import JOBS
-from memtool.summarize import SUMMARIZERS
 from tests.conftest import REPOSITORY, SOURCE, Program
 
 SCRIPTS = REPOSITORY / "completions"
 NAMES = [row.name for row in COMMANDS]
 JOB_NAMES = [job.name for job in JOBS]
 
-Call = Callable[..., tuple[int, str, str]]
+Offers = Callable[[str], list[str]]
+
+
+def asked(line: str) -> dict[str, str]:
+    """Return the variables by which completions/* ask the program."""
+    return {
+        COMPLETE: "complete_fish",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_ARGS": line,
+    }
 
 
 @pytest.fixture
-def offers(call: Call) -> Callable[..., list[str]]:
-    """Return what gives all that the program prints for the words of a line."""
+def offers(memtool: Program) -> Offers:
+    """Return what gives all that the program prints for a line."""
 
-    def asking(*words: str) -> list[str]:
-        code, out, err = call(**{COMPLETE: "\n".join(["memtool", *words])})
-        assert (code, err) == (0, "")
-        return out.splitlines()
+    def asking(line: str) -> list[str]:
+        done = memtool(env=asked(line))
+        assert (done.returncode, done.stderr) == (0, "")
+        return [offer for offer in done.stdout.splitlines() if offer]
 
     return asking
 
 
 def values(lines: list[str]) -> list[str]:
-    assert lines[0] == "words"
-    return [line.partition("\t")[0] for line in lines[1:]]
-
-
-Offers = Callable[..., list[str]]
+    return [line.partition("\t")[0] for line in lines]
 
 
 def test_commands_are_offered_with_their_help(offers: Offers) -> None:
-    assert offers("") == ["words", *(f"{row.name}\t{row.help}" for row in COMMANDS)]
-    assert values(offers("sch")) == ["scheduler"]
-    assert values(offers("--store", "x", "sch")) == ["scheduler"]
+    assert offers("memtool ") == [f"{row.name}\t{row.help}" for row in COMMANDS]
+    assert values(offers("memtool sch")) == ["scheduler"]
+    assert values(offers("memtool --store x --version sch")) == ["scheduler"]
+    assert values(offers("memtool")) == NAMES
 
 
-def test_a_program_that_is_asked_bare_offers_its_commands(offers: Offers) -> None:
-    assert values(offers()) == NAMES
+def test_the_help_of_a_subcommand_is_not_cut_off(offers: Offers) -> None:
+    assert "logs\tShow what the journal has of a job's unit." in offers("memtool scheduler ")
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["scheduler", "pause", ""], JOB_NAMES),
-        (["scheduler", "pause", "--reason", "on battery", "day"], ["day-rollup"]),
-        (["scheduler", "run", "--ignore-pause", "week"], ["week-rollup"]),
-        (["config", "show", ""], [row.key for row in SETTINGS]),
-        (["config", "set", "summarizer.na"], ["summarizer.name"]),
-        (["config", "set", "calendar.week_starts_on", "s"], ["saturday", "sunday"]),
-        (["config", "set", "locks.wait_s", ""], []),
-        (["summarizers", "try", "--with", ""], [row.name for row in SUMMARIZERS]),
-        (["summarizers", "try", "yesterday", "--with=ext"], ["--with=extractive"]),
-        (["rollup", "all", "--since", "last-w"], ["last-week"]),
-        (["rollup", "all", "--since=last-w"], ["--since=last-week"]),
-        (["events", "--kind", "tool_c"], ["tool_call"]),
-        (["toc", "--dep"], ["--depth"]),
-        (["toc", "--depth", ""], []),
-        (["toc", "today", ""], []),
-        (["--version", "sch"], ["scheduler"]),
-        (["grip", ""], []),
-    ],
-    ids=" ".join,
-)
-def test_what_can_stand_there_is_offered(
-    offers: Offers, words: list[str], offered: list[str]
-) -> None:
-    assert values(offers(*words)) == offered
+def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
+    """Those of typer would install scripts of its own."""
+    found = values(offers("memtool --"))
+    assert found == ["--store", "--config", "--version", "--help"]
 
 
 @pytest.mark.parametrize(
-    ("words", "what"),
+    ("line", "offered"),
     [
-        (["--store", ""], "directories"),
-        (["--config=/e"], "files"),
-        (["ingest", "one", ""], "files"),
-        (["backup", ""], "directories"),
+        ("scheduler pause ", JOB_NAMES),
+        ("scheduler pause --reason 'on battery' day", ["day-rollup"]),
+        ("scheduler run --ignore-pause week", ["week-rollup"]),
+        ("config show ", [row.key for row in SETTINGS]),
+        ("config set summarizer.na", ["summarizer.name"]),
+        ("config set calendar.week_starts_on s", ["saturday", "sunday"]),
+        ("config set locks.wait_s ", []),
+        ("rollup all --since last-w", ["last-week"]),
+        ("rollup all --since=last-w", ["last-week"]),
+        ("events --kind tool_c", ["tool_call"]),
+        ("stats --by ", ["project", "agent"]),
+        ("toc --dep", ["--depth"]),
+        ("toc --depth ", []),
+        ("toc today ", []),
+        ("grip ", []),
     ],
-    ids=" ".join,
 )
-def test_the_shell_is_left_to_find_paths(offers: Offers, words: list[str], what: str) -> None:
-    assert offers(*words) == [what]
+def test_what_can_stand_there_is_offered(offers: Offers, line: str, offered: list[str]) -> None:
+    assert values(offers(f"memtool {line}")) == offered
 
 
-@pytest.mark.parametrize("words", [["nosuch", ""], ["scheduler", "nosuch", ""]], ids=" ".join)
-def test_nothing_is_offered_where_nothing_can_be_right(offers: Offers, words: list[str]) -> None:
-    assert offers(*words) == [""]
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("--store ", "\t(directories)"),
+        ("--config=/e", "/e\t(files)"),
+        ("ingest one ", "\t(files)"),
+        ("backup ", "\t(directories)"),
+    ],
+)
+def test_the_shell_is_left_to_find_paths(offers: Offers, line: str, what: str) -> None:
+    assert offers(f"memtool {line}") == [what]
+
+
+@pytest.mark.parametrize("line", ["memtool nosuch s", "memtool scheduler nosuch "])
+def test_nothing_is_offered_below_an_unknown_command(memtool: Program, line: str) -> None:
+    done = memtool(env=asked(line))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "memtool: unknown command: nosuch\n"
 
 
 def test_every_relative_period_that_is_offered_is_understood(offers: Offers) -> None:
-    words = values(offers("toc", ""))
+    words = values(offers("memtool toc "))
     assert {"today", "yesterday", "last-week", "last-month", "last-year"} <= set(words)
     for word in words:
         assert parse_period(word, today=739_000, week_start=6)
@@ -116,38 +122,41 @@ def test_every_relative_period_that_is_offered_is_understood(offers: Offers) -> 
 def test_completing_reads_no_store_and_leaves_nothing_behind(memtool: Program, home: Path) -> None:
     before = sorted(home.rglob("*"))
     broken = {"MEMTOOL_CALENDAR__TIMEZONE": "nowhere", "MEMTOOL_WITHIN": "1"}
-    done = memtool(env={**broken, COMPLETE: "memtool\ntoc\nlast-w"})
-    assert (done.returncode, done.stdout, done.stderr) == (0, "words\nlast-week\t\n", "")
+    done = memtool(env={**broken, **asked("memtool toc last-w")})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "last-week\n", "")
     assert sorted(home.rglob("*")) == before
 
 
 def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
-    done = memtool(env={COMPLETE: "memtool\n", "PYTHONPROFILEIMPORTTIME": "1"})
+    done = memtool(env={**asked("memtool "), "PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     verbs = {name for name in loaded if name.startswith("memtool.cli.")}
     assert verbs == {f"memtool.cli.{name}" for name in ("app", "completion", "options", "output")}
-    assert not loaded & {"rich", "rocksdict", "msgspec"}
+    assert not {name.partition(".")[0] for name in loaded} & {"rich", "rocksdict", "msgspec"}
 
 
-def parameters(command: Command) -> Iterator[Parameter]:
-    """Give all that take a value, but those whose type lists what it may be."""
+# What stands in the help for a value that cannot be offered without a look into the store.
+FREE = {"A", "ID", "N", "P", "REGEX", "S", "TEXT", "TIME", "Y"}
+
+
+def parameters(command: Any) -> Iterator[tuple[Any, Any]]:
+    """Give every command with each of its parameters that take a value."""
     for one in command.params:
-        if not getattr(one, "is_flag", False) and not hasattr(one.type, "choices"):
-            yield one
+        if not getattr(one, "is_flag", False):
+            yield command, one
     for child in getattr(command, "commands", {}).values():
         yield from parameters(child)
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: str(row.name))
-def test_for_every_parameter_there_is_a_word_on_what_completes_it(row: object) -> None:
-    """A new one goes into one of the three tables of memtool/cli/completion.py, by what stands for it in the help."""
-    command = load(next(one for one in COMMANDS if one is row))
-    assert {placeholder(one) for one in parameters(command)} - FREE - {*WORDS, *PATHS} == set()
-
-
-def test_no_word_stands_in_two_of_the_tables() -> None:
-    assert not FREE & {*WORDS, *PATHS}
-    assert not PATHS.keys() & WORDS.keys()
+def test_for_every_value_something_is_offered_where_that_can_be(row: Row) -> None:
+    """A new one gets `autocompletion=`, or its metavar is put into FREE."""
+    for command, one in parameters(load(row)):
+        context = command.make_context(row.name, [], resilient_parsing=True)
+        context.params["key"] = "calendar.week_starts_on"
+        metavar = (one.metavar or one.name).strip("[].").upper()
+        has_offers = bool(one.shell_complete(context, ""))
+        assert has_offers is (metavar not in FREE), f"{row.name}: {metavar}"
 
 
 # --- The shells ---------------------------------------------------------------------------
@@ -200,8 +209,7 @@ if ((${#COMPREPLY[@]})); then printf '%s\\n' "${COMPREPLY[@]}"; fi
         (["scheduler", "pause", ""], JOB_NAMES),
         (["scheduler", "pause", "--reason", '"on battery"', "day"], ["day-rollup"]),
         (["rollup", "all", "--since", "=", "last-w"], ["last-week"]),  # as bash cuts it
-        (["summarizers", "try", "week", ":", "2026-11-22", "--with", "=", "m"], ["mock"]),
-        (["summarizers", "try", "--with", "="], [row.name for row in SUMMARIZERS]),
+        (["events", "--since", "week", ":", "2026-11-22", "--until", "=", "last-w"], ["last-week"]),
         (["nosuch", ""], []),
         (["--store", ""], []),  # readline does it
     ],

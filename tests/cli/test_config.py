@@ -210,3 +210,37 @@ def test_a_wrong_setting_stops_every_command_that_needs_it(memtool: Program, wri
     done = memtool("config", "show")
     assert (done.returncode, done.stdout) == (78, "")
     assert "locks.wait" in done.stderr
+
+
+def test_a_removed_setting_is_a_warning_and_stops_nothing(memtool: Program, written: Path) -> None:
+    written.write_text("[locks]\nwait_s = 10\n[retention]\nevents_days = 90\n")
+    done = memtool("config", "check")
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        f"memtool: warning: {written}:4: retention.events_days was removed"
+    )
+    assert done.stderr.count("retention") == 1
+    assert len(json.loads(memtool("config", "check", "--json").stdout)["warnings"]) == 1
+    done = memtool("config", "show", "--json")
+    assert done.returncode == 0
+    assert done.stderr.count("retention.events_days was removed") == 1
+    settings = {row["key"]: row["value"] for row in json.loads(done.stdout)["settings"]}
+    assert settings["locks.wait_s"] == 10
+    assert settings.keys() == {row.key for row in SETTINGS}
+    done = memtool("doctor", "--json")
+    assert "retention.events_days was removed" not in done.stderr
+    (found,) = [one for one in json.loads(done.stdout)["checks"] if one["name"] == "configuration"]
+    assert (found["verdict"], "events_days" in found["found"]) == ("warning", True)
+    assert memtool("config", "set", "retention.events_days", "--unset").returncode == 0
+    assert memtool("config", "check").stderr == ""
+
+
+@pytest.mark.parametrize("value", ["90", "soon"])
+def test_a_removed_setting_in_the_environment_is_a_warning_too(
+    memtool: Program, value: str
+) -> None:
+    done = memtool("config", "show", env={"MEMTOOL_RETENTION__EVENTS_DAYS": value})
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        "memtool: warning: MEMTOOL_RETENTION__EVENTS_DAYS: retention.events_days was removed"
+    )

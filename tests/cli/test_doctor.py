@@ -19,10 +19,11 @@ from memtool.jobs.doctor import CHECKS
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.ledger import record_end
 from memtool.scheduler.run import Run
+from memtool.scheduler.unitfiles import Installation
 from tests.cli.history import call as call_at_noon
 from tests.cli.test_json_page import fields, section
 from tests.memory import Memory
-from tests.scheduler.fakes import FakeSystemd, show_text
+from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 
 NOW_US = 1_795_521_600_000_000  # 2026-11-24 12:00 UTC
 Output = pytest.CaptureFixture[str]
@@ -40,8 +41,7 @@ class Machine:
         self.program = base / "bin/memtool"
         self.program.touch(0o700)
         units = self.home / ".config/systemd/user"
-        units.mkdir(parents=True)
-        (units / "memtool-ingest.timer").touch()
+        install_units(units, Installation("user", self.program))
         self.timers()
         transcript = self.home / ".claude/projects/p/s.jsonl"
         transcript.parent.mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_the_table_says_what_was_found_and_what_to_do(machine: Machine, capsys: 
     assert lines[0].startswith("Store:")
     row = next(number for number, line in enumerate(lines) if line.startswith("problem  units"))
     below = " ".join(line.strip() for line in lines[row : row + 6])
-    assert "which is not there do: ./install.sh installs it again" in below
+    assert "which is not there do: memtool setup names the program that is there" in below
     assert [line.split("  ")[0].strip() for line in lines if re.match(r"\w+ +python", line)] == [
         "ok"
     ]

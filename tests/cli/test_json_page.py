@@ -21,11 +21,10 @@ COMMANDS = {
     "events": ["events"],
     "verify": ["verify"],
     "summarizers": ["summarizers"],
-    "trial": ["summarizers", "try", "2026-12-03"],
 }
 ELSEWHERE = {"kind", "version", *ROLES}
 # What a part of one object has in common with another is described there.
-REFERS_TO = {"node": "toc", "grip": "events", "trial": "node"}
+REFERS_TO = {"node": "toc", "grip": "events"}
 OPEN_MAPS = {"metadata", "counts"}
 
 

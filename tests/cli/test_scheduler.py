@@ -23,7 +23,8 @@ from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.ledger import ledger_path, record_end, record_start
 from memtool.scheduler.pauses import Pause, set_pause
 from memtool.scheduler.run import Left, Run
-from tests.scheduler.fakes import FakeSystemd, show_text
+from memtool.scheduler.unitfiles import COMMON, Installation
+from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 from tests.scheduler.test_units import RECORDS
 from tests.waiting import HUNG_S
 
@@ -239,12 +240,39 @@ def test_where_the_units_are_found_is_the_systemd_that_is_asked(
 
 
 def own_units(home: Path) -> Path:
-    """Install empty timers for the user, and return where."""
+    """Install the units for the user, and return where."""
     units = home / ".config/systemd/user"
-    units.mkdir(parents=True)
-    for job in JOBS:
-        (units / job.timer).touch()
+    install_units(units, Installation("user", home / ".local/bin/memtool", home=home))
     return units
+
+
+@pytest.mark.usefixtures("systemd")
+def test_unit_files_that_differ_are_told_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = own_units(tmp_path)
+    drop_in = units / "memtool-ingest.service.d/override.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nNice=0\n")
+    ran(tmp_path / "s")
+    call(tmp_path / "s", "status", "--user")
+    assert "unit files" not in " ".join(
+        shown(capsys)
+    )  # what an administrator adds is no difference
+    (units / "memtool-week-rollup.service").unlink()
+    (units / COMMON).write_text("[Service]\nNice=0\n")
+    assert call(tmp_path / "s", "status", "--user") == 1
+    assert shown(capsys)[-3:] == [
+        "warning: unit files are not as this version of memtool writes them:",
+        "    memtool-.service.d/10-memtool.conf, memtool-week-rollup.service",
+        "  hint: memtool scheduler apply",
+    ]
+    for job in JOBS:
+        (units / job.unit).unlink(missing_ok=True)
+    call(tmp_path / "s", "status", "--user", "--json")
+    found = json.loads(capsys.readouterr().out)["warnings"][-1]
+    assert found["kind"] == "units"
+    assert "memtool-ingest.service" in found["text"]
 
 
 def test_a_users_systemd_that_is_not_there_is_put_in_plain_words(

@@ -255,7 +255,7 @@ def test_a_unit_that_recorded_nothing_is_a_failure(
     assert call("run", "day-rollup") == 1
     assert capsys.readouterr().err == (
         "memtool: memtool-day-rollup.service did not run: the unit is not installed\n"
-        "hint: install.sh installs the units\n"
+        "hint: memtool setup\n"
     )
 
 

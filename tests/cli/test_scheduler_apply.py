@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from memtool.cli.app import run as memtool
 from memtool.scheduler.dropins import COMMAND_DROP_IN, DROP_IN, NETWORK_DROP_IN
 from memtool.scheduler.jobs import JOBS
-from tests.scheduler.fakes import FakeSystemd, show_text
+from memtool.scheduler.unitfiles import SANDBOX, Installation, unit_files
+from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 
 NOW_US = 1_795_521_600_000_000
 Apply = Callable[..., int]
@@ -25,12 +27,14 @@ def systemd(tmp_path: Path) -> FakeSystemd:
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """Install timers for the user, and return where."""
+    """Install the units for the user, and return where."""
     directory = tmp_path / ".config/systemd/user"
-    directory.mkdir(parents=True)
-    for job in JOBS:
-        (directory / job.timer).touch()
+    install_units(directory, installation(tmp_path))
     return directory
+
+
+def installation(home: Path) -> Installation:
+    return Installation("user", home / ".local/bin/memtool", home=home)
 
 
 @pytest.fixture
@@ -49,11 +53,11 @@ def apply(tmp_path: Path, units: Path) -> Apply:
 
 
 def files(units: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(units)): path.read_text()
-        for path in units.rglob("*")
-        if path.is_file() and path.suffix != ".timer"
-    }
+    """Return what is there beside the unit files that were installed."""
+    shipped = unit_files(installation(units.parents[2]))
+    found = {str(path.relative_to(units)): path for path in units.rglob("*") if path.is_file()}
+    texts = {name: path.read_text() for name, path in found.items()}
+    return {name: text for name, text in texts.items() if shipped.get(name) != text}
 
 
 WEEKLY = '[week_rollup]\nschedule = "Sat 20:00 UTC"\n'
@@ -186,10 +190,101 @@ def test_a_command_for_failures_gets_its_unit(
 ) -> None:
     systemd.answer("systemctl", "", "echo 'systemd 257 (257.13-1)'")
     assert apply("[scheduler]\non_failure = 'mail -s \"memtool $MEMTOOL_JOB\" me'\n") == 0
-    assert "memtool-on-failure@.service" in files(units)
+    assert "on-memtool-failure@.service" in files(units)
     service = files(units)[f"memtool-ingest.service.d/{DROP_IN}"]
-    assert "OnFailure=memtool-on-failure@ingest.service" in service
+    assert "OnFailure=on-memtool-failure@ingest.service" in service
     assert "RestartMode=direct" in service
+
+
+def test_unit_files_of_another_version_are_renewed_and_keep_their_program(
+    apply: Apply, units: Path, systemd: FakeSystemd
+) -> None:
+    elsewhere = Installation("user", Path("/opt/memtool/bin/memtool"))
+    install_units(units, elsewhere)
+    (units / "memtool-week-rollup.timer").write_text("[Timer]\nOnCalendar=weekly\n")
+    old = {
+        "memtool-week-rollup.service.d/10-sandbox.conf": "[Service]\nPrivateUsers=yes\n",
+        "memtool-ingest.service.d/10-sandbox.conf": "[Service]\nPrivateUsers=yes\n",
+        "memtool-on-failure@.service": "[Service]\nExecStart=/bin/true\n",
+    }
+    theirs = units / "memtool-week-rollup.service.d/override.conf"
+    for name, text in old.items():
+        (units / name).parent.mkdir(exist_ok=True)
+        (units / name).write_text(text)
+    theirs.write_text("[Service]\nNice=0\n")
+    assert apply("", "--dry-run") == 0
+    assert (units / "memtool-on-failure@.service").exists()
+    assert apply("") == 0
+    wanted = unit_files(replace(elsewhere, has_sandbox=True))
+    found = {str(path.relative_to(units)): path for path in units.rglob("*") if path.is_file()}
+    assert set(found) == {*wanted, str(theirs.relative_to(units))}
+    assert {name: found[name].read_text() for name in wanted} == wanted
+    asked = [line for line in systemd.calls if line.startswith("systemctl --user")]
+    assert [line.rpartition("password ")[2] for line in asked] == [
+        "daemon-reload",
+        "restart memtool-week-rollup.timer",
+    ]
+
+
+def test_the_sandbox_is_put_in_place_where_a_trial_succeeds(
+    apply: Apply, units: Path, systemd: FakeSystemd
+) -> None:
+    systemd.add("systemd-run", "exit 0")
+    assert apply("") == 0
+    assert (units / SANDBOX).exists()
+    (trial,) = [line for line in systemd.calls if line.startswith("systemd-run")]
+    assert "--user" in trial
+    assert "--property=PrivateUsers=yes" in trial
+    assert trial.endswith(".local/bin/memtool --version")
+
+
+@pytest.mark.parametrize(
+    ("script", "stays"),
+    [('case "$*" in *PrivateUsers*) exit 217 ;; esac', False), ("exit 203", True)],
+    ids=["no user namespaces", "no program"],
+)
+def test_the_sandbox_goes_where_it_is_what_keeps_the_program_from_starting(
+    apply: Apply, units: Path, systemd: FakeSystemd, script: str, stays: bool
+) -> None:
+    install_units(units, replace(installation(units.parents[2]), has_sandbox=True))
+    systemd.add("systemd-run", script)
+    assert apply("") == 0
+    assert (units / SANDBOX).exists() == stays
+
+
+@pytest.mark.usefixtures("systemd")
+def test_timers_without_a_service_tell_no_program(
+    apply: Apply, units: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for job in JOBS:
+        (units / job.unit).unlink()
+    assert apply("") == 1
+    assert "has timers and no service" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("systemd")
+def test_what_is_set_to_its_default_writes_no_file(
+    apply: Apply, units: Path, tmp_path: Path
+) -> None:
+    defaults = "".join(
+        f'[{job.section}]\nschedule = "{"; ".join(job.schedule)}"\n'
+        f"jitter_s = {job.randomized_delay_s}\ntimeout_s = {job.timeout_s}\n"
+        for job in JOBS
+    )
+    store = f'[store]\npath = "{tmp_path}/.local/state/memtool/"\n'
+    assert (
+        apply(f'{defaults}{store}[scheduler]\non_failure = ""\nrollups_on_battery = "run"\n') == 0
+    )
+    assert files(units) == {}
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_rollup_that_is_not_to_run_on_battery_gets_its_condition(
+    apply: Apply, units: Path
+) -> None:
+    assert apply('[scheduler]\nrollups_on_battery = "skip"\n') == 0
+    assert len(files(units)) == 4
+    assert all("ConditionACPower=true" in text for text in files(units).values())
 
 
 def test_without_timers_nothing_is_written(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from memtool.core.calendar import Calendar
 from memtool.core.levels import Level
 from memtool.core.model import NodeId
 from memtool.jobs.rollup.order import Choices
-from memtool.store import codec, families, keys
+from memtool.store import families, keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
 from tests.memory import Memory
@@ -196,7 +195,8 @@ def test_json_has_all_that_is_known_of_a_node(memory: Memory, capsys: Output) ->
     written = found.pop("written")
     child = found.pop("children")[0]
     assert found == {
-        "kind": "node", "version": 1, "id": "day:2025-12-31", "level": "day", "scope": "Wed 31 Dec 2025",
+        "kind": "node", "version": 1, "exists": True, "id": "day:2025-12-31", "level": "day",
+        "scope": "Wed 31 Dec 2025",
         "title": "Close the books of the year", "state": [], "events": 2, "sessions": 1,
         "projects": ["/home/mira/src/teeladen"], "also_under": None, "zone": "Europe/Berlin",
         "bullets": [{"text": text, "grips": [by_excerpt[text]]} for text in (EARLY[0].text, EARLY[1].text)],
@@ -234,24 +234,6 @@ def test_json_tells_gaps_and_failures(memory: Memory, capsys: Output) -> None:
     assert failure["retry_us"] > at("2026-12-08T04:00:00")
 
 
-def test_a_frozen_node_says_so_and_is_never_stale(tmp_path: Path, capsys: Output) -> None:
-    memory = Memory(tmp_path / "store")
-    memory.take_in([event(1, "2026-12-01T10:00:00", "prompt", "Hello")])
-    memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
-    memory.take_in([event(2, "2026-12-01T10:05:00", "prompt", "More")])
-    store = memory.access.open_for_writing(None)
-    day = store.node(NodeId("day:2026-12-01"))
-    assert day is not None
-    batch = store.engine.batch()
-    key = keys.node(store.generation, day.id)
-    batch.put(families.NODES, key, codec.NODE.encode(replace(day, frozen=True)))
-    store.engine.write(batch, sync=True)
-    store.close()
-    assert node(memory, capsys, "2026-12-01")["state"] == ["frozen"]
-    assert call(memory.root, "show", "2026-12-01") == 0
-    assert "frozen: its events were swept" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     "text",
     ["nonsense", "2026-13-01", "", "segment:2026-11-29:", "segment:2026-02-30:ab", "grip:ab"],
@@ -272,6 +254,7 @@ def test_a_node_that_is_not_there_is_refused(memory: Memory, capsys: Output, tex
 
 
 def test_without_a_store_there_is_no_node(tmp_path: Path, capsys: Output) -> None:
-    assert call(tmp_path / "none", "show", "today") == 2
-    assert "memtool ingest" in capsys.readouterr().err
+    assert call(tmp_path / "none", "show", "today") == 0
+    assert "no memory yet" in capsys.readouterr().err
+    assert call(tmp_path / "none", "show", "soon") == 2
     assert not (tmp_path / "none").exists()

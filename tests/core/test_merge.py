@@ -77,7 +77,7 @@ def test_a_rewind_takes_back_the_revisions_up_to_its_own() -> None:
 
 def test_a_tombstone_keeps_everything_out_for_good() -> None:
     stone = Tombstone(EVENT.id, "forgotten", 5)
-    expired = Tombstone(EVENT.id, "expired", 1)
-    orders: list[list[Record]] = [[EVENT, stone], [stone, EVENT], [expired, EVENT, stone]]
+    later = Tombstone(EVENT.id, "forgotten", 9)
+    orders: list[list[Record]] = [[EVENT, stone], [stone, EVENT], [later, EVENT, stone]]
     for order in orders:
         assert merged(NOTHING, order) == Identity((), None, stone)

@@ -37,7 +37,6 @@ class Action:
     writes: dict[str, list[Line]] = field(default_factory=dict)
     selector: tuple[str, str] = ("", "")
     calendar: tuple[str, str] | None = None
-    events_days: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -90,13 +89,11 @@ class Chances:
         if not now.events or (name == "restore" and not has_backup):
             name = "ingest"
         if name in ("ingest", "ingest late"):
-            return self._ingest(name, now)
+            return self._ingest(name)
         if name.startswith("forget"):
             return self._forget(name, now, offered)
         if name == "rebuild --calendar":
             return Action(name, ("rebuild", "--calendar"), calendar=self._random.choice(CALENDARS))
-        if name == "compact, sweeping":
-            return Action(name, ("compact",), events_days=self._events_days(now))
         return Action(name, WORDS.get(name, tuple(name.split())))
 
     def _with_kill(self, made: Action, usual: Usual) -> Action:
@@ -111,15 +108,15 @@ class Chances:
         row = made.as_json() | {"way": way, "at": at, "whole": whole}
         return action_of(row)
 
-    def _ingest(self, name: str, now: Facts) -> Action:
+    def _ingest(self, name: str) -> Action:
         writes: dict[str, list[Line]] = {}
         for _ in range(self._random.choice((1, 1, 1, 2))):
             if name == "ingest late" and self._sessions:
                 session = self._random.choice(self._sessions)
-                lines = self._exchange(session, now, is_late=True)
+                lines = self._exchange(session, is_late=True)
             else:
                 session = self._session()
-                lines = self._exchange(session, now, is_late=False)
+                lines = self._exchange(session, is_late=False)
             # Some sessions are told in several files, some lines in two of them.
             file = f"{self._random.randint(0, 40):02}.jsonl"
             writes.setdefault(file, []).extend(lines)
@@ -133,10 +130,8 @@ class Chances:
         self._sessions = [*self._sessions, name][-MOST_SESSIONS:]
         return name
 
-    def _exchange(self, session: str, now: Facts, *, is_late: bool) -> list[Line]:
+    def _exchange(self, session: str, *, is_late: bool) -> list[Line]:
         oldest_us = self._now_us - OLDEST_DAYS * DAY_US
-        if now.horizon_us and self._random.random() < 0.9:
-            oldest_us = now.horizon_us - 2 * DAY_US
         newest_us = self._now_us - NEWEST_DAYS * DAY_US
         share = self._random.random() if is_late else self._random.random() ** 0.5
         start_us = int(oldest_us + share * (newest_us - oldest_us))
@@ -156,11 +151,6 @@ class Chances:
         value = str(values[way])
         return Action(name, ("forget", f"--{way}", value, "--yes"), selector=(way, value))
 
-    def _events_days(self, now: Facts) -> int:
-        """Return how many days are kept: a few less than last time, but never less than the newest two thirds."""
-        kept = (self._now_us - now.horizon_us) // DAY_US if now.horizon_us else OLDEST_DAYS
-        return max(OLDEST_DAYS * 2 // 3, int(kept) - self._random.randint(0, 12))
-
 
 WEIGHTS = {
     "ingest": 16,
@@ -177,8 +167,7 @@ WEIGHTS = {
     "forget event": 2,
     "forget match": 2,
     "forget since": 1,
-    "compact": 4,
-    "compact, sweeping": 6,
+    "compact": 8,
     "backup": 6,
     "restore": 3,
     "export": 2,

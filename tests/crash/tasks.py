@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import struct
 import sys
@@ -79,4 +80,10 @@ def as_nobody(root: Path, *arguments: str | Path) -> int:
     os.setgroups([])
     os.setgid(_NOBODY)
     os.setuid(_NOBODY)
+    return program(root, *arguments)
+
+
+def limited(limit: int, value: int, root: Path, *arguments: str | Path) -> int:
+    """Run memtool under a soft limit of the system, such as RLIMIT_NOFILE."""
+    resource.setrlimit(limit, (value, resource.getrlimit(limit)[1]))
     return program(root, *arguments)

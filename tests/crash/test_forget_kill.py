@@ -1,4 +1,4 @@
-"""SIGKILL before every durable step of forgetting and of a sweep: the next run ends it, and nothing is left of it."""
+"""SIGKILL before every durable step of forgetting: the next run ends it, and nothing is left of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.crash.checks import closed_part, problems, results
 from tests.crash.forks import Forks
 from tests.crash.tasks import Command, killed, program, programs
 from tests.forgetting import in_files, in_rows
-from tests.memory import Memory
 
 MAX_STEPS = 400
 SESSION = "needle-a7c1"
@@ -42,9 +41,9 @@ class Story:
     def run(self, root: Path, *commands: Command) -> list[int]:
         return self._forks.run(programs, root, *commands).value
 
-    def killed_at_each_step(self, command: Command, every: int = 1) -> Iterator[int]:
+    def killed_at_each_step(self, command: Command) -> Iterator[int]:
         """Yield each N after a fresh copy was killed before its Nth step, until the command takes no more steps."""
-        for step in range(0, MAX_STEPS, every):
+        for step in range(MAX_STEPS):
             shutil.rmtree(self.root, ignore_errors=True)
             shutil.copytree(self.before, self.root)
             ended = self._forks.run(killed, self.root, command, step, self._acknowledged)
@@ -85,19 +84,3 @@ def test_forgetting_killed_at_every_step_is_ended_by_the_next_run(
             assert story.run(story.root, ("rollup", "all")) == [0]
             assert closed_part(story.root) == expected
             assert problems(story.root) == []
-
-
-def test_a_sweep_killed_at_every_step_is_ended_by_the_next_run(
-    forks: Forks, story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The summaries may quote what is swept; what they do not quote is in no file any more."""
-    monkeypatch.setenv("MEMTOOL_RETENTION__EVENTS_DAYS", "30")
-    before = Memory(story.before).everything()["nodes"].keys()
-    for step in story.killed_at_each_step(("compact",), every=3):
-        assert problems(story.root) == []
-        assert forks.run(program, story.root, "compact").value == 0
-        rows = Memory(story.root).everything()
-        assert rows["events"] == rows["ids"] == rows["revisions"] == {}, step
-        assert rows["nodes"].keys() == before
-        assert b"erasing" not in rows["meta"]
-        assert problems(story.root) == []

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.core.calendar import Calendar
 from memtool.core.digest import digest_of
-from memtool.core.levels import Level, Period, parse_segment, period_named
+from memtool.core.levels import period_named
 from memtool.core.model import EventId, NodeId, event_id
 from memtool.jobs.verify import verify
 from memtool.scheduler.ledger import look
-from memtool.store import codec, families
-from memtool.store.capture import horizon
+from memtool.store import families
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 from tests.crash.history import AGENT
@@ -31,16 +30,11 @@ class Facts:
     """What a reader finds."""
 
     events: frozenset[EventId] = frozenset()
-    tombstones: Mapping[EventId, str] = field(default_factory=dict)
-    horizon_us: int = 0
-    frozen: Mapping[NodeId, bytes] = field(default_factory=dict)
+    tombstones: frozenset[EventId] = frozenset()
     calendar: Calendar = UTC_CALENDAR
     is_half_built: bool = False
     is_erasing: bool = False
     stale: tuple[NodeId, ...] = ()
-
-    def forgotten(self) -> set[EventId]:
-        return {one for one, reason in self.tombstones.items() if reason == "forgotten"}
 
 
 def facts(root: Path, now_us: int) -> Facts:
@@ -62,14 +56,7 @@ def _read(store: Store, stale: list[NodeId]) -> Facts:
     demand(sorted(keys) != sorted(set(index)), "an event is there twice, or not in the index")
     return Facts(
         frozenset(keys),
-        {one.id: one.reason for one in store.tombstones()},
-        horizon(store),
-        {
-            node.id: codec.NODE.encode(node)
-            for level in Level
-            for node in store.nodes(level)
-            if node.frozen
-        },
+        frozenset(one.id for one in store.tombstones()),
         store.calendar,
         store.building() is not None,
         erasing(store) is not None,
@@ -101,11 +88,7 @@ class Offered:
 
     def wanted(self, before: Facts) -> set[EventId]:
         """Return what an ingest that comes to its end takes in or has."""
-        return {
-            one
-            for one, time_us in self.time_us.items()
-            if one not in before.tombstones and time_us >= before.horizon_us
-        }
+        return self.time_us.keys() - before.tombstones
 
     def meant(self, selector: tuple[str, str], calendar: Calendar) -> set[EventId]:
         """Return the events that forgetting with this selector is about."""
@@ -130,28 +113,16 @@ def id_of(line: Line) -> EventId:
 
 def check_kept(before: Facts, after: Facts) -> None:
     """Check what no command but a restore may do: lose an event, or a tombstone."""
-    demand(before.events - after.events - after.tombstones.keys(), "accepted events are lost")
-    demand(after.events & after.tombstones.keys(), "events are back that were taken away")
-    demand(before.tombstones.keys() - after.tombstones.keys(), "tombstones are lost")
-    demand(before.forgotten() - after.forgotten(), "what was forgotten is no more")
-    demand(after.horizon_us < before.horizon_us, "the horizon moved back")
+    demand(before.events - after.events - after.tombstones, "accepted events are lost")
+    demand(after.events & after.tombstones, "events are back that were forgotten")
+    demand(before.tombstones - after.tombstones, "tombstones are lost")
 
 
 def check_unchanged(before: Facts, after: Facts) -> None:
     """Check a command that is not about events."""
     check_kept(before, after)
     demand(before.events ^ after.events, "events that this command has no business with")
-    demand(dict(before.tombstones) != dict(after.tombstones), "tombstones are not the same")
-
-
-def check_frozen(before: Facts, after: Facts, *, may_move: bool) -> None:
-    """Check that frozen nodes are byte for byte what they were; another calendar has no place for some periods."""
-    changed = {
-        one
-        for one, value in before.frozen.items()
-        if after.frozen.get(one) != value and not (may_move and parse_segment(one) is None)
-    }
-    demand(changed, "frozen nodes are not what they were")
+    demand(before.tombstones ^ after.tombstones, "tombstones are not the same")
 
 
 def check_ingest(
@@ -162,7 +133,7 @@ def check_ingest(
     wanted = offered.wanted(before)
     demand(after.events - before.events - wanted, "events that nobody may take in")
     demand((acknowledged & wanted) - after.events, "acknowledged events are lost")
-    demand(dict(before.tombstones) != dict(after.tombstones), "tombstones are not the same")
+    demand(before.tombstones ^ after.tombstones, "tombstones are not the same")
     if is_done:
         demand(wanted - after.events, "offered events are missing after a whole ingest")
 
@@ -171,60 +142,24 @@ def check_forget(before: Facts, after: Facts, meant: set[EventId], *, is_done: b
     """Check that nothing but what is meant went, all of it if the command came to its end."""
     check_kept(before, after)
     demand(after.events - before.events, "new events by forgetting")
-    demand((after.forgotten() - before.forgotten()) - meant, "other events are forgotten as well")
-    demand((before.events - after.events) - after.forgotten(), "events went, but as expired")
+    demand((after.tombstones - before.tombstones) - meant, "other events are forgotten as well")
     if is_done:
         demand(after.events & meant, "what is to be forgotten is there")
         demand(after.is_erasing, "forgetting came to its end, its note did not")
 
 
-def check_sweep(before: Facts, after: Facts, offered: Offered) -> None:
-    """Check that only what is older than the horizon went."""
-    check_kept(before, after)
-    gone = before.events - after.events
-    demand(after.events - before.events, "new events by compaction")
-    demand(after.forgotten() ^ before.forgotten(), "compaction forgets nothing")
-    demand({one for one in gone if offered.time_us[one] >= after.horizon_us}, "swept too early")
-
-
 def same_content(one: Facts, other: Facts) -> bool:
     """Return whether two stores hold the same events, tombstones and calendar."""
-    return (one.events, dict(one.tombstones), one.horizon_us, one.calendar) == (
+    return (one.events, one.tombstones, one.calendar) == (
         other.events,
-        dict(other.tombstones),
-        other.horizon_us,
+        other.tombstones,
         other.calendar,
     )
 
 
-def comparable(root: Path, now_us: int, frozen: Iterable[NodeId]) -> dict[str, dict[bytes, bytes]]:
-    """Return the closed part without its generation's number, and without what lies over anything frozen."""
-    days = {day for name in frozen for day in _days(name)}
+def comparable(root: Path, now_us: int) -> dict[str, dict[bytes, bytes]]:
+    """Return the closed part without its generation's number."""
     return {
-        family: {
-            key[4:]: value
-            for key, value in rows.items()
-            if days.isdisjoint(_days_of_key(family, key))
-        }
+        family: {key[4:]: value for key, value in rows.items()}
         for family, rows in Memory(root).closed_part(now_us).items()
     }
-
-
-def _days(name: NodeId) -> Iterator[int]:
-    segment = parse_segment(name)
-    if segment is not None:
-        yield segment.day
-    else:
-        period = period_named(name)
-        yield from range(period.first, period.end)
-
-
-def _days_of_key(family: str, key: bytes) -> range:
-    start = 4 + 16 if family == families.GRIPS else 4
-    if family == families.CUTS:
-        day = int.from_bytes(key[start : start + 4], "big")
-        return range(day, day + 1)
-    period = Period(
-        max(Level.DAY, Level(key[start])), int.from_bytes(key[start + 1 : start + 5], "big")
-    )
-    return range(period.first, period.end)

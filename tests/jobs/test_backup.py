@@ -97,9 +97,20 @@ def test_a_backup_restored_elsewhere_is_the_same_store(
     root, place = origin
     outcome, report = restored(tmp_path / "new", place)
     assert outcome.error is None
-    assert report.found is not None
-    assert report.found.healthy
+    assert report.verified is True
     assert everything(tmp_path / "new") == everything(root)
+
+
+def test_a_backup_that_nobody_walked_is_walked_before_it_is_restored(
+    origin: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, made = backed_up(origin[0], tmp_path / "backups", verifies=False)
+    assert made.place is not None
+    assert made.manifest is not None
+    proven = read_manifest(origin[1])
+    assert (made.manifest.events, made.manifest.nodes) == (proven.events, proven.nodes)
+    assert restored(tmp_path / "new", made.place)[1].verified is True
+    assert restored(tmp_path / "unseen", made.place, verifies=False)[1].verified is None
 
 
 def test_a_backup_says_what_it_is_and_reads_like_a_store(origin: tuple[Path, Path]) -> None:
@@ -196,11 +207,16 @@ def test_a_backup_of_a_store_that_is_not_healthy_is_made_and_says_so(
     assert read_manifest(report.place).verified is False
     assert restored(tmp_path / "new", report.place)[0].exit_code == 1
     assert not (tmp_path / "new" / "store").exists()
-    assert restored(tmp_path / "new", report.place, verifies=False)[0].exit_code == 0
-    unlooked, found = backed_up(root, tmp_path / "backups", verifies=False)
+    outcome, found = restored(tmp_path / "new", report.place, verifies=False)
+    assert (outcome.exit_code, found.verified) == (0, False)
+    unlooked, made = backed_up(root, tmp_path / "backups", verifies=False)
     assert unlooked.exit_code == 0
-    assert found.manifest is not None
-    assert found.manifest.verified is None
+    assert made.manifest is not None
+    assert made.manifest.verified is None
+    outcome, _ = restored(tmp_path / "newer", made.place or root)
+    assert outcome.exit_code == 1
+    assert outcome.error is not None
+    assert "the backup is not healthy" in outcome.error.message
 
 
 def flip(file: Path, bit: int) -> None:

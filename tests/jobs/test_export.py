@@ -178,8 +178,7 @@ def test_events_come_by_time_and_id_and_the_rest_after_them(tmp_path: Path) -> N
     new = replace(old, revision=1, text="Why not?", digest="0" * 32)
     buried = Tombstone(EventId("f" * 32), "forgotten", 7)
     lone = Rewind(EventId("e" * 32), 5)
-    swept = Tombstone(EventId("d" * 32), "expired", 7)  # a choice of this memory alone
-    memory.take_in([new, old, an_event(2), an_event(4), buried, lone, swept])
+    memory.take_in([new, old, an_event(2), an_event(4), buried, lone])
     found = exported(memory)
     assert found == [an_event(2), new, an_event(4), old, lone, buried]
 

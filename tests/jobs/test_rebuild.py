@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from memtool.base.errors import UnavailableError
 from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS, Level, Period
-from memtool.core.model import Node, Record
+from memtool.core.levels import PERIOD_LEVELS, Level
+from memtool.core.model import Record
 from memtool.core.summary import Request
 from memtool.jobs.budget import Budget
 from memtool.jobs.context import Limits, Reports, RunContext
@@ -29,7 +29,6 @@ from memtool.jobs.verify import verify
 from memtool.scheduler.jobs import runnable_named
 from memtool.store import families, keys
 from memtool.store.capture import mark_moved_days
-from memtool.store.erase import sweep
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
 from tests.crash.discipline import Waiting, take_in_at_once
 from tests.crash.events import START_US, an_event
@@ -414,68 +413,6 @@ def test_an_endpoint_that_is_down_changes_nothing_for_readers(
     assert visible(memory) == before
     assert rebuilds.run().run.result == "done"
     assert closed(memory) == rebuilt(TOKYO, EVENTS)
-
-
-@pytest.mark.parametrize("calendar", [None, TOKYO, replace(UTC_CALENDAR, week_start=0)])
-def test_what_was_made_of_swept_events_is_kept(
-    memory: Memory, rebuilds: Rebuilds, calendar: Calendar | None
-) -> None:
-    frozen = sweep_first_days(memory)
-    old_cuts = cuts_of_first_days(memory)
-    assert rebuilds.run(calendar=calendar).exit_code == 0
-    with memory.access.reading() as store:
-        assert [store.node(node.id) for node in frozen] == frozen
-        cited = {grip.id for node in frozen for grip in node.grips}
-        assert cited <= {grip_id for grip_id, _ in store.citations()}
-    assert cuts_of_first_days(memory).items() >= old_cuts.items()
-    assert problems(memory) == []
-    assert rebuilds.run().run.calls == 0
-
-
-def test_events_that_were_left_on_a_swept_day_by_another_calendar_are_in_it(
-    memory: Memory, rebuilds: Rebuilds
-) -> None:
-    """By New York's clock an hour after the swept days is still on the last of them."""
-    memory.take_in([an_event(3 * DAY_S + 3600)])
-    memory.roll_up_all(LATER_US)
-    frozen = sweep_first_days(memory)
-    new_york = Calendar("America/New_York")
-    expected = rebuilds.price(new_york)
-    assert rebuilds.run(calendar=new_york).run.calls == expected.forecast.calls
-    last = Period(Level.DAY, UTC_CALENDAR.day_of(START_US) + 2)
-    with memory.access.reading() as store:
-        node = store.node(last.id)
-        assert node is not None
-        assert not node.frozen
-        cuts = store.cuts(last.first)
-        assert [child.id for child in node.children] == [cut.id for cut in cuts]
-        assert [cut.start_us - START_US for cut in cuts] == [
-            (2 * DAY_S + 3600) * 1_000_000,
-            (2 * DAY_S + 72000) * 1_000_000,
-            (3 * DAY_S + 3600) * 1_000_000,
-        ]
-        assert sum(one == store.node(one.id) for one in frozen) == len(frozen) - 1
-    assert problems(memory) == []
-    assert rebuilds.run().run.calls == 0
-
-
-def sweep_first_days(memory: Memory) -> list[Node]:
-    """Sweep three days as retention does; return their frozen nodes."""
-    store = memory.access.open_for_writing(None)
-    first = UTC_CALENDAR.day_of(START_US)
-    nodes = [
-        *store.nodes(Level.SEGMENT, first, first + 3),
-        *store.nodes(Level.DAY, first, first + 3),
-    ]
-    sweep(store, [an_event(number).id for number in NUMBERS[:6]], nodes, LATER_US)
-    store.close()
-    return [replace(node, frozen=True) for node in nodes]
-
-
-def cuts_of_first_days(memory: Memory) -> dict[str, object]:
-    first = UTC_CALENDAR.day_of(START_US)
-    with memory.access.reading() as store:
-        return {cut.id: cut for cut in store.cuts(first, first + 3)}
 
 
 def test_verify_names_a_generation_that_nobody_knows(memory: Memory) -> None:

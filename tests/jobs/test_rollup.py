@@ -431,18 +431,3 @@ def test_a_day_is_named_by_its_period_not_by_the_first_segment(memory: Memory) -
     memory.roll_up_all(LATER_US)
     day = Period(Level.DAY, Calendar("UTC").day_of(at("2026-11-02T10:00")))
     assert [child.id[:18] for child in node(memory, day.id).children] == ["segment:2026-11-02"] * 2
-
-
-def test_a_frozen_node_stays_as_it_is_whatever_happens_below_it(memory: Memory) -> None:
-    memory.take_in(NOVEMBER)
-    memory.roll_up_all(LATER_US)
-    from memtool.store import codec, families, keys
-
-    frozen = replace(node(memory, "day:2026-11-04"), frozen=True)
-    key = keys.node(1, frozen.id)
-    edit(memory, families.NODES, key, codec.NODE.encode(frozen))
-    memory.take_in([said("late", "2026-11-04T10:00")])
-    memory.roll_up_all(LATER_US)
-    assert node(memory, "day:2026-11-04") == frozen
-    assert memory.marks() == {}
-    assert healthy(memory, LATER_US)

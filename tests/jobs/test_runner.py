@@ -19,7 +19,7 @@ from memtool.base.errors import (
     UsageError,
 )
 from memtool.base.lock import TREE, WRITER, Holder, is_free, job_lock_path, lock_path, try_lock
-from memtool.jobs.context import Limits, Reports, RunContext
+from memtool.jobs.context import Limits, Progress, Reports, RunContext
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.scheduler.jobs import JOBS, job_named
 from memtool.scheduler.ledger import ledger_path, look
@@ -266,11 +266,11 @@ def test_a_deadline_breaks_a_wait(tmp_path: Path) -> None:
 
 
 def test_progress_reaches_who_watches(tmp_path: Path) -> None:
-    seen: list[tuple[int, int, str]] = []
-    reports = Reports(progress=lambda *step: seen.append(step))
+    seen: list[Progress] = []
+    reports = Reports(progress=seen.append)
     run_job(JOB, lambda context: context.progress(1, 2, "days"), root=tmp_path, reports=reports)
     run_job(JOB, lambda context: context.progress(1, 2, "days"), root=tmp_path)
-    assert seen == [(1, 2, "days")]
+    assert seen == [Progress(1, 2, "days")]
 
 
 def test_a_job_runs_though_the_ledger_cannot_be_written_and_then_says_so(tmp_path: Path) -> None:

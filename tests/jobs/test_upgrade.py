@@ -206,17 +206,6 @@ def test_without_the_option_nothing_is_upgraded(memory: Memory) -> None:
     assert memory.everything() == before
 
 
-def test_what_is_frozen_stays_as_it_is(memory: Memory) -> None:
-    kept = [replace(node, frozen=True) for node in memory.nodes(Level.DAY)[1:2]]
-    kept += [replace(node, frozen=True) for node in memory.nodes(Level.SEGMENT)[1:3]]
-    change(memory, kept)
-    upgrade(memory, Newer())
-    frozen = [node for node in all_nodes(memory) if node.frozen]
-    assert sorted(frozen, key=lambda node: node.id) == sorted(kept, key=lambda node: node.id)
-    assert outdated(memory, Newer().recipe) == {}
-    assert calls(upgrade(memory, Newer())) == 0
-
-
 def change(memory: Memory, nodes: list[Node]) -> None:
     """Put the nodes into the store behind its back."""
     store = memory.access.open_for_writing(None)

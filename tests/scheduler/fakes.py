@@ -9,7 +9,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from memtool.scheduler.changes import Change, write
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.unitfiles import Installation, unit_files
 
 # For each call: the verb's file, if there is one, is run as a script; else it succeeds and says nothing.
 _PROGRAM = """#!/bin/sh
@@ -38,6 +40,12 @@ class FakeSystemd:
             path.write_text(_PROGRAM.format(path="/usr/bin:/bin", name=name, here=self.here))
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
+    def add(self, program: str, script: str) -> None:
+        """Add another program: this shell script."""
+        path = self.bin / program
+        path.write_text(f'#!/bin/sh\necho "{program} $*" >>{self.here}/calls\n{script}\n')
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
     def answer(self, program: str, verb: str, script: str) -> None:
         """Let the program answer this verb by running a shell script."""
         (self.here / f"{program}-{verb}").write_text(script)
@@ -59,6 +67,12 @@ class FakeSystemd:
         path = self.here / "calls"
         lines = path.read_text().splitlines() if path.exists() else []
         return [line for line in lines if " show " not in line]
+
+
+def install_units(directory: Path, installation: Installation) -> None:
+    """Write the unit files of an installation."""
+    for name, text in unit_files(installation).items():
+        write(Change(directory / name, None, text))
 
 
 ARMED = {

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
 from memtool.base.run import run
 from memtool.core.calendar import Calendar
-from memtool.scheduler.changes import Change, changes, diff, timers_in, write
+from memtool.scheduler.changes import Change, write
 from memtool.scheduler.dropins import (
     COMMAND_DROP_IN,
     DROP_IN,
@@ -162,7 +161,7 @@ COMMAND = 'curl -d "$MEMTOOL_JOB failed: 100% \\ $MONITOR_EXIT_STATUS" ntfy.sh/x
 
 def test_a_failure_runs_the_command_as_the_services_user() -> None:
     made = files(Wanted("system", on_failure=COMMAND, user="memtool", version=252))
-    assert lines(made[SERVICE]) == ["[Unit]", "OnFailure=memtool-on-failure@week-rollup.service"]
+    assert lines(made[SERVICE]) == ["[Unit]", "OnFailure=on-memtool-failure@week-rollup.service"]
     assert lines(made[ON_FAILURE]) == [
         "[Unit]",
         "Description=memtool: tell that %i failed",
@@ -192,12 +191,22 @@ def test_a_store_elsewhere_is_looked_for_pauses_and_may_be_written() -> None:
         "",
         "[Service]",
         'ReadWritePaths="-/srv/my 100%% memory"',
+        "ExecStartPre=",
     ]
+
+
+def test_on_battery_only_rollups_are_skipped_and_only_if_asked() -> None:
+    made = files(Wanted("user", skips_on_battery=True))
+    assert set(made) == {
+        f"memtool-{level}-rollup.service.d/{DROP_IN}" for level in ("day", "week", "month", "year")
+    }
+    assert lines(made[SERVICE]) == ["[Unit]", "ConditionACPower=true"]
 
 
 def test_everything_that_may_be_written_is_known_for_its_removal() -> None:
     full = Wanted(
-        "system", Calendar("UTC"), needs_network=True, command=CLAUDE, on_failure="x", store=Path("/s")
+        "system", Calendar("UTC"), needs_network=True, command=CLAUDE, on_failure="x",
+        skips_on_battery=True, store=Path("/s"),
     )  # fmt: skip
     assert set(files(full, ingest=Settings("daily", 1, 60))) <= set(possible_paths())
 
@@ -210,6 +219,7 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
         needs_network=True,
         command=replace(ODD, writes=(*ODD.writes, Path("/srv/100% 'a b'"))),
         on_failure=COMMAND,
+        skips_on_battery=True,
         store=Path("/srv/my 100%"),
     )
     for name, text in files(full).items():
@@ -217,61 +227,8 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
     for job in JOBS:
         (tmp_path / job.unit).write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
         (tmp_path / job.timer).write_text(f"[Timer]\nOnCalendar={job.on_calendar}\n")
-    (tmp_path / "memtool-on-failure@ingest.service").symlink_to(tmp_path / ON_FAILURE)
+    (tmp_path / "on-memtool-failure@ingest.service").symlink_to(tmp_path / ON_FAILURE)
     units = [tmp_path / name for job in JOBS for name in (job.unit, job.timer)]
     argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, units)]
     done = run(argv, {"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
     assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_only_what_differs_is_changed(tmp_path: Path) -> None:
-    (tmp_path / TIMER).parent.mkdir()
-    (tmp_path / TIMER).write_text("old")
-    (tmp_path / TIMER).with_name("admin.conf").write_text("theirs")
-    assert changes(tmp_path, {TIMER: "old"}) == []
-    assert changes(tmp_path, {TIMER: "new"}) == [Change(tmp_path / TIMER, "old", "new")]
-    assert changes(tmp_path, {}) == [Change(tmp_path / TIMER, "old", None)]
-
-
-def test_a_change_is_written_whole_and_readable_by_all(tmp_path: Path) -> None:
-    change = Change(tmp_path / "below" / TIMER, None, "[Timer]\n")
-    before = os.umask(0o077)
-    write(change)
-    os.umask(before)
-    assert change.path.read_text() == "[Timer]\n"
-    assert (change.path.stat().st_mode & 0o777, change.path.parent.stat().st_mode & 0o777) == (
-        0o644,
-        0o755,
-    )
-
-
-def test_what_is_removed_takes_its_directory_unless_others_use_it(tmp_path: Path) -> None:
-    for name in (TIMER, SERVICE):
-        write(Change(tmp_path / name, None, "x"))
-    (tmp_path / SERVICE).with_name("admin.conf").write_text("theirs")
-    for name in (TIMER, SERVICE):
-        write(Change(tmp_path / name, "x", None))
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
-        "memtool-week-rollup.service.d",
-        "memtool-week-rollup.service.d/admin.conf",
-    }
-
-
-def test_a_place_that_may_not_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="memtool-week-rollup"):
-        write(Change(tmp_path / "file" / TIMER, None, "x"))
-
-
-def test_a_diff_is_what_patch_would_take(tmp_path: Path) -> None:
-    path = tmp_path / TIMER
-    assert list(diff(Change(path, "a\nb\n", "a\nc\n"))) == [
-        f"--- {path}", f"+++ {path}", "@@ -1,2 +1,2 @@", " a", "-b", "+c",
-    ]  # fmt: skip
-    assert list(diff(Change(path, "a\n", None)))[:2] == [f"--- {path}", "+++ /dev/null"]
-
-
-def test_the_timers_that_changed_are_known_by_their_jobs(tmp_path: Path) -> None:
-    made = [Change(tmp_path / TIMER, None, "x"), Change(tmp_path / SERVICE, None, "x")]
-    assert timers_in(made) == {"week-rollup"}
-    assert timers_in(made[1:]) == set()

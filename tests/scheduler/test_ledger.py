@@ -172,8 +172,9 @@ from memtool.scheduler.run import Run
 from dataclasses import fields, replace
 for number in range(int(sys.argv[3])):
     run = Run(f"{sys.argv[2]}-{number}", "job" + sys.argv[2], "manual", number, 1, "1")
-    record_start(root, run, holder)
-    record_end(root, replace(run, result="done", ended_us=number, periods=("x" * 500,)), holder)
+    record_start(root, run, holder, patience)
+    ended = replace(run, result="done", ended_us=number, periods=("x" * 500,))
+    record_end(root, ended, holder, patience)
 """
 
 

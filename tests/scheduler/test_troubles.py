@@ -62,12 +62,13 @@ def found(
     zone: str = "UTC",
     others: str = "disabled",
     now_us: int = NOW_US,
+    skips_on_battery: bool = False,
     **timers: object,
 ) -> list[Trouble]:
     """Return the troubles of a system whose week-rollup is like this, and the other timers have this state."""
     states = {job.name: TimerState(others) for job in JOBS} | {"week-rollup": week}
     asked = replace(Timers("system", states), **timers)  # type: ignore[arg-type] # as above
-    look = Look(now_us, asked, pauses or {}, zone)
+    look = Look(now_us, asked, pauses or {}, zone, skips_on_battery)
     return list(status_of(History(runs), look).troubles)
 
 
@@ -163,6 +164,24 @@ def test_a_run_that_did_not_come_is_overdue_by_our_own_ledger() -> None:
 def test_a_timer_that_fired_and_left_no_record_is_overdue() -> None:
     (trouble,) = found(timer(), OLD)
     assert trouble.detail == "its timer fired, but no run is recorded"
+
+
+def test_a_rollup_that_was_skipped_on_battery_is_not_overdue() -> None:
+    assert found(timer(), OLD, skips_on_battery=True) == []
+    did_not_fire = timer(last_trigger_us=OLD.started_us)
+    assert kinds(found(did_not_fire, OLD, skips_on_battery=True)) == ["overdue"]
+
+
+def test_unit_files_that_differ_are_one_trouble_that_names_them() -> None:
+    names = tuple(job.unit for job in JOBS)
+    (trouble,) = found(timer(), WELL, differing=names[:2], renew="sudo memtool scheduler apply")
+    assert sentence(trouble) == (
+        "unit files are not as this version of memtool writes them: "
+        "memtool-ingest.service, memtool-day-rollup.service"
+    )
+    assert trouble.hint == "sudo memtool scheduler apply"
+    (trouble,) = found(timer(), WELL, differing=names)
+    assert trouble.detail.endswith("memtool-year-rollup.service and 1 more")
 
 
 def test_a_job_that_never_ran_since_its_timer_was_started_is_overdue() -> None:

@@ -32,13 +32,13 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     server.close()
 
 
-def unpacked(place: Path) -> Path:
-    """Return a store of format 1, as the code of its time left it."""
-    with tarfile.open(FIXTURES / "store-1.tar.xz") as archive:
+def unpacked(place: Path, name: str = "store-1") -> Path:
+    """Return a store as the code of its time left it."""
+    with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
         # The name that Python 3.11.4 brought: with an older one all is unpacked as it stands.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(place)
-    return place / "store-1"
+    return place / name
 
 
 def open_once(root: Path) -> None:

@@ -7,6 +7,7 @@ ends with the test, even with a test that is killed.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import time
@@ -26,6 +27,10 @@ ENVIRONMENT = {
     "SYSTEMD_COLORS": "0",
     "SYSTEMD_PAGER": "",
 }
+# systemd-nspawn puts a container into `payload`, below the cgroup in which it is started. Two that share one see, and
+# remove, the cgroups of each other's units: jobs then fail to start, now and then.
+_INTO_CGROUPS = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+_HIERARCHIES = {"0::": ("unified", "."), "name=systemd:": ("systemd",)}
 # The pty of the console fills up and stops PID 1 with any other kind of console.
 QUIET = ("systemd.unit=multi-user.target", "systemd.show_status=no")
 
@@ -71,6 +76,27 @@ def wait_until(
         if time.monotonic() > end:
             raise MachineError(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.1)
+
+
+def own_cgroups(name: str) -> list[Path]:
+    """Make a cgroup of this name below that of this process, in each hierarchy that systemd uses."""
+    made = []
+    for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+        for head, places in _HIERARCHIES.items():
+            _, is_this, below = line.partition(head)
+            roots = [Path("/sys/fs/cgroup") / place for place in places]
+            root = next((root for root in roots if (root / "cgroup.procs").exists()), None)
+            if is_this and root is not None:
+                group = root / below.strip("/") / name
+                # By a program: a test itself may write nowhere else. Read-only in some containers: they share one.
+                if call(["mkdir", "-p", str(group)]).returncode == 0:
+                    made.append(group)
+    return made
+
+
+def remove_cgroup(group: Path) -> None:
+    """Remove a cgroup with all that is below it, as far as no process is left there."""
+    call(["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"])
 
 
 class Workshop:
@@ -134,6 +160,7 @@ class Machine:
     _root: Path = Path()
     _nspawn: subprocess.Popen[bytes] | None = None
     _leader: int = 0
+    _cgroups: Sequence[Path] = ()
 
     def __enter__(self) -> Self:
         """Put its disk together. The services of the host are left out, so that it boots in half a second."""
@@ -172,8 +199,10 @@ class Machine:
         # cgroup 2 inside, whatever the host has: on version 1 systemd counts no CPU time, and complains.
         unified = ("env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
         killed = ("setpriv", "--pdeathsig", "KILL")
+        self._cgroups = own_cgroups(f"memtool-{os.getpid()}-{self._root.parent.name}")
+        apart = ("sh", "-c", _INTO_CGROUPS, "sh", *map(str, self._cgroups), "--")
         self._nspawn = subprocess.Popen(
-            self.workshop.entered(*killed, *unified, *command),
+            self.workshop.entered(*killed, *apart, *unified, *command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -226,6 +255,8 @@ class Machine:
             self._nspawn.kill()
         self._nspawn.communicate()
         self._nspawn, self._leader = None, 0
+        for group in self._cgroups:
+            remove_cgroup(group)
 
     def reboot(self) -> None:
         """Cut its power and boot it again."""

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from memtool.scheduler import unitfiles
 from memtool.scheduler.jobs import JOBS, Job
 from tests.waiting import HUNG_S
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SYSTEM = UNITS / "system"
 USER = UNITS / "user"
-SANDBOX = USER / "10-sandbox.conf"
+SANDBOX = USER / unitfiles.SANDBOX
+COMMON = {folder: folder / unitfiles.COMMON for folder in (SYSTEM, USER)}
+SLICE = UNITS / unitfiles.SLICE
+PACKAGE = UNITS / "package"
 PROGRAMS = {SYSTEM: "/usr/local/bin/memtool", USER: "%h/.local/bin/memtool"}
 ROOTS = {SYSTEM: "/var/lib/memtool", USER: "%h/.local/state/memtool"}
 SERVICES = [folder / job.unit for folder in (SYSTEM, USER) for job in JOBS]
@@ -35,6 +39,15 @@ def settings(path: Path) -> Mapping[Setting, list[str]]:
         elif line and not line.startswith("#"):
             name, _, value = line.partition("=")
             found.setdefault((section, name), []).append(value)
+    return found
+
+
+def whole(path: Path, *drop_ins: Path) -> Mapping[Setting, list[str]]:
+    """Return what a service sets together with what all share and other drop-ins."""
+    found: dict[Setting, list[str]] = {}
+    for file in (path, COMMON[path.parent], *drop_ins):
+        for name, values in settings(file).items():
+            found[name] = found.get(name, []) + values
     return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,80 +15,142 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from memtool.scheduler.dropins import network_drop_in
-from memtool.scheduler.jobs import JOBS
-from tests.units.files import (
-    PROGRAMS,
-    SANDBOX,
-    SYSTEM,
-    TIMERS,
-    UNITS,
-    USER,
-    settings,
-    systemd_analyze,
-)
+from memtool.base.run import run
+from memtool.scheduler.dropins import NETWORK_DROP_IN, network_drop_in
+from memtool.scheduler.jobs import JOBS, Job
+from memtool.scheduler.unitfiles import Installation, unit_files
+from tests.units.files import PACKAGE, UNITS, settings, systemd_analyze
 
 DAY = timedelta(days=1)
 FIRST, YEARS = datetime(2026, 1, 1, tzinfo=UTC), 2
 WEEK = timedelta(days=7)
 
 
-def installed(folder: Path, target: Path, program: Path) -> list[Path]:
-    """Put the units into a folder as install.sh would, with a program that exists, and return them."""
-    target.mkdir()
-    for unit in (*folder.glob("memtool-*.service"), *TIMERS):
-        shutil.copy(unit, target)
+def installed(folder: Path, installation: Installation) -> list[Path]:
+    """Write the files of an installation, with a program that exists, and return the units."""
+    program = installation.program
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
-    units = sorted(target.glob("memtool-*.service")) + sorted(target.glob("memtool-*.timer"))
-    for unit in units:
-        text = unit.read_text(encoding="utf-8")
-        unit.write_text(text.replace(PROGRAMS[folder], str(program)), encoding="utf-8")
-    return units
+    return written(folder, unit_files(installation))
 
 
-def test_systemd_has_nothing_to_say_about_the_system_s_units(tmp_path: Path) -> None:
-    units = installed(SYSTEM, tmp_path / "units", tmp_path / "bin/memtool")
+def written(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+ODD = 'bin 100% "of" it\'s/memtool'
+
+
+@pytest.mark.parametrize("program", ["bin/memtool", ODD])
+def test_systemd_has_nothing_to_say_about_the_system_s_units(tmp_path: Path, program: str) -> None:
+    home = Path("/home/m 1/a:b %")
+    installation = Installation("system", tmp_path / program, "daemon", home)
+    units = installed(tmp_path / "units", installation)
     done = systemd_analyze(["verify", "--man=no", *units])
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
 @pytest.mark.parametrize("has_sandbox", [False, True], ids=["plain", "with the sandbox"])
+@pytest.mark.parametrize("program", ["bin/memtool", ODD])
 def test_systemd_has_nothing_to_say_about_a_user_s_units(
-    tmp_path: Path, *, has_sandbox: bool
+    tmp_path: Path, program: str, *, has_sandbox: bool
 ) -> None:
-    target = tmp_path / "units"
-    units = installed(USER, target, tmp_path / "bin/memtool")
-    for unit in target.glob("*.service") if has_sandbox else ():
-        (target / f"{unit.name}.d").mkdir()
-        shutil.copy(SANDBOX, target / f"{unit.name}.d")
-    # Sockets of other units are placed below this, and their paths may not be long.
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as runtime:
-        env = {"SYSTEMD_UNIT_PATH": f"{target}:", "XDG_RUNTIME_DIR": runtime}
-        done = systemd_analyze(["--user", "verify", "--man=no", *units], env)
+    installation = Installation("user", tmp_path / program, has_sandbox=has_sandbox)
+    units = installed(tmp_path / "units", installation)
+    done = analyzed_for_a_user(tmp_path / "units", "verify", "--man=no", *units)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def exposure(unit: Path, *, most: float) -> str:
-    """Return what is wrong with the unit's exposure; nothing where it is low enough."""
-    threshold = f"--threshold={round(most * 10)}"
-    done = systemd_analyze(["security", "--offline=true", "--no-pager", threshold, unit])
-    return "" if done.returncode == 0 else done.stdout.strip().splitlines()[-1]
+def analyzed_for_a_user(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    # Sockets of other units are placed below this, and their paths may not be long.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as runtime:
+        env = {"SYSTEMD_UNIT_PATH": f"{folder}:", "XDG_RUNTIME_DIR": runtime}
+        return systemd_analyze(["--user", *arguments], env)
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: str(job.name))
-def test_a_system_service_is_hardly_exposed_as_it_is_shipped(job: object) -> None:
-    unit = next(SYSTEM / one.unit for one in JOBS if one is job)
-    assert exposure(unit, most=0.5) == ""
+def exposure(text: str) -> float:
+    """Return the exposure level of a unit, as `systemd-analyze security` says it."""
+    found = re.search(r"Overall exposure level for \S+: (\d+\.\d)", text)
+    assert found is not None, text
+    return float(found[1])
+
+
+each_job = pytest.mark.parametrize("job", JOBS, ids=lambda job: str(job.name))
+SECURITY = ("security", "--offline=true", "--no-pager")
+
+
+@each_job
+def test_a_system_service_is_hardly_exposed(job: Job, tmp_path: Path) -> None:
+    installed(tmp_path, Installation("system", tmp_path / "memtool", "daemon", Path("/home/x")))
+    assert exposure(systemd_analyze([*SECURITY, tmp_path / job.unit]).stdout) == 0.2
+
+
+@each_job
+def test_a_user_s_service_is_little_exposed_with_the_sandbox(job: Job, tmp_path: Path) -> None:
+    installed(tmp_path, Installation("user", tmp_path / "memtool", has_sandbox=True))
+    done = analyzed_for_a_user(tmp_path, *SECURITY, tmp_path / job.unit)
+    assert exposure(done.stdout) <= 1.0
 
 
 def test_a_service_that_may_reach_the_network_is_little_more_exposed(tmp_path: Path) -> None:
+    installed(tmp_path, Installation("system", tmp_path / "memtool", "daemon", Path("/home/x")))
     unit = tmp_path / "memtool-day-rollup.service"
-    text = (SYSTEM / unit.name).read_text(encoding="utf-8")
-    unit.write_text(f"{text}\n{network_drop_in('system')}", encoding="utf-8")
-    assert exposure(unit, most=1.3) == ""
-    assert exposure(unit, most=0.5) != ""
+    written(tmp_path, {f"{unit.name}.d/{NETWORK_DROP_IN}": network_drop_in("system")})
+    assert 0.2 < exposure(systemd_analyze([*SECURITY, unit]).stdout) <= 1.3
+
+
+@pytest.fixture
+def package_root(tmp_path: Path) -> Path:
+    """Return a root into which a distribution's package has put its files."""
+    below = tmp_path / "usr/lib"
+    for source, target in (
+        (PACKAGE / "sysusers.d", below / "sysusers.d"),
+        (PACKAGE / "tmpfiles.d", below / "tmpfiles.d"),
+        (PACKAGE / "system-preset", below / "systemd/system-preset"),
+    ):
+        shutil.copytree(source, target)
+    written(below / "systemd/system", unit_files(Installation("system", Path("/usr/bin/memtool"))))
+    for name in ("etc", "var/lib"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not here")
+
+
+def offline(root: Path, *command: str) -> str:
+    program, *arguments = command
+    done = run([program, f"--root={root}", *arguments], {"PATH": os.environ["PATH"]})
+    assert done.is_ok, done.said
+    return done.stdout
+
+
+@needs("systemd-sysusers")
+@needs("systemd-tmpfiles")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: the package's user is NOT tried")
+def test_a_package_makes_its_user_and_the_store_and_leaves_a_person_s(package_root: Path) -> None:
+    offline(package_root, "systemd-sysusers")
+    entry = (package_root / "etc/passwd").read_text(encoding="utf-8").split(":")
+    assert entry[0] == "memtool"
+    offline(package_root, "systemd-tmpfiles", "--create")
+    store = package_root / "var/lib/memtool"
+    assert (store.stat().st_uid, store.stat().st_mode & 0o777) == (int(entry[2]), 0o700)
+    os.chown(store, 12345, 12345)
+    offline(package_root, "systemd-tmpfiles", "--create")
+    assert store.stat().st_uid == 12345
+
+
+@needs("systemctl")
+def test_a_package_enables_no_timer(package_root: Path) -> None:
+    timers = [job.timer for job in JOBS]
+    offline(package_root, "systemctl", "enable", *timers)
+    offline(package_root, "systemctl", "preset", *timers)
+    assert not list((package_root / "etc").rglob("*.timer"))
 
 
 def elapses(spec: str, *, count: int) -> list[datetime]:

@@ -7,43 +7,42 @@ from pathlib import Path
 import pytest
 
 from memtool.base.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
-from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.jobs import JOBS, Job
 from tests.units.files import (
+    COMMON,
+    PACKAGE,
     PROGRAMS,
     ROOTS,
     SANDBOX,
     SERVICES,
+    SLICE,
     SYSTEM,
     TIMERS,
     UNITS,
     USER,
-    Setting,
     job_of,
     one,
     settings,
+    systemd_analyze,
+    whole,
 )
 
-# What a job may set otherwise than another, or alone.
-OF_A_JOB = {
-    ("Unit", "Description"),
-    ("Unit", "After"),
-    ("Unit", "ConditionPathExists"),
-    ("Service", "ExecStart"),
-    ("Service", "TimeoutStartSec"),
-}
-RETRY = {
-    ("Unit", "StartLimitIntervalSec"),
-    ("Unit", "StartLimitBurst"),
-    ("Service", "Restart"),
-    ("Service", "RestartSec"),
-    ("Service", "RestartPreventExitStatus"),
-}
+RETRY = {("Service", "Restart"), ("Service", "RestartSec")}
+LIMIT = {("Unit", "StartLimitIntervalSec"), ("Unit", "StartLimitBurst")}
 KEYS = {("Service", "LoadCredential"), ("Service", "SetCredential")}
 SECONDS = {"s": 1, "min": 60, "h": 3600}
+FOLDERS = (SYSTEM, USER)
 
 each_service = pytest.mark.parametrize("path", SERVICES, ids=lambda path: "/".join(path.parts[-2:]))
 each_timer = pytest.mark.parametrize("path", TIMERS, ids=lambda path: str(path.name))
 
+
+each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+PACKAGED = [
+    PACKAGE / "sysusers.d/memtool.conf",
+    PACKAGE / "tmpfiles.d/memtool.conf",
+    PACKAGE / "system-preset/80-memtool.preset",
+]
 
 retried = pytest.mark.parametrize(
     "path",
@@ -57,14 +56,9 @@ def seconds(value: str) -> int:
     return int(number) * SECONDS[value.removeprefix(number)]
 
 
-def common(path: Path) -> dict[Setting, list[str]]:
-    own = OF_A_JOB | RETRY | KEYS
-    return {name: value for name, value in settings(path).items() if name not in own}
-
-
 def test_every_job_has_its_units_and_nothing_else_is_there() -> None:
     found = {str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if path.is_file()}
-    wanted = {*SERVICES, *TIMERS, SANDBOX}
+    wanted = {*SERVICES, *TIMERS, SANDBOX, SLICE, *COMMON.values(), *PACKAGED}
     assert found == {str(path.relative_to(UNITS)) for path in wanted}
 
 
@@ -92,16 +86,34 @@ def test_a_pause_of_the_job_or_of_all_keeps_it_from_starting(path: Path) -> None
 
 
 @each_service
-def test_a_skip_and_a_stop_are_no_failures(path: Path) -> None:
-    codes = one(path, "Service", "SuccessExitStatus").split()
+def test_every_rollup_has_new_transcripts_taken_in_first(path: Path) -> None:
+    wanted = ["memtool-ingest.service"] if job_of(path).levels else []
+    assert settings(path).get(("Unit", "Wants"), []) == wanted
+
+
+@each_folder
+def test_a_skip_and_a_stop_are_no_failures(folder: Path) -> None:
+    codes = one(COMMON[folder], "Service", "SuccessExitStatus").split()
     assert codes == [str(SKIPPED.code), str(TERMINATED.code)]
 
 
-@retried
-def test_only_what_may_pass_by_itself_is_tried_again(path: Path) -> None:
-    prevented = one(path, "Service", "RestartPreventExitStatus").split()
+@each_folder
+def test_only_what_may_pass_by_itself_is_tried_again(folder: Path) -> None:
+    values = settings(COMMON[folder])["Service", "RestartPreventExitStatus"]
     final = [str(row.code) for row in EXIT_CODES if row not in (OK, UNAVAILABLE)]
-    assert prevented == [*final, "203", "SIGTERM", "SIGKILL"]
+    assert " ".join(values).split() == [*final, "SIGTERM", "SIGKILL", *systemds_own_codes()]
+
+
+def systemds_own_codes() -> list[str]:
+    """Return the codes with which systemd says that it could not start a service, as it lists them."""
+    done = systemd_analyze(["exit-status", "--no-pager"])
+    rows = [line.split() for line in done.stdout.splitlines()]
+    found = [int(row[1]) for row in rows if row[-1] == "systemd"]
+    return [str(code) for code in sorted(found) if 200 <= code <= 243]
+
+
+@retried
+def test_a_failure_is_tried_again(path: Path) -> None:
     assert one(path, "Service", "Restart") == "on-failure"
 
 
@@ -114,9 +126,13 @@ def test_retries_come_to_an_end_within_the_start_limit(path: Path) -> None:
     assert burst * (pause_s + a_lock_s) < interval_s
 
 
-def test_the_next_ingest_is_the_retry_of_one() -> None:
-    for folder in (SYSTEM, USER):
-        assert not RETRY & set(settings(folder / "memtool-ingest.service"))
+@each_folder
+def test_the_next_ingest_is_the_retry_of_one_and_it_may_start_at_any_time(folder: Path) -> None:
+    found = settings(folder / "memtool-ingest.service")
+    assert not RETRY & set(found)
+    assert {name: found[name] for name in LIMIT & set(found)} == {
+        ("Unit", "StartLimitIntervalSec"): ["0"]
+    }
 
 
 @each_service
@@ -129,28 +145,50 @@ def test_only_what_asks_a_model_is_given_its_key(path: Path) -> None:
     assert keys == (dict.fromkeys(wanted, "memtool.llm-key") if needs else {})
 
 
-@pytest.mark.parametrize("folder", [SYSTEM, USER], ids=["system", "user"])
-def test_services_differ_in_nothing_else(folder: Path) -> None:
-    first, *others = [folder / job.unit for job in JOBS]
-    for other in others:
-        assert common(other) == common(first), other.name
+OF_ONE = {
+    *(("Unit", name) for name in ("Description", "Wants", "After", "ConditionPathExists")),
+    *(("Service", name) for name in ("Type", "ExecStart", "User", "TimeoutStartSec")),
+    *(("Service", name) for name in ("PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies")),
+    *(RETRY | LIMIT | KEYS),
+}
 
 
-def test_a_user_s_service_is_the_system_s_less_what_its_manager_cannot_do() -> None:
-    system, user = (settings(folder / "memtool-day-rollup.service") for folder in (SYSTEM, USER))
-    of_the_place = {("Unit", "ConditionPathExists"), ("Service", "ExecStart"), *KEYS}
-    assert {name: value for name, value in user.items() if name not in of_the_place} == {
-        name: system[name] for name in user if name not in of_the_place
-    }
+@each_service
+def test_a_service_says_only_what_is_its_own(path: Path) -> None:
+    assert set(settings(path)) <= OF_ONE
+    assert not OF_ONE & set(settings(COMMON[path.parent]))
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: str(job.name))
+def test_without_the_shared_file_no_job_of_the_system_runs_as_root(job: Job) -> None:
+    assert one(SYSTEM / job.unit, "Service", "User") == "memtool"
+
+
+def test_a_user_s_services_have_what_the_system_s_have_but_what_their_manager_cannot_do() -> None:
+    system, user = (settings(COMMON[folder]) for folder in FOLDERS)
+    assert user == {name: system[name] for name in user}
 
 
 def test_the_sandbox_of_a_user_s_services_is_the_system_s_but_for_the_homes() -> None:
-    system, user = settings(SYSTEM / "memtool-ingest.service"), settings(SANDBOX)
-    homes = {("Service", "ProtectHome"), ("Service", "ReadWritePaths")}
+    system, user = whole(SYSTEM / "memtool-ingest.service"), settings(SANDBOX)
+    homes = {("Service", name) for name in ("ProtectHome", "ReadWritePaths", "ExecStartPre")}
     assert {name: value for name, value in user.items() if name not in homes} == {
         name: system[name] for name in user if name not in homes
     }
-    assert user["Service", "ReadWritePaths"] == [ROOTS[USER]]
+    assert user["Service", "ReadWritePaths"] == [f"-{ROOTS[USER]}"]
+    assert user["Service", "ExecStartPre"] == [f"-+mkdir -p {ROOTS[USER]}"]
+
+
+def test_all_jobs_together_have_one_weight() -> None:
+    assert {one(COMMON[folder], "Service", "Slice") for folder in FOLDERS} == {SLICE.name}
+    assert set(settings(SLICE)) >= {("Slice", "CPUWeight"), ("Slice", "IOWeight")}
+
+
+@pytest.mark.parametrize(
+    "path", [*TIMERS, SLICE, *COMMON.values()], ids=lambda path: "/".join(path.parts[-3:])
+)
+def test_every_unit_names_its_documentation(path: Path) -> None:
+    assert one(path, "Unit", "Documentation") == "man:memtool(1)"
 
 
 @each_timer
@@ -169,7 +207,9 @@ def test_a_timer_makes_up_for_what_was_missed_and_keeps_to_its_delay(path: Path)
 
 
 @pytest.mark.parametrize(
-    "path", [*SERVICES, *TIMERS, SANDBOX], ids=lambda path: "/".join(path.parts[-2:])
+    "path",
+    [*SERVICES, *TIMERS, SLICE, SANDBOX, *COMMON.values(), *PACKAGED],
+    ids=lambda path: "/".join(path.parts[-3:]),
 )
 def test_no_secret_and_no_person_is_named_in_a_unit(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

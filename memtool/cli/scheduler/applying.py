@@ -1,10 +1,11 @@
-"""What `memtool scheduler apply` does: settings → drop-ins → a reload, and a restart of the timers that changed."""
+"""What `memtool scheduler apply` does: unit files and drop-ins, a reload, a restart of the timers that changed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -17,41 +18,90 @@ from memtool.cli.output import print_line
 from memtool.cli.scheduler.needs import as_the_jobs, command_of, needs_network
 from memtool.cli.scheduler.place import SYSTEM_STORE, Place, timers_of
 from memtool.core.calendar import Calendar
-from memtool.scheduler.changes import Change, changes, diff, timers_in, write
-from memtool.scheduler.dropins import JobSettings, Wanted, files_of
+from memtool.scheduler.changes import Change, changes, diff, tell_systemd, write
+from memtool.scheduler.dropins import JobSettings, Wanted, files_of, possible_paths
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.systemctl import Manager, Scope, Timers, config_directory, failure
+from memtool.scheduler.systemctl import (
+    INSTALL,
+    Manager,
+    Scope,
+    Timers,
+    admin_directory,
+    runs_with,
+)
 from memtool.scheduler.timing import schedule_of
+from memtool.scheduler.unitfiles import possible_unit_paths, sandbox_properties, unit_files
 
 # `memtool scheduler` opens no store. The one thing that it asks of one, its calendar, it asks by name, so that neither
 # a start of `status` nor the layers below know of it.
 _READER = "memtool.jobs.reading.reader:reader_for"
-_SYSTEM_UNITS = Path("/etc/systemd/system")
 
 
 def apply(place: Place, *, is_dry: bool) -> None:
-    """Write what the settings ask for, and tell systemd. Raise MemtoolError where a schedule is not understood."""
+    """Renew the unit files, write what the settings ask for, and tell systemd.
+
+    Raise MemtoolError where a schedule is not understood.
+    """
     timers = timers_of(place)
     if timers.problem:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
+    units = _units(place, timers)
     place = as_the_jobs(place, person)
     manager = place.manager
-    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
-    wanted = _wanted(place, person)
-    _check(settings, wanted.calendar, manager)
-    made = changes(_directory(place, manager.scope), files_of(settings, wanted))
+    made = changes(
+        units | drop_ins(place, person),
+        [*_ours(place), *possible_drop_ins(manager.scope, place.call.environ)],
+    )
     if is_dry:
         _show(made)
         return
     for change in made:
         write(change)
         print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
-    _tell(manager, timers, made)
+    again = tell_systemd(manager, made, timers.states)
+    if again:
+        print_line(f"restarted {', '.join(again)}")
+    elif not made:
+        print_line("Nothing to change.")
 
 
-def _directory(place: Place, scope: Scope) -> Path:
-    return _SYSTEM_UNITS if scope == "system" else config_directory(place.call.environ)
+def drop_ins(place: Place, person: str) -> dict[Path, str]:
+    """Return the drop-ins that the settings ask for. Raise ConfigError where a schedule is not understood."""
+    manager = place.manager
+    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
+    wanted = _wanted(place, person)
+    _check(settings, wanted.calendar, manager)
+    admin = admin_directory(manager.scope, place.call.environ)
+    return {admin / name: text for name, text in files_of(settings, wanted).items()}
+
+
+def possible_drop_ins(scope: Scope, environ: Mapping[str, str]) -> list[Path]:
+    """Return the paths of all drop-ins that `drop_ins` may give, or gave in earlier versions."""
+    admin = admin_directory(scope, environ)
+    return [admin / name for name in possible_paths()]
+
+
+def _units(place: Place, timers: Timers) -> dict[Path, str]:
+    """Return the unit files as they should be. None are ours where a distribution's package has installed them."""
+    installation = place.installation
+    if installation is None:
+        if timers.differing:
+            raise MemtoolError(f"{place.units} has timers and no service", hint=INSTALL)
+        return {}
+    if installation.scope == "user":
+        properties = sandbox_properties(home_directory(place.call.environ))
+        works = runs_with(place.manager, properties, installation.program)
+        if works is not None:
+            installation = replace(installation, has_sandbox=works)
+    files = unit_files(installation)
+    return {place.units / name: text for name, text in files.items()}
+
+
+def _ours(place: Place) -> list[Path]:
+    if place.installation is None:
+        return []
+    return [place.units / name for name in possible_unit_paths()]
 
 
 def _wanted(place: Place, person: str) -> Wanted:
@@ -63,6 +113,7 @@ def _wanted(place: Place, person: str) -> Wanted:
         needs_network=needs_network(place),
         command=command_of(place),
         on_failure=config.scheduler.on_failure,
+        skips_on_battery=config.scheduler.rollups_on_battery == "skip",
         user=person,
         store=_other_store(place),
         version=_version(place.manager) if config.scheduler.on_failure else 0,
@@ -128,28 +179,3 @@ def _show(made: Iterable[Change]) -> None:
     lines = [line for change in made for line in diff(change)]
     for line in lines or ["Nothing to change."]:
         print_line(line)
-
-
-def _tell(manager: Manager, timers: Timers, made: list[Change]) -> None:
-    """Reload, and restart the timers that fire and have changed, or are dead: a start would not revive these."""
-    if made:
-        _call(manager, "daemon-reload")
-    changed = timers_in(made)
-    states = {job.name: timers.states[job.name].state for job in JOBS if job.name in timers.states}
-    again = [
-        job.timer
-        for job in JOBS
-        if states.get(job.name) in ("dead", "failed")
-        or (job.name in changed and states.get(job.name) in ("armed", "running"))
-    ]
-    if again:
-        _call(manager, "restart", *again)
-        print_line(f"restarted {', '.join(again)}")
-    if not made and not again:
-        print_line("Nothing to change.")
-
-
-def _call(manager: Manager, *arguments: str) -> None:
-    done = manager.call(*arguments, timeout_s=90)
-    if not done.is_ok:
-        raise failure(done, manager, f"the files are written, but systemd's {arguments[0]} failed")

@@ -8,6 +8,7 @@ import typer
 
 from memtool.base.errors import FAILED, OK, ExitCode, UsageError
 from memtool.base.paths import StoreChoice
+from memtool.cli.completion import jobs
 from memtool.cli.options import JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
@@ -16,9 +17,12 @@ from memtool.scheduler.pauses import ALL
 
 HISTORY_VERSION = 1
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Such as day-rollup.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", autocompletion=jobs, help="Such as day-rollup.")
+]
 SomeJobArgument = Annotated[
-    str | None, typer.Argument(metavar="[JOB]", help="Such as day-rollup; or --all.")
+    str | None,
+    typer.Argument(metavar="[JOB]", autocompletion=jobs, help="Such as day-rollup; or --all."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every job.")]
 
@@ -50,7 +54,9 @@ def status(
 @scheduler.command()
 def history(
     context: typer.Context,
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only this job.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", autocompletion=jobs, help="Only this job.")
+    ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs at most.")] = 20,
     is_system: ScopeOption = None,
@@ -159,7 +165,7 @@ def apply(
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     is_system: ScopeOption = None,
 ) -> None:
-    """Tell systemd what the settings say: schedules, timeouts, network, what to do when a job fails."""
+    """Bring unit files and drop-ins up to date with this version of memtool and with the settings."""
     from memtool.cli.scheduler.applying import apply as act
 
     act(place_of(invocation(context), is_system), is_dry=is_dry)

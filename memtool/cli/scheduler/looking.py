@@ -16,4 +16,6 @@ def state_of(place: Place) -> Status:
     now_us = place.call.now_us
     timers = timers_of(place)
     pauses = paused(place.root, (job.name for job in JOBS), now_us)
-    return status_of(look(place.root), Look(now_us, timers, pauses, machine_zone()))
+    skips_on_battery = place.call.config.scheduler.rollups_on_battery == "skip"
+    seen = Look(now_us, timers, pauses, machine_zone(), skips_on_battery)
+    return status_of(look(place.root), seen)

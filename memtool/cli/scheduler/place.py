@@ -11,7 +11,7 @@ import typer
 
 from memtool.base.config import DEFAULT
 from memtool.base.errors import MemtoolError
-from memtool.base.paths import StoreChoice
+from memtool.base.paths import StoreChoice, home_directory
 from memtool.cli.options import Invocation
 from memtool.scheduler.systemctl import (
     BY_HAND,
@@ -27,7 +27,9 @@ from memtool.scheduler.systemctl import (
     is_booted,
     lacks_linger,
     manager_of,
+    units_directory,
 )
+from memtool.scheduler.unitfiles import Installation, differing, installation_in
 
 SYSTEM_STORE = Path("/var/lib/memtool")
 
@@ -61,6 +63,19 @@ class Place:
             raise MemtoolError(text, hint=hint)
         return manager_of(self.scope, self.call.environ, os.getuid())
 
+    @property
+    def units(self) -> Path:
+        """Where memtool's own unit files are."""
+        assert self.scope is not None
+        return units_directory(self.scope, self.call.environ)
+
+    @property
+    def installation(self) -> Installation | None:
+        """What is installed in `units`; None where nothing is, as beside a distribution's package."""
+        if self.scope is None:
+            return None
+        return installation_in(self.units, self.scope, home_directory(self.call.environ))
+
 
 def place_of(call: Invocation, is_system: bool | None) -> Place:
     """Return the place: the one that was named, else the one that has the units and is this person's."""
@@ -92,7 +107,14 @@ def timers_of(place: Place) -> Timers:
     if timers.is_known and all(one.state == "missing" for one in timers.states.values()):
         return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
     linger = lacks_linger(place.call.environ, os.getuid()) if place.scope == "user" else ""
-    return replace(timers, elsewhere=_elsewhere(place, timers), lacks_linger=linger)
+    sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
+    return replace(
+        timers,
+        elsewhere=_elsewhere(place, timers),
+        lacks_linger=linger,
+        differing=differing(place.units, place.scope, home_directory(place.call.environ)),
+        renew=f"{sudo}memtool scheduler apply",
+    )
 
 
 def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:

@@ -19,11 +19,11 @@ from memtool.jobs.doctor.finding import (
 )
 from memtool.jobs.doctor.retention import NAME, Retention, retention_of
 from memtool.jobs.doctor.scene import Scene
+from memtool.jobs.ingest import waiting
 from memtool.scheduler.due import last_due_us
 from memtool.scheduler.schedule import parse_schedules
 from memtool.scheduler.state import JobStatus
 from memtool.scheduler.systemctl import machine_zone
-from memtool.transcripts.sources import unchanged
 
 _DAY_S = 86_400
 _SECOND_US = 1_000_000
@@ -70,14 +70,8 @@ def _ago(scene: Scene, instant_us: int) -> str:
 def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
     """Yield the transcripts that are not in the store as they are now, and when they were written."""
     sources = scene.facts.sources if scene.has_store else {}
-    for path in scene.transcripts.files:
-        try:
-            found = path.stat()
-        except OSError:
-            continue  # deleted meanwhile, or another check says so
-        source = sources.get(str(path))
-        if found.st_size and (source is None or not unchanged(found, source)):
-            yield path, found.st_mtime_ns // 1000
+    for path, found in waiting(scene.transcripts.files, sources):
+        yield path, found.st_mtime_ns // 1000
 
 
 def check_retention(scene: Scene) -> Advice:

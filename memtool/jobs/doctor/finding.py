@@ -70,14 +70,3 @@ def span(length_s: int) -> str:
         if length_s >= size_s:
             return in_words(length_s // size_s, unit)
     return in_words(max(0, length_s), "second")
-
-
-_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-
-
-def size(size_bytes: int) -> str:
-    """Return such as `1.2 GiB`."""
-    for unit_bytes, unit in _SIZES:
-        if size_bytes >= unit_bytes:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes} bytes"

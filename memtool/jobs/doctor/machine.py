@@ -61,7 +61,7 @@ def check_version(scene: Scene) -> Advice:
     newest = runs[-1].version
     if newest != __version__:
         text = f"this is memtool {__version__}, the timers' last run was of {newest}"
-        return warning(text, "./install.sh brings what the timers run up to date")
+        return warning(text, "memtool setup brings what the timers run up to date")
     return ok(f"memtool {__version__}, and the timers run the same")
 
 

@@ -17,6 +17,8 @@ def check_configuration(scene: Scene) -> Advice:
         first, more = scene.faults[0], len(scene.faults) - 1
         text = f"{first.message}{_more(more)}; every command and job stops at this"
         return problem(text, first.hint or "memtool config check")
+    if scene.config.warnings:
+        return warning(scene.config.warnings[0], "take it out; memtool config check names all")
     files = [file.path for file in scene.config_files if file.path.exists()]
     return ok(f"read from {', '.join(map(str, files))}" if files else "all settings are defaults")
 
@@ -77,4 +79,4 @@ def check_damage(scene: Scene) -> Advice:
     path, row = next(iter(damaged.items()))
     why = row.problem or in_words(row.damaged, "damaged line")
     text = f"{in_words(len(damaged), 'transcript')} could not be read whole, such as {path}: {why}"
-    return warning(text, "memtool ingest --json lists them; mend or move them away")
+    return warning(text, "memtool ingest --json lists them; all else in them was taken in")

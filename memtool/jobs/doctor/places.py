@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from memtool.base.os_errors import MOVE
 from memtool.base.paths import Role, key_files
+from memtool.base.sizes import size
 from memtool.jobs.doctor.finding import (
     Advice,
     CannotCheckError,
     in_words,
     ok,
     problem,
-    size,
     skipped,
     warning,
 )
@@ -26,6 +27,7 @@ _MOST_FILES = 20_000
 _OTHERS_READ, _OTHERS_WRITE = 0o077, 0o022
 _LEAST_BYTES = 64 << 20
 _LEAST_FILES = 1000
+_READ_ONLY = "mount it read-write; Linux makes a disk read-only when it fails: dmesg"
 _CREDENTIAL = "etc/credstore/memtool.llm-key"
 
 
@@ -145,7 +147,7 @@ def check_file_system(scene: Scene) -> Advice:
     if found is None:
         return ok(f"{mount.kind}, a local file system")
     why, is_problem = found
-    todo = "name a directory on a local disk: memtool config set store.path DIR"
+    todo = f"move it to a local disk: {MOVE}"
     advise = problem if is_problem else warning
     return advise(f"{place} is on {mount.kind} ({mount.source}), which {why}", todo)
 
@@ -155,7 +157,7 @@ def check_space(scene: Scene) -> Advice:
     place = nearest_directory(scene.root)
     disk = os.statvfs(place)
     if disk.f_flag & os.ST_RDONLY:
-        return problem(f"{place} is on a read-only file system", "remount it, or move the store")
+        return problem(f"{place} is on a read-only file system", _READ_ONLY)
     used = sum(found.st_blocks * 512 for _, found in _below(scene.root))
     files = disk.f_favail if disk.f_files else None
     return space_advice(used, disk.f_bavail * disk.f_frsize, files, str(place))
@@ -164,7 +166,7 @@ def check_space(scene: Scene) -> Advice:
 def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place: str) -> Advice:
     """Return what the room means; `free_files` is None where the file system has no bound on their number."""
     text = f"{size(free_bytes)} free at {place}, the store takes {size(used_bytes)}"
-    todo = "free some space, or move the store: memtool config set store.path DIR"
+    todo = f"free some space there, or move the store: {MOVE}"
     if free_bytes < max(_LEAST_BYTES, used_bytes // 10):
         return problem(f"{text}: jobs will fail soon", todo)
     if free_files is not None and free_files < _LEAST_FILES:

@@ -16,7 +16,7 @@ from memtool.scheduler.units import parse_show
 
 _RUNS = frozenset({"failed", "died", "backlog", "unit", "overdue"})
 _COMMON = frozenset({"both", "linger"})
-_HARMLESS = frozenset({"clock", "backlog", "missing"})
+_HARMLESS = frozenset({"clock", "backlog", "missing", "units"})
 _EXEC = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _ASK_S = 15
 
@@ -92,7 +92,9 @@ def check_units(scene: Scene) -> Advice:
         {path for row in units.values() for path in _EXEC.findall(row.get("ExecStart", ""))}
     )
     for path, why in _unusable(programs):
-        return problem(f"the units start {path}, which {why}", "./install.sh installs it again")
+        return problem(
+            f"the units start {path}, which {why}", "memtool setup names the program that is there"
+        )
     stale = [name for name, row in units.items() if row.get("NeedDaemonReload") == "yes"]
     if stale:
         reload = " ".join(("systemctl", *scene.manager.arguments, "daemon-reload"))

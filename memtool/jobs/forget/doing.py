@@ -65,8 +65,6 @@ def _take_away(context: RunContext, lease: Lease, found: Found, report: Report) 
         erase.forget_events(lease.store(), ids, now_us)
         report.forgotten += len(ids)
         context.tally.details["events_forgotten"] = report.forgotten
-    for cuts in _slices(context, found.segments, "segments"):
-        erase.forget_segments(lease.store(), cuts, now_us)
 
 
 def _slices(context: RunContext, rows: Sequence[T], label: str) -> Iterator[Sequence[T]]:

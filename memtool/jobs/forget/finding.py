@@ -7,29 +7,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.core.levels import Level, parse_segment
-from memtool.core.model import Cut, Event, EventId, NodeId
+from memtool.core.levels import Level
+from memtool.core.model import Event, EventId, NodeId
 from memtool.jobs.forget.leftovers import copies_beside
 from memtool.jobs.forget.selecting import Filter, Selector, fitting, resolve
 from memtool.jobs.reading.names import ShortNames
 from memtool.jobs.reading.reader import Reader
 from memtool.store import codec, families
-from memtool.store.capture import horizon
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store
 
 SAMPLES = 5
-MAX_NAMED = 20
 _SHORTEST_NAME = 4
 """Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What there is to forget. `exists` is whether there is a store at all.
-
-    `segments` are frozen ones that go; `kept` are those that may hold what is named, which nobody can tell any more.
-    """
+    """What there is to forget. `exists` is whether there is a store at all."""
 
     exists: bool = True
     zone: str = "UTC"
@@ -40,9 +35,6 @@ class Found:
     days: set[int] = field(default_factory=set)
     nodes: dict[Level, int] = field(default_factory=dict)
     samples: list[Event] = field(default_factory=list)
-    segments: list[Cut] = field(default_factory=list)
-    kept: list[NodeId] = field(default_factory=list)
-    kept_count: int = 0
     suspects: list[NodeId] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     sources_kept: list[str] = field(default_factory=list)
@@ -53,7 +45,7 @@ class Found:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was found that could be forgotten."""
-        return not self.ids and not self.segments
+        return not self.ids
 
     @property
     def names(self) -> frozenset[str]:
@@ -76,7 +68,6 @@ def find(reader: Reader, store: Store, selector: Selector) -> Found:
         zone=store.calendar.zone, copies=copies_beside(reader.root), erasing=erasing(store)
     )
     _find_events(store, wanted, found)
-    _find_segments(store, wanted, found)
     if not found.is_empty:
         _find_nodes(store, found)
         _find_sources(store, found)
@@ -101,40 +92,10 @@ def _find_events(store: Store, wanted: Filter, found: Found) -> None:
                 found.days.add(store.calendar.day_of(older.time_us))
 
 
-def _find_segments(store: Store, wanted: Filter, found: Found) -> None:
-    """Look at the frozen segments: their events were swept, and only what is left can tell whether they are meant."""
-    if not horizon(store):
-        return
-    for node in store.nodes(Level.SEGMENT):
-        cut = _cut_of(store, node.id) if node.frozen else None
-        if cut is None or not wanted.may_fit(cut):
-            continue
-        if wanted.covers(cut, node):
-            found.segments.append(cut)
-            found.days.add(_day_of(node.id))
-            found.sessions[cut.session] += 0
-            found.projects[cut.project] += 0
-        else:
-            found.kept_count += 1
-            if len(found.kept) < MAX_NAMED:
-                found.kept.append(node.id)
-    found.projects.pop("", None)
-
-
-def _cut_of(store: Store, node_id: NodeId) -> Cut | None:
-    return next((cut for cut in store.cuts(_day_of(node_id)) if cut.id == node_id), None)
-
-
-def _day_of(segment: NodeId) -> int:
-    place = parse_segment(segment)
-    assert place is not None, segment
-    return place.day
-
-
 def _find_nodes(store: Store, found: Found) -> None:
     """Count the nodes that go: those of the segments and of all that holds their days, and those that are stale."""
     found.suspects = suspects(store)
-    going = {*found.suspects, *(cut.id for cut in found.segments)}
+    going = {*found.suspects}
     going |= {period.id for period in periods_over(found.days, store.calendar.week_start)}
     gone = frozenset(found.ids)
     for day in sorted(found.days):

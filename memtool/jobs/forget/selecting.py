@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from memtool.base.errors import UsageError
-from memtool.core.model import FIRST_INSTANT_US, LAST_INSTANT_US, Claim, Cut, Event, EventId, Node
+from memtool.core.model import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId
 from memtool.jobs.reading.names import session_named
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.reading.times import span_us
@@ -56,41 +56,19 @@ class Filter:
         """Return whether the event is to be forgotten, if it lies within the time."""
         return (
             (self.ids is None or event.id in self.ids)
-            and self._is_of(event.agent, event.claims)
+            and (not self.session or any(one.session == self.session for one in event.claims))
+            and (not self.agent or event.agent.casefold() == self.agent.casefold())
+            and (
+                not self.project
+                or any(_is_project(self.project, one.project) for one in event.claims)
+            )
             and (self.pattern is None or event.id in self.older or matches(self.pattern, event))
         )
-
-    def _is_of(self, agent: str, claims: tuple[Claim, ...]) -> bool:
-        return (
-            (not self.session or any(claim.session == self.session for claim in claims))
-            and (not self.agent or agent.casefold() == self.agent.casefold())
-            and (not self.project or any(_is_project(self.project, one.project) for one in claims))
-        )
-
-    def may_fit(self, cut: Cut) -> bool:
-        """Return whether a segment whose events were swept may have held what is named: by all that is left of it."""
-        return (
-            cut.end_us >= self.start_us
-            and cut.start_us < self.end_us
-            and self._is_of(cut.agent, (Claim(cut.session, cut.project),))
-            and (self.ids is None or not self.ids.isdisjoint(cut.events))
-        )
-
-    def covers(self, cut: Cut, node: Node) -> bool:
-        """Return whether such a segment is surely meant, all of it."""
-        is_within = self.start_us <= cut.start_us and cut.end_us < self.end_us
-        return is_within and (self.pattern is None or _says(self.pattern, node))
 
 
 def matches(pattern: re.Pattern[str], event: Event) -> bool:
     """Return whether the pattern is found anywhere in the event's text, or in a value of its metadata."""
     return any(pattern.search(text) for text in (event.text, *event.metadata.values()))
-
-
-def _says(pattern: re.Pattern[str], node: Node) -> bool:
-    texts = [node.title, *node.keywords]
-    texts += [bullet.text for bullet in node.bullets] + [grip.excerpt for grip in node.grips]
-    return any(pattern.search(text) for text in texts)
 
 
 def _is_project(wanted: str, project: str) -> bool:

@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The tree under a period, or under all years. `exists` is whether there is a store at all."""
+    """The tree under a period, or under all years. `exists` is whether anything is remembered."""
 
     exists: bool
     zone: str = "UTC"
@@ -55,7 +55,7 @@ class Contents:
 
 def contents(reader: Reader, text: str = "", depth: int | None = None) -> Contents:
     """Return the table of contents under the period that the text names, under all years where it names none."""
-    with reader.store() as store:
+    with reader.memory() as store:
         period = reader.period(store, text) if text else None
         if store is None:
             return Contents(exists=False, period=period)

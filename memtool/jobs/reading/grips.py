@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from memtool.core.drafting import verbatim
 from memtool.core.model import Event, EventId, Grip, NodeId
 from memtool.jobs.reading.conversation import Excerpt, excerpt
-from memtool.jobs.reading.names import ShortNames, grip_named
-from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.names import ShortNames, grip_digits, grip_named
+from memtool.jobs.reading.reader import NoMemoryError, Reader
 from memtool.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A grip in its conversation. `gone` says of events that are not there, or not current, why:
-    rewound, forgotten, expired or missing.
+    rewound, forgotten or missing.
     """
 
     zone: str
@@ -41,8 +41,14 @@ class Proof:
 
 
 def prove(reader: Reader, text: str, *, before: int, after: int) -> Proof:
-    """Return the grip that begins with these digits, with so many messages around it. Raise UsageError."""
-    with reader.existing_store() as store:
+    """Return the grip that begins with these digits, with so many messages around it.
+
+    Raise UsageError where there is no such grip, NoMemoryError where nothing is remembered yet.
+    """
+    with reader.memory() as store:
+        if store is None:
+            grip_digits(text)
+            raise NoMemoryError(reader.root)
         grip_id = grip_named(store, text)
         grip = store.grip(grip_id)
         assert grip is not None, grip_id
@@ -81,8 +87,7 @@ def _absence(store: Store, event_id: EventId, event: Event | None) -> str:
     """Return why an event does not count (any more), "" where it does."""
     if event is not None:
         return "rewound" if event.rewound else ""
-    tombstone = store.identity(event_id).tombstone
-    return tombstone.reason if tombstone else "missing"
+    return "forgotten" if store.identity(event_id).tombstone else "missing"
 
 
 def _around(store: Store, events: list[Event], sides: tuple[int, int]) -> Excerpt:

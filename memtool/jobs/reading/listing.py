@@ -32,7 +32,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The newest events that fit, in order of time. `has_more` is whether older ones do too."""
+    """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
+    older ones fit too.
+    """
 
     exists: bool
     zone: str = "UTC"
@@ -44,7 +46,7 @@ class Listing:
 def events(reader: Reader, query: Query) -> Listing:
     """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
     _check_kinds(query.kinds)
-    with reader.store() as store:
+    with reader.memory() as store:
         start_us, end_us = bounds_us(reader, store, query)
         if store is None:
             return Listing(exists=False)

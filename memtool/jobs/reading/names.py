@@ -58,11 +58,17 @@ def _common(one: str, other: str) -> int:
     return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def grip_named(store: Store, text: str) -> GripId:
-    """Return the grip that begins with these digits. Raise UsageError where none does, or several."""
+def grip_digits(text: str) -> str:
+    """Return the digits that the text names a grip by. Raise UsageError where it names none."""
     digits = text.strip().lower().removeprefix("grip:")
     if not _GRIP.fullmatch(digits) or not MIN_DIGITS <= len(digits) <= GRIP_DIGITS:
         raise UsageError(f"{text!r} is no grip", hint=GRIP_FORM)
+    return digits
+
+
+def grip_named(store: Store, text: str) -> GripId:
+    """Return the grip that begins with these digits. Raise UsageError where none does, or several."""
+    digits = grip_digits(text)
     found = sorted({grip_id for grip_id, _ in store.citations(digits)})
     if not found:
         raise UsageError(
@@ -74,9 +80,18 @@ def grip_named(store: Store, text: str) -> GripId:
     return found[0]
 
 
+def is_segment(text: str) -> bool:
+    """Return whether the text is of the form that names a segment."""
+    return _segment_place(text) is not None
+
+
+def _segment_place(text: str) -> SegmentKey | None:
+    return parse_segment(text) or parse_segment(f"segment:{text}")
+
+
 def segment_named(store: Store, text: str) -> Cut | None:
     """Return the segment that the text names, None where it is not of that form. Raise UsageError as for grips."""
-    place = parse_segment(text) or parse_segment(f"segment:{text}")
+    place = _segment_place(text)
     if place is None:
         return None
     found = [cut for cut in store.cuts(place.day) if cut.id.startswith(place.id)]

@@ -8,8 +8,8 @@ from memtool.base.errors import UsageError
 from memtool.core.levels import PERIOD_FORMS, Level, Period, heading, parents_of
 from memtool.core.model import Cut, Grip, Node, NodeId
 from memtool.jobs.reading.contents import Entry, Tree
-from memtool.jobs.reading.names import SEGMENT_FORM, ShortNames, segment_named
-from memtool.jobs.reading.reader import Reader
+from memtool.jobs.reading.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
+from memtool.jobs.reading.reader import NoMemoryError, Reader
 from memtool.jobs.reading.state import View, period_holding
 from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
@@ -38,8 +38,15 @@ class Shown:
 
 
 def show(reader: Reader, text: str) -> Shown:
-    """Return the node that the text names. Raise UsageError where there is nothing of that name."""
-    with reader.existing_store() as store:
+    """Return the node that the text names.
+
+    Raise UsageError where there is nothing of that name, NoMemoryError where nothing is remembered yet.
+    """
+    with reader.memory() as store:
+        if store is None:
+            if not is_segment(text):
+                _named(reader, None, text)
+            raise NoMemoryError(reader.root)
         view = View(store, reader)
         cut = segment_named(store, text)
         if cut is None:
@@ -60,7 +67,7 @@ def _segment(view: View, cut: Cut) -> Entry:
     return Tree(view, day).segment(cut, rivals)
 
 
-def _named(reader: Reader, store: Store, text: str) -> Period:
+def _named(reader: Reader, store: Store | None, text: str) -> Period:
     try:
         return reader.period(store, text)
     except UsageError as error:

@@ -17,6 +17,16 @@ from memtool.store.access import Access
 from memtool.store.store import Store
 
 
+class NoMemoryError(UsageError):
+    """Nothing is remembered yet, so nothing can be named."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(
+            f"there is no memory in {root} yet",
+            hint="memtool ingest takes in what your agents have written",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """One reading. `calendar` serves only where there is no store yet; without a `recipe` nothing is outdated."""
@@ -37,14 +47,17 @@ class Reader:
             yield store
 
     @contextmanager
-    def existing_store(self) -> Iterator[Store]:
-        """Give the store as it is now. Raise UsageError where there is none: nothing in it can be named."""
+    def memory(self) -> Iterator[Store | None]:
+        """Give the store as it is now, or None where nothing is remembered yet: there is none, or it is empty."""
         with self.store() as store:
+            yield None if store is None or store.is_empty() else store
+
+    @contextmanager
+    def existing_store(self) -> Iterator[Store]:
+        """Give the store as it is now. Raise NoMemoryError where nothing in it can be named."""
+        with self.memory() as store:
             if store is None:
-                raise UsageError(
-                    f"there is no store at {self.root} yet, so nothing in it can be shown",
-                    hint="memtool ingest makes it from what your agents have written",
-                )
+                raise NoMemoryError(self.root)
             yield store
 
     def period(self, store: Store | None, text: str) -> Period:

@@ -58,12 +58,11 @@ def _problem(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many nodes of each level a recipe wrote. The frozen ones among them stay as they are."""
+    """How many nodes of each level a recipe wrote."""
 
     recipe: Recipe
     is_current: bool
     nodes: Counts
-    frozen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +88,13 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store.
-
-    `newest` is the newest day that has a node: an example to try.
-    """
+    """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store."""
 
     exists: bool
     zone: str
     today: Today
     written: tuple[Written, ...] = ()
     outdated: Outdated = Outdated()
-    newest: NodeId | None = None
 
 
 def recipes(reader: Reader) -> Recipes:
@@ -118,7 +113,6 @@ def recipes(reader: Reader) -> Recipes:
             today=today,
             written=tuple(count.written()),
             outdated=count.outdated(),
-            newest=count.newest,
         )
 
 
@@ -134,7 +128,6 @@ class _Signature:
 
     id: NodeId
     recipe: Recipe
-    frozen: bool = False
 
 
 _SIGNATURE = codec.Codec(_Signature)
@@ -157,9 +150,7 @@ class _Count:
 
     store: Store
     reader: Reader
-    newest: NodeId | None = None
     _nodes: dict[Recipe, Counter[Level]] = field(default_factory=dict)
-    _frozen: Counter[Recipe] = field(default_factory=Counter)
     _outdated: Counter[Level] = field(default_factory=Counter)
     _open: int = 0
     _periods: set[Period] = field(default_factory=set)
@@ -172,7 +163,6 @@ class _Count:
             first = next(nodes)
             period = period_holding(first.id)
             old = [node.id for node in chain([first], nodes) if self._add(level, node)]
-            self.newest = period.id if level is Level.DAY else self.newest
             if not old:
                 continue
             if not self.store.calendar.is_closed(period, self.reader.now_us):
@@ -187,8 +177,7 @@ class _Count:
     def _add(self, level: Level, node: _Signature) -> bool:
         """Count the node, and return whether it is outdated, by the rule of `View.state` and of the rollup."""
         self._nodes.setdefault(node.recipe, Counter())[level] += 1
-        self._frozen[node.recipe] += node.frozen
-        is_old = not node.frozen and self.reader.recipe not in (None, node.recipe)
+        is_old = self.reader.recipe not in (None, node.recipe)
         self._outdated[level] += is_old
         return is_old
 
@@ -201,8 +190,7 @@ class _Count:
             return recipe != self.reader.recipe, -self._nodes[recipe].total()
 
         for recipe in sorted(self._nodes, key=rank):
-            is_current = recipe == self.reader.recipe
-            yield Written(recipe, is_current, dict(self._nodes[recipe]), self._frozen[recipe])
+            yield Written(recipe, recipe == self.reader.recipe, dict(self._nodes[recipe]))
 
     def outdated(self) -> Outdated:
         """Return what an upgrade would write anew."""

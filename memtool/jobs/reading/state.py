@@ -22,7 +22,6 @@ class State:
     stale: bool = False
     outdated: bool = False
     incomplete: bool = False
-    frozen: bool = False
     failed: bool = False
 
     @property
@@ -61,13 +60,11 @@ class View:
     def state(self, node_id: NodeId, node: Node | None) -> State:
         """Return the state of a node, or of a period that has none yet."""
         period = period_holding(node_id)
-        is_frozen = node is not None and node.frozen
         return State(
             open=not self.store.calendar.is_closed(period, self.reader.now_us),
-            stale=node is not None and not is_frozen and period in self.stale,
-            outdated=node is not None and not is_frozen and self._is_outdated(node.recipe),
+            stale=node is not None and period in self.stale,
+            outdated=node is not None and self._is_outdated(node.recipe),
             incomplete=node is not None and bool(node.gaps),
-            frozen=is_frozen,
             failed=node_id in self.failures,
         )
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level, Period, parse_segment, period_named, period_of
-from memtool.core.model import Cut, Node, NodeId
+from memtool.core.levels import Level, Period
+from memtool.core.model import Node, NodeId
 from memtool.jobs.context import RunContext
 from memtool.jobs.rollup.drive import bring_all, carry_out, mark_what_moved, new_work
 from memtool.jobs.rollup.order import Order
@@ -44,20 +43,6 @@ def build(context: RunContext, order: Order, lease: Lease, report: Report) -> No
     carry_out(context, work, _all_closed(context, work))
 
 
-def stays_frozen(store: Store, calendar: Calendar, node_id: NodeId) -> bool:
-    """Return whether a frozen node has a place in this calendar.
-
-    It has none where weeks start on another day, and on a day that holds, by this calendar, events that were not swept:
-    the day is written anew over its frozen segments and those of the events.
-    """
-    if parse_segment(node_id) is not None:
-        return True
-    period = period_named(node_id)
-    if period.level is Level.DAY:
-        return next(store.events(*calendar.bounds_us(period)), None) is None
-    return period_of(period.level, period.first, calendar.week_start) == period
-
-
 def _copy_of(otherwise: Write, report: Report) -> Copy:
     def copy(store: Store, node_id: NodeId, inputs: str) -> Node | None:
         current = store.current()
@@ -72,7 +57,7 @@ def _copy_of(otherwise: Write, report: Report) -> Copy:
 
 
 def _copy_beforehand(context: RunContext, lease: Lease, report: Report) -> None:
-    """Copy what no mark leads to: frozen nodes, and what the current one has written anew since an earlier copy."""
+    """Copy what no mark leads to: what the current one has written again since an earlier copy."""
     for level in Level:
         for node_id in [node.id for node in lease.store().current().nodes(level)]:
             context.checkpoint()
@@ -81,25 +66,16 @@ def _copy_beforehand(context: RunContext, lease: Lease, report: Report) -> None:
             node = current.node(node_id)
             if node is not None and _is_wanted(store, current, node):
                 write = current.write_of(node_id) or Write(context.now_us, context.holder.run)
-                put_node(store, node, write, seen=None, cut=_cut_of(current, node))
+                put_node(store, node, write, seen=None)
                 report.copied += 1
 
 
 def _is_wanted(store: Store, current: Store, node: Node) -> bool:
     mine = store.node(node.id)
-    if node.frozen:
-        return mine != node and stays_frozen(store, store.calendar, node.id)
     if mine is None or mine == node or mine.inputs != node.inputs:
         return False
     theirs, ours = current.write_of(node.id), store.write_of(node.id)
     return theirs is not None and ours is not None and theirs.written_us > ours.written_us
-
-
-def _cut_of(store: Store, node: Node) -> Cut | None:
-    """Return the cut that goes with a frozen segment: its events could not be cut any more."""
-    segment = parse_segment(node.id)
-    cuts = store.cuts(segment.day) if segment and node.frozen else []
-    return next((cut for cut in cuts if cut.id == node.id), None)
 
 
 async def _all_closed(context: RunContext, work: Work) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memtool.core.calendar import Calendar
-from memtool.core.levels import Level, Period, inputs_of, parse_segment, period_named
-from memtool.core.model import Child, Cut, Event, Node, NodeId
+from memtool.core.levels import Level, Period, inputs_of
+from memtool.core.model import Child, Cut, Event, NodeId
 from memtool.core.planning import period_inputs, segment_inputs, stale_periods
 from memtool.core.segmenting import by_session, cuts_of
-from memtool.jobs.rebuild.building import stays_frozen
 from memtool.jobs.rollup.forecast import Forecast
 from memtool.store.store import Store
 
@@ -29,8 +28,7 @@ def price(store: Store, calendar: Calendar, now_us: int) -> Price:
     sources = [store] if begun is None or begun.calendar != calendar else [begun, store]
     walk = _Walk(calendar, sources)
     days = {Period(Level.DAY, day) for day in store.days(calendar)}
-    frozen = {period_named(node_id) for node_id in walk.frozen if parse_segment(node_id) is None}
-    for period in sorted(stale_periods(days | frozen, calendar.week_start)):
+    for period in sorted(stale_periods(days, calendar.week_start)):
         if calendar.is_closed(period, now_us):
             walk.look_at(period)
     sizes = walk.sizes
@@ -44,8 +42,7 @@ class _Walk:
         self.unwritten: list[Period] = []
         self.sizes: list[int] = []
         """Of the segments that need a summary, in tokens."""
-        self.frozen = _frozen(calendar, sources[-1])
-        self.copied = len(self.frozen)
+        self.copied = 0
         self._calendar = calendar
         self._sources = sources
         self._known: dict[Period, Child | None] = {}
@@ -54,9 +51,6 @@ class _Walk:
     def look_at(self, period: Period) -> None:
         """Find out whether the period's node is there; those below it were looked at before."""
         children: list[Child | None]
-        if period.id in self.frozen:
-            self._known[period] = Child(period.id, self.frozen[period.id].content)
-            return
         if period.level is Level.DAY:
             children = self._segments(period)
         else:
@@ -76,18 +70,12 @@ class _Walk:
         return None
 
     def _segments(self, day: Period) -> list[Child | None]:
-        frozen = self._sources[-1].frozen_cuts(day.first)
-        swept = {event_id for cut in frozen for event_id in cut.events}
-        events = self._sources[-1].events(*self._calendar.bounds_us(day))
-        sessions = by_session(event for event in events if event.id not in swept).values()
+        sessions = by_session(self._sources[-1].events(*self._calendar.bounds_us(day))).values()
         cuts = [(cut, held) for held in sessions for cut in cuts_of(held, day.first)]
-        cuts += [(cut, []) for cut in frozen]
         in_order = sorted(cuts, key=lambda pair: (pair[0].start_us, pair[0].id))
         return [self._segment(cut, held) for cut, held in in_order]
 
     def _segment(self, cut: Cut, held: Sequence[Event]) -> Child | None:
-        if cut.id in self.frozen:
-            return Child(cut.id, self.frozen[cut.id].content)
         events = {event.id: event for event in held}
         inputs = segment_inputs(cut, [events[event_id] for event_id in cut.events])
         child = self._found(cut.id, inputs)
@@ -102,10 +90,3 @@ class _Walk:
                 self.copied += 1
                 return Child(node_id, node.content)
         return None
-
-
-def _frozen(calendar: Calendar, store: Store) -> dict[NodeId, Node]:
-    nodes = (node for level in Level for node in store.nodes(level))
-    return {
-        node.id: node for node in nodes if node.frozen and stays_frozen(store, calendar, node.id)
-    }

@@ -12,7 +12,6 @@ from itertools import groupby
 from memtool.core.levels import Period
 from memtool.jobs.account import account_of
 from memtool.jobs.context import RunContext
-from memtool.jobs.heeding import heeding
 from memtool.jobs.rollup.order import Order
 from memtool.jobs.rollup.plan import moved_days, repairs, stale_now, targets, with_all_below
 from memtool.jobs.rollup.steps import bring_up_to_date
@@ -22,6 +21,9 @@ from memtool.store.capture import mark_moved_days
 from memtool.store.codec import Write
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
+
+_LOOK_S = 0.2
+"""How often a run that waits looks whether it was asked to stop."""
 
 
 def do(context: RunContext, order: Order, lease: Lease) -> None:
@@ -40,11 +42,26 @@ def mark_what_moved(store: Store) -> None:
 def carry_out(context: RunContext, work: Work, steps: Coroutine[None, None, None]) -> None:
     """Take the steps to their end, or to where a budget ends; what they came to is in the context's tally."""
     try:
-        asyncio.run(heeding(context, steps))
+        asyncio.run(_stopped_in_time(context, steps))
     except CallRefused as refusal:
         context.tally.cut_short = str(refusal)
     finally:
         _report(context, work)  # also of a run that was stopped or failed half-way
+
+
+async def _stopped_in_time(context: RunContext, work: Coroutine[None, None, None]) -> None:
+    """Do the work. After a signal, or when the time is up, cancel it and raise as `checkpoint` does.
+
+    What it has written by then stays, and its calls are on record.
+    """
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=_LOOK_S)
+        if context.should_stop() and task.cancel():
+            await asyncio.wait({task})
+    if task.cancelled():
+        context.checkpoint()
+    await task
 
 
 def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
@@ -66,12 +83,17 @@ def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
 async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
     now_us, choices = context.now_us, order.choices
     recipe = order.summarizer.recipe
-    await bring_all(
-        context, work, targets(work.lease.store(), order.level, choices, now_us, recipe)
-    )
+    store = work.lease.store()
+    own = targets(store, order.level, choices, now_us, recipe)
+    expected = repairs(store, order.level, choices, now_us)
+    await bring_all(context, work, own, after=len(expected))
     above = repairs(work.lease.store(), order.level, choices, now_us)
-    for _, periods in groupby(above, key=lambda period: period.level):
-        await bring_all(context, work, list(periods))
+    done = 0
+    for _, group in groupby(above, key=lambda period: period.level):
+        periods = list(group)
+        after = len(above) - done - len(periods)
+        await bring_all(context, work, periods, before=len(own) + done, after=after)
+        done += len(periods)
 
 
 async def bring_all(

@@ -65,7 +65,7 @@ def outdated_periods(store: Store, level: Level, recipe: Recipe) -> frozenset[Pe
     """Return the periods of this level whose node (or, of a day, whose segment's node) another recipe wrote."""
     levels = (Level.SEGMENT, Level.DAY) if level is Level.DAY else (level,)
     nodes = (node for each in levels for node in store.nodes(each))
-    return frozenset(_place(node.id) for node in nodes if not node.frozen and node.recipe != recipe)
+    return frozenset(_place(node.id) for node in nodes if node.recipe != recipe)
 
 
 def _is_wanted(calendar: Calendar, period: Period, choices: Choices, now_us: int) -> bool:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from memtool.core.drafting import Origin
-from memtool.core.levels import Level, Period, inputs_of
-from memtool.core.model import GAP, Child, Cut
-from memtool.core.planning import period_inputs
-from memtool.core.segmenting import by_session, cuts_of
-from memtool.jobs.rollup.inputs import (
-    InputsMoved,
-    child_of,
-    events_of,
-    period_origin,
-    request_of_period,
-    request_of_segment,
-    segment_origin,
+from memtool.core.drafting import (
+    Origin,
+    gaps_of,
+    period_request,
+    segment_label,
+    segment_request,
 )
+from memtool.core.levels import Level, Period, heading, inputs_of
+from memtool.core.model import GAP, Child, Cut, Event, Node, NodeId
+from memtool.core.planning import period_inputs, segment_inputs
+from memtool.core.segmenting import by_session, cuts_of
 from memtool.jobs.rollup.work import Work, summarised
 from memtool.store.store import Store
 from memtool.store.toc import Seen, mark_again, put_node, remove_node, replace_cuts, see, settle
@@ -25,13 +22,15 @@ from memtool.store.toc import Seen, mark_again, put_node, remove_node, replace_c
 _TRIES = 3
 
 
+class InputsMoved(Exception):  # noqa: N818 - no error: the period is simply taken up again
+    """The day's events are not those that it was cut from."""
+
+
 async def bring_up_to_date(work: Work, period: Period) -> Child | None:
     """Write the period's node, after those below it, where its inputs changed.
 
     Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
     """
-    if (frozen := _frozen(work, period)) is not None:
-        return frozen
     for _ in range(_TRIES):
         try:
             step = _day if period.level is Level.DAY else _upper
@@ -45,17 +44,6 @@ async def bring_up_to_date(work: Work, period: Period) -> Child | None:
     return Child(period.id, GAP)
 
 
-def _frozen(work: Work, period: Period) -> Child | None:
-    """Return a frozen node as its parent takes it: its events were swept, so it stays as it is, forced or not."""
-    store = work.lease.store()
-    node = store.node(period.id)
-    if node is None or not node.frozen:
-        return None
-    settle(store, see(store, period))
-    work.done.add(period)
-    return Child(node.id, node.content)
-
-
 async def _upper(work: Work, period: Period) -> Child | None:
     seen = see(work.lease.store(), period)
     below = [await _child(work, lower) for lower in inputs_of(period, work.calendar.week_start)]
@@ -67,7 +55,7 @@ async def _child(work: Work, period: Period) -> Child | None:
         return await bring_up_to_date(work, period)
     if work.has_gap(period.id):
         return Child(period.id, GAP)
-    return child_of(work.lease.store(), period.id)
+    return _child_of(work.lease.store(), period.id)
 
 
 async def _day(work: Work, day: Period) -> Child | None:
@@ -84,18 +72,11 @@ async def _day(work: Work, day: Period) -> Child | None:
 
 
 def _recut(store: Store, day: Period) -> None:
-    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called.
-
-    Frozen segments stay, with the events that they were made of.
-    """
-    frozen = store.frozen_cuts(day.first)
-    swept = {event_id for cut in frozen for event_id in cut.events}
-    events = store.events(*store.calendar.bounds_us(day))
-    sessions = by_session(event for event in events if event.id not in swept)
+    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
+    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
     standing: dict[str, list[Cut]] = {}
     for cut in store.cuts(day.first):
-        if cut not in frozen:
-            standing.setdefault(cut.session, []).append(cut)
+        standing.setdefault(cut.session, []).append(cut)
     for session in sorted(sessions.keys() | standing.keys()):
         old = standing.get(session, [])
         new = cuts_of(sessions.get(session, []), day.first)
@@ -114,14 +95,11 @@ def _unmoved(work: Work, seen: Seen) -> Store:
 async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
     work.checkpoint()
     store = _unmoved(work, seen)
-    node = store.node(cut.id)
-    if node is not None and node.frozen:
-        return Child(cut.id, node.content)
-    events = events_of(store, cut)
-    origin = segment_origin(cut, events, work.summarizer.recipe)
+    events = _events_of(store, cut)
+    origin = Origin(cut.id, segment_inputs(cut, events), work.summarizer.recipe)
     node = work.standing(store, cut.id, origin.inputs)
     if node is None:
-        request = request_of_segment(cut, events, seen.period)
+        request = segment_request(cut, events, heading(seen.period))
         node = await summarised(work, store, request, origin)
         if node is None:
             return Child(cut.id, GAP)
@@ -148,17 +126,45 @@ async def _write_period(
     if node is not None:
         settle(store, seen)
         return Child(period.id, node.content)
-    return await _rewrite_period(
-        work, seen, period_origin(store, period, children, work.summarizer.recipe), cuts
-    )
-
-
-async def _rewrite_period(work: Work, seen: Seen, origin: Origin, cuts: Sequence[Cut]) -> Child:
-    store = work.lease.store()
-    request = request_of_period(store, seen.period, origin.children, cuts)
+    nodes = _nodes_of(store, children)
+    gaps = gaps_of(children, nodes)
+    origin = Origin(period.id, inputs, work.summarizer.recipe, tuple(children), gaps)
+    request = period_request(period, _labelled(nodes, cuts))
     node = await summarised(work, store, request, origin)
     if node is None:
-        return Child(seen.period.id, GAP)
+        return Child(period.id, GAP)
     put_node(_unmoved(work, seen), node, work.write, seen=seen)
     work.tally.written.append(node.id)
     return Child(node.id, node.content)
+
+
+def _events_of(store: Store, cut: Cut) -> list[Event]:
+    """Return the segment's events, in order. Raise InputsMoved where one is gone since the day was cut."""
+    found = [store.event(event_id) for event_id in cut.events]
+    events = [event for event in found if event is not None]
+    if len(events) != len(cut.events):
+        raise InputsMoved
+    return events
+
+
+def _child_of(store: Store, node_id: NodeId) -> Child | None:
+    """Return the node as its parent takes it, None where there is none."""
+    node = store.node(node_id)
+    return None if node is None else Child(node.id, node.content)
+
+
+def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
+    """Return the nodes of those children that are no gaps. Nobody may have taken one away meanwhile."""
+    found = [store.node(child.id) for child in children if child.content != GAP]
+    nodes = [node for node in found if node is not None]
+    assert len(nodes) == len(found), "only a run that holds the tree takes nodes away"
+    return nodes
+
+
+def _labelled(nodes: Iterable[Node], cuts: Iterable[Cut]) -> Iterator[tuple[Node, str, str]]:
+    labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
+    return ((node, *labels.get(node.id, _dated(node.id))) for node in nodes)
+
+
+def _dated(node_id: NodeId) -> tuple[str, str]:
+    return node_id.partition(":")[2], ""

@@ -78,8 +78,6 @@ class Work:
 
     def stands(self, node: Node, inputs: str) -> bool:
         """Return whether the node that is there may stay as it is."""
-        if node.frozen:
-            return True
         is_outdated = self.upgrades and node.recipe != self.summarizer.recipe
         return node.inputs == inputs and not is_outdated and not self.is_forced(node.id)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from memtool.base.errors import StorageError
+from memtool.base.errors import DamagedError
 from memtool.core.planning import stale_periods
 from memtool.jobs.verify.events import check_events_and_days, check_ids, check_revisions
 from memtool.jobs.verify.generations import check_generations
 from memtool.jobs.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.jobs.verify.walk import Problem, Verification, Walk
 from memtool.store import families
-from memtool.store.capture import horizon
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 
@@ -30,14 +29,15 @@ def verify(
     walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
     note = erasing(store)
     walk.found.erasing_since_us = None if note is None else note.since_us
-    walk.found.horizon_us = horizon(store)
     walk.found.is_half_built = store.building() is not None
     for what, check in _CHECKS:
         try:
             for counted in check(walk):
                 walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
                 checkpoint()
-        except StorageError as error:  # what cannot be read ends this check, not the walk
+        except (
+            DamagedError
+        ) as error:  # damage ends this check; trouble of the machine ends the walk
             walk.found.say(what, error.message)
     return walk.found
 

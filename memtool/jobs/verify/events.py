@@ -31,8 +31,7 @@ def check_events_and_days(walk: Walk) -> Iterator[str]:
         yield "days"
     for cut in walk.store.cuts(1, 1 << 31):
         segment = parse_segment(cut.id)
-        is_known = walk.is_stale(cut.id) or walk.is_frozen(cut.id)
-        if segment is None or (segment.day not in seen and not is_known):
+        if segment is None or (segment.day not in seen and not walk.is_stale(cut.id)):
             walk.found.say(cut.id, "a segment of a day that has no events")
         yield "segments"
 
@@ -66,12 +65,9 @@ def _check_event(walk: Walk, event: Event) -> None:
 
 def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     period = Period(Level.DAY, day)
-    if period in walk.stale or walk.is_frozen(period.id):  # it is being swept
+    if period in walk.stale:
         return
-    frozen = walk.store.frozen_cuts(day)
-    swept = {event_id for cut in frozen for event_id in cut.events}
-    sessions = by_session(event for event in events if event.id not in swept)
-    expected = [*frozen, *(cut for held in sessions.values() for cut in cuts_of(held, day))]
+    expected = [cut for held in by_session(events).values() for cut in cuts_of(held, day)]
     standing = walk.store.cuts(day)
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")

@@ -36,8 +36,6 @@ def _node_problems(walk: Walk, node: Node) -> Iterator[str]:
     if walk.is_stale(node.id):
         return
     yield from _proof_problems(walk, node)
-    if node.frozen:
-        return
     segment = parse_segment(node.id)
     if segment is not None:
         yield from _segment_problems(walk, node, walk.store.cuts(segment.day))
@@ -65,8 +63,6 @@ def _proof_problems(walk: Walk, node: Node) -> Iterator[str]:
         if grip.id != grip_id(grip.events, grip.start, grip.end):
             yield f"the id of grip {grip.id} is not made of its events and span"
         texts = _texts(walk.store, grip)
-        if texts is None and _is_swept(walk.store, grip):
-            continue  # the excerpt that the node keeps is all that is left of it
         if texts is None:
             yield f"grip {grip.id} points at an event that is not there"
         elif not verbatim(grip, texts):
@@ -77,13 +73,6 @@ def _texts(store: Store, grip: Grip) -> list[str] | None:
     events = [store.event(event_id) for event_id in grip.events]
     texts = [event.text for event in events if event is not None and not event.rewound]
     return texts if len(texts) == len(events) else None
-
-
-def _is_swept(store: Store, grip: Grip) -> bool:
-    """Return whether those of the grip's events that are not there have had their time."""
-    gone = [event_id for event_id in grip.events if store.event(event_id) is None]
-    stones = (store.identity(event_id).tombstone for event_id in gone)
-    return bool(gone) and all(stone is not None and stone.reason == "expired" for stone in stones)
 
 
 def _segment_problems(walk: Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[str]:

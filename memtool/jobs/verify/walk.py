@@ -32,7 +32,6 @@ class Verification:
     failed: dict[NodeId, str] = field(default_factory=dict)
     erasing_since_us: int | None = None
     """Since when something is taken away whose bytes may still be in the files; None where nothing is."""
-    horizon_us: int = 0
     is_half_built: bool = False
     """Whether a rebuild was begun and has not come to its end."""
 
@@ -62,8 +61,3 @@ class Walk:
         segment = parse_segment(node_id)
         period = Period(Level.DAY, segment.day) if segment else period_named(node_id)
         return period in self.stale
-
-    def is_frozen(self, node_id: NodeId) -> bool:
-        """Return whether the node was made of events that are swept."""
-        node = self.store.node(node_id)
-        return node is not None and node.frozen

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from memtool.base.errors import ConfigError
+from memtool.base.program import extra_hint
 from memtool.summarize.models.sizes import size_problem
 from memtool.summarize.options import Options
 
@@ -29,7 +30,7 @@ def missing_sdk(name: str) -> ConfigError:
     """Return the error for an SDK that is not installed."""
     return ConfigError(
         f"the summarizer {name} needs the Python package {name}",
-        hint=f'pip install "memtool[{name}]"',
+        hint=extra_hint(name),
     )
 
 

@@ -1,0 +1,299 @@
+"""From nothing to the first answer: say what there is to take in, offer to do it, do it, and let the command go on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from memtool.base.errors import (
+    BAD_DATA,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    IO_ERROR,
+    OK,
+    SKIPPED,
+    TERMINATED,
+    ConfigError,
+    ExitCode,
+    StorageError,
+)
+from memtool.base.paths import SYSTEM_STORE, other_owner
+from memtool.base.sizes import size
+from memtool.cli.ingest import ingest_all
+from memtool.cli.options import Invocation
+from memtool.cli.output import note
+from memtool.cli.progress import Show
+from memtool.cli.render import Page, assembled, number
+from memtool.cli.rollup import run_level
+from memtool.core.levels import PERIOD_LEVELS
+from memtool.jobs.calendar import calendar_for_new_store
+from memtool.jobs.ingest import Report, waiting
+from memtool.jobs.reading.reader import reader_for
+from memtool.jobs.rollup.order import Choices
+from memtool.jobs.runner import Outcome
+from memtool.store.access import Access
+from memtool.summarize import row
+from memtool.transcripts.discover import discover
+
+_AGENT = "Claude Code"
+_BYTES_PER_S = 5 << 20
+"""How much ingest and rollup together get through: 3 MiB a second on a machine with eight times the work that it has
+cores for, about 10 MiB in a second of CPU time.
+"""
+_FEW_S, _MOST_OF_A_MINUTE_S, _MINUTE_S = 8, 45, 60
+_MOST_ANSWERS = 3
+_YES, _NO = ("y", "yes"), ("n", "no")
+_LEFT_SOME = {OK.code, FAILED.code, BAD_DATA.code, IO_ERROR.code, SKIPPED.code}
+"""How an ingest may end whose rollup is still worth its while."""
+_STOPPED = {INTERRUPTED.code, TERMINATED.code}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The transcripts that could be taken in, and where they were looked for."""
+
+    directory: Path
+    files: int
+    size_bytes: int
+    unreadable: StorageError | None = None
+    """A place that could not be looked at, and why."""
+
+    @property
+    def words(self) -> str:
+        """What there is, or that there is nothing."""
+        if not self.files and self.unreadable is not None:
+            return f"Cannot read {self.unreadable.message}."
+        if not self.files:
+            return f"No session of {_AGENT} was found below {self.directory}."
+        return f"{_AGENT} has {number(self.files, 'session')} here ({size(self.size_bytes)})."
+
+
+def offer(call: Invocation, *, as_json: bool) -> bool:
+    """Return whether everything there is was taken in, after the person at the terminal agreed to it.
+
+    Return False with `as_json`: the caller prints its empty object. End the program where there is nothing to read.
+    """
+    found = find_transcripts(call)
+    can_ask = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if as_json or not can_ask or not found.files or _whose(call) is not None:
+        say_what_helps(call, found)
+        if as_json:
+            return False
+        raise typer.Exit(OK.code)
+    if not _is_agreed(call, found):
+        raise typer.Exit(OK.code)
+    code = take_in(call)
+    if code.code in _STOPPED or not _has_memory(call):
+        raise typer.Exit(code.code)
+    return True
+
+
+def take_in(call: Invocation, *, as_json: bool = False) -> ExitCode:
+    """Ingest everything there is and roll it up, open periods too, with progress on stderr; none with `as_json`.
+
+    Return the worst exit code of these jobs. What went wrong is said on stderr, and keeps nothing else from its turn.
+    """
+    began_s = time.monotonic()
+    show = Show.NEVER if as_json else Show.ALWAYS
+    report = Report()
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in _jobs(call, report, show):
+            outcomes.append(outcome)
+            _say_problem(outcome)
+    except KeyboardInterrupt:  # between two jobs; within one it ends the job, which is on record
+        return _stopped(call, INTERRUPTED.code)
+    worst = max(outcome.exit_code for outcome in outcomes)
+    if worst in _STOPPED:
+        return _stopped(call, worst)
+    if not as_json:
+        events = number(report.captured.new, "new event")
+        nodes = sum(outcome.run.nodes for outcome in outcomes)
+        took = f"{time.monotonic() - began_s:.0f} s"
+        note(f"Took in {events}, wrote {number(nodes, 'summary', 'summaries')}, in {took}.")
+    return _exit_code(worst)
+
+
+def _jobs(call: Invocation, report: Report, show: Show) -> Iterator[Outcome]:
+    """Run the jobs one after the other, as far as there is a point in it."""
+    outcome = ingest_all(call, report, show=show)
+    yield outcome
+    if outcome.exit_code not in _LEFT_SOME or not Access(call.store.root).exists():
+        return
+    for level in PERIOD_LEVELS:
+        outcome = run_level(call, level, Choices(include_open=True), waits=True, show=show)
+        yield outcome
+        if outcome.exit_code not in {OK.code, FAILED.code, SKIPPED.code}:
+            return
+
+
+def _say_problem(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        note(f"memtool: {outcome.run.job}: {outcome.error.message}")
+        if outcome.error.hint:
+            note(f"hint: {outcome.error.hint}")
+    elif outcome.run.result == "partial":
+        note(f"memtool: {outcome.run.job}: {outcome.run.reason}")
+
+
+def _stopped(call: Invocation, code: int) -> ExitCode:
+    note("Stopped. What was done is kept. To go on:")
+    _say_commands(call)
+    return _exit_code(code)
+
+
+def _exit_code(code: int) -> ExitCode:
+    return next(found for found in EXIT_CODES if found.code == code)
+
+
+def say_what_helps(call: Invocation, found: Found | None = None) -> None:
+    """Say on stderr that nothing is remembered yet, what there is to take in, and what does it."""
+    found = found or find_transcripts(call)
+    note(f"memtool: no memory yet in {call.store.root}. {found.words}")
+    if (owner := _whose(call)) is not None:
+        note(f"hint: you are root, and this memory is {owner}'s: sudo -u {owner} memtool toc")
+    elif not found.files and found.unreadable is not None:
+        note(f"hint: {found.unreadable.hint or 'look at it: ls -l'}")
+    elif not found.files:
+        note(
+            "hint: if they are elsewhere, set CLAUDE_CONFIG_DIR to the directory that holds them, "
+            f"or name a file or a directory: {_command(call, 'ingest')} PATH"
+        )
+    else:
+        ingest, rollup = _commands(call)
+        note(f"hint: {ingest} && {rollup}")
+
+
+def find_transcripts(call: Invocation) -> Found:
+    """Return what an ingest would take in now."""
+    access = Access(call.store.root)
+    sources = {}
+    if access.exists():
+        with access.reading() as store:
+            sources = store.sources()
+    looked = discover(claude_root=call.claude_root)
+    sizes = [status.st_size for _, status in waiting(looked.files, sources)]
+    unreadable = next((why for _, why in looked.failed), None)
+    return Found(call.claude_root / "projects", len(sizes), sum(sizes), unreadable)
+
+
+def _has_memory(call: Invocation) -> bool:
+    with reader_for(call.config, call.store.root, call.now_us).memory() as store:
+        return store is not None
+
+
+def _whose(call: Invocation) -> str | None:
+    """Return whose memory it is that root asks for; None where it is this user's own to make.
+
+    Root makes no file in another's directory, and no second memory beside the system's, unless asked by name.
+    """
+    if os.getuid() != 0:
+        return None
+    root = call.store.root
+    place = next(path for path in (root, *root.parents) if path.exists())
+    owner = other_owner(place)
+    if owner is None and not _is_named(call):
+        owner = other_owner(SYSTEM_STORE)
+    return owner
+
+
+def _is_named(call: Invocation) -> bool:
+    """Return whether this very call names the store: then a slip is as likely as a new memory."""
+    return call.config.origin("store.path").kind in ("option", "environment")
+
+
+def _is_agreed(call: Invocation, found: Found) -> bool:
+    """Ask the person. Return False where the answer is no, or none."""
+    page = Page(call.environ, sys.stderr)
+    for line in _introduction(call, found):
+        page.line(line)
+    choice = "[y/N]" if _is_named(call) else "[Y/n]"
+    question = assembled(f"Take them in now? {_duration(call, found)} {choice}")
+    words = "\n".join(line.plain.rstrip() for line in page.wrapped(question, page.prose_width - 2))
+    for _ in range(_MOST_ANSWERS):
+        answer = _answer(words)
+        if answer in _YES or (answer == "" and not _is_named(call)):
+            return True
+        if answer in (*_NO, "", None):
+            break
+        words = f"Please answer y or n. {choice}"
+    note("Nothing was taken in. To do it by hand:")
+    _say_commands(call)
+    return False
+
+
+def _answer(question: str) -> str | None:
+    """Return what was typed, None at the end of input."""
+    line = ""
+    try:
+        print(question, end=" ", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+    finally:
+        if not line:  # so that what comes next begins on a line of its own
+            print(file=sys.stderr)
+    return line.strip().lower() if line else None
+
+
+def _introduction(call: Invocation, found: Found) -> Iterator[str]:
+    yield f"No memory yet. {found.words}"
+    if not Access(call.store.root).exists():
+        yield f"The new memory will be in {call.store.root}."
+        yield (
+            f"{calendar_words(call)} Later only a rebuild changes that. To change it first, answer n and use "
+            "memtool config set calendar.timezone (or day_starts_at, week_starts_on)."
+        )
+    if _has_model(call):
+        yield (
+            f"The summaries are written by {call.config.summarizer.name}, within the budget that is set."
+        )
+
+
+def calendar_words(call: Invocation) -> str:
+    """Return the calendar that a new store gets. Raise ConfigError where the machine's zone has no name."""
+    calendar = calendar_for_new_store(call.config).describe()
+    return (
+        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
+        f"{calendar['week_starts_on'].capitalize()}."
+    )
+
+
+def _duration(call: Invocation, found: Found) -> str:
+    expected_s = found.size_bytes / _BYTES_PER_S
+    if _has_model(call):
+        return "How long it takes depends on the model."
+    if expected_s <= _FEW_S:
+        return "It takes a few seconds."
+    if expected_s <= _MOST_OF_A_MINUTE_S:
+        return "It takes less than a minute."
+    return f"It takes about {number(round(expected_s / _MINUTE_S), 'minute')}."
+
+
+def _has_model(call: Invocation) -> bool:
+    try:
+        return row(call.config.summarizer.name).waits
+    except ConfigError:
+        return False  # the rollup says what is wrong
+
+
+def _say_commands(call: Invocation) -> None:
+    page = Page(call.environ, sys.stderr)
+    for command in _commands(call):
+        page.row(assembled(command), "  ")
+
+
+def _commands(call: Invocation) -> tuple[str, str]:
+    return _command(call, "ingest"), _command(call, "rollup", "all", "--include-open")
+
+
+def _command(call: Invocation, *arguments: str) -> str:
+    options = {"--store": call.store_option, "--config": call.config_option}
+    given = [word for name, value in options.items() if value for word in (name, str(value))]
+    return shlex.join(["memtool", *given, *arguments])

@@ -1,0 +1,99 @@
+"""What a person asked of `memtool setup`, and how they are asked back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from memtool.base.errors import UsageError
+from memtool.base.paths import SYSTEM_STORE, other_owner
+from memtool.base.person import name_of
+from memtool.cli.options import Invocation
+from memtool.cli.output import clean, note
+from memtool.cli.render import Page
+from memtool.scheduler.systemctl import Scope, default_scope, installed_in
+
+EXTRAS = ("openai", "anthropic")
+"""What --with knows: the optional dependencies in pyproject.toml."""
+_LABEL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The options."""
+
+    call: Invocation
+    is_system: bool | None
+    run_as: str
+    take_over: str
+    enables: bool
+    extras: tuple[str, ...]
+    yes: bool
+    is_dry: bool
+    json: bool
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether there is a person at a terminal to ask."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.yes and not self.json
+
+    def say(self, text: str) -> None:
+        """Say something to the person on stderr; nothing with --json."""
+        if not self.json:
+            note(text)
+
+    def show(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Show a plan, as (label, text): data of a dry run, else something that is said. Nothing with --json."""
+        if self.json:
+            return
+        page = Page(self.call.environ, sys.stdout if self.is_dry else sys.stderr)
+        for label, text in rows:
+            page.line(text, first=f"  {label:<{_LABEL}}" if label else "")
+
+    def require_consent(self) -> None:
+        """Raise UsageError where something is to be changed and the person cannot be asked."""
+        if not (self.yes or self.is_dry or self.is_asking):
+            raise UsageError(
+                "not a terminal: nothing is asked, and nothing was changed",
+                hint="add --yes to do it without a question, or --dry-run to see what it would do",
+            )
+
+
+def ask(question: str, *, default: bool) -> bool:
+    """Return what the person answers. Anything but yes and no is asked again; the end of the input is a no."""
+    choices = "[Y/n]" if default else "[y/N]"
+    while True:
+        print(f"{clean(question)} {choices} ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print(file=sys.stderr)
+            return False
+        answer = line.strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return default if not answer else answer.startswith("y")
+
+
+def scope_of(order: Order) -> Scope:
+    """Return whose timers are meant: those that were named, else those that are there, else a user's own.
+
+    Raise UsageError where root names none: a person's sessions are hardly root's. Reads no settings, which may be
+    broken.
+    """
+    if order.is_system is not None:
+        return "system" if order.is_system else "user"
+    if order.run_as:
+        return "system"
+    installed = installed_in(order.call.environ)
+    is_root = os.getuid() == 0
+    if is_root and installed:
+        return default_scope(installed, prefers_system=True) or "user"
+    if is_root:
+        who = order.call.environ.get("SUDO_USER") or "USER"
+        raise UsageError(
+            "as root, say for whom",
+            hint=f"memtool setup --system --run-as {who}, or memtool setup --user for root alone",
+        )
+    is_served = other_owner(SYSTEM_STORE) == name_of(os.getuid())
+    return "system" if installed == ("system",) and is_served else "user"

@@ -1,0 +1,79 @@
+"""Deletes a store: what memtool has put into its directory, and the directory if nothing else is in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from memtool.base.files import reporting
+from memtool.base.lock import TREE, WRITER, Holder, Patience, job_lock_path, lock_path, wait_for
+from memtool.jobs.backup import STAGING
+from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
+from memtool.scheduler.jobs import JOBS, TASKS
+from memtool.scheduler.ledger import ledger_path
+from memtool.scheduler.pauses import directory as pause_directory
+from memtool.scheduler.setup import RECORD
+from memtool.store.access import FORMAT_FILE, SWAP
+
+_DIRECTORIES = ("store", "store.new", "locks", STAGING, NEW, SWAP)
+_BEGINNINGS = (f"{ASIDE}-", f"{INTERRUPTED}-", f".{FORMAT_FILE}.")
+
+
+def is_store(root: Path) -> bool:
+    """Return whether memtool keeps a store in this directory, or began to."""
+    found = (FORMAT_FILE, RECORD, "locks")
+    return any((root / name).exists() for name in found) or ledger_path(root).exists()
+
+
+def is_used(root: Path) -> bool:
+    """Return whether there is more in the directory than what setup puts there."""
+    return any(path.name != RECORD for path in root.iterdir())
+
+
+def purge(root: Path, now_us: int) -> list[Path]:
+    """Delete the store and return what is left in its directory, none of it memtool's; empty: the directory is gone.
+
+    Raise UnavailableError, with nothing deleted, while a job is at work, and StorageError where a file cannot go.
+    """
+    with _alone(root, now_us), reporting(root):
+        for path in _own(root):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    with reporting(root):
+        left = sorted(root.iterdir())
+        if not left:
+            root.resolve().rmdir()
+        if not left and root.is_symlink():
+            root.unlink()
+    return left
+
+
+@contextmanager
+def _alone(root: Path, now_us: int) -> Iterator[None]:
+    paths = [job_lock_path(root, row.name) for row in (*JOBS, *TASKS)]
+    paths += [lock_path(root, TREE), lock_path(root, WRITER)]
+    with ExitStack() as held:
+        for path in paths:
+            if path.exists():  # else nothing has ever run here
+                held.enter_context(
+                    wait_for(path, Holder(os.getpid(), "setup", now_us), Patience(0))
+                )
+        yield
+
+
+def _own(root: Path) -> Iterator[Path]:
+    names = {
+        FORMAT_FILE,
+        RECORD,
+        *_DIRECTORIES,
+        ledger_path(root).parent.name,
+        pause_directory(root).name,
+    }
+    for path in sorted(root.iterdir()):
+        if path.name in names or path.name.startswith(_BEGINNINGS):
+            yield path
