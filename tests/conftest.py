@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,13 +67,16 @@ class FailuresAsTheyCome:
         """Print what pytest will show again at its end."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None:
-            terminal.ensure_newline()
+            terminal.write_line("")
             terminal.section(f"failed: {report.nodeid}", sep="-", red=True)
             terminal.write_line(report.longreprtext)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Show failures at once, in the process that has the terminal."""
+    """Show failures at once, in the process that has the terminal; let programs be interrupted."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job ignores it, and so would the programs that tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(FailuresAsTheyCome(config))
 
