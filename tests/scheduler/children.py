@@ -24,14 +24,15 @@ root = Path(sys.argv[1])
 def ready():
     print("ready", flush=True)
 holder = Holder(os.getpid(), "test", 0)
-patience = Patience(float("inf"))  # however busy the machine is: what hangs is ended by BOUND_S
+BOUND_S = 600  # however busy the machine is: what hangs is ended by this
+patience = Patience(float("inf"))
 """
 
 
 def start(
     root: Path, code: str, *arguments: object, before: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
-    """Start a child; `root`, `holder`, `patience` and `ready()` are at its hand, arguments from sys.argv[2]."""
+    """Start a child that has `root`, `holder`, `BOUND_S`, `patience` and `ready()`; arguments from sys.argv[2]."""
     program = _HEAD + textwrap.dedent(code)
     return subprocess.Popen(
         [*before, sys.executable, "-c", program, str(root), *map(str, arguments)],
