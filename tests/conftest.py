@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 import memtool as package
+from tests.waiting import HUNG_S
 
 settings.register_profile("dev", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
@@ -22,7 +24,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 SOURCE = Path(package.__file__).resolve().parents[1]
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
-PROGRAM_TIMEOUT_S = 120
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Which arguments of an audit event are paths that it changes. https://docs.python.org/3/library/audit_events.html
@@ -41,6 +42,43 @@ _CHANGES = {
 _READS = {"os.listdir": (0,), "os.scandir": (0,)}
 _CACHES = tuple(REPOSITORY / name for name in (".pytest_cache", ".hypothesis", ".coverage"))
 _DEVICES = (Path("/dev"), Path("/proc"))
+
+
+# The folders whose tests all have a marker of the same name.
+MARKED_FOLDERS = ("crash", "systemd")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests by their folder, before `-m` selects."""
+    for item in items:
+        for name in MARKED_FOLDERS:
+            if item.path.is_relative_to(REPOSITORY / "tests" / name):
+                item.add_marker(name)
+
+
+class FailuresAsTheyCome:
+    """Print each failure when it happens: pytest shows them at the end, and xdist only an F until then."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Print what pytest will show again at its end."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line("")
+            terminal.section(f"failed: {report.nodeid}", sep="-", red=True)
+            terminal.write_line(report.longreprtext)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Show failures at once, in the process that has the terminal; let programs be interrupted."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job ignores it, and so would the programs that tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailuresAsTheyCome(config))
 
 
 class Guard:
@@ -151,7 +189,7 @@ def memtool(home: Path) -> Program:
             cwd=cwd,
             capture_output=True,
             encoding="utf-8",
-            timeout=PROGRAM_TIMEOUT_S,
+            timeout=HUNG_S,
             check=False,
         )
 

@@ -22,6 +22,7 @@ from memtool.base.config import examine
 from memtool.base.paths import ConfigFile, Role
 from memtool.base.settings import SETTINGS
 from memtool.cli.app import COMMANDS, run
+from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG_PAGE = REPOSITORY / "docs/config.md"
@@ -136,7 +137,7 @@ def tool(name: str, *arguments: str, **more: str | Path) -> subprocess.Completed
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
 

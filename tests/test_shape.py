@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HUNG_S
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODULES = sorted((REPOSITORY / "memtool").rglob("*.py"))
 MAX_FUNCTION_LINES = 60
@@ -52,7 +54,7 @@ def test_imports_go_down_only() -> None:
         cwd=REPOSITORY,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HUNG_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

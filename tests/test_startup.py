@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import memtool
+from tests.waiting import HUNG_S
 
 SOURCE = Path(memtool.__file__).resolve().parents[1]
 # pydantic: what typer 0.29 loads where it is installed, and why it is not used (see pyproject.toml).
@@ -45,7 +46,7 @@ def modules_of(arguments: list[str]) -> set[str]:
         env={**environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr

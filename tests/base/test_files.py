@@ -18,6 +18,7 @@ from memtool.base.files import (
     reporting,
     storage_error,
 )
+from tests.waiting import HUNG_S
 
 
 def mode(path: Path) -> int:
@@ -106,7 +107,9 @@ def test_a_write_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pat
     for step in range(1, 12):
         path.write_bytes(b"before")
         argv = [sys.executable, "-c", program, str(path), str(step)]
-        done = subprocess.run(argv, env={**os.environ, "PYTHONPATH": "."}, check=False, timeout=60)
+        done = subprocess.run(
+            argv, env={**os.environ, "PYTHONPATH": "."}, check=False, timeout=HUNG_S
+        )
         seen.add((done.returncode, path.read_bytes()))
         assert path.read_bytes() in (b"before", b"after")
     assert seen >= {(9, b"before"), (9, b"after"), (0, b"after")}

@@ -14,6 +14,7 @@ from memtool.base.errors import INTERRUPTED, UNAVAILABLE, UnavailableError
 from memtool.cli import app
 from memtool.cli.app import COMMANDS, Row, run
 from tests.conftest import SOURCE, Program
+from tests.waiting import HUNG_S
 
 RUNNER = [sys.executable, "-m", "memtool"]
 
@@ -78,7 +79,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly(home: Path, reader: str) 
         cwd=home,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,7 +90,7 @@ def start(script: str, env: dict[str, str] | None = None) -> subprocess.Complete
         ["bash", "-c", f"set -o pipefail; {script}"],
         env={**os.environ, "PYTHONPATH": str(SOURCE), **(env or {})},
         capture_output=True,
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
 

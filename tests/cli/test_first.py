@@ -29,7 +29,7 @@ from memtool.scheduler.ledger import read
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal
-from tests.conftest import PROGRAM_TIMEOUT_S, SOURCE, Program
+from tests.conftest import SOURCE, Program
 from tests.memory import Memory
 
 DAYS = ("2026-03-02", "2026-03-03")
@@ -96,7 +96,6 @@ def piped(
         env={**environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         encoding="utf-8",
-        timeout=PROGRAM_TIMEOUT_S,
         check=False,
     )
 

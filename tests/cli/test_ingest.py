@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import HUNG_S
+
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -186,7 +188,7 @@ def test_standard_input_takes_lines_of_the_event_schema(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=HUNG_S,
     )
     assert json.loads(done.stdout)["events"]["new"] == 2
 

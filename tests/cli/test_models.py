@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.conftest import SOURCE
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says, slow, wrong_cites
 from tests.memory import Memory
 from tests.scheduler.ledgers import calls as read_calls
+from tests.waiting import HUNG_S, wait_until
 
 pytest.importorskip("openai")
 pytest.importorskip("anthropic")
@@ -59,7 +59,7 @@ class Person:
 
     def runs(self, *arguments: str, **environ: str) -> tuple[int, str, str]:
         child = self.start(*arguments, **environ)
-        out, err = child.communicate(timeout=90)
+        out, err = child.communicate(timeout=HUNG_S)
         assert "Traceback" not in err, err
         assert KEY not in out + err
         return child.returncode, out, err
@@ -193,12 +193,11 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nobody(person: Person) -> No
 
 
 def test_ctrl_c_breaks_off_at_once_and_keeps_what_was_done(person: Person) -> None:
-    with LLMServer(good, good, slow(60)) as server:
+    with LLMServer(good, good, slow(3600)) as server:
         child = person.start("rollup", "day", **openai(server), MEMTOOL_SUMMARIZER__CONCURRENCY="1")
-        while len(server.requests) < 3:
-            time.sleep(0.02)
+        wait_until(lambda: len(server.requests) == 3)
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=20)
+        _, err = child.communicate(timeout=HUNG_S)
         assert child.returncode == 130, err
         assert "Traceback" not in err
     results = [call.result for call in read_calls(person.root)]
@@ -220,7 +219,7 @@ def test_the_sdks_are_imported_by_nobody_who_does_not_call(person: Person) -> No
         env={**os.environ, **environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -28,6 +28,7 @@ from memtool.scheduler.unitfiles import COMMON, Installation
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 from tests.scheduler.ledgers import change
 from tests.scheduler.test_units import RECORDS
+from tests.waiting import HUNG_S
 
 NOW_US = 1_795_521_600_000_000  # 2026-11-24 12:00 UTC
 HOUR_S = 3600
@@ -397,7 +398,7 @@ def test_status_imports_nothing_that_could_open_a_store(tmp_path: Path) -> None:
         " if name in sys.modules], file=sys.stderr)"
     )
     child = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HUNG_S
     )
     assert child.stderr == "[]\n"
 

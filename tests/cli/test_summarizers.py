@@ -55,8 +55,9 @@ def program(directory: Path, script: str = f"cat >/dev/null; echo '{ANSWER}'") -
     file = directory / "a-model"
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o700)
-    settings = {"NAME": "command", "COMMAND": str(file), "TIMEOUT_S": "20"}
-    path = {"PATH": os.environ["PATH"]}
+    # By its name alone, since a long path would be shown, and wrapped.
+    settings = {"NAME": "command", "COMMAND": file.name, "TIMEOUT_S": "600"}
+    path = {"PATH": f"{directory}:{os.environ['PATH']}"}
     return {f"MEMTOOL_SUMMARIZER__{name}": value for name, value in settings.items()} | path
 
 

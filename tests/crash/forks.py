@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from tests.waiting import HUNG_S
+
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
-BOUND_S = 240
 RAISED = 99
 """The exit code of a child whose task raised; its traceback is in `errors`."""
 _WARM = (
@@ -110,15 +111,15 @@ class Forks:
         assert self._process.stdout is not None
         pickle.dump(request, self._process.stdin)
         self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], BOUND_S)[0]:
+        if not select.select([self._process.stdout], [], [], HUNG_S)[0]:
             if pid:
                 os.kill(pid, signal.SIGKILL)
-            raise TimeoutError(f"no answer within {BOUND_S} s to {request}")
+            raise TimeoutError(f"no answer within {HUNG_S} s to {request}")
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
         """End the server."""
-        self._process.communicate(timeout=BOUND_S)
+        self._process.communicate(timeout=HUNG_S)
 
 
 def _serve() -> None:

@@ -24,9 +24,9 @@ from tests.crash.steps import Steps, kill_this_process, note_acknowledged
 from tests.crash.tasks import program
 from tests.crash.truth import Facts, Fault, Offered, demand
 from tests.forgetting import in_files
+from tests.waiting import HUNG_S
 
 T = TypeVar("T")
-BOUND_S = 120
 NEVER = 1 << 30
 WHOLE_VERIFY_EVERY = 50
 KILLED = -signal.SIGKILL
@@ -129,7 +129,7 @@ class Kills:
             stderr=subprocess.PIPE,
             text=True,
         )
-        bound_s = action.at if action.way == "time" else BOUND_S
+        bound_s = action.at if action.way == "time" else HUNG_S
         try:
             errors = process.communicate(timeout=bound_s)[1]
         except subprocess.TimeoutExpired:

@@ -30,6 +30,7 @@ from memtool.scheduler.run import CallRecord, Run, Spent
 from tests.crash.disk import read_only, small_disk
 from tests.crash.forks import REPOSITORY, Forks
 from tests.scheduler.ledgers import call_line, counters_line, end_line, old_ledger, rows
+from tests.waiting import HUNG_S
 
 STEPS = "pwrite64,write,fsync,fdatasync,unlink,ftruncate"
 MAX_STEPS = 80
@@ -66,7 +67,7 @@ def killed(root: Path, act: str, step: int) -> bool:
         ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={STEPS}", "-e", inject, *program],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
-        timeout=120,
+        timeout=HUNG_S,
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), done.stderr

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,10 @@ from memtool.base.lock import TREE, Holder, lock_path, try_lock
 from memtool.scheduler.ledger import look
 from tests.crash import history
 from tests.crash.checks import assert_sound, closed_part, event_ids, results
-from tests.crash.forks import BOUND_S, REPOSITORY, Forks
+from tests.crash.forks import REPOSITORY, Forks
 from tests.crash.tasks import ENVIRON, Command, program, programs, signalled, slow
 from tests.memory import Memory
+from tests.waiting import HUNG_S, wait_until
 
 SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 COMMANDS: tuple[Command, ...] = (("ingest",), ("rollup", "all"), ("compact",))
@@ -76,14 +75,6 @@ def started(root: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for something that another process does."""
-    end_s = time.monotonic() + BOUND_S
-    while not true():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_the_real_program_that_waits_for_a_lock_is_stopped(
     forks: Forks, tmp_path: Path, transcripts: Path, number: signal.Signals
@@ -96,7 +87,7 @@ def test_the_real_program_that_waits_for_a_lock_is_stopped(
         process = started(root, "rollup", "all")
         wait_until(lambda: results(root, "day-rollup") == [None])
         process.send_signal(number)
-        errors = process.communicate(timeout=BOUND_S)[1].decode()
+        errors = process.communicate(timeout=HUNG_S)[1].decode()
     assert process.returncode == SIGNALS[number]
     assert f"stopped by {number.name} after its step" in errors
     assert [run.result for run in look(root).runs[1:]] == ["stopped"]
@@ -122,7 +113,7 @@ def test_the_real_ingest_of_a_stream_is_stopped_and_keeps_what_it_took(
     process.stdin.flush()
     wait_until(lambda: (root / "store").exists() and len(event_ids(root)) == 1000)
     process.send_signal(number)
-    process.communicate(b"".join(lines[1050:]), timeout=BOUND_S)
+    process.communicate(b"".join(lines[1050:]), timeout=HUNG_S)
     assert process.returncode == SIGNALS[number]
     assert results(root, "ingest") == ["stopped"]
     assert_sound(root, history.ids([records]) & event_ids(root))

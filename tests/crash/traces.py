@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.crash.forks import REPOSITORY
 from tests.crash.tasks import ENVIRON
+from tests.waiting import HUNG_S
 
 WRITES = ("write", "pwrite64", "writev", "pwritev")
 SYNCS = ("fsync", "fdatasync", "sync_file_range")
@@ -53,7 +54,7 @@ def trace(root: Path, *arguments: str | Path, stdin: Path | None = None) -> list
             env={**os.environ, **ENVIRON, "PYTHONPATH": str(REPOSITORY)},
             stdin=given,
             stdout=taken,
-            timeout=120,
+            timeout=HUNG_S,
             check=True,
         )
     return list(_calls(log.read_text(errors="replace").splitlines()))

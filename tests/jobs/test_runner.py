@@ -202,16 +202,16 @@ def test_work_that_a_limit_left_is_partial_and_fine(tmp_path: Path) -> None:
 
 def test_a_deadline_ends_the_run_between_two_steps(tmp_path: Path) -> None:
     def body(context: RunContext) -> None:
-        assert 0 < context.remaining_s <= 2
+        assert context.remaining_s <= 0.05
         while True:
             context.tally.nodes += 1
             context.checkpoint()
 
-    outcome = run_job(JOB, body, root=tmp_path, limits=Limits(deadline_s=2))
+    outcome = run_job(JOB, body, root=tmp_path, limits=Limits(deadline_s=0.05))
     run = only_run(tmp_path)
     assert (outcome.exit_code, run.result) == (0, "partial")
     assert run.nodes >= 1
-    assert run.reason == "the deadline of 2 s was reached"
+    assert run.reason == "the deadline of 0.05 s was reached"
 
 
 def test_without_a_deadline_there_is_always_time(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def body(context):
     ready()
     while not context.should_stop(): time.sleep(0.01)
     print("noticed", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 run_job(JOBS[0], body, root=root)
 """
 

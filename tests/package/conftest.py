@@ -5,6 +5,7 @@ They are fetched from a package index once a session; without one, all of these 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -100,21 +101,34 @@ def _network() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Return the tools with a wheel and an sdist of this checkout; skip where no index can be reached."""
-    folder = tmp_path_factory.mktemp("bench").resolve()
+def bench(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Bench:
+    """Return the tools with a wheel and an sdist of this checkout; skip where no index can be reached.
+
+    The workers of one run share them: the first makes them, and the others wait for it.
+    """
+    base = tmp_path_factory.getbasetemp().resolve()
+    folder = (base if worker_id == "master" else base.parent) / "bench"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "unpacked").exists():
+            _make(folder)
+    (checkout,) = (folder / "unpacked").iterdir()
+    (wheel,) = (folder / "dist").glob("*.whl")
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    return Bench(folder, wheel, sdist, checkout)
+
+
+def _make(folder: Path) -> None:
     bench = Bench(folder, Path(), Path(), Path())
-    subprocess.run([sys.executable, "-m", "venv", folder / "tools"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "tools"], check=True)
     install = (bench.tools / "python", "-m", "pip", "install", "-q", *TOOLS)
     done = bench.run(*install, home=folder, check=False)
     if done.returncode != 0:
         pytest.skip(f"no package index: the packages are NOT tried: {done.stderr.splitlines()[-1]}")
     _build(bench, folder / "dist")
-    sdist = next((folder / "dist").glob("*.tar.gz"))
-    with tarfile.open(sdist) as archive:
+    with tarfile.open(next((folder / "dist").glob("*.tar.gz"))) as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(folder / "unpacked")
-    checkout = next((folder / "unpacked").iterdir())
-    return Bench(folder, next((folder / "dist").glob("*.whl")), sdist, checkout)
 
 
 def _build(bench: Bench, target: Path) -> None:

@@ -8,8 +8,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.waiting import HUNG_S
+
 REPOSITORY = Path(__file__).parents[2]
-BOUND_S = 600
 
 _HEAD = """
 import os, sys, time
@@ -24,15 +25,14 @@ root = Path(sys.argv[1])
 def ready():
     print("ready", flush=True)
 holder = Holder(os.getpid(), "test", 0)
-BOUND_S = 600  # however busy the machine is: what hangs is ended by this
-patience = Patience(float("inf"))
+patience = Patience(float("inf"))  # however busy the machine is: what hangs is ended by HUNG_S
 """
 
 
 def start(
     root: Path, code: str, *arguments: object, before: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
-    """Start a child that has `root`, `holder`, `BOUND_S`, `patience` and `ready()`; arguments from sys.argv[2]."""
+    """Start a child; `root`, `holder`, `patience` and `ready()` are at its hand, arguments from sys.argv[2]."""
     program = _HEAD + textwrap.dedent(code)
     return subprocess.Popen(
         [*before, sys.executable, "-c", program, str(root), *map(str, arguments)],
@@ -49,12 +49,12 @@ def start_ready(root: Path, code: str, *arguments: object) -> subprocess.Popen[s
     child = start(root, code, *arguments)
     assert child.stdout is not None
     line = child.stdout.readline()
-    assert line == "ready\n", (line, child.communicate(timeout=BOUND_S)[1])
+    assert line == "ready\n", (line, child.communicate(timeout=HUNG_S)[1])
     return child
 
 
 def finish(child: subprocess.Popen[str], expected: int = 0) -> str:
     """Return what the child printed, having ended with this exit code."""
-    output, errors = child.communicate("\n", timeout=BOUND_S)
+    output, errors = child.communicate("\n", timeout=HUNG_S)
     assert child.returncode == expected, errors
     return output

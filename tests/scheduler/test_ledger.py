@@ -287,10 +287,10 @@ APPEND = """
 from memtool.scheduler.run import CallRecord, Run
 for number in range(int(sys.argv[3])):
     run = Run(f"{sys.argv[2]}-{number}", "job" + sys.argv[2], "manual", number, 1, "1")
-    record_start(root, run, wait_s=BOUND_S)
-    record_call(root, CallRecord(number, run.run, "n", "s", "m", 1, 1, 1, "ok"), wait_s=BOUND_S)
+    record_start(root, run, wait_s=600)
+    record_call(root, CallRecord(number, run.run, "n", "s", "m", 1, 1, 1, "ok"), wait_s=600)
     ended = run._replace(result="done", ended_us=number, periods=("x" * 500,))
-    record_end(root, ended, wait_s=BOUND_S)
+    record_end(root, ended, wait_s=600)
 """
 
 

@@ -18,12 +18,13 @@ from memtool.summarize.calls import Reply
 from memtool.summarize.models.command import Program, argv_of, text_of
 from memtool.summarize.models.endpoint import Prompt, PromptTooLong
 from tests.summarize.requests import segment, written
+from tests.waiting import HUNG_S
 
 PROMPT = Prompt("Be brief.", ("What was done?",), 100)
 SOURCE = Path(__file__).resolve().parents[2]
 
 
-def program(directory: Path, script: str, *, timeout_s: int = 20) -> Program:
+def program(directory: Path, script: str, *, timeout_s: int = HUNG_S) -> Program:
     """Return a shell script as the summarizer's program."""
     path = directory / "a model"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -31,7 +32,7 @@ def program(directory: Path, script: str, *, timeout_s: int = 20) -> Program:
     return Program(options(directory, f"'{path}' -p", timeout_s=timeout_s))
 
 
-def options(directory: Path, command: str, *, timeout_s: int = 20) -> Options:
+def options(directory: Path, command: str, *, timeout_s: int = HUNG_S) -> Options:
     environ = {"PATH": os.environ["PATH"], "HOME": str(directory)}
     return Options(command=command, timeout_s=timeout_s, directory=directory, environ=environ)
 
@@ -115,7 +116,7 @@ def test_every_end_has_its_meaning(
 
 def test_one_that_takes_too_long_has_failed_for_this_node(tmp_path: Path) -> None:
     with pytest.raises(SummaryFailed, match="did not answer within 1 s"):
-        ask(program(tmp_path, "exec sleep 600", timeout_s=1))
+        ask(program(tmp_path, "exec sleep 3600", timeout_s=1))
 
 
 def test_a_long_complaint_is_cut(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tests.summarize.requests import (
     segment,
     written,
 )
+from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFLINE = [each.name for each in SUMMARIZERS if not each.waits]
@@ -117,7 +118,7 @@ def test_drafts_do_not_depend_on_the_order_of_hashes(name: str) -> None:
             env=environment,
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=HUNG_S,
         )
         digests.add(done.stdout)
     assert len(digests) == 1
@@ -140,7 +141,11 @@ def test_less_than_one_bullet_is_a_wrong_setting() -> None:
 def test_the_table_imports_nothing_until_it_is_asked() -> None:
     program = "import sys, memtool.summarize; print([m for m in sys.modules if 'extractive' in m])"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True, cwd=REPOSITORY, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        cwd=REPOSITORY,
+        timeout=HUNG_S,
     )
     assert done.stdout.strip() == b"[]"
 

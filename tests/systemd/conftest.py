@@ -5,23 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.checkout import REPOSITORY, copy_checkout, fetch_wheels
 from tests.systemd.machine import Machine, MachineError, Workshop, missing
 from tests.systemd.sides import CHECKOUT, INSTALL, PEOPLE, Side
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SHIPPED = (
-    *("memtool", "systemd", "demo", "completions", "man"),
-    *("install.sh", "pyproject.toml", "README.md", "LICENSE"),
-)
 PYTHON = "/usr/bin/python3"  # the one that install.sh takes in system mode
-INSTALL_TIMEOUT_S = 300
 
 Image = Sequence[str]
 
@@ -45,12 +38,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of this checkout that everybody may read, as it is now."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in SHIPPED:
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, folder)
+    copy_checkout(folder)
     shutil.copy2(REPOSITORY / "tests" / "llm_server.py", folder)  # for programs that are a model
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
     return folder
@@ -61,14 +49,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all that memtool needs, fetched once: in the machines nothing is downloaded."""
     folder = tmp_path_factory.mktemp("wheels")
     folder.chmod(0o755)
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    extra = project["project"]["optional-dependencies"]["openai"]
-    needed = [*project["build-system"]["requires"], *project["project"]["dependencies"], *extra]
-    pip = [sys.executable, "-m", "pip", "--python", PYTHON, "wheel", "--quiet", "--wheel-dir"]
-    done = subprocess.run(
-        [*pip, str(folder), *needed], capture_output=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    fetch_wheels(folder, python=PYTHON)
     return folder
 
 
@@ -119,7 +100,7 @@ def install(side: Side, *more: str) -> str:
     command = (*INSTALL, *arguments, *more)
     if side.mode == "user":
         command = side.as_person(*command)
-    done = side.machine.run(*command, timeout_s=INSTALL_TIMEOUT_S)
+    done = side.machine.run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

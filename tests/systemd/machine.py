@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-COMMAND_TIMEOUT_S = 60
-BOOT_TIMEOUT_S = 30
+# Guards that only end a hung test.
+COMMAND_TIMEOUT_S = 600
+BOOT_TIMEOUT_S = 600
 NEEDED = ("systemd-nspawn", "unshare", "nsenter", "setpriv", "mount", "loginctl", "busctl")
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -77,20 +78,26 @@ def wait_until(
         time.sleep(0.1)
 
 
-def own_cgroups(name: str) -> list[Path]:
-    """Make a cgroup of this name below that of this process, in each hierarchy that systemd uses."""
-    made = []
-    for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+def cgroups_of(process: int | str) -> list[Path]:
+    """Return the cgroup of a process in each hierarchy that systemd uses."""
+    found, text = [], ""
+    with contextlib.suppress(OSError):  # it has ended
+        text = Path(f"/proc/{process}/cgroup").read_text("utf-8")
+    for line in text.splitlines():
         for head, places in _HIERARCHIES.items():
             _, is_this, below = line.partition(head)
             roots = [Path("/sys/fs/cgroup") / place for place in places]
             root = next((root for root in roots if (root / "cgroup.procs").exists()), None)
             if is_this and root is not None:
-                group = root / below.strip("/") / name
-                # By a program: a test itself may write nowhere else. Read-only in some containers: they share one.
-                if call(["mkdir", "-p", str(group)]).returncode == 0:
-                    made.append(group)
-    return made
+                found.append(root / below.strip("/"))
+    return found
+
+
+def own_cgroups(name: str) -> list[Path]:
+    """Make a cgroup of this name below that of this process, in each hierarchy that systemd uses."""
+    groups = [group / name for group in cgroups_of("self")]
+    # By a program: a test itself may write nowhere else. Read-only in some containers: they share one.
+    return [group for group in groups if call(["mkdir", "-p", str(group)]).returncode == 0]
 
 
 def remove_cgroup(group: Path) -> None:
@@ -134,14 +141,17 @@ class Workshop:
         """Run a command in the namespace; it must succeed."""
         return must(self.entered(*command))
 
-    def root(self, layers: Sequence[str] = ()) -> tuple[Path, str]:
-        """Return a root on top of the layers, the uppermost first, and of the host; and its own, new layer."""
+    def root(self, layers: Sequence[str] = (), base: Path | None = None) -> tuple[Path, str]:
+        """Return a root on top of the layers, the uppermost first, and of the base; and its own, new layer.
+
+        The base is the root of another system, or by default the host's.
+        """
         self._counter += 1
         place = self.folder / "memory" / str(self._counter)
         parts = [place / name for name in ("layer", "work", "root")]
         self.inside("mkdir", "-p", *map(str, parts))
         upper, work, root = map(str, parts)
-        below = ":".join([*layers, str(self.folder / "host")])
+        below = ":".join([*layers, str(base or self.folder / "host")])
         options = f"lowerdir={below},upperdir={upper},workdir={work}"
         self.inside("mount", "-t", "overlay", "-o", options, "overlay", root)
         return parts[2], upper
@@ -155,6 +165,8 @@ class Machine:
     layers: Sequence[str] = ()
     binds: Mapping[Path, str] = field(default_factory=dict)
     name: str = "memtool"
+    base: Path | None = None  # the root of another system than this machine's
+    environ: Mapping[str, str] = field(default_factory=dict)  # for all commands
     layer: str = ""
     _root: Path = Path()
     _nspawn: subprocess.Popen[bytes] | None = None
@@ -163,8 +175,8 @@ class Machine:
 
     def __enter__(self) -> Self:
         """Put its disk together. The services of the host are left out, so that it boots in half a second."""
-        self._root, self.layer = self.workshop.root(self.layers)
-        if not self.layers:
+        self._root, self.layer = self.workshop.root(self.layers, self.base)
+        if not self.layers and self.base is None:
             etc = str(self._root / "etc/systemd")
             self.workshop.inside(
                 "find", etc, "-name", "*.wants", "-prune", "-exec", "rm", "-r", "{}", "+"
@@ -241,8 +253,10 @@ class Machine:
             "--ipc",
             "--cgroup",
         ]
-        environ = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-        return [*enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
+        environ = [f"{name}={value}" for name, value in {**ENVIRONMENT, **self.environ}.items()]
+        # systemd-logind 257 answers no process that is in none of the container's cgroups.
+        joined = ("sh", "-c", _INTO_CGROUPS, "sh", *map(str, cgroups_of(self._leader)), "--")
+        return [*joined, *enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
 
     def power_off(self) -> None:
         """Stop it as a power cut does: what is on its disk stays."""

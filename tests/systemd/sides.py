@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from memtool.scheduler.jobs import JOBS, job_named
@@ -15,9 +16,9 @@ from tests.systemd.machine import Done, Machine, MachineError, wait_until
 CHECKOUT = "/mnt/checkout"
 INSTALL = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/mnt/wheels", f"{CHECKOUT}/install.sh")
 PEOPLE = {"mira": 2001, "noor": 2002}
-RUN_TIMEOUT_S = 60
 # In the place of schedules and delays of hours and minutes.
 SOON = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\nAccuracySec=1us\n"
+ONCE = "[Timer]\nOnCalendar=\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=1us\n"
 AT_ONCE = "[Timer]\nRandomizedDelaySec=0\nAccuracySec=1us\n"
 
 Run = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Side:
 
     machine: Machine
     mode: str
+    program: str = ""  # memtool, where it is not below the prefix
 
     @property
     def person(self) -> str:
@@ -94,9 +96,23 @@ class Side:
         """Return a property of a unit."""
         return self.control("show", unit, f"--property={name}", "--value").stdout.strip()
 
+    def properties(self, unit: str, *names: str) -> list[str]:
+        """Return properties of a unit as they are at one moment."""
+        said = self.control("show", unit, f"--property={','.join(names)}").stdout
+        values = dict(line.split("=", 1) for line in said.splitlines())
+        return [values[name] for name in names]
+
+    def next_elapse(self, timer: str) -> datetime:
+        """Return when a timer of the calendar elapses next."""
+        command: tuple[str, ...] = ("env", "TZ=UTC", "systemctl", "show", timer, "--value")
+        if self.mode == "user":
+            command = self.as_person(*command, "--user")
+        said = self.machine.run(*command, "--property=NextElapseUSecRealtime").stdout.strip()
+        return datetime.strptime(said, "%a %Y-%m-%d %H:%M:%S %Z").replace(tzinfo=UTC)
+
     def memtool(self, *arguments: str, stdin: str = "") -> Done:
         """Run memtool as the person does, in a shell of theirs."""
-        program = f"{self.prefix}/bin/memtool"
+        program = self.program or f"{self.prefix}/bin/memtool"
         return self.machine.run(*self.as_person(program, *arguments), stdin=stdin)
 
     def json(self, *arguments: str) -> Any:
@@ -149,7 +165,7 @@ class Side:
 
     def wait_for_runs(self, job: str, count: int) -> Sequence[Run]:
         """Return the job's runs as soon as so many have ended."""
-        wait_until(lambda: len(self.runs(job)) >= count, f"{count} runs of {job}", RUN_TIMEOUT_S)
+        wait_until(lambda: len(self.runs(job)) >= count, f"{count} runs of {job}")
         return self.runs(job)
 
     def write(self, path: str, text: str) -> None:
@@ -163,6 +179,12 @@ class Side:
         """Change a unit, or with `memtool-.timer` all of a kind, as an administrator does."""
         self.write(f"{self.admin}/{unit}.d/60-test.conf", text)
         self.control("daemon-reload")
+
+    def fire_once(self, timer: str) -> None:
+        """Have a timer fire now, and not again."""
+        self.drop_in(timer, ONCE)
+        done = self.control("restart", timer)
+        assert done.returncode == 0, done.stderr
 
     def give_transcripts(self, folder: str = "transcripts", year: int = 2026) -> None:
         """Let Claude Code have written the sample of demo/, in another year if need be."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from memtool.scheduler.jobs import JOBS
-from tests.systemd.conftest import install, uninstall
-from tests.systemd.machine import wait_until
-from tests.systemd.sides import Side, all_jobs
+from tests.systemd.conftest import Image, install, uninstall
+from tests.systemd.machine import Machine, Workshop, wait_until
+from tests.systemd.sides import INSTALL, Side, all_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -123,8 +125,8 @@ def test_installing_again_changes_nothing_and_asks_systemd_for_nothing(side: Sid
 def test_an_upgrade_keeps_what_was_disabled_the_schedules_and_the_pauses(side: Side) -> None:
     side.control("disable", "--now", "memtool-compaction.timer")
     assert side.memtool("scheduler", "pause", "week-rollup").returncode == 0
-    schedule = f"{side.admin}/memtool-day-rollup.timer.d/50-memtool.conf"
-    side.write(schedule, "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 05:00:00\n")
+    schedule = "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 05:00:00\n"
+    side.drop_in("memtool-day-rollup.timer", schedule)
     older = f"{side.units}/memtool-day-rollup.timer"
     side.machine.run("sed", "-i", "s/^RandomizedDelaySec=.*/RandomizedDelaySec=7/", older)
     if side.mode == "system":  # a whole new program; once is enough
@@ -140,6 +142,24 @@ def test_an_upgrade_keeps_what_was_disabled_the_schedules_and_the_pauses(side: S
     assert side.status("week-rollup")["pause"]
     assert side.start("ingest").returncode == 0
     assert side.runs("ingest")[-1]["result"] == "done"
+
+
+@pytest.mark.parametrize("place", ["unset HOME", "HOME=relative"])
+@pytest.mark.parametrize("mode", ["system", "user"])
+def test_a_strict_umask_and_a_home_that_is_not_named_do_no_harm(
+    workshop: Workshop, binds: Mapping[Path, str], bare: Image, *, mode: str, place: str
+) -> None:
+    with Machine(workshop, layers=bare, binds=binds) as machine:
+        side = Side(machine, mode)
+        side.boot()
+        options = ("--system", "--run-as", "mira") if mode == "system" else ("--user",)
+        strict = ("sh", "-c", f'umask 077; cd /; {place}; exec "$@"', "sh")
+        command = (*strict, *INSTALL, *options)
+        done = machine.run(*(side.as_person(*command) if mode == "user" else command))
+        assert done.returncode == 0, done.stdout + done.stderr
+        side.take_in()
+        assert side.runs("ingest")[-1]["result"] == "done"
+        assert side.memtool("events").returncode == 0
 
 
 def leftovers(side: Side) -> list[str]:

@@ -9,7 +9,6 @@ import pytest
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.unitfiles import COMMON, SANDBOX, Installation, unit_files
 from tests.systemd.conftest import install, uninstall
-from tests.systemd.machine import wait_until
 from tests.systemd.sides import Side
 
 pytestmark = pytest.mark.slow
@@ -22,17 +21,6 @@ def leave(user: Side) -> None:
     """Log the user out for good."""
     user.machine.run("loginctl", "disable-linger", user.person)
     user.machine.run("systemctl", "stop", "user@2002.service")
-
-
-def test_without_a_manager_timers_are_enabled_for_the_next_login(user: Side) -> None:
-    user.machine.run("sh", "-c", f"rm -r {user.units}/memtool-* {user.units}/*.wants")
-    leave(user)
-    said = install(user)
-    assert "begin at your next login" in said
-    assert "linger is off" in said
-    assert "loginctl enable-linger noor" in said
-    user.machine.run("loginctl", "enable-linger", user.person)
-    wait_until(lambda: user.control("is-active", *TIMERS).returncode == 0, "timers at login")
 
 
 def test_without_a_manager_uninstalling_works_all_the_same(user: Side) -> None:
@@ -48,7 +36,7 @@ def test_where_user_namespaces_are_forbidden_jobs_run_without_what_needs_them(us
     user.write("/etc/systemd/system/user@.service.d/60-test.conf", NO_NAMESPACES)
     user.reboot()
     assert user.start("ingest").returncode != 0  # not skipped in silence
-    assert "user namespaces do not work here" in install(user)
+    assert "User namespaces do not work here" in install(user)
     assert user.machine.run("test", "-e", sandbox).returncode != 0
     user.take_in()
     assert user.runs("ingest")[-1]["result"] == "done"
@@ -110,12 +98,6 @@ def test_unit_files_that_were_changed_are_named_and_apply_renews_them(side: Side
     assert side.property("memtool-week-rollup.service", "TimeoutStartUSec") == "2h"
     assert side.property("memtool-week-rollup.service", "Nice") == "10"
     assert {timer: side.property(timer, "NextElapseUSecRealtime") for timer in TIMERS[1:]} == before
-
-
-def test_who_has_the_system_s_timers_gets_no_second_set(system: Side) -> None:
-    refused = system.machine.run(*system.as_person("/mnt/checkout/install.sh", "--user"))
-    assert refused.returncode == 1
-    assert "by the timers of the system already" in refused.stderr
 
 
 def test_schedules_of_the_settings_are_applied_and_outlive_an_upgrade(system: Side) -> None:

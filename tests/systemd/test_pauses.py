@@ -45,12 +45,12 @@ def test_a_pause_holds_with_a_broken_program(system: Side) -> None:
 
 
 def test_a_pause_with_an_end_ends_by_itself(system: Side) -> None:
-    pause(system, "ingest", "--for", "1min")
+    pause(system, "ingest", "--for", "1h")
     assert system.start("ingest").returncode == 0
     (skipped,) = system.runs("ingest")
     assert (skipped["result"], skipped["exit_code"]) == ("skipped", 75)
     flag = f"{system.root}/pause/ingest.until"
-    until_us = int(time.time() * 1_000_000) - 1  # a minute is long: the end is moved to now
+    until_us = int(time.time() * 1_000_000) - 1  # the end is moved to now
     text = system.machine.run("cat", flag).stdout
     lines = [line for line in text.splitlines() if not line.startswith("until_us")]
     system.machine.run("tee", flag, stdin="\n".join([*lines, f"until_us {until_us}", ""]))

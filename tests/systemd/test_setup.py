@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from memtool.scheduler.jobs import JOBS
-from tests.systemd.conftest import INSTALL_TIMEOUT_S, PYTHON, REPOSITORY, Image
+from tests.checkout import REPOSITORY
+from tests.systemd.conftest import PYTHON, Image
 from tests.systemd.machine import Done, Machine, Workshop, wait_until
 from tests.systemd.sides import CHECKOUT, PEOPLE, Side
 
@@ -34,7 +35,7 @@ def program_image(workshop: Workshop, binds: Mapping[Path, str], bare: Image) ->
         machine.boot()
         pip = f"{PROGRAM.removesuffix('memtool')}pip install --quiet {CHECKOUT}"
         script = f"umask 022; /usr/bin/python3 -m venv /opt/memtool && {pip}"
-        done = machine.run(*NO_NETWORK, "sh", "-c", script, timeout_s=INSTALL_TIMEOUT_S)
+        done = machine.run(*NO_NETWORK, "sh", "-c", script)
         assert done.returncode == 0, done.stdout + done.stderr
         return [machine.layer, *bare]
 
@@ -390,7 +391,7 @@ def test_an_installation_of_the_old_install_sh_is_taken_over(
         command: tuple[str, ...] = (*wheels, f"{OLD}/checkout/install.sh", *who)
         if mode == "user":
             command = side.as_person(*command)
-        done = machine.run(*command, timeout_s=INSTALL_TIMEOUT_S)
+        done = machine.run(*command)
         assert done.returncode == 0, done.stdout + done.stderr
         program = f"{side.prefix}/bin/memtool"
         side.take_in()

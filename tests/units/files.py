@@ -12,6 +12,7 @@ import pytest
 
 from memtool.scheduler import unitfiles
 from memtool.scheduler.jobs import JOBS, Job
+from tests.waiting import HUNG_S
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SYSTEM = UNITS / "system"
@@ -73,6 +74,6 @@ def systemd_analyze(
         env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(env or {})},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HUNG_S,
         check=False,
     )

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -65,8 +66,10 @@ def test_systemd_has_nothing_to_say_about_a_user_s_units(
 
 
 def analyzed_for_a_user(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {"SYSTEMD_UNIT_PATH": f"{folder}:", "XDG_RUNTIME_DIR": str(folder)}
-    return systemd_analyze(["--user", *arguments], env)
+    # Sockets of other units are placed below this, and their paths may not be long.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as runtime:
+        env = {"SYSTEMD_UNIT_PATH": f"{folder}:", "XDG_RUNTIME_DIR": runtime}
+        return systemd_analyze(["--user", *arguments], env)
 
 
 def exposure(text: str) -> float:

@@ -167,7 +167,8 @@ def test_what_is_accepted_cites_only_what_exists(value: object) -> None:
     ],
 )
 def test_a_text_made_to_be_slow_is_read_in_bounded_time(text: str) -> None:
-    began = time.monotonic()
+    """It takes some milliseconds of this process; what is not linear would take hours."""
+    began_s = time.process_time()
     with pytest.raises(BadAnswer):
         read(text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began_s < 60

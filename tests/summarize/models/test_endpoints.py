@@ -18,6 +18,7 @@ from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says
 from tests.summarize.models.wires import KEY, TWO, Wire
 from tests.summarize.requests import cited_words, segment
 from tests.summarize.unmetered import Unmetered
+from tests.waiting import HUNG_S
 
 
 def test_an_honest_model_makes_a_draft_with_verbatim_proof(wire: Wire, server: LLMServer) -> None:
@@ -89,9 +90,9 @@ def test_what_passes_is_tried_again(wire: Wire, status: int, after_s: float | No
 
 def test_retry_after_is_heeded(wire: Wire) -> None:
     with LLMServer(limited(after_s=0.6), good) as server:
-        began = time.monotonic()
+        began_s = time.monotonic()
         wire.draft(server)
-        assert 0.6 <= time.monotonic() - began < 3
+        assert time.monotonic() - began_s >= 0.6
 
 
 def test_429_to_the_end_is_unavailable_after_five_tries(wire: Wire) -> None:
@@ -110,22 +111,19 @@ def test_5xx_to_the_end_is_unavailable(wire: Wire, status: int) -> None:
 
 
 def test_a_retry_after_of_hours_does_not_hold_a_run(wire: Wire) -> None:
-    began = time.monotonic()
+    """It would hang for two hours."""
     wire.fault(UnavailableError, limited(after_s=7_200), timeout_s=0.2)
-    assert time.monotonic() - began < 4
 
 
-@pytest.mark.parametrize("behaviour", [server_.slow(30), server_.drip], ids=["slow", "drip"])
+@pytest.mark.parametrize("behaviour", [server_.slow(3600), server_.drip], ids=["slow", "drip"])
 def test_an_answer_that_does_not_end_is_unavailable(wire: Wire, behaviour: Behaviour) -> None:
-    began = time.monotonic()
     error = wire.fault(UnavailableError, behaviour, timeout_s=0.3)
     assert "no answer within" in error.message
-    assert time.monotonic() - began < 4
 
 
 def test_a_slow_answer_within_the_time_out_is_an_answer(wire: Wire) -> None:
     with LLMServer(server_.slow(0.3)) as server:
-        assert wire.draft(server, timeout_s=3).bullets
+        assert wire.draft(server, timeout_s=HUNG_S).bullets
 
 
 def test_a_connection_that_is_cut_is_tried_again(wire: Wire) -> None:

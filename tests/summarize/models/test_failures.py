@@ -12,6 +12,7 @@ from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize import SummaryFailed
 from memtool.summarize.models.endpoint import PromptTooLong
 from memtool.summarize.models.failures import Service, failure, refusal_of
+from tests.waiting import HUNG_S
 
 SERVICE = Service("openai", "https://example.org/v1", "m1", "sk-secret")
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -107,6 +108,10 @@ def test_making_a_summarizer_imports_no_sdk() -> None:
         "print(base, asked, {'openai', 'anthropic'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True, cwd=REPOSITORY, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        cwd=REPOSITORY,
+        timeout=HUNG_S,
     )
     assert done.stdout.decode().split() == ["set()"] * 3

@@ -14,6 +14,7 @@ from memtool.summarize import Options, make
 from tests.llm_server import Behaviour, LLMServer
 from tests.summarize.requests import segment
 from tests.summarize.unmetered import Unmetered
+from tests.waiting import HUNG_S
 
 TWO = segment(
     ("prompt", "Fix the login bug in auth.py"),
@@ -30,7 +31,7 @@ class Wire:
 
     def options(self, server: LLMServer, **changes: Any) -> Options:
         endpoint = server.openai_url if self.name == "openai" else server.url
-        return replace(Options(model="m1", endpoint=endpoint, key=KEY, timeout_s=5), **changes)
+        return replace(Options(model="m1", endpoint=endpoint, key=KEY, timeout_s=HUNG_S), **changes)
 
     def draft(self, server: LLMServer, request: Request = TWO, **changes: Any) -> Draft:
         summarizer = make(self.name, self.options(server, **changes))
