@@ -263,6 +263,10 @@ def test_a_damaged_ledger_is_told(scene: Scene) -> None:
     found = memory.check_ledger(replace(scene))
     assert found.verdict == "problem"
     assert "is damaged" in found.found
+    ingested(scene, 2)
+    found = memory.check_ledger(replace(scene))
+    assert (found.verdict, "set aside" in found.found) == ("warning", True)
+    assert "ledger.damaged-" in found.todo
 
 
 def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:

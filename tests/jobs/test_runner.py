@@ -431,7 +431,7 @@ def test_on_a_full_disk_the_job_that_makes_room_runs_and_is_recorded(tmp_path: P
     mount = (
         f"mount -t tmpfs -o size=64k,mode=700 none {small} && mkdir {small}/locks {small}/ledger"
     )
-    touch = f"touch {small}/locks/job-compaction {small}/locks/ledger"
+    touch = f"touch {small}/locks/job-compaction"
     shell = ["unshare", "-m", "sh", "-c", f'{mount} && {touch} && exec "$@"', "sh"]
     finish(start(tmp_path, FULL_DISK, before=shell))
 

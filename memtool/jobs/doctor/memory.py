@@ -51,6 +51,10 @@ def check_ledger(scene: Scene) -> Advice:
         records = in_words(history.damaged_lines, "record")
         text = f"{records} cannot be read; the disk may be failing"
         return warning(text, f"look at {ledger_path(scene.root)}; what is damaged is passed over")
+    aside = sorted(ledger_path(scene.root).parent.glob("ledger.damaged-*"))
+    if aside:
+        text = "a damaged ledger was set aside: runs and budgets count from then on"
+        return warning(text, f"remove it when you need it no more: {aside[-1]}")
     if not history.runs:
         return skipped("no job has run yet")
     return ok(f"{in_words(len(history.runs), 'run')} on record")
