@@ -32,7 +32,7 @@ from memtool.scheduler.ledger import (
     record_start,
     spent_since,
 )
-from memtool.scheduler.ledger_file import ledger_path
+from memtool.scheduler.ledger_file import adopt, copy_ended, ledger_path
 from memtool.scheduler.run import RESULTS, CallRecord, Run, Spent, first_line
 from memtool.scheduler.status import status_of
 from tests.scheduler.children import finish, start, start_ready
@@ -450,6 +450,37 @@ def test_blanked_texts_are_in_no_byte_of_the_files(tmp_path: Path) -> None:
     assert {run.error for run in read(tmp_path).runs} == {"(forgotten)", "kept"}
     assert {call.result for call in calls(tmp_path)} == {"(forgotten)"}
     assert blank(tmp_path, lambda _: True) == 1
+
+
+# Copies
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_copy_lacks_what_has_not_ended_and_is_adopted_where_nothing_else_ran(
+    tmp_path: Path, is_old: bool
+) -> None:
+    source, copy, root = (tmp_path / name for name in ("source", "copy", "root"))
+    old_ledger(source, OLD_RUNS, OLD_CALLS)
+    if not is_old:
+        record_call(source, CALL._replace(time_us=7))
+    copy_ended(source, copy)
+    assert stat.S_IMODE(ledger_path(copy).stat().st_mode) == 0o600
+    assert [run.run for run in read(copy).runs] == ["a", "b"]
+    record_start(root, begun("own", "restore"))
+    for _ in range(2):
+        adopt(root, copy, "own")
+        assert [run.run for run in read(root).runs] == ["a", "b", "own"]
+        assert read(root).counts == read(copy).counts
+        assert spent_since(root, 0) == spent_since(source, 0)
+    record_end(root, ended("later"))
+    before = read(root)
+    adopt(root, copy, "own")
+    assert read(root) == before
+
+
+def test_a_store_without_a_ledger_has_none_to_copy(tmp_path: Path) -> None:
+    copy_ended(tmp_path, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
 
 
 # What an older memtool has left
