@@ -47,7 +47,8 @@ def test_the_sdist_holds_all_that_a_distribution_needs(bench: Bench) -> None:
     with tarfile.open(bench.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     folders = (*CODE, *SHIPPED, "benchmarks", "demo", "docs", "tests")
-    files = {"CHANGELOG.md", "LICENSE", "README.md", "install.sh", "pyproject.toml"}
+    files = {path.name for path in REPOSITORY.glob("*.md")}
+    files |= {"LICENSE", "install.sh", "pyproject.toml"}
     missing = (files_in(REPOSITORY, folders) | files) - names
     assert {name for name in missing if not name.startswith("demo/.work")} == set()
     assert not {name for name in names if "__pycache__" in name or name.startswith(".venv")}
