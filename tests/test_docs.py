@@ -1,0 +1,224 @@
+"""Every path, command, option, setting and variable that the written pages name exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from docs.generating.tree import Command, program
+from memtool.base.settings import BY_KEY, SECTIONS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "memtool"
+PAGES = sorted(
+    [
+        *(
+            REPOSITORY / name
+            for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
+        ),
+        *(REPOSITORY / "docs").glob("*.md"),
+    ]
+)
+SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run", "tests/**/*.py")
+# Variables of other programs that a page tells the reader to set or explains.
+FOREIGN_VARIABLES = {
+    *("OLLAMA_CONTEXT_LENGTH", "AF_NETLINK", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"),
+    *("ENTIRE_TRACE", "OPENAI_ORG_ID", "OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"),
+}
+# `store/` is also what the database is called below the store's directory.
+STORE_FILES = {"store/CURRENT"}
+HELP = {"-h", "--help"}
+_SETTING_FIRST = (["config", "set"], ["config", "show"])
+
+_BLOCK = re.compile(r"^```.*\n((?:(?!```).*\n)*)```|((?:^ {4}.*\n)+)", re.MULTILINE)
+_SPAN = re.compile(r"``(.+?)``|`([^`\n]+)`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_COMMAND = re.compile(r"(?:^|(?<=[\s(/]))memtool (.+)")
+_SCRIPT = re.compile(r"(?:^|(?<=\s))(?:\./)?((?:\w[\w.-]*/)*\w[\w.-]*) (-.+)")
+_END = re.compile(r"\s(?:#|&&|\||;|>|2>)\s?.*")
+_OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+_SETTING = re.compile(r"([a-z_]+)\.([a-z_]+)")
+_VARIABLE = re.compile(r"(?<![\w$%])\$?([A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)+)(?![\w*])")
+_FILE = re.compile(r"(?:\./)?([\w.-]+(?:/[\w.*-]+)*/?)(?::.*)?")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_what_a_page_names_exists(page: Path) -> None:
+    assert list(problems(page.read_text(encoding="utf-8"), page.parent)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Run `memtool ingets`.", "unknown command: memtool ingets"),
+        ("`memtool scheduler stop ingest`", "unknown command: memtool scheduler stop"),
+        ("Use `memtool toc --width 3`.", "unknown option of memtool toc: --width"),
+        ("    $ memtool toc --width 3\n", "unknown option of memtool toc: --width"),
+        ("```\nmemtool --stroe X toc\n```\n", "unknown option of memtool: --stroe"),
+        ("Or `--no-such-option`.", "unknown option: --no-such-option"),
+        ("    ./install.sh --no-such\n", "unknown option of install.sh: --no-such"),
+        ("The setting `summarizer.modelname`.", "unknown setting: summarizer.modelname"),
+        ("The setting `sumarizer.model`.", "unknown setting: sumarizer.model"),
+        ("    memtool config set budget.calls 3\n", "unknown setting: budget.calls"),
+        ("Set MEMTOOL_STORE_PATH.", "unknown variable: MEMTOOL_STORE_PATH"),
+        ("Set `$MEMTOOL_NOTHING`.", "unknown variable: MEMTOOL_NOTHING"),
+        ("See `docs/nothing.md`.", "no such file: docs/nothing.md"),
+        ("See docs/nothing.md.", "no such file: docs/nothing.md"),
+        ("It is in `core/nothing.py`.", "no such file: core/nothing.py"),
+        ("See [that](nothing.md).", "no such file: nothing.md"),
+        ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
+    ],
+)
+def test_what_does_not_exist_is_found(text: str, found: str) -> None:
+    assert list(problems(text, REPOSITORY / "docs")) == [found]
+
+
+def test_what_exists_is_accepted() -> None:
+    text = (
+        "`memtool --store DIR toc [PERIOD] [--depth N]`, `memtool scheduler pause --all`,\n"
+        "`summarizer.model`, `MEMTOOL_STORE__PATH`, `core/calendar.py`, `tests/run --quick`,\n"
+        "docs/install.md, `--json`, [format](store-format.md#marks)\n\n"
+        "    memtool export | ssh new memtool ingest -      # --not-an-option\n"
+    )
+    assert list(problems(text, REPOSITORY / "docs")) == []
+
+
+def problems(text: str, directory: Path) -> Iterator[str]:
+    """Yield what a page in `directory` names and what does not exist."""
+    spans = [one or two for one, two in _SPAN.findall(_BLOCK.sub("\n", text))]
+    lines = [line for block in _BLOCK.findall(text) for line in "".join(block).splitlines()]
+    for line in (*lines, *spans):
+        yield from _in_commands(_END.sub("", line.strip()))
+    for span in spans:
+        yield from _in_span(span)
+    for target in _LINK.findall(text):
+        yield from _in_link(target, directory)
+    for name in sorted(set(_VARIABLE.findall(text)) - FOREIGN_VARIABLES):
+        if name not in _variables():
+            yield f"unknown variable: {name}"
+    for name in re.findall(r"(?<![\w/.`(-])(?:docs|tests)/[\w/.-]*\w", text):
+        yield from _missing(name)
+
+
+def _in_commands(line: str) -> Iterator[str]:
+    for found in _COMMAND.findall(line):
+        yield from _in_command(_words(found))
+    for name, rest in _SCRIPT.findall(line):
+        script = REPOSITORY / name
+        if script.is_file():
+            known = set(_OPTION.findall(script.read_text(encoding="utf-8")))
+            yield from _unknown(rest, known, name)
+
+
+def _words(line: str) -> list[str]:
+    plain = re.sub(r"[\[\]]|\.\.\.", "", line)
+    try:
+        return shlex.split(plain)
+    except ValueError:
+        return plain.split()
+
+
+def _in_command(words: list[str]) -> Iterator[str]:
+    command = program()
+    takes_value = False
+    for index, word in enumerate(words):
+        if word.startswith("-") and len(word) > 1:
+            name = word.partition("=")[0]
+            if name not in _options(command):
+                yield f"unknown option of {command.name}: {name}"
+            takes_value = _options(command).get(name, False) and "=" not in word
+        elif takes_value:
+            takes_value = False
+        elif command.children:
+            name = word.partition("|")[0]
+            child = next((one for one in command.children if one.path[-1] == name), None)
+            if child is None:
+                if re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
+                    yield f"unknown command: {command.name} {word}"
+                return
+            command = child
+        elif words[:index] in _SETTING_FIRST and word.islower() and word not in BY_KEY:
+            yield f"unknown setting: {word}"
+
+
+def _options(command: Command) -> dict[str, bool]:
+    """Return the options of a command, each with whether it takes a value."""
+    known = {name: bool(one.value) for one in command.options for name in one.names}
+    known |= {name: False for one in command.options for name in one.opposites}
+    return known | dict.fromkeys(HELP, False)
+
+
+def _in_span(span: str) -> Iterator[str]:
+    if span.startswith("-"):
+        yield from _unknown(span, _all_options(), "")
+    elif setting := _SETTING.fullmatch(span):
+        names = {key.partition(".")[2] for key in BY_KEY}
+        if span not in BY_KEY and (setting[1] in SECTIONS or setting[2] in names):
+            yield f"unknown setting: {span}"
+    elif "/" in span and span not in STORE_FILES and (file := _FILE.fullmatch(span)):
+        top = file[1].partition("/")[0]
+        if (REPOSITORY / top).exists() or (PACKAGE / top).is_dir():
+            yield from _missing(file[1])
+
+
+def _unknown(text: str, known: set[str], whose: str) -> Iterator[str]:
+    for option in _OPTION.findall(text):
+        if option not in known:
+            yield f"unknown option{f' of {whose}' if whose else ''}: {option}"
+
+
+@cache
+def _all_options() -> set[str]:
+    def below(command: Command) -> Iterator[str]:
+        yield from _options(command)
+        for child in command.children:
+            yield from below(child)
+
+    scripts = [REPOSITORY / name for name in ("install.sh", "tests/run", "docs/generate")]
+    texts = (script.read_text(encoding="utf-8") for script in scripts)
+    return set(below(program())).union(*(_OPTION.findall(text) for text in texts))
+
+
+@cache
+def _variables() -> set[str]:
+    """Return the variables of the settings, and all names of this form in what memtool is made of."""
+    files = {path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()}
+    files.discard(Path(__file__))
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
+    own = set().union(*(re.findall(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)+", text) for text in texts))
+    return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
+
+
+def _missing(name: str) -> Iterator[str]:
+    """Check a path of the checkout or of the package; `module.name` is a name in that module."""
+    for root in (REPOSITORY, PACKAGE):
+        if any(root.glob(name.rstrip("/"))):
+            return
+        module, _, attribute = name.rpartition(".")
+        path = root / f"{module}.py"
+        if path.is_file() and re.search(rf"\b{attribute}\b", path.read_text(encoding="utf-8")):
+            return
+    yield f"no such file: {name}"
+
+
+def _in_link(target: str, directory: Path) -> Iterator[str]:
+    if "://" in target:
+        return
+    name, _, heading = target.partition("#")
+    path = directory / name if name else None
+    if path is not None and not path.exists():
+        yield f"no such file: {target}"
+    elif path is not None and heading and heading not in _headings(path):
+        yield f"no such heading: {target}"
+
+
+@cache
+def _headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in found}
