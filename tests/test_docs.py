@@ -15,20 +15,19 @@ from memtool.base.settings import BY_KEY, SECTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "memtool"
-PAGES = sorted(
-    [
-        *(
-            REPOSITORY / name
-            for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
-        ),
-        *(REPOSITORY / "docs").glob("*.md"),
-    ]
-)
-SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run", "tests/**/*.py")
+TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
+PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
+SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
 # Variables of other programs that a page tells the reader to set or explains.
 FOREIGN_VARIABLES = {
-    *("OLLAMA_CONTEXT_LENGTH", "AF_NETLINK", "MONITOR_SERVICE_RESULT", "MONITOR_EXIT_STATUS"),
-    *("ENTIRE_TRACE", "OPENAI_ORG_ID", "OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"),
+    "AF_NETLINK",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "ENTIRE_TRACE",
+    "MONITOR_EXIT_STATUS",
+    "MONITOR_SERVICE_RESULT",
+    "OLLAMA_CONTEXT_LENGTH",
+    "OPENAI_CUSTOM_HEADERS",
+    "OPENAI_ORG_ID",
 }
 # `store/` is also what the database is called below the store's directory.
 STORE_FILES = {"store/CURRENT"}
@@ -36,7 +35,7 @@ HELP = {"-h", "--help"}
 _SETTING_FIRST = (["config", "set"], ["config", "show"])
 
 _BLOCK = re.compile(r"^```.*\n((?:(?!```).*\n)*)```|((?:^ {4}.*\n)+)", re.MULTILINE)
-_SPAN = re.compile(r"``(.+?)``|`([^`\n]+)`")
+_SPAN = re.compile(r"``(.+?)``|`((?:[^`\n]|\n(?!\n))+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _COMMAND = re.compile(r"(?:^|(?<=[\s(/]))memtool (.+)")
 _SCRIPT = re.compile(r"(?:^|(?<=\s))(?:\./)?((?:\w[\w.-]*/)*\w[\w.-]*) (-.+)")
@@ -58,6 +57,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("Run `memtool ingets`.", "unknown command: memtool ingets"),
         ("`memtool scheduler stop ingest`", "unknown command: memtool scheduler stop"),
         ("Use `memtool toc --width 3`.", "unknown option of memtool toc: --width"),
+        ("Use `memtool toc\n--width 3`.", "unknown option of memtool toc: --width"),
         ("    $ memtool toc --width 3\n", "unknown option of memtool toc: --width"),
         ("```\nmemtool --stroe X toc\n```\n", "unknown option of memtool: --stroe"),
         ("Or `--no-such-option`.", "unknown option: --no-such-option"),
@@ -90,7 +90,8 @@ def test_what_exists_is_accepted() -> None:
 
 def problems(text: str, directory: Path) -> Iterator[str]:
     """Yield what a page in `directory` names and what does not exist."""
-    spans = [one or two for one, two in _SPAN.findall(_BLOCK.sub("\n", text))]
+    found = _SPAN.findall(_BLOCK.sub("\n", text))
+    spans = [" ".join((one or two).split()) for one, two in found]
     lines = [line for block in _BLOCK.findall(text) for line in "".join(block).splitlines()]
     for line in (*lines, *spans):
         yield from _in_commands(_END.sub("", line.strip()))
@@ -188,7 +189,6 @@ def _all_options() -> set[str]:
 def _variables() -> set[str]:
     """Return the variables of the settings, and all names of this form in what memtool is made of."""
     files = {path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()}
-    files.discard(Path(__file__))
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
     own = set().union(*(re.findall(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)+", text) for text in texts))
     return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
