@@ -330,7 +330,7 @@ def test_paths_with_signs_that_mean_something_to_systemd_work(user_place: Place,
     script = '#!/bin/sh\nexec "$(dirname "$0")/python" -m memtool "$@"\n'
     assert machine.run("tee", program, stdin=script).returncode == 0
     machine.run("systemctl", "start", "user@2002.service")
-    place = Moved(machine, "user", home)
+    place = Moved(machine, "user", place=home)
     wait_until(lambda: place.control("is-active", "timers.target").returncode == 0, "timers")
     done = place.setup(program=program)
     assert done.returncode == 0, done.stderr
