@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -130,41 +130,3 @@ def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
-
-
-def append_lines(path: Path, lines: bytes, *, first: bytes = b"", sync: bool = False) -> None:
-    """Append whole lines, or nothing: what a full disk cut short is taken back.
-
-    A new file begins with `first`. A line that a crash tore is ended before. The caller holds a lock.
-    """
-    private_directory(path.parent)
-    with reporting(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _append_to(fd, lines, first, sync=sync)
-        finally:
-            os.close(fd)
-
-
-def _append_to(fd: int, lines: bytes, first: bytes, *, sync: bool) -> None:
-    size = os.fstat(fd).st_size
-    try:
-        _write_all(fd, _lead(fd, size, first) + lines)
-        if sync:
-            os.fsync(fd)
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(fd, size)
-        raise
-
-
-def _lead(fd: int, size: int, first: bytes) -> bytes:
-    """Return what must come before a new line: the first line of a new file, an end for a torn one."""
-    if size == 0:
-        return first
-    return b"" if os.pread(fd, 1, size - 1) == b"\n" else b"\n"
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]

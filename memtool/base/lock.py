@@ -2,7 +2,7 @@
 
 Must never be used where a reader would wait.
 
-The order is job → tree → writer-queue → writer → ledger: a process that holds one takes only later ones. flock
+The order is job → tree → writer-queue → writer: a process that holds one takes only later ones. flock
 belongs to the open file: the kernel drops it when the process ends, however it ends, so nothing goes stale. On NFS
 flock is emulated with byte ranges, and with `nolock` or `local_lock` it excludes nobody on other machines: a store
 belongs on a local file system.
@@ -33,8 +33,7 @@ JOB_PREFIX = "job-"
 TREE = "tree"
 WRITER_QUEUE = "writer-queue"
 WRITER = "writer"
-LEDGER = "ledger"
-_ORDER = (TREE, WRITER_QUEUE, WRITER, LEDGER)  # after the job's own
+_ORDER = (TREE, WRITER_QUEUE, WRITER)  # after the job's own
 
 _FIRST_POLL_S = 0.001
 _LONGEST_POLL_S = 0.05

@@ -141,7 +141,7 @@ def _print_outdated(page: Page, outdated: Outdated, configured: Candidate | None
 def _today_words(today: Today, budget: Budget) -> str:
     spent = today.spent
     calls = f"{spent.calls:,}{_of(budget.calls_per_day)} {'call' if spent.calls == 1 else 'calls'}"
-    failed = f" ({today.failed:,} failed)" if today.failed else ""
+    failed = f" ({today.spent.failed:,} failed)" if today.spent.failed else ""
     tokens = f"{spent.tokens:,}{_of(budget.tokens_per_day)} tokens"
     return f"Today ({today.day.id}): {calls} to models{failed}, {tokens}"
 
@@ -177,7 +177,7 @@ def _json(
             "day": today.day.id,
             "calls": today.spent.calls,
             "tokens": today.spent.tokens,
-            "failed": today.failed,
+            "failed": today.spent.failed,
         },
         "budget": asdict(budget),
     }

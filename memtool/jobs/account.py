@@ -12,10 +12,10 @@ from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.base.lock import Holder
 from memtool.core.calendar import Calendar
 from memtool.core.model import NodeId, Recipe
-from memtool.jobs.budget import Budget, calls_today
+from memtool.jobs.budget import Budget, spent_today
 from memtool.jobs.context import RunContext
-from memtool.scheduler.calls import CallRecord, Spent, record_call, spent
-from memtool.scheduler.run import first_line
+from memtool.scheduler.ledger import record_call
+from memtool.scheduler.run import CallRecord, Spent, first_line
 from memtool.summarize import Ask, CallRefused, Calls, Reply, Summarizer
 
 _OK = "ok"
@@ -26,14 +26,15 @@ def account_of(
     context: RunContext, summarizer: Summarizer, budget: Budget, calendar: Calendar, at_once: int
 ) -> Account:
     """Return the account of a run, which begins with what the day has spent so far."""
-    today = calls_today(context.root, calendar, context.now_us) if summarizer.waits else []
+    waits = summarizer.waits
     return Account(
         root=context.root,
         holder=context.holder,
         recipe=summarizer.recipe,
         clock=context.clock_us,
         budget=budget,
-        before=spent(today, 0),
+        before=spent_today(context.root, calendar, context.now_us) if waits else Spent(),
+        talk=context.reports.talk,
         at_once=at_once,
     )
 
@@ -51,6 +52,7 @@ class Account:
     before: Spent = Spent()  # noqa: RUF009 - frozen
     """What the day's earlier runs spent."""
     at_once: int = 1
+    talk: Callable[[str], None] = lambda _: None
     spent: Spent = Spent()  # noqa: RUF009 - frozen
     """What this run has spent, free calls included."""
     _pending: Spent = Spent()  # noqa: RUF009 - frozen
@@ -121,7 +123,7 @@ class Account:
             output_tokens=reply.output_tokens,
             result=result,
         )
-        record_call(self.root, call, self.holder)
+        record_call(self.root, call, talk=self.talk)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,9 @@ from typing import cast
 from memtool import __version__
 from memtool.base.errors import MemtoolError, UsageError
 from memtool.base.files import dated_place, exists, private_directory, reporting, sync_directory
-from memtool.base.lock import LEDGER, lock_path, wait_for
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import Verification, verify
-from memtool.scheduler.calls import calls_path
-from memtool.scheduler.history import without_open
-from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
+from memtool.scheduler.ledger_file import copy_ended
 from memtool.store import families, keys
 from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.backup import (
@@ -26,7 +23,6 @@ from memtool.store.backup import (
     Manifest,
     copy_file,
     files_in,
-    put_file,
     sync_directories,
     write_manifest,
 )
@@ -128,7 +124,8 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
     """Copy all files, look at the copy, and return what it is."""
     staging, partial = ways
     private_directory(partial)
-    entries = [*_copy_store(context, staging, partial), *_copy_ledger(context, partial)]
+    copy_ended(context.root, staging)
+    entries = _copy_store(context, staging, partial)
     report.size_bytes = sum(entry.size_bytes for entry in entries)
     with Access(partial).reading() as store:
         if order.verifies:
@@ -163,17 +160,6 @@ def _copy_store(context: RunContext, staging: Path, partial: Path) -> list[Entry
         entries.append(copy_file(staging, partial, path))
         done += entries[-1].size_bytes
     return entries
-
-
-def _copy_ledger(context: RunContext, partial: Path) -> list[Entry]:
-    """Copy what ran and what it spent, each as it is between two appends."""
-    runs, calls = ledger_path(context.root), calls_path(context.root)
-    lock = wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT)
-    with lock, reporting(runs.parent):
-        found = {path: path.read_bytes() for path in (runs, calls) if exists(path)}
-    if runs in found:
-        found[runs] = without_open(found[runs])
-    return [put_file(partial, f"ledger/{path.name}", data) for path, data in found.items()]
 
 
 def _walk(context: RunContext, store: Store) -> Verification:

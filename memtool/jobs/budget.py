@@ -7,7 +7,7 @@ from pathlib import Path
 
 from memtool.core.calendar import Calendar
 from memtool.core.levels import Level
-from memtool.scheduler.calls import CallRecord, read_calls
+from memtool.scheduler.run import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,9 @@ class Budget:
     tokens_per_day: int | None = None
 
 
-def calls_today(root: Path, calendar: Calendar, now_us: int) -> list[CallRecord]:
-    """Return the calls on record of the day that holds the instant."""
+def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
+    """Return what the calls on record took since the day began that holds the instant."""
+    from memtool.scheduler.ledger import spent_since  # noqa: PLC0415 - most who ask for a budget spend nothing
+
     start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
-    return [call for call in read_calls(root) if call.time_us >= start_us]
+    return spent_since(root, start_us)

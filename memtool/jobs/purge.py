@@ -13,7 +13,7 @@ from memtool.base.lock import TREE, WRITER, Holder, Patience, job_lock_path, loc
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.scheduler.jobs import JOBS, TASKS
-from memtool.scheduler.ledger import ledger_path
+from memtool.scheduler.ledger_file import ledger_path
 from memtool.scheduler.pauses import directory as pause_directory
 from memtool.scheduler.setup import RECORD
 from memtool.store.access import FORMAT_FILE, SWAP

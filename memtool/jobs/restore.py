@@ -14,21 +14,18 @@ from pathlib import Path
 from memtool.base.errors import ConfigError, DamagedError, MemtoolError, UsageError
 from memtool.base.exchange import exchange
 from memtool.base.files import (
-    atomic_write,
     dated_place,
     exists,
     private_directory,
     reporting,
     sync_directory,
 )
-from memtool.base.lock import LEDGER, job_lock_path, lock_path, wait_for
+from memtool.base.lock import job_lock_path, wait_for
 from memtool.base.program import upgrade_hint
 from memtool.jobs.context import RunContext
 from memtool.jobs.verify import verify
-from memtool.scheduler.calls import calls_path
-from memtool.scheduler.history import parse
 from memtool.scheduler.jobs import JOBS, TASKS
-from memtool.scheduler.ledger import LOCK_WAIT, ledger_path
+from memtool.scheduler.ledger_file import adopt
 from memtool.store.access import (
     FORMAT,
     SWAP,
@@ -235,26 +232,8 @@ def _put_where_none_was(context: RunContext, new: Path, manifest: Manifest) -> N
     """Put FORMAT and ledger there, and last the store: until then there is none."""
     root = context.root
     write_format(root, manifest.format)
-    _restore_ledger(context, new)
+    adopt(root, new, context.holder.run)
     if (root / "store").exists():
         (root / "store").rmdir()
     (new / "store").rename(root / "store")
     sync_directory(root)
-
-
-def _restore_ledger(context: RunContext, new: Path) -> None:
-    """Put the backup's ledger before this run's record, where nothing else was ever recorded here."""
-    runs, calls = ledger_path(context.root), calls_path(context.root)
-    with wait_for(lock_path(context.root, LEDGER), context.holder, LOCK_WAIT):
-        now = runs.read_bytes() if runs.exists() else b""
-        history = parse(now)
-        if history.folded or any(run.run != context.holder.run for run in history.runs):
-            return
-        copied = new / "ledger" / runs.name
-        if copied.exists():
-            lines = [line for line in now.splitlines(keepends=True) if parse(line).runs]
-            atomic_write(
-                private_directory(runs.parent) / runs.name, copied.read_bytes() + b"".join(lines)
-            )
-        if not calls.exists() and (new / "ledger" / calls.name).exists():
-            atomic_write(calls, (new / "ledger" / calls.name).read_bytes())

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from memtool import __version__
@@ -155,7 +155,7 @@ def _already_running(run: Run, context: RunContext) -> SkippedError:
 def _skip(run: Run, context: RunContext, error: SkippedError) -> Outcome:
     code = error.exit_code.code
     reason = first_line(error.message)
-    ended = replace(run, ended_us=run.started_us, result="skipped", exit_code=code, reason=reason)
+    ended = run._replace(ended_us=run.started_us, result="skipped", exit_code=code, reason=reason)
     _record(record_end, ended, context)
     return Outcome(code, ended, error)
 
@@ -218,8 +218,7 @@ def _conclude(run: Run, verdict: _Verdict, context: RunContext, ended_us: int) -
 
 
 def _ended(run: Run, verdict: _Verdict, tally: Tally, ended_us: int) -> Run:
-    return replace(
-        run,
+    return run._replace(
         ended_us=ended_us,
         result=verdict.result,
         exit_code=verdict.exit_code,
@@ -245,14 +244,14 @@ def _error_text(verdict: _Verdict, tally: Tally) -> str:
 
 
 def _record(
-    write: Callable[[Path, Run, Holder], None], run: Run, context: RunContext
+    write: Callable[..., None], run: Run, context: RunContext
 ) -> StorageError | UnavailableError | None:
     """Write to the ledger and return None, or the error that kept it from being written, after saying so.
 
     A job goes on without its record: on a full disk it is compaction that makes room.
     """
     try:
-        write(context.root, run, context.holder)
+        write(context.root, run, talk=context.reports.talk)
     except (StorageError, UnavailableError) as error:
         context.reports.talk(f"the ledger was not written, ignoring: {error.message}")
         return error

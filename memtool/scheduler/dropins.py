@@ -133,12 +133,12 @@ def command_drop_in(scope: Scope, command: Command) -> str:
     hidden = HIDDEN if scope == "system" else ()
     seen = [part for part in command.parts if _is_below(part, hidden)]
     service += [
-        f"BindReadOnlyPaths=-{bound_path(part)}"
+        f"BindReadOnlyPaths={bound_path(part)}"
         for part in seen
         if not _is_below(part, command.writes)
     ]
     service += [
-        f"BindPaths=-{bound_path(path)}"
+        f"BindPaths={bound_path(path)}"
         if _is_below(path, hidden)
         else f'ReadWritePaths="-{plain_path(path)}"'
         for path in command.writes

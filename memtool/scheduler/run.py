@@ -1,15 +1,12 @@
-"""One run of a job as the ledger keeps it: a value, and its two JSON lines. Does no I/O."""
+"""One run of a job, one call of a model: the values that the ledger keeps. Does no I/O."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Trigger = Literal["timer", "systemd", "manual"]
 Result = Literal["done", "partial", "failed", "stopped", "skipped", "died"]
-TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 RESULTS: tuple[Result, ...] = get_args(Result)
 BAD_RESULTS: frozenset[str] = frozenset({"failed", "died"})
 
@@ -20,12 +17,12 @@ MAX_DETAILS = 40
 MAX_TEXT = 300
 
 _END_OF_TIME_US = 2**53  # the year 2255; the C library's calendar cannot tell every later instant
+_INTEGERS = range(-(2**63), 2**63)  # what SQLite stores
 
 Left = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One execution of a job. Without a result it has not ended, or not said so."""
 
     run: str
@@ -46,7 +43,7 @@ class Run:
     error: str = ""
     reason: str = ""
     left: Left | None = None
-    details: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, int] = {}
 
     @property
     def duration_us(self) -> int | None:
@@ -56,70 +53,68 @@ class Run:
         return self.ended_us - self.started_us
 
 
-_FIELDS = tuple(row.name for row in fields(Run))
-_START_FIELDS = ("run", "job", "trigger", "started_us", "pid", "version")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "run": str,
-    "job": str,
-    "trigger": str,
-    "started_us": int,
-    "pid": int,
-    "version": str,
-    "ended_us": (int, type(None)),
-    "result": (str, type(None)),
-    "exit_code": (int, type(None)),
-    "nodes": int,
-    "events": int,
-    "calls": int,
-    "tokens": int,
+class CallRecord(NamedTuple):
+    """One call: when it began, for what, what it took, and how it ended ("ok", or what went wrong)."""
+
+    time_us: int
+    run: str
+    node: str
+    summarizer: str
+    model: str
+    duration_ms: int
+    input_tokens: int
+    output_tokens: int
+    result: str
+
+
+class Spent(NamedTuple):
+    """Calls, their tokens (in and out together), and how many of the calls failed or were cut off."""
+
+    calls: int = 0
+    tokens: int = 0
+    failed: int = 0
+
+    def plus(self, other: Spent) -> Spent:
+        """Return the sum."""
+        return Spent(*(one + more for one, more in zip(self, other, strict=True)))
+
+    def minus(self, other: Spent) -> Spent:
+        """Return the difference."""
+        return Spent(*(one - less for one, less in zip(self, other, strict=True)))
+
+
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(Run._fields, int),
+    **dict.fromkeys(("run", "job", "trigger", "version", "result", "error", "reason"), str),
+    **dict.fromkeys(("left", "details"), dict),
     "periods": list,
-    "periods_count": int,
-    "error": str,
-    "reason": str,
-    "left": (dict, type(None)),
-    "details": dict,
 }
-assert set(_TYPES) == set(_FIELDS)
-
-
-def start_line(run: Run) -> bytes:
-    """Return the line that says that a run began."""
-    return _line("start", {name: getattr(run, name) for name in _START_FIELDS})
-
-
-def end_line(run: Run) -> bytes:
-    """Return the line that says how a run ended. It repeats the start: an end is enough to tell the whole run."""
-    assert run.result in RESULTS, run.result
-    return _line("end", as_json(run))
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """Return the run as JSON shows it, in the ledger and in `history --json`."""
-    shown = {name: getattr(run, name) for name in _FIELDS}
-    shown["periods"] = list(run.periods)
-    return shown
+    """Return the run as JSON shows it, in `history --json`."""
+    return {**run._asdict(), "periods": list(run.periods)}
 
 
-def parse_run(record: Mapping[str, Any]) -> Run:
-    """Return the run of one line; fields it does not know are ignored. Raise ValueError or TypeError otherwise."""
-    known = {}
-    for name, kind in _TYPES.items():
-        if name in record:
-            if not isinstance(record[name], kind):
-                raise TypeError(f"{name} is {record[name]!r}")
-            known[name] = record[name]
+def run_of(record: Mapping[str, Any]) -> Run:
+    """Return the run of a record; fields it does not know are ignored. Raise ValueError or TypeError otherwise."""
+    known = {name: record[name] for name in _KINDS if record.get(name) is not None}
+    for name, value in known.items():
+        if type(value) is not _KINDS[name] or (type(value) is int and value not in _INTEGERS):
+            raise TypeError(f"{name} is {value!r}")
     known["periods"] = tuple(str(period) for period in known.get("periods", ()))
     run = Run(**known)
-    if not 0 <= run.started_us < _END_OF_TIME_US or not _is_counts(run):
-        raise ValueError(f"no such run: {run}")
+    reasons = list((run.left or {}).values())
+    counts = (run.details, *reasons)
+    if not all(isinstance(row, dict) and _are_counts(row.values()) for row in counts):
+        raise TypeError(f"not counts: {counts!r}")
+    if not 0 <= run.started_us < _END_OF_TIME_US or run.result not in (None, *RESULTS):
+        raise ValueError(f"not a run: {run!r}")
     return run
 
 
-def _is_counts(run: Run) -> bool:
-    reasons = list((run.left or {}).values())
-    if not all(isinstance(reason, dict) for reason in reasons):
-        return False
-    return all(type(number) is int for row in (run.details, *reasons) for number in row.values())
+def _are_counts(values: Any) -> bool:
+    return all(type(number) is int for number in values)
 
 
 def first_line(text: str) -> str:
@@ -127,8 +122,3 @@ def first_line(text: str) -> str:
     line = next((part for part in text.splitlines() if part.strip()), "")
     clean = "".join(letter if letter.isprintable() else "?" for letter in line.strip())
     return clean if len(clean) <= MAX_TEXT else clean[: MAX_TEXT - 1] + "…"
-
-
-def _line(kind: str, record: Mapping[str, Any]) -> bytes:
-    line = json.dumps({"type": kind, **record}, ensure_ascii=False, separators=(",", ":"))
-    return line.encode("utf-8", "replace") + b"\n"

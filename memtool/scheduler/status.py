@@ -5,11 +5,11 @@ No I/O, no clock. What is wrong with them is found by `troubles`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS, Job
+from memtool.scheduler.ledger import History
 from memtool.scheduler.run import BAD_RESULTS, Left, Run, as_json
 from memtool.scheduler.state import JobStatus, Look, Status, Trouble
 from memtool.scheduler.systemctl import Timers
@@ -29,15 +29,13 @@ def status_of(history: History, look: Look | None = None) -> Status:
     """Return how the jobs are; without a look, by the ledger alone."""
     look = look or Look()
     looked_by = _last_look(history.runs)
-    counts = history.counts()
-    jobs = tuple(
-        _judged(_job_status(job, history, counts.get(job.name, {}), looked_by), look)
-        for job in JOBS
-    )
+    jobs = tuple(_judged(_job_status(job, history, looked_by), look) for job in JOBS)
     found = [trouble for row in jobs for trouble in row.troubles]
     found += common_troubles(look.timers)
     if (forgetting := unfinished_forgetting(history)) is not None:
         found.append(forgetting)
+    if history.problem:
+        found.append(Trouble("ledger", "", history.problem, hint=history.hint))
     return Status(jobs, looked_by, history.damaged_lines, look.timers, tuple(found))
 
 
@@ -60,10 +58,8 @@ def _judged(row: JobStatus, look: Look) -> JobStatus:
     return replace(row, troubles=troubles_of(row, look))
 
 
-def _job_status(
-    job: Job, history: History, counts: Mapping[str, int], looked_by: Run | None
-) -> JobStatus:
-    own = history.of_job(job.name)
+def _job_status(job: Job, history: History, looked_by: Run | None) -> JobStatus:
+    own, counts = history.of_job(job.name), history.counts.get(job.name, {})
     ended = [run for run in own if run.result not in _SILENT]
     return JobStatus(
         job=job,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.ledger import History
 from memtool.scheduler.run import BAD_RESULTS, Run
 from memtool.scheduler.state import JobStatus, Look, Trouble, count, words
 from memtool.scheduler.systemctl import INSTALL, Scope, Timers

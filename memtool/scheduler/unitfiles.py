@@ -150,8 +150,16 @@ def plain_path(path: Path) -> str:
 
 
 def bound_path(path: Path) -> str:
-    """Return the path as one word of a Bind…Paths=, in which colons and blanks mean something even within quotes."""
-    return re.sub(r"([\s:\\\"'])", r"\\\1", plain_path(path))
+    """Return the path as one word of a Bind…Paths= whose source may be missing.
+
+    systemd splits the word at a colon even between quotes, unless a backslash is before it. Outside quotes, versions
+    differ in what a backslash means (seen: 252, 257, 262).
+    """
+    text = f"-{plain_path(path)}"
+    if not re.search(r"[\s:\\\"']", text):
+        return text
+    quote = "'" if '"' in text else '"'
+    return quote + re.sub(r"([\\:])", r"\\\1", text) + quote
 
 
 def _service(installation: Installation, name: str) -> str:
@@ -179,9 +187,9 @@ def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
     if home is not None:
         service += [
             "# The settings of this person. Of the rest of the home nothing is seen.",
-            f"BindReadOnlyPaths=-{bound_path(home / '.config/memtool')}",
+            f"BindReadOnlyPaths={bound_path(home / '.config/memtool')}",
         ]
-        transcripts = ["[Service]", f"BindReadOnlyPaths=-{bound_path(home / '.claude')}", ""]
+        transcripts = ["[Service]", f"BindReadOnlyPaths={bound_path(home / '.claude')}", ""]
         yield TRANSCRIPTS, _HEAD + "\n".join(transcripts)
     yield RUN_AS, _HEAD + "\n".join(["[Service]", *service, ""])
 

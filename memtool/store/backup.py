@@ -131,12 +131,6 @@ def _parts_of(file: Path) -> Iterator[bytes]:
             yield data
 
 
-def put_file(target: Path, path: str, data: bytes) -> Entry:
-    """Write the file `path` below a directory, durably and private."""
-    private_directory((target / path).parent)
-    return _write_file(target, path, [data])
-
-
 def _write_file(target: Path, path: str, parts: Iterable[bytes]) -> Entry:
     digest, size_bytes = _hash(), 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -67,7 +67,7 @@ def test_input_output_and_code_are_as_of_any_program(tmp_path: Path) -> None:
 
 
 def test_it_has_a_session_of_its_own_and_a_plain_environment(tmp_path: Path) -> None:
-    done = shell(tmp_path, 'ps -o sid= -p $$; echo "$$ $TERM $NO_COLOR $LC_ALL"')
+    done = shell(tmp_path, 'cut -d" " -f 6 /proc/$$/stat; echo "$$ $TERM $NO_COLOR $LC_ALL"')
     session, rest = done.stdout.splitlines()
     assert rest == f"{session.strip()} dumb 1 C.UTF-8"
 

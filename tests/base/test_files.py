@@ -13,7 +13,6 @@ import pytest
 
 from memtool.base.errors import IO_ERROR, StorageError
 from memtool.base.files import (
-    append_lines,
     atomic_write,
     private_directory,
     reporting,
@@ -114,39 +113,6 @@ def test_a_write_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pat
         seen.add((done.returncode, path.read_bytes()))
         assert path.read_bytes() in (b"before", b"after")
     assert seen >= {(9, b"before"), (9, b"after"), (0, b"after")}
-
-
-def test_lines_are_appended_to_a_private_file_that_begins_with_the_first(tmp_path: Path) -> None:
-    path = tmp_path / "below" / "lines"
-    append_lines(path, b"one\n", first=b"head\n")
-    append_lines(path, b"two\nthree\n", first=b"head\n", sync=True)
-    assert path.read_bytes() == b"head\none\ntwo\nthree\n"
-    assert (mode(path.parent), mode(path)) == (0o700, 0o600)
-
-
-def test_a_line_that_a_crash_tore_is_ended_before_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-    path.write_bytes(b"one\nto")
-    append_lines(path, b"three\n", first=b"head\n")
-    assert path.read_bytes() == b"one\nto\nthree\n"
-
-
-def test_what_a_full_disk_cuts_short_is_taken_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "lines"
-    append_lines(path, b"one\n")
-    write = os.write
-
-    def full(descriptor: int, data: bytes) -> int:
-        if len(data) > 2:
-            return write(descriptor, data[:2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(StorageError, match="lines: no space left on device"):
-        append_lines(path, b"two\n")
-    assert path.read_bytes() == b"one\n"
 
 
 @pytest.mark.parametrize(

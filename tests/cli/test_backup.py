@@ -45,7 +45,7 @@ def test_slips_of_the_pen_are_told_and_leave_no_record(
 ) -> None:
     assert call("backup", str(tmp_path / "backups"))[0] == 0
     (place,) = (tmp_path / "backups").iterdir()
-    ledger = (root / "ledger" / "runs.jsonl").read_bytes()
+    ledger = (root / "ledger" / "ledger.sqlite3").read_bytes()
     for words, code, what in (
         (["backup", str(root / "deep")], 2, "lies within the store"),
         (["restore", str(place)], 2, "there is a store at"),
@@ -58,7 +58,7 @@ def test_slips_of_the_pen_are_told_and_leave_no_record(
         assert got == code, errors
         assert what in errors
         assert "hint: " in errors or words[0] == "export"
-    assert (root / "ledger" / "runs.jsonl").read_bytes() == ledger
+    assert (root / "ledger" / "ledger.sqlite3").read_bytes() == ledger
     assert call("backup", str(tmp_path), MEMTOOL_STORE__PATH=str(tmp_path / "none"))[0] == 2
 
 

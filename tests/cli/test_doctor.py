@@ -7,7 +7,6 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from memtool.cli.app import run as memtool
 from memtool.jobs.doctor import CHECKS
 from memtool.scheduler.jobs import JOBS
 from memtool.scheduler.ledger import record_end
+from memtool.scheduler.ledger_file import ledger_path
 from memtool.scheduler.run import Run
 from memtool.scheduler.unitfiles import Installation
 from tests.cli.history import call as call_at_noon
@@ -49,7 +49,7 @@ class Machine:
         for job in JOBS:
             at_us = NOW_US - 800 * 1_000_000
             run = Run(job.name, job.name, "timer", at_us, 7, "0.1.0", ended_us=at_us + 9)
-            record_end(self.root, replace(run, result="done", exit_code=0), ME)
+            record_end(self.root, run._replace(result="done", exit_code=0))
 
     def timers(self, **timers: dict[str, str]) -> None:
         line = f"{{ path={self.program} ; argv[]={self.program} ; }}"
@@ -151,8 +151,8 @@ def test_a_damaged_store_and_ledger_are_told_and_hide_nothing(
 ) -> None:
     (machine.root / "store").mkdir()
     (machine.root / "store/000001.sst").write_text("?")
-    (machine.root / "ledger/runs.jsonl").unlink()
-    (machine.root / "ledger/runs.jsonl").mkdir()
+    ledger_path(machine.root).unlink()
+    ledger_path(machine.root).mkdir()
     assert machine.call("--json") == 1
     found = verdicts(capsys)
     assert found["store"]["verdict"] == "problem"
@@ -175,10 +175,7 @@ def test_it_waits_for_no_lock_and_changes_nothing(memory: Memory, capsys: Output
         try_lock(path, Holder(os.getpid(), "compaction", 0, "busy"))
         for path in (
             job_lock_path(memory.root, "compaction"),
-            *(
-                lock_path(memory.root, name)
-                for name in ("tree", "writer-queue", "writer", "ledger")
-            ),
+            *(lock_path(memory.root, name) for name in ("tree", "writer-queue", "writer")),
         )
     ]
     before = changes(memory.root)

@@ -16,12 +16,12 @@ import pytest
 
 from memtool.core.levels import Level
 from memtool.jobs.verify import verify
-from memtool.scheduler.calls import read_calls
 from memtool.store.access import Access
 from tests.cli.history import ALL, CALENDAR, NOW_US
 from tests.conftest import SOURCE
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says, slow, wrong_cites
 from tests.memory import Memory
+from tests.scheduler.ledgers import calls as read_calls
 from tests.waiting import HUNG_S, wait_until
 
 pytest.importorskip("openai")

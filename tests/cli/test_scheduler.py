@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,13 @@ import pytest
 from memtool.base.lock import Holder, job_lock_path, try_lock
 from memtool.cli.app import run as memtool
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import ledger_path, record_end, record_start
+from memtool.scheduler.ledger import record_call, record_end, record_start
+from memtool.scheduler.ledger_file import ledger_path
 from memtool.scheduler.pauses import Pause, set_pause
-from memtool.scheduler.run import Left, Run
+from memtool.scheduler.run import CallRecord, Left, Run
 from memtool.scheduler.unitfiles import COMMON, Installation
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
+from tests.scheduler.ledgers import change
 from tests.scheduler.test_units import RECORDS
 from tests.waiting import HUNG_S
 
@@ -62,13 +64,13 @@ def fill(root: Path) -> None:
     """Record a few runs that went well, badly, and not at all."""
     left: Left = {"day": {"stale": 2}, "week": {"stale": 1}, "file": {"not read": 3}}
     for row in (
-        replace(run("year-rollup", 327 * 24 * HOUR_S, 95), nodes=1, calls=1),
-        replace(run("week-rollup", 34 * HOUR_S), result="failed", exit_code=69, error="no answer from \x1b[31mhost"),
-        replace(run("ingest", 900), result="skipped", exit_code=75, reason="ingest is already running (pid 9)"),
-        replace(run("ingest", 600, 0.25), events=12, left=left),
+        run("year-rollup", 327 * 24 * HOUR_S, 95)._replace(nodes=1, calls=1),
+        run("week-rollup", 34 * HOUR_S)._replace(result="failed", exit_code=69, error="no answer from \x1b[31mhost"),
+        run("ingest", 900)._replace(result="skipped", exit_code=75, reason="ingest is already running (pid 9)"),
+        run("ingest", 600, 0.25)._replace(events=12, left=left),
     ):  # fmt: skip
-        record_end(root, row, ME)
-    record_start(root, replace(run("compaction", 7200), ended_us=None), ME)
+        record_end(root, row)
+    record_start(root, run("compaction", 7200)._replace(ended_us=None))
 
 
 def test_without_a_systemd_status_shows_the_ledger(
@@ -110,7 +112,7 @@ def systemd(tmp_path: Path) -> FakeSystemd:
 def ran(root: Path) -> None:
     """Record a run of each job when its timer fired last."""
     for job, ago_s in RAN_AGO_S.items():
-        record_end(root, run(job, ago_s, 3 * 60 if job == "year-rollup" else 1.5), ME)
+        record_end(root, run(job, ago_s, 3 * 60 if job == "year-rollup" else 1.5))
 
 
 RAN_AGO_S = {
@@ -307,7 +309,7 @@ def test_a_run_on_its_way_is_shown_as_running(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with try_lock(job_lock_path(tmp_path, "ingest"), ME) or pytest.fail("held"):
-        record_start(tmp_path, replace(run("ingest", 75), run="now"), ME)
+        record_start(tmp_path, run("ingest", 75)._replace(run="now"))
         assert call(tmp_path, "status") == 0
     shown = capsys.readouterr().out
     assert re.search(r"ingest  +11-24 11:58  1min ago  running  1min +0", shown)
@@ -315,11 +317,18 @@ def test_a_run_on_its_way_is_shown_as_running(
 
 
 def test_damage_in_the_ledger_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record_end(tmp_path, run("ingest", 60), ME)
-    with ledger_path(tmp_path).open("a") as file:
-        file.write("no json\n")
+    record_end(tmp_path, run("ingest", 60))
+    change(tmp_path, "UPDATE runs SET details = 'no json'")
     assert call(tmp_path, "status") == 0
-    assert "warning: 1 damaged line in the ledger was passed over" in capsys.readouterr().out
+    assert "warning: 1 damaged record of the ledger was passed over" in capsys.readouterr().out
+    ledger_path(tmp_path).write_bytes(b"no database")
+    assert call(tmp_path, "status") == 1
+    out = capsys.readouterr().out
+    assert "warning: the ledger" in out
+    assert "is damaged" in out
+    assert "hint: the next job sets it aside" in out
+    assert call(tmp_path, "history") == 74
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_status_json_is_a_versioned_contract(
@@ -378,7 +387,7 @@ def test_a_ledger_that_cannot_be_read_exits_74(
 ) -> None:
     ledger_path(tmp_path).mkdir(parents=True)
     assert call(tmp_path, "status") == 74
-    assert "runs.jsonl" in capsys.readouterr().err
+    assert "ledger.sqlite3" in capsys.readouterr().err
 
 
 def test_status_imports_nothing_that_could_open_a_store(tmp_path: Path) -> None:
@@ -392,3 +401,28 @@ def test_status_imports_nothing_that_could_open_a_store(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HUNG_S
     )
     assert child.stderr == "[]\n"
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("name", ["status", "history"])
+def test_the_json_of_an_old_ledger_is_as_it_was_before_and_after_it_is_taken_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The golden files were written by the memtool that kept lines of JSON."""
+    (tmp_path / "ledger").mkdir()
+    shutil.copy(GOLDEN / "old-runs.jsonl", tmp_path / "ledger" / "runs.jsonl")
+    expected = (GOLDEN / f"scheduler-{name}.json").read_text().replace("ROOT", str(tmp_path))
+    for _ in range(2):
+        call(tmp_path, name, "--json")
+        assert _without_manager(capsys.readouterr().out) == _without_manager(expected)
+        record_call(tmp_path, CallRecord(1, "r", "n", "s", "m", 1, 1, 1, "ok"))
+    assert [file.name for file in (tmp_path / "ledger").iterdir()] == ["ledger.sqlite3"]
+
+
+def _without_manager(text: str) -> str:
+    """Return the JSON, less what depends on whether systemd runs on this machine."""
+    found = json.loads(text)
+    found.pop("manager", None)
+    return json.dumps(found, indent=2)

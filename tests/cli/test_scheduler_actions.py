@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,7 +98,7 @@ def test_a_run_that_has_begun_is_told_to_go_on(
     root: Path, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with try_lock(job_lock_path(root, "ingest"), ME) or pytest.fail("held"):
-        record_start(root, replace(ended("ingest", NOW_US), run="now", result=None), ME)
+        record_start(root, ended("ingest", NOW_US)._replace(run="now", result=None))
         assert call("pause", "ingest") == 0
     assert capsys.readouterr().err == "ingest runs now (pid 7) and goes on to its end.\n"
 
@@ -122,7 +121,7 @@ def test_what_is_not_understood_changes_nothing(
 def test_resume_says_what_waits_and_starts_what_was_missed(
     root: Path, call: Call, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record_end(root, ended("ingest", NOW_US - HOUR_US, STALE), ME)
+    record_end(root, ended("ingest", NOW_US - HOUR_US, STALE))
     set_pause(root, Pause("day-rollup", NOW_US - 24 * HOUR_US))
     assert call("resume", "day-rollup") == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -140,7 +139,7 @@ def test_resuming_all_starts_those_whose_time_has_passed(
     root: Path, call: Call, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for job in ("ingest", "day-rollup", "week-rollup", "month-rollup", "year-rollup", "compaction"):
-        record_end(root, ended(job, NOW_US - 12 * HOUR_US), ME)
+        record_end(root, ended(job, NOW_US - 12 * HOUR_US))
     set_pause(root, Pause("all", NOW_US - 12 * HOUR_US))
     assert call("resume", "--all") == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -153,7 +152,7 @@ def test_resuming_all_starts_those_whose_time_has_passed(
 def test_what_the_admin_disabled_is_not_started_but_named(
     root: Path, call: Call, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record_end(root, ended("ingest", NOW_US - HOUR_US, STALE), ME)
+    record_end(root, ended("ingest", NOW_US - HOUR_US, STALE))
     set_pause(root, Pause("day-rollup", NOW_US - 24 * HOUR_US))
     off = {"ActiveState": "inactive", "UnitFileState": "disabled", "NextElapseUSecRealtime": ""}
     systemd.shows(show_text({"day-rollup": off}))

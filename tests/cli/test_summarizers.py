@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from memtool.base.lock import TREE, WRITER, Holder, lock_path, try_lock
 from memtool.core.levels import Level
 from memtool.jobs.rollup.order import Choices
-from memtool.scheduler.calls import CallRecord, record_call
+from memtool.scheduler.ledger import record_call
+from memtool.scheduler.run import CallRecord
 from memtool.summarize import SUMMARIZERS, Options, make
 from tests.cli.history import NOW_US, at, call, remember
 from tests.memory import Memory
@@ -153,9 +153,9 @@ def test_nodes_of_open_periods_wait_for_their_end(own: Memory, capsys: Output) -
 def test_what_today_has_spent_is_told_with_its_budget(own: Memory, capsys: Output) -> None:
     """The day is the store's: it began at 23:00 UTC of the day before."""
     began_us = at("2026-12-09T23:00:00")
-    failed = replace(CALL, time_us=began_us, output_tokens=0, input_tokens=0, result="429")
-    for one in (CALL, failed, replace(CALL, time_us=began_us - 1)):
-        record_call(own.root, one, ME)
+    failed = CALL._replace(time_us=began_us, output_tokens=0, input_tokens=0, result="429")
+    for one in (CALL, failed, CALL._replace(time_us=began_us - 1)):
+        record_call(own.root, one)
     found = listed(own, capsys)
     spent = {"day": "day:2026-12-10", "calls": 2, "tokens": 3500, "failed": 1}
     assert found["today"] == spent

@@ -36,7 +36,7 @@ KINDS = {  # files, and at how many places of each a bit is flipped (of the larg
     "store/IDENTITY": 1,
     "store/rocksdict-config.json": 1,
     "FORMAT": 2,
-    "ledger/runs.jsonl": 2,
+    "ledger/ledger.sqlite3": 6,
 }
 
 

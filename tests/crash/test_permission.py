@@ -68,7 +68,7 @@ def test_what_may_not_be_read_is_named(
     assert_sound(root)
 
 
-@pytest.mark.parametrize("place", ["store", "locks/job-ingest", "ledger/runs.jsonl"])
+@pytest.mark.parametrize("place", ["store", "locks/job-ingest", "ledger/ledger.sqlite3"])
 def test_what_may_not_be_written_is_named_and_the_next_run_goes_on(
     forks: Forks, root: Path, transcripts: Path, place: str
 ) -> None:

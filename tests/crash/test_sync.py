@@ -75,7 +75,13 @@ def test_a_rollup_syncs_the_log_before_it_answers_or_records_its_end(
 ) -> None:
     trace(root, "ingest", transcripts)
     calls = before_the_answer(trace(root, "rollup", "day"))
-    end = next(number for number, call in enumerate(calls) if '\\"end\\"' in call.rest)
+    ledger = [
+        (number, call.name in SYNCS)
+        for number, call in enumerate(calls)
+        if call.path.endswith("ledger.sqlite3")
+    ]
+    started, ended = (number for number, is_sync in ledger if is_sync)
+    end = next(number for number, _ in ledger if started < number < ended)
     assert len([call for call in calls[:end] if call.is_log and call.name in WRITES]) > 10
     assert unsynced(calls[:end], ".log") == set()
     assert unsynced(calls, "/ledger/") == set()

@@ -21,10 +21,11 @@ from memtool.core.model import Recipe
 from memtool.core.summary import Draft, Request
 from memtool.jobs.budget import Budget
 from memtool.jobs.context import Limits
-from memtool.scheduler.calls import CallRecord, read_calls
+from memtool.scheduler.run import CallRecord
 from memtool.summarize import Calls, Options, Reply, SummaryFailed, make
 from tests.jobs.test_rollup import DAY_US, LATER_US, NOVEMBER, at, said
 from tests.memory import Memory
+from tests.scheduler.ledgers import calls
 
 BUSY = [
     *NOVEMBER,
@@ -101,7 +102,7 @@ def whole(tmp_path: Path) -> Memory:
 
 
 def calls_on_record(memory: Memory) -> list[CallRecord]:
-    return read_calls(memory.root)
+    return calls(memory.root)
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 8])

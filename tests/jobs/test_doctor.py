@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from memtool.base.config import Config, load_config
 from memtool.base.errors import ConfigError, StorageError
-from memtool.base.lock import Holder
 from memtool.base.paths import ConfigFile, Role, StoreChoice
 from memtool.core.calendar import Calendar
 from memtool.core.model import Source
@@ -25,11 +24,10 @@ from memtool.jobs.doctor.finding import Advice, CannotCheckError, is_healthy, ok
 from memtool.jobs.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
 from memtool.jobs.doctor.retention import retention_of
 from memtool.jobs.doctor.scene import Scene
-from memtool.scheduler.calls import CallRecord, record_call
-from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import record_end
-from memtool.scheduler.run import Run
+from memtool.scheduler.ledger import History, record_call, record_end
+from memtool.scheduler.ledger_file import ledger_path
+from memtool.scheduler.run import CallRecord, Run
 from memtool.scheduler.state import Look, Status
 from memtool.scheduler.status import status_of
 from memtool.scheduler.systemctl import Manager, Timers
@@ -40,6 +38,7 @@ from memtool.store.generations import begin_generation
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text
+from tests.scheduler.ledgers import change
 
 DAY_US = 86_400_000_000
 
@@ -113,7 +112,7 @@ def ingested(
         row = Run(
             f"i{age}", "ingest", trigger, at_us, 7, version, ended_us=at_us + 9, result="done"
         )
-        record_end(scene.root, row, Holder(os.getpid(), "ingest", 0, "x"))
+        record_end(scene.root, row)
 
 
 def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
@@ -257,10 +256,17 @@ def test_a_damaged_ledger_is_told(scene: Scene) -> None:
     assert memory.check_ledger(scene).verdict == "skipped"
     ingested(scene, 1)
     assert memory.check_ledger(replace(scene)).found == "1 run on record"
-    with (scene.root / "ledger/runs.jsonl").open("a") as file:
-        file.write("torn\n{}\n")
+    change(scene.root, "UPDATE runs SET periods = 'torn'")
     found = memory.check_ledger(replace(scene))
-    assert (found.verdict, "2 lines" in found.found) == ("warning", True)
+    assert (found.verdict, "1 record" in found.found) == ("warning", True)
+    ledger_path(scene.root).write_bytes(b"no database")
+    found = memory.check_ledger(replace(scene))
+    assert found.verdict == "problem"
+    assert "is damaged" in found.found
+    ingested(scene, 2)
+    found = memory.check_ledger(replace(scene))
+    assert (found.verdict, "set aside" in found.found) == ("warning", True)
+    assert "ledger.damaged-" in found.todo
 
 
 def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:
@@ -681,6 +687,6 @@ def test_a_budget_that_is_used_up_is_told(scene: Scene) -> None:
     for hours in (1, 2, 30):
         time_us = NOW_US - hours * 3600 * 1_000_000
         call = CallRecord(time_us, "r", "day:2026-11-23", "command", "", 9, 100, 20, "ok")
-        record_call(scene.root, call, Holder(os.getpid(), "day-rollup", 0, "r"))
+        record_call(scene.root, call)
     found = asking.check_budget(asks)
     assert (found.verdict, "2 of 2 calls" in found.found) == ("warning", True)

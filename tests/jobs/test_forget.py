@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,8 @@ from memtool.jobs.forget.selecting import Selector
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.rollup.order import Choices
 from memtool.jobs.verify import verify
-from memtool.scheduler.ledger import ledger_path
+from memtool.scheduler.ledger import record_call, record_end
+from memtool.scheduler.run import CallRecord, run_of
 from memtool.store import families, keys
 from memtool.store.capture import capture
 from memtool.store.erase import erasing
@@ -155,10 +155,9 @@ def ledger_with_texts(memory: Memory) -> None:
     texts = [f"segment:2024-12-29:00: needle-failure {n}" for n in range(2)]
     texts.append("cannot read /p/-home-u-needle-project-Gr--e/needle-session-0b7e.jsonl: gone")
     lines = [{**end, "run": f"{n:012}", "error": text} for n, text in enumerate(texts)]
-    with ledger_path(memory.root).open("a") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
-    calls = {"type": "call", "node": day, "result": "needle-failure", "time_us": 0}
-    (memory.root / "ledger" / "calls.jsonl").write_text(json.dumps(calls) + "\n")
+    for line in lines:
+        record_end(memory.root, run_of(line))
+    record_call(memory.root, CallRecord(0, "0" * 12, day, "openai", "m", 1, 1, 1, "needle-failure"))
     left = memory.root / DIRECTORY / "below"
     left.mkdir(parents=True)
     (left / "scratch").write_text("needle-text")

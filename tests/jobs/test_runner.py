@@ -22,7 +22,8 @@ from memtool.base.lock import TREE, WRITER, Holder, is_free, job_lock_path, lock
 from memtool.jobs.context import Limits, Progress, Reports, RunContext
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.scheduler.jobs import JOBS, job_named
-from memtool.scheduler.ledger import ledger_path, look
+from memtool.scheduler.ledger import look
+from memtool.scheduler.ledger_file import ledger_path
 from memtool.scheduler.run import Run
 from tests.scheduler.children import finish, start, start_ready
 
@@ -400,7 +401,7 @@ def test_of_sixteen_starts_one_runs_and_the_others_are_skipped(tmp_path: Path) -
     for child in others:
         finish(child, 75)
     finish(first)
-    assert look(tmp_path).counts() == {"ingest": {"done": 1, "skipped": 15}}
+    assert look(tmp_path).counts == {"ingest": {"done": 1, "skipped": 15}}
 
 
 FULL_DISK = """
@@ -430,7 +431,7 @@ def test_on_a_full_disk_the_job_that_makes_room_runs_and_is_recorded(tmp_path: P
     mount = (
         f"mount -t tmpfs -o size=64k,mode=700 none {small} && mkdir {small}/locks {small}/ledger"
     )
-    touch = f"touch {small}/locks/job-compaction {small}/locks/ledger"
+    touch = f"touch {small}/locks/job-compaction"
     shell = ["unshare", "-m", "sh", "-c", f'{mount} && {touch} && exec "$@"', "sh"]
     finish(start(tmp_path, FULL_DISK, before=shell))
 

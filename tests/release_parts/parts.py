@@ -154,7 +154,9 @@ def run_without_systemd(bench: Bench) -> None:
 def run_unit_tests(bench: Bench) -> None:
     """Run the quick tests under the system's own Python."""
     with bench.machine("user") as side:
-        as_root(side, VENV_PACKAGE)
+        as_root(
+            side, f"{VENV_PACKAGE}userdel --remove mira 2>&1"
+        )  # tests name homes that must not be there
         script = (
             f"cp -r {CHECKOUT} memtool\ncd memtool\ntests/run --quick --python /usr/bin/python3"
         )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.ledger import History
 from memtool.scheduler.pauses import Pause
 from memtool.scheduler.run import RESULTS, Left, Run
 from memtool.scheduler.state import JobStatus, Look
 from memtool.scheduler.status import VERSION, status_json, status_of
 from memtool.scheduler.systemctl import Timers
 from memtool.scheduler.units import TimerState
+from tests.scheduler.ledgers import history_of
 
 _COUNT = iter(range(1000))
 
@@ -22,7 +21,7 @@ def run(job: str, result: str | None, *, at: int = 0, left: Left | None = None) 
     """Return a run of 2 s that began at this second."""
     name = f"r{next(_COUNT)}"
     begun = Run(name, job, "timer", at * 1_000_000, 7, "0.1.0", left=left)
-    return begun if result is None else replace(begun, result=result, ended_us=(at + 2) * 1_000_000)
+    return begun if result is None else begun._replace(result=result, ended_us=(at + 2) * 1_000_000)
 
 
 def row(history: History, job: str) -> JobStatus:
@@ -42,13 +41,13 @@ def test_a_job_that_never_ran_is_healthy() -> None:
 
 @pytest.mark.parametrize("result", RESULTS)
 def test_only_a_failed_or_died_last_run_is_unhealthy(result: str) -> None:
-    history = History((run("ingest", "done"), run("ingest", result)))
+    history = history_of(run("ingest", "done"), run("ingest", result))
     assert status_of(history).is_healthy == (result not in ("failed", "died"))
-    assert status_of(History((*history.runs, run("ingest", "done")))).is_healthy
+    assert status_of(history_of(*history.runs, run("ingest", "done"))).is_healthy
 
 
 def test_a_skip_is_counted_and_is_not_the_last_run() -> None:
-    history = History((run("ingest", "failed", at=1), run("ingest", "skipped", at=9)))
+    history = history_of(run("ingest", "failed", at=1), run("ingest", "skipped", at=9))
     assert (row(history, "ingest").runs, row(history, "ingest").skips) == (1, 1)
     assert row(history, "ingest").last == history.runs[0]
     assert not row(history, "ingest").is_healthy
@@ -56,7 +55,7 @@ def test_a_skip_is_counted_and_is_not_the_last_run() -> None:
 
 def test_counts_hold_what_was_folded_away() -> None:
     folded = {"ingest": {"done": 100, "failed": 3, "died": 1, "skipped": 7}}
-    history = History((run("ingest", "stopped"), run("ingest", None)), folded)
+    history = history_of(run("ingest", "stopped"), run("ingest", None), folded=folded)
     counted = row(history, "ingest")
     assert (counted.runs, counted.errors, counted.skips) == (105, 4, 7)
 
@@ -126,7 +125,9 @@ def test_a_pause_is_told_and_is_healthy() -> None:
 
 
 def test_json_tells_all_of_it() -> None:
-    history = History((run("ingest", "failed", at=1), run("ingest", None, at=9)), damaged_lines=2)
+    history = history_of(run("ingest", "failed", at=1), run("ingest", None, at=9))._replace(
+        damaged_lines=2
+    )
     told = status_json(status_of(history, ASKED))
     assert VERSION == 2
     assert set(told) == {"healthy", "timers", "manager", "damaged_lines", "warnings", "jobs"}
@@ -143,3 +144,16 @@ def test_json_tells_all_of_it() -> None:
     assert (jobs[0]["next_us"], jobs[0]["last"]["duration_us"]) == (5, 2_000_000)
     assert jobs[0]["running"]["result"] is None
     assert jobs[1]["last"] is None
+
+
+def test_a_ledger_that_is_damaged_is_a_warning_of_its_own() -> None:
+    status = status_of(
+        History(problem="the ledger /m is damaged", hint="the next job sets it aside")
+    )
+    assert not status.is_healthy
+    (told,) = [row for row in status_json(status)["warnings"] if isinstance(row, dict)]  # type: ignore[attr-defined]
+    assert (told["kind"], told["job"]) == ("ledger", None)
+    assert (told["text"], told["hint"]) == (
+        "the ledger /m is damaged",
+        "the next job sets it aside",
+    )

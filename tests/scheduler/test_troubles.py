@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memtool.scheduler.history import History
 from memtool.scheduler.jobs import JOBS
+from memtool.scheduler.ledger import History
 from memtool.scheduler.pauses import Pause
 from memtool.scheduler.run import Left, Run
 from memtool.scheduler.state import Look, Trouble

@@ -104,9 +104,9 @@ def test_the_system_s_jobs_run_as_the_person_and_see_little_of_the_home() -> Non
     assert [line for line in made[RUN_AS].splitlines() if not line.startswith("#")] == [
         "[Service]",
         "User=mira",
-        r"BindReadOnlyPaths=-/home/m\ 1/a\:b%%/.config/memtool",
+        r'BindReadOnlyPaths="-/home/m 1/a\:b%%/.config/memtool"',
     ]
-    assert r"BindReadOnlyPaths=-/home/m\ 1/a\:b%%/.claude" in made[TRANSCRIPTS].splitlines()
+    assert r'BindReadOnlyPaths="-/home/m 1/a\:b%%/.claude"' in made[TRANSCRIPTS].splitlines()
 
 
 def test_a_person_who_is_not_there_any_more_has_no_home_to_let_in(tmp_path: Path) -> None:

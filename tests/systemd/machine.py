@@ -256,7 +256,18 @@ class Machine:
         environ = [f"{name}={value}" for name, value in {**ENVIRONMENT, **self.environ}.items()]
         # systemd-logind 257 answers no process that is in none of the container's cgroups.
         joined = ("sh", "-c", _INTO_CGROUPS, "sh", *map(str, cgroups_of(self._leader)), "--")
-        return [*joined, *enter, "env", "-i", "--chdir=/", "HOME=/root", *environ, *command]
+        # As in a session: who runs the tests in the background ignores SIGINT, and so would all that they start.
+        return [
+            *joined,
+            *enter,
+            "env",
+            "--default-signal",
+            "-i",
+            "--chdir=/",
+            "HOME=/root",
+            *environ,
+            *command,
+        ]
 
     def power_off(self) -> None:
         """Stop it as a power cut does: what is on its disk stays."""

@@ -123,15 +123,17 @@ class Side:
         except ValueError:
             raise MachineError(f"memtool {arguments}: {done.stdout}{done.stderr}") from None
 
-    def ledger(self, job: str, kind: str) -> Sequence[Run]:
-        """Return the ledger's lines of one kind on a job, the oldest first."""
-        text = self.machine.run("cat", f"{self.root}/ledger/runs.jsonl").stdout
-        lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-        return [line for line in lines if line["type"] == kind and line.get("job") == job]
+    def begun(self, job: str) -> Sequence[Run]:
+        """Return the job's runs that were not skipped, the oldest first."""
+        return [run for run in self._history(job) if run["result"] != "skipped"]
 
     def runs(self, job: str) -> Sequence[Run]:
         """Return the job's runs that have ended, skipped ones among them, the oldest first."""
-        return self.ledger(job, "end")
+        return [run for run in self._history(job) if run["result"] is not None]
+
+    def _history(self, job: str) -> Sequence[Run]:
+        found: Sequence[Run] = self.json("scheduler", "history", job, "--limit", "1000")["runs"]
+        return found[::-1]
 
     def status(self, job: str) -> Mapping[str, Any]:
         """Return what `memtool scheduler status` has on a job."""
@@ -149,16 +151,16 @@ class Side:
 
     def begin(self, job: str) -> None:
         """Start the job's service and return when its process is at work."""
-        before = len(self.ledger(job, "start"))
+        before = len(self.begun(job))
         self.control("start", "--no-block", job_named(job).unit)
-        wait_until(lambda: len(self.ledger(job, "start")) > before, f"{job} is at work")
+        wait_until(lambda: len(self.begun(job)) > before, f"{job} is at work")
 
     def person_begins(self, *arguments: str, job: str) -> subprocess.Popen[bytes]:
         """Run memtool as the person and return when its job is at work."""
-        before = len(self.ledger(job, "start"))
+        before = len(self.begun(job))
         program = f"{self.prefix}/bin/memtool"
         begun = subprocess.Popen(self.machine.command(*self.as_person(program, *arguments)))
-        wait_until(lambda: len(self.ledger(job, "start")) > before, f"{job} is at work")
+        wait_until(lambda: len(self.begun(job)) > before, f"{job} is at work")
         return begun
 
     def wait_for_runs(self, job: str, count: int) -> Sequence[Run]:

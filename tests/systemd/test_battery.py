@@ -56,7 +56,7 @@ def test_what_was_skipped_on_battery_is_done_by_the_next_night_s_run(user: Side)
     assert user.runs("compaction")[0]["result"] == "done"
     for job in ROLLUPS:
         assert user.property(f"memtool-{job}.service", "ConditionResult") == "no"
-        assert user.ledger(job, "start") == []
+        assert user.begun(job) == []
     assert user.control("--failed", "--no-legend").stdout == ""
 
     plug_in(user)

@@ -32,7 +32,7 @@ def test_a_second_start_is_skipped_and_counted_and_the_running_one_is_undisturbe
     assert (skipped["result"], skipped["exit_code"]) == ("skipped", SKIPPED)
     assert (done["result"], done["trigger"]) == ("done", "systemd")
     assert done["nodes"] > 0
-    assert len(side.ledger("day-rollup", "start")) == 1
+    assert len(side.begun("day-rollup")) == 1
     status = side.status("day-rollup")
     assert (status["runs"], status["skips"], status["errors"]) == (1, 1, 0)
 

@@ -32,7 +32,7 @@ def test_a_pause_holds_over_a_reboot_and_shows_in_systemctl_status(side: Side) -
     shown = side.control("status", INGEST).stdout
     assert "condition" in shown.lower()
     assert f"{side.root}/pause/ingest" in shown
-    assert side.ledger("ingest", "start") == []
+    assert side.begun("ingest") == []
     assert side.control("--failed", "--no-legend").stdout == ""
     assert side.status("ingest")["pause"]["reason"] == "a trial"
 

@@ -67,10 +67,10 @@ def history(
     from memtool.scheduler.ledger import look
     from memtool.scheduler.run import as_json
 
-    name = runnable_named(job).name if job else None
+    name = runnable_named(job).name if job else ""
     place = place_of(invocation(context), is_system)
-    past = look(place.root)
-    runs = [run for run in reversed(past.runs) if name in (None, run.job)][:limit]
+    past = look(place.root, job=name, limit=limit)
+    runs = past.runs[::-1]
     if json:
         shown = [{**as_json(run), "duration_us": run.duration_us} for run in runs]
         extra = {"damaged_lines": past.damaged_lines, "runs": shown}

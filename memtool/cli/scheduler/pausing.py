@@ -11,7 +11,7 @@ from memtool.cli.scheduler.looking import state_of
 from memtool.cli.scheduler.place import Place
 from memtool.cli.scheduler.words import pause_words
 from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import look
+from memtool.scheduler.ledger import look_newest
 from memtool.scheduler.pauses import ALL, Pause, end_pause, pause_of, paused, seconds_of, set_pause
 from memtool.scheduler.state import JobStatus, words
 from memtool.scheduler.systemctl import meaning, user_name
@@ -25,7 +25,7 @@ def pause(place: Place, who: str, *, length: str, reason: str) -> None:
     set_pause(place.root, made)
     end = "until resumed" if until_us is None else f"for {length}"
     print_line(f"Paused {_name(who)} {end}{f': {reason}' if reason else ''}.")
-    for run in look(place.root).open_runs():
+    for run in look_newest(place.root).open_runs():
         if who in (ALL, run.job):
             note(f"{run.job} runs now (pid {run.pid}) and goes on to its end.")
 

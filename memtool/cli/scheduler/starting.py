@@ -23,10 +23,10 @@ def run_unit(place: Place, job: Job, *, ignores_pause: bool, json: bool) -> Exit
     paused = pause_of(place.root, job.name, place.call.now_us)
     if paused is not None and not ignores_pause:
         raise _refusal(job, paused, place.call.now_us)
-    before = {run.run for run in look(place.root).of_job(job.name) if run.result is not None}
+    before = {run.run for run in look(place.root, job=job.name).runs if run.result is not None}
     with ignoring(place.root, job.name) if paused is not None else nullcontext():
         error = _start(place, job)
-    runs = [run for run in look(place.root).of_job(job.name) if run.run not in before]
+    runs = [run for run in look(place.root, job=job.name).runs if run.run not in before]
     if not runs:
         raise error or _no_run(job)
     _show(place, runs[-1], json=json)

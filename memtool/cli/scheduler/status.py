@@ -149,8 +149,8 @@ def _warnings(state: Status, now_us: int) -> Iterator[str]:
         yield from _warning(trouble, now_us)
     if state.damaged_lines:
         is_one = state.damaged_lines == 1
-        lines = "line in the ledger was" if is_one else "lines in the ledger were"
-        yield f"warning: {state.damaged_lines} damaged {lines} passed over"
+        records = "record of the ledger was" if is_one else "records of the ledger were"
+        yield f"warning: {state.damaged_lines} damaged {records} passed over"
 
 
 def _warning(trouble: Trouble, now_us: int) -> Iterator[str]:

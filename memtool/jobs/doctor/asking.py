@@ -7,12 +7,11 @@ from pathlib import Path
 
 from memtool.base.errors import MemtoolError
 from memtool.base.paths import home_directory
-from memtool.jobs.budget import calls_today
+from memtool.jobs.budget import spent_today
 from memtool.jobs.calendar import wanted_calendar
 from memtool.jobs.doctor.finding import Advice, ok, problem, skipped, warning
 from memtool.jobs.doctor.scene import Scene
 from memtool.jobs.summarizing import budget_of, options_of, recipe_of
-from memtool.scheduler.calls import spent
 from memtool.scheduler.programs import find_program
 from memtool.summarize import problem as problem_of
 from memtool.summarize import row
@@ -50,7 +49,7 @@ def check_budget(scene: Scene) -> Advice:
     if not row(scene.config.summarizer.name).needs_network:
         return skipped("the summarizer asks no model")
     calendar = scene.facts.calendar if scene.has_store else wanted_calendar(scene.config)
-    used = spent(calls_today(scene.root, calendar, scene.now_us), 0)
+    used = spent_today(scene.root, calendar, scene.now_us)
     budget = budget_of(scene.config, None)
     rows = (
         ("calls", used.calls, budget.calls_per_day),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from memtool.base.errors import MemtoolError
+from memtool.base.errors import DamagedError, MemtoolError
 from memtool.jobs.doctor.finding import Advice, in_words, ok, problem, skipped, span, warning
 from memtool.jobs.doctor.scene import Scene
-from memtool.scheduler.ledger import ledger_path
+from memtool.scheduler.ledger_file import ledger_path
 from memtool.store.access import SWAP
 
 
@@ -43,11 +43,18 @@ def check_store(scene: Scene) -> Advice:
 
 def check_ledger(scene: Scene) -> Advice:
     """Check that the record of what ran can be read."""
-    history = scene.read_history
+    try:
+        history = scene.read_history
+    except DamagedError as error:
+        return problem(error.message, error.hint)
     if history.damaged_lines:
-        lines = in_words(history.damaged_lines, "line")
-        text = f"{lines} cannot be read; a crash tears one at most"
+        records = in_words(history.damaged_lines, "record")
+        text = f"{records} cannot be read; the disk may be failing"
         return warning(text, f"look at {ledger_path(scene.root)}; what is damaged is passed over")
+    aside = sorted(ledger_path(scene.root).parent.glob("ledger.damaged-*"))
+    if aside:
+        text = "a damaged ledger was set aside: runs and budgets count from then on"
+        return warning(text, f"remove it when you need it no more: {aside[-1]}")
     if not history.runs:
         return skipped("no job has run yet")
     return ok(f"{in_words(len(history.runs), 'run')} on record")

@@ -16,8 +16,7 @@ from memtool.core.model import Source
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.jobs.doctor.finding import CannotCheckError
 from memtool.jobs.rollup.plan import check_calendar, moved_days
-from memtool.scheduler.history import History
-from memtool.scheduler.ledger import read
+from memtool.scheduler.ledger import History, read
 from memtool.scheduler.state import Status
 from memtool.scheduler.systemctl import Manager
 from memtool.store.access import Access, recorded_format

@@ -14,7 +14,7 @@ from memtool.jobs.forget.finding import Found, find
 from memtool.jobs.forget.leftovers import remove_leftovers
 from memtool.jobs.forget.selecting import Selector
 from memtool.jobs.reading.reader import Reader
-from memtool.scheduler.blanking import blank
+from memtool.scheduler.ledger import blank
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.generations import drop_half_built
@@ -46,7 +46,7 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
             found = report.found = find(reader, store, selector)
             speaks = _speaking_of(found, store.calendar.week_start)
         if not found.is_empty:
-            report.blanked = blank(context.root, context.holder, speaks)
+            report.blanked = blank(context.root, speaks)
             remove_leftovers(context.root)
             with access.lease(context.writer) as lease:
                 _take_away(context, lease, found, report)

@@ -16,12 +16,12 @@ from memtool.base.errors import MemtoolError, StorageError
 from memtool.core.calendar import Calendar
 from memtool.core.levels import Level, Period
 from memtool.core.model import NodeId, Recipe
-from memtool.jobs.budget import calls_today
+from memtool.jobs.budget import spent_today
 from memtool.jobs.reading.reader import Reader
 from memtool.jobs.reading.state import period_holding
 from memtool.jobs.rollup.forecast import Forecast
 from memtool.jobs.summarizing import options_of
-from memtool.scheduler.calls import Spent, spent
+from memtool.scheduler.run import Spent
 from memtool.store import codec, families, keys
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
@@ -79,11 +79,10 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What the day that is now has spent: all calls, and those of them that failed or were cut off."""
+    """What the day that is now has spent."""
 
     day: Period
     spent: Spent
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,8 @@ def recipes(reader: Reader) -> Recipes:
 
 
 def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
-    calls = calls_today(root, calendar, now_us)
-    failed = sum(call.result != "ok" for call in calls)
-    return Today(calendar.holding(Level.DAY, now_us), spent(calls, 0), failed)
+    spent = spent_today(root, calendar, now_us)
+    return Today(calendar.holding(Level.DAY, now_us), spent)
 
 
 @dataclass(frozen=True, slots=True)
