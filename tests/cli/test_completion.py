@@ -18,6 +18,7 @@ from memtool.cli.app import COMMANDS, COMPLETE, Row, load
 from memtool.core.levels import parse_period
 from memtool.scheduler.jobs import JOBS
 from tests.conftest import REPOSITORY, SOURCE, Program
+from tests.waiting import HUNG_S
 
 SCRIPTS = REPOSITORY / "completions"
 NAMES = [row.name for row in COMMANDS]
@@ -187,7 +188,7 @@ def shell(name: str, place: Path, *arguments: str, **env: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

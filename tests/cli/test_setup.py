@@ -15,6 +15,7 @@ import pytest
 from memtool.scheduler.jobs import JOBS
 from tests.cli.terminal import CTRL_D, Terminal
 from tests.conftest import REAL_HOME, REPOSITORY, Program
+from tests.waiting import HUNG_S
 
 USAGE, FAILED = 2, 1
 TIMERS = [job.timer for job in JOBS]
@@ -516,6 +517,6 @@ def test_the_crontab_is_the_job_table_and_each_line_respects_pauses(tmp_path: Pa
     (store / "pause/day-rollup").touch()
     for line in lines:
         command = line.split(" ", 5)[5].replace(r"\%", "%")  # as cron reads it
-        subprocess.run(["sh", "-c", command], check=False, timeout=60)
+        subprocess.run(["sh", "-c", command], check=False, timeout=HUNG_S)
     ran = said.read_text().splitlines()
     assert ran == [" ".join(job.command) for job in JOBS if job.name != "day-rollup"]

@@ -13,6 +13,7 @@ import pytest
 from memtool import __version__
 from memtool.scheduler.jobs import JOBS
 from tests.checkout import copy_checkout, fetch_wheels
+from tests.waiting import HUNG_S
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,7 @@ def runs(home: Path) -> str:
         env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     return must(done).stdout
@@ -188,7 +189,7 @@ def test_a_home_on_which_nothing_may_run_is_told_and_nothing_is_installed(
     place = home / ".local"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "noexec,size=300m", "none", str(place)]
-    if subprocess.run(mount, check=False, timeout=60).returncode != 0:
+    if subprocess.run(mount, check=False, timeout=HUNG_S).returncode != 0:
         pytest.skip("no mounts allowed here")
     try:
         done = install()
@@ -197,4 +198,4 @@ def test_a_home_on_which_nothing_may_run_is_told_and_nothing_is_installed(
         assert not (place / "bin/memtool").is_symlink()
         assert not (home / ".config/systemd").exists()
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=60)
+        subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=HUNG_S)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HUNG_S
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = ("install.sh", "tests/run", "tests/release", ".ci/run", "demo/run")
 MOST_LINES = 120
@@ -35,7 +37,7 @@ def install(checkout: Path, *arguments: str, env: dict[str, str] | None = None) 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
 
@@ -183,7 +185,7 @@ def test_scripts_pass_shellcheck(name: str) -> None:
         cwd=REPOSITORY,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HUNG_S,
         check=False,
     )
     assert done.stdout == ""

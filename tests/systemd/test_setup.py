@@ -251,7 +251,9 @@ def test_a_system_s_memory_is_given_to_another_user_only_by_name(system_place: P
     assert side.machine.run(*owner).stdout.split() == ["noor", "noor"]
     assert side.start("ingest").returncode == 0
     assert side.property("memtool-ingest.service", "User") == "noor"
-    assert side.runs("ingest")[-1]["result"] == "done"
+    history = (PROGRAM, "--store", "/var/lib/memtool", "scheduler", "history", "ingest", "--json")
+    shown = side.machine.run("runuser", "-u", "noor", "--", "env", "HOME=/home/noor", *history)
+    assert json.loads(shown.stdout)["runs"][0]["result"] == "done", shown.stderr
 
 
 def test_who_has_the_system_s_timers_gets_no_second_set(system_place: Place) -> None:
@@ -330,7 +332,7 @@ def test_paths_with_signs_that_mean_something_to_systemd_work(user_place: Place,
     script = '#!/bin/sh\nexec "$(dirname "$0")/python" -m memtool "$@"\n'
     assert machine.run("tee", program, stdin=script).returncode == 0
     machine.run("systemctl", "start", "user@2002.service")
-    place = Moved(machine, "user", home)
+    place = Moved(machine, "user", place=home)
     wait_until(lambda: place.control("is-active", "timers.target").returncode == 0, "timers")
     done = place.setup(program=program)
     assert done.returncode == 0, done.stderr

@@ -130,7 +130,7 @@ def test_a_program_may_do_what_it_needs_after_apply_and_no_more(
 def test_a_model_behind_a_key_is_asked_with_the_one_that_systemd_hands_over(
     system: Side, model: LLMServer
 ) -> None:
-    assert "with openai" in install(system, "--with", "openai")
+    assert "pip install 'openai" in install(system, "--with", "openai")
     system.take_in()
     asked = f'name = "openai"\nmodel = "m"\nendpoint = "{model.openai_url}"\n'
     settings(system, f"[summarizer]\n{asked}")
