@@ -18,17 +18,6 @@ PACKAGE = REPOSITORY / "memtool"
 TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
 PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
 SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
-# Variables of other programs that a page tells the reader to set or explains.
-FOREIGN_VARIABLES = {
-    "AF_NETLINK",
-    "ANTHROPIC_CUSTOM_HEADERS",
-    "ENTIRE_TRACE",
-    "MONITOR_EXIT_STATUS",
-    "MONITOR_SERVICE_RESULT",
-    "OLLAMA_CONTEXT_LENGTH",
-    "OPENAI_CUSTOM_HEADERS",
-    "OPENAI_ORG_ID",
-}
 # `store/` is also what the database is called below the store's directory.
 STORE_FILES = {"store/CURRENT"}
 HELP = {"-h", "--help"}
@@ -42,7 +31,7 @@ _SCRIPT = re.compile(r"(?:^|(?<=\s))(?:\./)?((?:\w[\w.-]*/)*\w[\w.-]*) (-.+)")
 _END = re.compile(r"\s(?:#|&&|\||;|>|2>)\s?.*")
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 _SETTING = re.compile(r"([a-z_]+)\.([a-z_]+)")
-_VARIABLE = re.compile(r"(?<![\w$%])\$?([A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)+)(?![\w*])")
+_VARIABLE = re.compile(r"\b((?:MEMTOOL|CLAUDE|XDG)_[A-Z0-9_]+|[A-Z]+_API_KEY)(?![\w*])")
 _FILE = re.compile(r"(?:\./)?([\w.-]+(?:/[\w.*-]+)*/?)(?::.*)?")
 
 
@@ -67,6 +56,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("    memtool config set budget.calls 3\n", "unknown setting: budget.calls"),
         ("Set MEMTOOL_STORE_PATH.", "unknown variable: MEMTOOL_STORE_PATH"),
         ("Set `$MEMTOOL_NOTHING`.", "unknown variable: MEMTOOL_NOTHING"),
+        ("Set OPEN_API_KEY.", "unknown variable: OPEN_API_KEY"),
         ("See `docs/nothing.md`.", "no such file: docs/nothing.md"),
         ("See docs/nothing.md.", "no such file: docs/nothing.md"),
         ("It is in `core/nothing.py`.", "no such file: core/nothing.py"),
@@ -99,7 +89,7 @@ def problems(text: str, directory: Path) -> Iterator[str]:
         yield from _in_span(span)
     for target in _LINK.findall(text):
         yield from _in_link(target, directory)
-    for name in sorted(set(_VARIABLE.findall(text)) - FOREIGN_VARIABLES):
+    for name in sorted(set(_VARIABLE.findall(text))):
         if name not in _variables():
             yield f"unknown variable: {name}"
     for name in re.findall(r"(?<![\w/.`(-])(?:docs|tests)/[\w/.-]*\w", text):
@@ -187,10 +177,10 @@ def _all_options() -> set[str]:
 
 @cache
 def _variables() -> set[str]:
-    """Return the variables of the settings, and all names of this form in what memtool is made of."""
-    files = {path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()}
+    """Return the variables of the settings, and those that the sources name."""
+    files = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
-    own = set().union(*(re.findall(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)+", text) for text in texts))
+    own = set().union(*(_VARIABLE.findall(text) for text in texts))
     return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
 
 
