@@ -112,7 +112,7 @@ if [[ ! $remove ]]; then
   "$bin/memtool" --version >/dev/null || die "$bin/memtool does not run in this shell (see above)"
 else
   [[ $used ]] || { say "memtool is not installed in $prefix" && exit; }
-  isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" ||
+  MEMTOOL_INSTALLER=1 isolated "$bin/memtool" setup --remove "$mode" "${options[@]}" ||
     die "$bin/memtool stays (see above). If it is older than this checkout, run ./install.sh first, and this again."
   mapfile -t made < <(sort -ru "$lib/made-directories" 2>/dev/null)
   rm -rf -- "$lib" "$bin/memtool" && say "removed $bin/memtool"

@@ -179,7 +179,8 @@ def test_uninstalling_leaves_nothing_but_data_and_purging_not_even_that(
     if is_purged:  # what an administrator has added goes only then
         side.drop_in("memtool-ingest.service", "[Service]\nNice=5\n")
     side.control("start", "--no-block", "memtool-day-rollup.service")
-    uninstall(side, *(("--purge",) if is_purged else ()))
+    said = uninstall(side, *(("--purge",) if is_purged else ()))
+    assert "program itself stays" not in said
     own_settings = f"{side.home}/.config/memtool"  # a person's: the system's purge leaves them
     stays = {own_settings} if side.mode == "system" or not is_purged else set()
     if not is_purged:

@@ -34,6 +34,8 @@ from memtool.scheduler.systemctl import Scope
 from memtool.scheduler.unitfiles import possible_unit_paths
 
 VERSION = 1
+_INSTALLER = "MEMTOOL_INSTALLER"
+"""Set by install.sh, which removes the program afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def remove(order: Order, *, is_purge: bool) -> ExitCode:
         print_json("setup-remove", VERSION, _json(target, removal))
     else:
         _say_end(removal, is_purge=is_purge)
+        if not order.call.environ.get(_INSTALLER):
+            _say_program()
     return FAILED if removal.problems else OK
 
 
@@ -220,6 +224,9 @@ def _say_end(removal: Removal, *, is_purge: bool) -> None:
             note(f"hint: {error.hint}")
     if is_purge and not removal.stays and not removal.problems:
         note("The memory and the settings are deleted.")
+
+
+def _say_program() -> None:
     command = running_program().remove_command()
     if command:
         note(f"The program itself stays. This removes it: {shlex.join(command)}")
