@@ -143,13 +143,11 @@ def test_killed_again_and_again_on_one_store(forks: Forks, tmp_path: Path) -> No
     commands: tuple[Command, ...] = (("ingest", transcripts), ("rollup", "all"))
     expected = closed_part_of(forks, tmp_path / "undisturbed", commands)
     root = tmp_path / "store"
-    ended: set[Command] = set()
     for step in range(0, MAX_STEPS, 2):
-        for command in commands:
-            status = forks.run(killed, root, command, step, str(tmp_path / "acknowledged")).status
-            assert status in (0, -signal.SIGKILL)
-            ended |= {command} if status == 0 else set()
-        if len(ended) == len(commands):
+        acknowledged = str(tmp_path / "acknowledged")
+        statuses = {forks.run(killed, root, one, step, acknowledged).status for one in commands}
+        assert statuses <= {0, -signal.SIGKILL}
+        if statuses == {0}:  # both: a rollup that ended before its ingest did had less to do
             break
     assert_sound(root, history.ids(transcripts.iterdir()))
     assert closed_part(root) == expected
