@@ -63,9 +63,11 @@ def killed(root: Path, act: str, step: int) -> bool:
     """Record something and be killed at the Nth step of the kernel; return False where there are fewer."""
     inject = f"inject={STEPS}:signal=SIGKILL:when={step}"
     program = [sys.executable, "-c", HEAD + ACTS[act], str(root)]
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ.pop("COVERAGE_PROCESS_START", None)  # or the steps would be those of coverage, too
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={STEPS}", "-e", inject, *program],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environ,
         capture_output=True,
         timeout=HUNG_S,
         check=False,

@@ -28,7 +28,7 @@ def test_a_second_start_is_skipped_and_counted_and_the_running_one_is_undisturbe
         side.control("start", "--no-block", DAY)  # systemd starts no second one by itself
         assert side.property(DAY, "MainPID") == pid
         assert side.status("day-rollup")["running"]["pid"] > 0
-    skipped, done = side.wait_for_runs("day-rollup", 2)
+    done, skipped = side.wait_for_runs("day-rollup", 2)  # in the order of their starts
     assert (skipped["result"], skipped["exit_code"]) == ("skipped", SKIPPED)
     assert (done["result"], done["trigger"]) == ("done", "systemd")
     assert done["nodes"] > 0
