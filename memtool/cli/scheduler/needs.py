@@ -10,20 +10,16 @@ from memtool.base.paths import expand, home_directory
 from memtool.cli.scheduler.place import Place, place_of
 from memtool.scheduler.dropins import Command
 from memtool.scheduler.programs import HIDDEN, find_program
+from memtool.scheduler.unitfiles import home_of
 
 
 def as_the_jobs(place: Place, person: str) -> Place:
     """Return the place with the settings that the jobs will find: the system's jobs run as another than root."""
-    import pwd
-
-    if place.scope != "system" or not person:
-        return place
-    try:
-        home = pwd.getpwnam(person).pw_dir
-    except KeyError:
+    home = home_of(person) if place.scope == "system" and person else None
+    if home is None:
         return place
     kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
-    return place_of(replace(place.call, environ={**kept, "HOME": home}), is_system=True)
+    return place_of(replace(place.call, environ={**kept, "HOME": str(home)}), is_system=True)
 
 
 def needs_network(place: Place) -> bool:

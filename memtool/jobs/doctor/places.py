@@ -10,6 +10,7 @@ from pathlib import Path
 
 from memtool.base.os_errors import MOVE
 from memtool.base.paths import Role, key_files
+from memtool.base.person import name_of
 from memtool.base.sizes import size
 from memtool.jobs.doctor.finding import (
     Advice,
@@ -64,32 +65,22 @@ def check_permissions(scene: Scene) -> Advice:
     except FileNotFoundError:
         return skipped(f"there is no {root} yet; it is made for its owner alone")
     if scene.uid and (top.st_uid != scene.uid or not os.access(root, os.R_OK | os.W_OK | os.X_OK)):
-        text = f"{root} is not yours to read and write (owner {owner_name(top.st_uid)})"
+        text = f"{root} is not yours to read and write (owner {name_of(top.st_uid)})"
         return problem(text, "run memtool as its owner, or chown it to who runs the jobs")
     strangers = [path for path, found in _below(root) if found.st_uid != top.st_uid]
     if strangers:
         text = f"{in_words(len(strangers), 'file')} of another owner, such as {strangers[0]}"
-        return problem(text, f"chown -R {owner_name(top.st_uid)}: {root}")
+        return problem(text, f"chown -R {name_of(top.st_uid)}: {root}")
     if top.st_mode & _OTHERS_WRITE:
         return problem(f"others may write to {root}", f"chmod 700 {root}")
     if top.st_mode & _OTHERS_READ:
         return warning(f"others may look into {root} ({mode_of(top)})", f"chmod 700 {root}")
-    return ok(f"{root} is {owner_name(top.st_uid)}'s alone ({mode_of(top)})")
+    return ok(f"{root} is {name_of(top.st_uid)}'s alone ({mode_of(top)})")
 
 
 def mode_of(found: os.stat_result) -> str:
     """Return such as `0700`."""
     return f"{stat.S_IMODE(found.st_mode):04o}"
-
-
-def owner_name(uid: int) -> str:
-    """Return the user's name, or the number where there is none."""
-    import pwd  # noqa: PLC0415 - few need it
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def check_config_files(scene: Scene) -> Advice:
@@ -101,7 +92,7 @@ def check_config_files(scene: Scene) -> Advice:
             text = f"others may write to {file.path}, which names commands that the jobs run"
             return problem(text, f"chmod go-w {file.path}")
         if found.st_uid not in owners:
-            name = owner_name(found.st_uid)
+            name = name_of(found.st_uid)
             return problem(f"{file.path} is {name}'s", f"chown it: {name} could change your jobs")
     if not there:
         return skipped("there is none")
