@@ -24,8 +24,8 @@ from statistics import median
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))
 
-from memtool.base.lock import Holder, Patience, writer  # noqa: E402
 from memtool.jobs.compact import size_of  # noqa: E402
+from memtool.locks import Holder, Patience, writer  # noqa: E402
 
 ONE_RANGE = """
 import sys

@@ -17,13 +17,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from memtool.core.drafting import segment_request
-from memtool.core.model import Event
-from memtool.core.segmenting import by_session, cuts_of
-from memtool.core.summary import Request
+from memtool.agents.reading import read_chunks
+from memtool.model.drafting import segment_request
+from memtool.model.records import Event
+from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import Request
 from memtool.summarize.extractive.segments.draft import summarize_segment
 from memtool.summarize.text.words import words
-from memtool.transcripts.reading import read_chunks
 
 DEFAULT_RUNS = 9
 GOAL = 3.0

@@ -29,14 +29,14 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from made import originals  # noqa: E402
 
-from memtool.base.lock import Holder, Patience, writer  # noqa: E402
-from memtool.core.calendar import Calendar  # noqa: E402
-from memtool.core.digest import digest_of  # noqa: E402
-from memtool.core.model import Claim, Event, EventId, event_id  # noqa: E402
+from memtool.agents.reading import read_chunks  # noqa: E402
+from memtool.locks import Holder, Patience, writer  # noqa: E402
+from memtool.model.calendar import Calendar  # noqa: E402
+from memtool.model.digest import digest_of  # noqa: E402
+from memtool.model.records import Claim, Event, EventId, event_id  # noqa: E402
 from memtool.store.access import Access  # noqa: E402
 from memtool.store.capture import capture  # noqa: E402
 from memtool.store.engine import Engine  # noqa: E402
-from memtool.transcripts.reading import read_chunks  # noqa: E402
 
 UTC = Calendar("UTC")
 DAY_US = 24 * 3600 * 1_000_000

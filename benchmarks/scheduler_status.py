@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 
 DEFAULT_RUNS = 21
 PROGRAM = Path(sys.executable).with_name("memtool")

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from rocksdict import Cache, DBCompressionType, Options
 
-from memtool.core.digest import digest_of
-from memtool.core.model import ROLES, Claim, Event, event_id
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact
 from memtool.jobs.forget.doing import Report, forget
 from memtool.jobs.forget.selecting import Selector
-from memtool.jobs.reading.reader import Reader
 from memtool.jobs.runner import Outcome, run_job
-from memtool.scheduler.jobs import runnable_named
+from memtool.model.digest import digest_of
+from memtool.model.records import ROLES, Claim, Event, event_id
+from memtool.query.reader import Reader
 from memtool.store import families
 from memtool.store.engine import open_reader
+from memtool.systemd.jobs import runnable_named
 from tests.memory import Memory
 
 

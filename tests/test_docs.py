@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.generating.tree import Command, program
-from memtool.base.settings import BY_KEY, SECTIONS
+from memtool.settings import BY_KEY, SECTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "memtool"

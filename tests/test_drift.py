@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import EXIT_CODES, MemtoolError
-from memtool.base.settings import SETTINGS, WEEKDAYS
 from memtool.cli.app import COMMANDS, Row, load
-from memtool.core import levels
+from memtool.errors import EXIT_CODES, MemtoolError
+from memtool.model import levels
+from memtool.settings import SETTINGS, WEEKDAYS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HELP_WIDTH = 65  # 80 columns less the names of the commands

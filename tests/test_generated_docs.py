@@ -18,10 +18,10 @@ from docs.generating import pages
 from docs.generating.config_page import SAMPLE
 from docs.generating.man_page import EXAMPLES, text
 from docs.generating.tree import Command, program
-from memtool.base.config import examine
-from memtool.base.paths import ConfigFile, Role
-from memtool.base.settings import SETTINGS
 from memtool.cli.app import COMMANDS, run
+from memtool.config import examine
+from memtool.paths import ConfigFile, Role
+from memtool.settings import SETTINGS
 from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]

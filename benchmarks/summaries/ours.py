@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.summaries.measure import MOST_TURNS, MOST_WORDS, Summary
 from benchmarks.summaries.talks import Talk
-from memtool.core.levels import Level
-from memtool.core.model import EventId
-from memtool.core.summary import Item, Request, Section
+from memtool.model.levels import Level
+from memtool.model.records import EventId
+from memtool.model.summary import Item, Request, Section
 from memtool.summarize.extractive.segments.draft import summarize_segment
 
 

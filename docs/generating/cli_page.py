@@ -5,8 +5,8 @@ from __future__ import annotations
 from docs.generating.markdown import NOTICE, code, prose, synopsis, table
 from docs.generating.tree import Argument, Command, Option, program
 from docs.generating.words import TAGLINE, remarks
-from memtool.base.errors import EXIT_CODES
 from memtool.cli.app import COMMANDS
+from memtool.errors import EXIT_CODES
 
 _INTRODUCTION = f"""\
 memtool: {TAGLINE}. Every command does one job and ends. Data goes to stdout, all talk to

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from docs.generating.markdown import NOTICE, code, prose, table
 from docs.generating.words import config_places, variables
-from memtool.base.settings import BY_KEY, SECTIONS, SETTINGS, Setting, Value
-from memtool.scheduler.jobs import JOBS
+from memtool.settings import BY_KEY, SECTIONS, SETTINGS, Setting, Value
+from memtool.systemd.jobs import JOBS
 
 SAMPLE: dict[str, Value] = {
     "calendar.timezone": "Europe/Paris",

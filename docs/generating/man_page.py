@@ -9,8 +9,8 @@ from textwrap import wrap
 from docs.generating.tree import Argument, Command, Option, program
 from docs.generating.words import TAGLINE, config_places, key_place, remarks, store_place, variables
 from memtool import __version__
-from memtool.base.errors import EXIT_CODES
-from memtool.core.levels import PERIOD_FORMS
+from memtool.errors import EXIT_CODES
+from memtool.model.levels import PERIOD_FORMS
 
 EXAMPLES = (
     (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from docs.generating.tree import Argument, Option
-from memtool.base.paths import Role, choose_store, config_files, key_files
-from memtool.base.settings import BY_KEY
-from memtool.base.within import WITHIN
+from memtool.paths import Role, choose_store, config_files, key_files
+from memtool.settings import BY_KEY
 from memtool.summarize import SUMMARIZERS
+from memtool.within import WITHIN
 
 TAGLINE = "long-term memory for AI coding agents"
 _HOME = Path("/a-home")

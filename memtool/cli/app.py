@@ -18,21 +18,13 @@ import typer
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.base.errors import (
-    INTERRUPTED,
-    OK,
-    USAGE,
-    ExitCode,
-    MemtoolError,
-    SkippedError,
-    UsageError,
-)
-from memtool.base.files import storage_error
-from memtool.base.paths import sound_environ
-from memtool.base.within import WITHIN
 from memtool.cli.completion import directories, files
 from memtool.cli.options import CommandGroup, Invocation, command_group
 from memtool.cli.output import note
+from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
+from memtool.files import storage_error
+from memtool.paths import sound_environ
+from memtool.within import WITHIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from memtool.base.errors import ExitCode
-from memtool.base.sizes import size
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.errors import ExitCode
 from memtool.jobs.compact import Report
 from memtool.jobs.compact import compact as compact_body
+from memtool.sizes import size
 
 VERSION = 1
 

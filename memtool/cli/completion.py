@@ -17,7 +17,7 @@ _DIRECTORIES = "(directories)"
 
 def periods() -> Offers:
     """Offer the words for periods; a date cannot be guessed."""
-    from memtool.core.levels import Level
+    from memtool.model.levels import Level
 
     levels = (Level.WEEK, Level.MONTH, Level.YEAR)
     words = [f"{which}-{level.word}" for which in ("this", "last") for level in levels]
@@ -26,28 +26,28 @@ def periods() -> Offers:
 
 def jobs() -> Offers:
     """Offer the jobs."""
-    from memtool.scheduler.jobs import JOBS
+    from memtool.systemd.jobs import JOBS
 
     return [(job.name, job.description) for job in JOBS]
 
 
 def kinds() -> Offers:
     """Offer the kinds of events."""
-    from memtool.core.model import ROLES
+    from memtool.model.records import ROLES
 
     return [(kind, "") for kind in ROLES]
 
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    from memtool.base.settings import SETTINGS
+    from memtool.settings import SETTINGS
 
     return [(row.key, row.doc) for row in SETTINGS]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    from memtool.base.settings import BY_KEY
+    from memtool.settings import BY_KEY
 
     row = BY_KEY.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []

@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.config import examine, parse, read_text, warnings_of
-from memtool.base.errors import CONFIG, OK, ExitCode, UsageError
-from memtool.base.files import atomic_write, private_directory, reporting
-from memtool.base.paths import ConfigFile, Role, home_directory
-from memtool.base.settings import BY_KEY, SETTINGS, Setting, Value, nearest
 from memtool.cli.completion import setting_values, settings
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import clean, console, note, print_json, print_line
+from memtool.config import examine, parse, read_text, warnings_of
+from memtool.errors import CONFIG, OK, ExitCode, UsageError
+from memtool.files import atomic_write, private_directory, reporting
+from memtool.paths import ConfigFile, Role, home_directory
+from memtool.settings import BY_KEY, SETTINGS, Setting, Value, nearest
 
 _CAVEATS = {
     "calendar": "a store that exists keeps the calendar it was made with: rollups of it stop with exit 78",

@@ -12,9 +12,9 @@ from memtool.cli.output import note, print_json, print_line
 from memtool.cli.passages import plain_passage
 from memtool.cli.reading import reading, took_in
 from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
-from memtool.core.model import ROLES, Event
-from memtool.jobs.reading.listing import Listing, Query
-from memtool.jobs.reading.listing import events as listed
+from memtool.model.records import ROLES, Event
+from memtool.query.listing import Listing, Query
+from memtool.query.listing import events as listed
 
 VERSION = 1
 _MARGIN = "  "

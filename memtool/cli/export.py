@@ -10,25 +10,19 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from memtool.base.errors import UsageError
-from memtool.base.files import atomic_stream
-from memtool.base.paths import expand
+from memtool.agents.jsonl import encode
 from memtool.cli.completion import files
-from memtool.cli.events import (
-    AgentOption,
-    ProjectOption,
-    SessionOption,
-    SinceOption,
-    UntilOption,
-)
+from memtool.cli.events import AgentOption, ProjectOption, SessionOption, SinceOption, UntilOption
 from memtool.cli.options import JsonOption
 from memtool.cli.output import console, json_line, note, print_json
 from memtool.cli.reading import reading, took_in
-from memtool.jobs.export import Report
-from memtool.jobs.export import export as exported
-from memtool.jobs.reading.listing import Query
-from memtool.jobs.reading.reader import NoMemoryError, Reader
-from memtool.transcripts.jsonl import encode
+from memtool.errors import UsageError
+from memtool.files import atomic_stream
+from memtool.paths import expand
+from memtool.query.export import Report
+from memtool.query.export import export as exported
+from memtool.query.listing import Query
+from memtool.query.reader import NoMemoryError, Reader
 
 VERSION = 1
 _SHOWN_EVERY = 500

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import typer
 
-from memtool.base.errors import (
+from memtool.agents.discover import discover
+from memtool.cli.ingest import ingest_all
+from memtool.cli.options import Invocation
+from memtool.cli.output import note
+from memtool.cli.progress import Show
+from memtool.cli.render import Page, assembled, number
+from memtool.cli.rollup import run_level
+from memtool.errors import (
     BAD_DATA,
     EXIT_CODES,
     FAILED,
@@ -25,23 +32,16 @@ from memtool.base.errors import (
     ExitCode,
     StorageError,
 )
-from memtool.base.paths import SYSTEM_STORE, other_owner
-from memtool.base.sizes import size
-from memtool.cli.ingest import ingest_all
-from memtool.cli.options import Invocation
-from memtool.cli.output import note
-from memtool.cli.progress import Show
-from memtool.cli.render import Page, assembled, number
-from memtool.cli.rollup import run_level
-from memtool.core.levels import PERIOD_LEVELS
 from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import Report, waiting
-from memtool.jobs.reading.reader import reader_for
-from memtool.jobs.rollup.order import Choices
 from memtool.jobs.runner import Outcome
+from memtool.model.levels import PERIOD_LEVELS
+from memtool.paths import SYSTEM_STORE, other_owner
+from memtool.query.reader import reader_for
+from memtool.rollup.order import Choices
+from memtool.sizes import size
 from memtool.store.access import Access
 from memtool.summarize import row
-from memtool.transcripts.discover import discover
 
 _AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20

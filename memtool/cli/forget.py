@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import OK, ExitCode, UsageError
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, event_json, number
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.core.levels import Level, Period
+from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget.doing import Report
 from memtool.jobs.forget.doing import forget as forget_body
 from memtool.jobs.forget.finding import Found, look
 from memtool.jobs.forget.selecting import Selector
 from memtool.jobs.runner import Outcome
+from memtool.model.levels import Level, Period
 
 VERSION = 1
 _MARGIN = "  "

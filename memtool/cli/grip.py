@@ -12,12 +12,12 @@ from memtool.cli.output import print_json
 from memtool.cli.passages import cited_passage, plain_passage
 from memtool.cli.reading import reading, took_in
 from memtool.cli.render import ROLE_STYLES, Clock, Page, event_json
-from memtool.core.levels import heading
-from memtool.core.model import Event, NodeId
-from memtool.jobs.reading.conversation import Message
-from memtool.jobs.reading.grips import Proof, prove
-from memtool.jobs.reading.reader import NoMemoryError
-from memtool.jobs.reading.state import period_holding
+from memtool.model.levels import heading
+from memtool.model.records import Event, NodeId
+from memtool.query.conversation import Message
+from memtool.query.grips import Proof, prove
+from memtool.query.reader import NoMemoryError
+from memtool.query.state import period_holding
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import ExitCode, UsageError
-from memtool.base.files import storage_error
 from memtool.cli.completion import files
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.progress import Show
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.errors import ExitCode, UsageError
+from memtool.files import storage_error
 from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report
 from memtool.jobs.ingest import ingest as ingest_body

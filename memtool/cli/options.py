@@ -12,16 +12,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from memtool.base.config import Config, load_config
-from memtool.base.errors import UsageError
-from memtool.base.paths import (
-    ConfigFile,
-    StoreChoice,
-    choose_store,
-    claude_directory,
-    config_files,
-)
 from memtool.cli.output import note
+from memtool.config import Config, load_config
+from memtool.errors import UsageError
+from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 

@@ -10,9 +10,9 @@ from enum import Enum
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from memtool.base.sizes import size
 from memtool.cli.output import clean, console, note
 from memtool.jobs.context import Progress, Reports
+from memtool.sizes import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from memtool.cli.options import Invocation, invocation
-from memtool.jobs.reading.reader import Reader, reader_for
+from memtool.query.reader import Reader, reader_for
 
 
 def reading(context: typer.Context) -> tuple[Invocation, Reader]:

@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import OK, ExitCode, UsageError
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level
+from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
-from memtool.jobs.rebuild.building import Report
-from memtool.jobs.rebuild.price import Price, price
-from memtool.jobs.rebuild.run import abandon, next_calendar
-from memtool.jobs.rebuild.run import rebuild as rebuild_body
-from memtool.jobs.rollup.order import Choices, Order
 from memtool.jobs.runner import Outcome
 from memtool.jobs.summarizing import budget_of, summarizer_of
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level
+from memtool.rollup.order import Choices, Order
+from memtool.rollup.rebuild import abandon, next_calendar
+from memtool.rollup.rebuild import rebuild as rebuild_body
+from memtool.rollup.rebuild_building import Report
+from memtool.rollup.rebuild_price import Price, price
 from memtool.store.access import Access
 
 VERSION = 1

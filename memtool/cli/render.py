@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
 from memtool.cli.output import clean, console
-from memtool.core.levels import heading, period_named
-from memtool.core.model import Event, Recipe
-from memtool.jobs.reading.contents import Entry
+from memtool.model.levels import heading, period_named
+from memtool.model.records import Event, Recipe
+from memtool.query.contents import Entry
 
 if TYPE_CHECKING:
     from rich.console import Console

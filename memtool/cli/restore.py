@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import ExitCode
-from memtool.base.paths import expand
 from memtool.cli.completion import directories
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.errors import ExitCode
 from memtool.jobs.restore import Order, Report, check_order
 from memtool.jobs.restore import restore as restore_body
+from memtool.paths import expand
 
 VERSION = 1
 BackupArgument = Annotated[

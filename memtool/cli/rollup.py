@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.base.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
 from memtool.cli.completion import periods
 from memtool.cli.options import Invocation, JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.progress import Show
 from memtool.cli.running import conclude, outcome_json, run
-from memtool.core.levels import PERIOD_LEVELS, Level, Period
+from memtool.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
 from memtool.jobs.calendar import wanted_calendar, zone_is_set
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.rollup.order import Choices, Order
-from memtool.jobs.rollup.run import roll_up
 from memtool.jobs.runner import Outcome
 from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
+from memtool.model.levels import PERIOD_LEVELS, Level, Period
+from memtool.query.reader import Reader
+from memtool.rollup.order import Choices, Order
+from memtool.rollup.run import roll_up
 from memtool.store.access import Access
 
 if TYPE_CHECKING:
-    from memtool.jobs.rollup.forecast import Forecast
+    from memtool.rollup.forecast import Forecast
 
 VERSION = 1
 _MOST_LINES = 40
@@ -177,7 +177,7 @@ def _line(outcome: Outcome) -> str:
 
 
 def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Forecast:
-    from memtool.jobs.rollup.forecast import Forecast, forecast
+    from memtool.rollup.forecast import Forecast, forecast
 
     access = Access(call.store.root)
     if not access.exists():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from memtool.base.config import Config
-from memtool.base.errors import EXIT_CODES, ExitCode
 from memtool.cli.options import Invocation
 from memtool.cli.output import note
 from memtool.cli.progress import Show, shown
+from memtool.config import Config
+from memtool.errors import EXIT_CODES, ExitCode
 from memtool.jobs.context import Limits
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
-from memtool.scheduler.jobs import runnable_named
+from memtool.systemd.jobs import runnable_named
 
 
 def run(

@@ -22,12 +22,12 @@ from memtool.cli.render import (
     state_parts,
 )
 from memtool.cli.toc import entry_json
-from memtool.core.levels import Level
-from memtool.core.model import Bullet, Node, Recipe
-from memtool.jobs.reading.contents import Entry
-from memtool.jobs.reading.nodes import Shown
-from memtool.jobs.reading.nodes import show as shown
-from memtool.jobs.reading.reader import NoMemoryError
+from memtool.model.levels import Level
+from memtool.model.records import Bullet, Node, Recipe
+from memtool.query.contents import Entry
+from memtool.query.nodes import Shown
+from memtool.query.nodes import show as shown
+from memtool.query.reader import NoMemoryError
 
 VERSION = 1
 _MARGIN = "  "

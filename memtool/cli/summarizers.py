@@ -7,25 +7,17 @@ from dataclasses import asdict
 
 import typer
 
-from memtool.base.errors import ConfigError, UsageError
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import print_json
 from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Page, number, recipe_json
-from memtool.core.levels import Level
-from memtool.core.model import Recipe
+from memtool.errors import ConfigError, UsageError
 from memtool.jobs.budget import Budget
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.reading.recipes import (
-    Candidate,
-    Counts,
-    Outdated,
-    Recipes,
-    Today,
-    candidates,
-    recipes,
-)
 from memtool.jobs.summarizing import budget_of, recipe_of
+from memtool.model.levels import Level
+from memtool.model.records import Recipe
+from memtool.query.reader import Reader
+from memtool.query.recipes import Candidate, Counts, Outdated, Recipes, Today, candidates, recipes
 
 VERSION = 1
 _MARGIN = "  "

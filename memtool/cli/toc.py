@@ -12,8 +12,8 @@ from memtool.cli.options import Invocation, JsonOption
 from memtool.cli.output import print_json, print_line
 from memtool.cli.reading import reading, took_in
 from memtool.cli.render import Clock, Page, assembled, label, scope_of
-from memtool.core.levels import Level, heading
-from memtool.jobs.reading.contents import Contents, Entry, contents
+from memtool.model.levels import Level, heading
+from memtool.query.contents import Contents, Entry, contents
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 import typer
 
-from memtool.base.errors import FAILED, OK, ExitCode
 from memtool.cli.options import JsonOption
 from memtool.cli.output import console, print_json
 from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, number
-from memtool.core.levels import Level
-from memtool.jobs.reading.checking import Checked, check
-from memtool.jobs.verify import Verification
+from memtool.errors import FAILED, OK, ExitCode
+from memtool.model.levels import Level
+from memtool.query.checking import Checked, check
+from memtool.query.verify import Verification
 
 VERSION = 1
 _MARGIN = "  "

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
-from memtool.base.lock import Holder
-from memtool.core.calendar import Calendar
-from memtool.core.model import NodeId, Recipe
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.jobs.budget import Budget, spent_today
 from memtool.jobs.context import RunContext
-from memtool.scheduler.ledger import record_call
-from memtool.scheduler.run import CallRecord, Spent, first_line
+from memtool.ledger.reading import record_call
+from memtool.ledger.run import CallRecord, Spent, first_line
+from memtool.locks import Holder
+from memtool.model.calendar import Calendar
+from memtool.model.records import NodeId, Recipe
 from memtool.summarize import Ask, CallRefused, Calls, Reply, Summarizer
 
 _OK = "ok"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from memtool import __version__
-from memtool.base.errors import MemtoolError, UsageError
-from memtool.base.files import dated_place, exists, private_directory, reporting, sync_directory
+from memtool.errors import MemtoolError, UsageError
+from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
 from memtool.jobs.context import RunContext
-from memtool.jobs.verify import Verification, verify
-from memtool.scheduler.ledger_file import copy_ended
+from memtool.ledger.file import copy_ended
+from memtool.query.verify import Verification, verify
 from memtool.store import families, keys
 from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.backup import (

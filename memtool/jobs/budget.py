@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level
-from memtool.scheduler.run import Spent
+from memtool.ledger.run import Spent
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Budget:
 
 def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
     """Return what the calls on record took since the day began that holds the instant."""
-    from memtool.scheduler.ledger import spent_since  # noqa: PLC0415 - most who ask for a budget spend nothing
+    from memtool.ledger.reading import spent_since
 
     start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
     return spent_since(root, start_us)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from memtool.base.config import Config
-from memtool.base.zone import local_zone
-from memtool.core.calendar import Calendar, calendar_from
+from memtool.config import Config
+from memtool.model.calendar import Calendar, calendar_from
+from memtool.zone import local_zone
 
 AUTO = "auto"
 

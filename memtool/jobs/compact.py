@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.base.files import reporting
+from memtool.files import reporting
 from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease

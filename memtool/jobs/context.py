@@ -16,9 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from memtool.base import lock
-from memtool.base.lock import Holder, Lock, Patience
-from memtool.scheduler.run import MAX_PERIODS, first_line
+from memtool import locks as lock
+from memtool.ledger.run import MAX_PERIODS, first_line
+from memtool.locks import Holder, Lock, Patience
 
 _MAX_FAILURES = 20
 

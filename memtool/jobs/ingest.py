@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.base.errors import BadDataError, StorageError
-from memtool.base.files import storage_error
-from memtool.base.within import DIRECTORY
-from memtool.core.calendar import Calendar
-from memtool.core.model import Source
+from memtool.agents.chunks import Chunk
+from memtool.agents.counts import Counts, total
+from memtool.agents.discover import Discovered, discover
+from memtool.agents.reading import Own, read_chunks, read_stream, unchanged
+from memtool.errors import BadDataError, StorageError
+from memtool.files import storage_error
 from memtool.jobs.context import RunContext
+from memtool.model.calendar import Calendar
+from memtool.model.records import Source
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.transcripts.chunks import Chunk
-from memtool.transcripts.counts import Counts, total
-from memtool.transcripts.discover import Discovered, discover
-from memtool.transcripts.reading import Own, read_chunks, read_stream, unchanged
+from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from memtool.base.files import reporting
-from memtool.base.lock import TREE, WRITER, Holder, Patience, job_lock_path, lock_path, wait_for
+from memtool.files import reporting
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
-from memtool.scheduler.jobs import JOBS, TASKS
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.pauses import directory as pause_directory
-from memtool.scheduler.setup import RECORD
+from memtool.ledger.file import ledger_path
+from memtool.locks import TREE, WRITER, Holder, Patience, job_lock_path, lock_path, wait_for
 from memtool.store.access import FORMAT_FILE, SWAP
+from memtool.systemd.jobs import JOBS, TASKS
+from memtool.systemd.pauses import directory as pause_directory
+from memtool.systemd.setup import RECORD
 
 _DIRECTORIES = ("store", "store.new", "locks", STAGING, NEW, SWAP)
 _BEGINNINGS = (f"{ASIDE}-", f"{INTERRUPTED}-", f".{FORMAT_FILE}.")

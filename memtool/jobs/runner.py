@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memtool import __version__
-from memtool.base.errors import (
+from memtool.errors import (
     FAILED,
     INTERRUPTED,
     OK,
@@ -23,8 +23,7 @@ from memtool.base.errors import (
     StorageError,
     UnavailableError,
 )
-from memtool.base.files import storage_error
-from memtool.base.lock import Holder, Lock, holder_of, job_lock_path, try_lock, wait_for
+from memtool.files import storage_error
 from memtool.jobs.context import (
     DeadlineReached,
     Limits,
@@ -34,10 +33,11 @@ from memtool.jobs.context import (
     Stopped,
     Tally,
 )
-from memtool.scheduler.jobs import Runnable
-from memtool.scheduler.ledger import record_end, record_start
-from memtool.scheduler.pauses import ALL, admit, described, pause_of
-from memtool.scheduler.run import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger, first_line
+from memtool.ledger.reading import record_end, record_start
+from memtool.ledger.run import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger, first_line
+from memtool.locks import Holder, Lock, holder_of, job_lock_path, try_lock, wait_for
+from memtool.systemd.jobs import Runnable
+from memtool.systemd.pauses import ALL, admit, described, pause_of
 
 Body = Callable[[RunContext], None]
 _STOP_CODES = {signal.SIGTERM: TERMINATED, signal.SIGINT: INTERRUPTED}

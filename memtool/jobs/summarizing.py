@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from memtool.base.config import Config
-from memtool.base.files import reporting
-from memtool.base.paths import key_files
-from memtool.base.within import DIRECTORY
-from memtool.core.model import Recipe
+from memtool.config import Config
+from memtool.files import reporting
 from memtool.jobs.budget import Budget
+from memtool.model.records import Recipe
+from memtool.paths import key_files
 from memtool.summarize import Options, Summarizer, make, row
+from memtool.within import DIRECTORY
 
 
 def recipe_of(config: Config) -> Recipe:

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, DamagedError, StorageError
-from memtool.base.files import atomic_write, exists, private_directory, reporting, sync_directory
-from memtool.base.lock import WRITER_QUEUE, Lock, is_free, lock_path
-from memtool.base.program import upgrade_hint
-from memtool.core.calendar import Calendar
+from memtool.errors import ConfigError, DamagedError, StorageError
+from memtool.files import atomic_write, exists, private_directory, reporting, sync_directory
+from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
+from memtool.model.calendar import Calendar
+from memtool.program import upgrade_hint
 from memtool.store import codec, families, migrations
 from memtool.store.engine import Engine, create, open_reader, open_writer
 from memtool.store.errors import WAY_BACK

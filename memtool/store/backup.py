@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from memtool.base.errors import BadDataError, DamagedError
-from memtool.base.files import atomic_write, private_directory, reporting, sync_directory
-from memtool.base.program import upgrade_hint
+from memtool.errors import BadDataError, DamagedError
+from memtool.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.program import upgrade_hint
 
 MANIFEST = "manifest.json"
 KIND = "memtool-backup"

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from memtool.core.calendar import span_end_us, transitions, year_of
-from memtool.core.merge import Identity, merged
-from memtool.core.model import Event, EventId, Record, Source
+from memtool.model.calendar import span_end_us, transitions, year_of
+from memtool.model.merge import Identity, merged
+from memtool.model.records import Event, EventId, Record, Source
 from memtool.store import codec, families, keys
 from memtool.store.codec import Session
 from memtool.store.engine import RawBatch

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from memtool.base.errors import DamagedError
-from memtool.core.model import Cut, Event, Node, Recipe, Source, Tombstone
+from memtool.errors import DamagedError
+from memtool.model.records import Cut, Event, Node, Recipe, Source, Tombstone
 
 T = TypeVar("T")
 

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from memtool.base.files import reporting, sync_directory
-from memtool.core.levels import PERIOD_LEVELS, Level, Period, parse_segment, period_named, period_of
-from memtool.core.merge import Identity, merged
-from memtool.core.model import (
+from memtool.files import reporting, sync_directory
+from memtool.model.levels import (
+    PERIOD_LEVELS,
+    Level,
+    Period,
+    parse_segment,
+    period_named,
+    period_of,
+)
+from memtool.model.merge import Identity, merged
+from memtool.model.planning import segment_inputs, stale_periods
+from memtool.model.records import (
     FIRST_INSTANT_US,
     LAST_INSTANT_US,
     Cut,
@@ -22,7 +30,6 @@ from memtool.core.model import (
     NodeId,
     Tombstone,
 )
-from memtool.core.planning import segment_inputs, stale_periods
 from memtool.store import codec, families, keys
 from memtool.store.capture import put_identity, widened
 from memtool.store.codec import Session

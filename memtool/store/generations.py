@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memtool.core.calendar import Calendar, transitions
+from memtool.model.calendar import Calendar, transitions
 from memtool.store import codec, families, keys
 from memtool.store.engine import RawBatch
 from memtool.store.families import GENERATION_FAMILIES

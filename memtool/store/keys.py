@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from memtool.core.levels import Level, Period, SegmentKey, parse_segment, period_named
-from memtool.core.model import EventId, GripId, NodeId
+from memtool.model.levels import Level, Period, SegmentKey, parse_segment, period_named
+from memtool.model.records import EventId, GripId, NodeId
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")

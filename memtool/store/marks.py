@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from memtool.core.levels import Level, Period
+from memtool.model.levels import Level, Period
 from memtool.store import codec, families, keys
 from memtool.store.engine import RawBatch
 from memtool.store.store import Store

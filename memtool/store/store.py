@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from memtool.core.calendar import Calendar, calendar_from
-from memtool.core.levels import Level, Period
-from memtool.core.merge import Identity
-from memtool.core.model import Cut, Event, EventId, Grip, GripId, Node, NodeId, Source, Tombstone
+from memtool.model.calendar import Calendar, calendar_from
+from memtool.model.levels import Level, Period
+from memtool.model.merge import Identity
+from memtool.model.records import Cut, Event, EventId, Grip, GripId, Node, NodeId, Source, Tombstone
 from memtool.store import codec, families, keys
 from memtool.store.codec import Failure, Session, Write
 from memtool.store.engine import Engine

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtool.core.levels import Level, Period, SegmentKey, parents_of, parse_segment, period_named
-from memtool.core.model import Cut, GripId, Node, NodeId
+from memtool.model.levels import Level, Period, SegmentKey, parents_of, parse_segment, period_named
+from memtool.model.records import Cut, GripId, Node, NodeId
 from memtool.store import codec, families, keys
 from memtool.store.codec import Failure, Write
 from memtool.store.engine import RawBatch

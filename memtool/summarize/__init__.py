@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Protocol, cast
 
-from memtool.base.errors import ConfigError
-from memtool.core.model import Recipe
-from memtool.core.summary import Draft, Request
+from memtool.errors import ConfigError
+from memtool.model.records import Recipe
+from memtool.model.summary import Draft, Request
 from memtool.summarize.calls import Ask, CallRefused, Calls, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
 from memtool.summarize.options import Options

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from memtool.base.errors import MemtoolError
-from memtool.core.model import EXCERPT_CHARACTERS
-from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
+from memtool.errors import MemtoolError
+from memtool.model.records import EXCERPT_CHARACTERS
+from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 
 TITLE_LIMIT = 120
 BULLET_LIMIT = 400

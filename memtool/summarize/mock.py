@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memtool.core.model import Recipe
-from memtool.core.summary import Draft, DraftBullet, Request, Section
+from memtool.model.records import Recipe
+from memtool.model.summary import Draft, DraftBullet, Request, Section
 from memtool.summarize.calls import Calls
 from memtool.summarize.check import MOST_BULLETS, SummaryFailed
 from memtool.summarize.options import Options

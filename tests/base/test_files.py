@@ -11,13 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import IO_ERROR, StorageError
-from memtool.base.files import (
-    atomic_write,
-    private_directory,
-    reporting,
-    storage_error,
-)
+from memtool.errors import IO_ERROR, StorageError
+from memtool.files import atomic_write, private_directory, reporting, storage_error
 from tests.waiting import HUNG_S
 
 
@@ -92,7 +87,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
 def test_a_write_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     program = (
-        "import os, sys; from pathlib import Path; from memtool.base.files import atomic_write\n"
+        "import os, sys; from pathlib import Path; from memtool.files import atomic_write\n"
         "count = 0\n"
         "def kill(event, arguments):\n"
         "    global count\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError, UnavailableError
-from memtool.base.lock import (
+from memtool.errors import StorageError, UnavailableError
+from memtool.locks import (
     TREE,
     WRITER,
     WRITER_QUEUE,
@@ -222,7 +222,7 @@ def test_looking_never_makes_a_job_skip(tmp_path: Path) -> None:
 
 
 COUNT_UP = """
-from memtool.base.lock import lock_path
+from memtool.locks import lock_path
 for _ in range(int(sys.argv[2])):
     with writer(root, holder, patience):
         number = int((root / "number").read_text())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import DamagedError, UnavailableError
-from memtool.base.files import exists, storage_error
-from memtool.base.os_errors import ROWS, Row, number_in
+from memtool.errors import DamagedError, UnavailableError
+from memtool.files import exists, storage_error
+from memtool.os_errors import ROWS, Row, number_in
 from memtool.store.errors import storage_error as rocksdb_error
 
 STORE = Path("/some/where/store")

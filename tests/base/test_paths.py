@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError
-from memtool.base.paths import (
-    Role,
-    choose_store,
-    claude_directory,
-    config_files,
-    expand,
-    home_directory,
-)
+from memtool.errors import ConfigError
+from memtool.paths import Role, choose_store, claude_directory, config_files, expand, home_directory
 
 HOME = {"HOME": "/home/ann"}
 UID = os.getuid()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.program import Program, extra_hint, requirements
+from memtool.program import Program, extra_hint, requirements
 
 ASKED = "uv tool install --with 'openai>=2'"
 

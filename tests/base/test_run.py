@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.run import MISSING, TIMED_OUT, Finished, run, stream
+from memtool.process import MISSING, TIMED_OUT, Finished, run, stream
 
 PATH = {"PATH": os.environ["PATH"]}
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.base import config as config_module
-from memtool.base.config import DEFAULT, Config, examine, load_config
-from memtool.base.errors import ConfigError, StorageError
-from memtool.base.paths import ConfigFile, Role
-from memtool.base.settings import BY_KEY, REMOVED, SECTIONS, SETTINGS, Setting, nearest
+from memtool import config as config_module
+from memtool.config import DEFAULT, Config, examine, load_config
+from memtool.errors import ConfigError, StorageError
+from memtool.paths import ConfigFile, Role
+from memtool.settings import BY_KEY, REMOVED, SECTIONS, SETTINGS, Setting, nearest
 
 NAMES = [setting.key for setting in SETTINGS]
 

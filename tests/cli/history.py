@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memtool.agents.times import instant_us
 from memtool.cli.app import run as memtool
-from memtool.core.calendar import Calendar
-from memtool.core.digest import digest_of
-from memtool.core.model import ROLES, Claim, Event, Recipe, event_id
-from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
+from memtool.model.calendar import Calendar
+from memtool.model.digest import digest_of
+from memtool.model.records import ROLES, Claim, Event, Recipe, event_id
+from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize import Calls, Options, SummaryFailed, make
-from memtool.transcripts.times import instant_us
 from tests.memory import Memory
 
 CALENDAR = Calendar("Europe/Berlin")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from memtool import __version__
-from memtool.base.errors import INTERRUPTED, UNAVAILABLE, UnavailableError
 from memtool.cli import app
 from memtool.cli.app import COMMANDS, Row, run
+from memtool.errors import INTERRUPTED, UNAVAILABLE, UnavailableError
 from tests.conftest import SOURCE, Program
 from tests.waiting import HUNG_S
 

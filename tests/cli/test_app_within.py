@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from memtool.base.within import WITHIN
 from memtool.cli.app import COMMANDS
+from memtool.within import WITHIN
 
 Call = Callable[..., tuple[int, str, str]]
 COMMAND_LINES = [

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from memtool.base.settings import SETTINGS
 from memtool.cli.app import COMMANDS, COMPLETE, Row, load
-from memtool.core.levels import parse_period
-from memtool.scheduler.jobs import JOBS
+from memtool.model.levels import parse_period
+from memtool.settings import SETTINGS
+from memtool.systemd.jobs import JOBS
 from tests.conftest import REPOSITORY, SOURCE, Program
 from tests.waiting import HUNG_S
 

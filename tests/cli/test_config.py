@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.settings import SETTINGS
+from memtool.settings import SETTINGS
 from tests.conftest import Program
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from memtool.base.lock import Holder, job_lock_path, lock_path, try_lock
 from memtool.cli.app import run as memtool
-from memtool.jobs.doctor import CHECKS
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import record_end
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.run import Run
-from memtool.scheduler.unitfiles import Installation
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import record_end
+from memtool.ledger.run import Run
+from memtool.locks import Holder, job_lock_path, lock_path, try_lock
+from memtool.query.doctor import CHECKS
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.unitfiles import Installation
 from tests.cli.history import call as call_at_noon
 from tests.cli.test_json_page import fields, section
 from tests.memory import Memory

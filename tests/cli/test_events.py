@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memtool.core.model import Claim, Event, Rewind
+from memtool.model.records import Claim, Event, Rewind
 from tests.cli.golden import Golden
 from tests.cli.history import (
     ALL,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from memtool.core.levels import Level
-from memtool.scheduler.ledger import look
+from memtool.ledger.reading import look
+from memtool.model.levels import Level
 from memtool.store.erase import drop_sources
 from tests.cli.conftest import NOW_US
 from tests.cli.history import ALL, CALENDAR

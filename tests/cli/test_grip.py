@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from memtool.core.levels import Level
-from memtool.core.model import (
+from memtool.model.levels import Level
+from memtool.model.records import (
     Bullet,
     Claim,
     Event,

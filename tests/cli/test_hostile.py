@@ -10,8 +10,8 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from memtool.core.levels import Level
-from memtool.core.model import Bullet, Claim, Grip, Node, NodeId, grip_id
+from memtool.model.levels import Level
+from memtool.model.records import Bullet, Claim, Grip, Node, NodeId, grip_id
 from memtool.store.codec import Failure, Write
 from memtool.store.toc import put_failure, put_node
 from tests.cli.history import NOW_US, Scribe, call, event

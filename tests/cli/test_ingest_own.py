@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.transcripts.records import assistant, queued, user, write
+from tests.agents.records import assistant, queued, user, write
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.core.model import ROLES
+from memtool.model.records import ROLES
 from tests.cli.history import call, grips_of
 from tests.memory import Memory
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from memtool.core.levels import Level
-from memtool.jobs.verify import verify
+from memtool.model.levels import Level
+from memtool.query.verify import verify
 from memtool.store.access import Access
 from tests.cli.history import ALL, CALENDAR, NOW_US
 from tests.conftest import SOURCE

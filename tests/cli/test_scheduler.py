@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.lock import Holder, job_lock_path, try_lock
 from memtool.cli.app import run as memtool
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import record_call, record_end, record_start
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.pauses import Pause, set_pause
-from memtool.scheduler.run import CallRecord, Left, Run
-from memtool.scheduler.unitfiles import COMMON, Installation
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import record_call, record_end, record_start
+from memtool.ledger.run import CallRecord, Left, Run
+from memtool.locks import Holder, job_lock_path, try_lock
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import Pause, set_pause
+from memtool.systemd.unitfiles import COMMON, Installation
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 from tests.scheduler.ledgers import change
 from tests.scheduler.test_units import RECORDS

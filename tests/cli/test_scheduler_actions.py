@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.lock import Holder, job_lock_path, try_lock
 from memtool.cli.app import run as memtool
-from memtool.scheduler.ledger import record_end, record_start
-from memtool.scheduler.pauses import Pause, directory, pause_of, set_pause
-from memtool.scheduler.run import Left, Run
+from memtool.ledger.reading import record_end, record_start
+from memtool.ledger.run import Left, Run
+from memtool.locks import Holder, job_lock_path, try_lock
+from memtool.systemd.pauses import Pause, directory, pause_of, set_pause
 from tests.scheduler.children import REPOSITORY
 from tests.scheduler.fakes import FakeSystemd, show_text
 
@@ -62,8 +62,8 @@ def unit_runs(
     program = systemd.here / "unit.py"
     program.write_text(
         "import sys\nfrom pathlib import Path\n"
-        "from memtool.jobs.runner import run_job\nfrom memtool.scheduler.jobs import job_named\n"
-        "from memtool.base.errors import UnavailableError\n"
+        "from memtool.jobs.runner import run_job\nfrom memtool.systemd.jobs import job_named\n"
+        "from memtool.errors import UnavailableError\n"
         f"def body(context):\n    context.tally.nodes = 3\n    {body or 'pass'}\n"
         f"done = run_job(job_named('day-rollup'), body, root=Path({str(root)!r}), trigger={trigger!r})\n"
         "sys.exit(done.exit_code not in (0, 75))\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
-from memtool.scheduler.dropins import COMMAND_DROP_IN, DROP_IN, NETWORK_DROP_IN
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.unitfiles import SANDBOX, Installation, unit_files
+from memtool.systemd.dropins import COMMAND_DROP_IN, DROP_IN, NETWORK_DROP_IN
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.unitfiles import SANDBOX, Installation, unit_files
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 
 NOW_US = 1_795_521_600_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memtool.cli.scheduler.history import did, history_lines
-from memtool.scheduler.run import Run
+from memtool.ledger.run import Run
 
 
 def run(events: int = 0, nodes: int = 0, calls: int = 0, tokens: int = 0) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.cli.terminal import CTRL_D, Terminal
 from tests.conftest import REAL_HOME, REPOSITORY, Program
 from tests.waiting import HUNG_S
@@ -177,8 +177,8 @@ def test_what_the_shell_has_and_the_timers_have_not_is_said(
 def test_a_program_that_does_not_start_is_refused_before_anything_is_written(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    from memtool.base.errors import MemtoolError
-    from memtool.scheduler.installing import check_starts
+    from memtool.errors import MemtoolError
+    from memtool.systemd.installing import check_starts
 
     program = tmp_path / "memtool"
     program.write_text("#!/bin/sh\nexit 0\n")
@@ -497,7 +497,7 @@ def test_without_systemctl_a_crontab_is_printed_and_no_unit_is_written(
 
 
 def test_the_crontab_is_the_job_table_and_each_line_respects_pauses(tmp_path: Path) -> None:
-    from memtool.scheduler.setup import crontab_lines
+    from memtool.systemd.setup import crontab_lines
 
     folder = tmp_path / "a 100% 'new' home"
     program, store, said = folder / "bin/memtool", folder / "state", tmp_path / "said"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level
-from memtool.core.model import NodeId
-from memtool.jobs.rollup.order import Choices
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level
+from memtool.model.records import NodeId
+from memtool.rollup.order import Choices
 from memtool.store import families, keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.core.calendar import Calendar
-from memtool.core.model import Claim
+from memtool.model.calendar import Calendar
+from memtool.model.records import Claim
 from tests.cli.golden import Golden
 from tests.cli.history import call, event
 from tests.cli.test_json_page import fields, section

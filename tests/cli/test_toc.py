@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memtool.core.model import Rewind
+from memtool.model.records import Rewind
 from tests.cli.golden import Golden
 from tests.cli.history import call, event
 from tests.memory import Memory

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from memtool.core.levels import Level
-from memtool.jobs.reading import checking
+from memtool.model.levels import Level
+from memtool.query import checking
 from memtool.store import families
 from memtool.store.access import FORMAT
 from tests.cli.golden import Golden

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from memtool.core.calendar import Calendar
+from memtool.model.calendar import Calendar
 from tests.crash.history import AGENT
 from tests.crash.truth import Facts, Line, Offered
 

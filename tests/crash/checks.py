@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from memtool.core.model import EventId
-from memtool.jobs.verify import verify
-from memtool.scheduler.ledger import look
+from memtool.ledger.reading import look
+from memtool.model.records import EventId
+from memtool.query.verify import verify
 from memtool.store import families
 from tests.crash.history import AFTER_ALL_US
 from tests.memory import Memory

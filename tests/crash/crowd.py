@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memtool.jobs.verify import verify
+from memtool.query.verify import verify
 from memtool.store import families
 from memtool.store.access import Access
 from memtool.store.engine import Engine, open_reader, open_writer

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.base.errors import MemtoolError
-from memtool.core.model import Recipe
-from memtool.core.summary import Draft, Request
+from memtool.errors import MemtoolError
 from memtool.jobs.context import Limits, RunContext
 from memtool.jobs.runner import run_job
-from memtool.scheduler.jobs import job_named
+from memtool.model.records import Recipe
+from memtool.model.summary import Draft, Request
 from memtool.store.access import Access
 from memtool.store.capture import capture
 from memtool.summarize import Calls, Options, make
+from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from memtool.core.digest import digest_of
-from memtool.core.model import EventId, event_id
+from memtool.model.digest import digest_of
+from memtool.model.records import EventId, event_id
 
 AGENT = "robo"
 AFTER_ALL_US = 1_767_225_600_000_000

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memtool.base.lock import Holder, Patience, writer
-from memtool.core.levels import Level, Period
-from memtool.core.model import Event
 from memtool.jobs.account import Account
-from memtool.jobs.rollup.plan import stale_now
-from memtool.jobs.rollup.steps import bring_up_to_date
-from memtool.jobs.rollup.work import Work
+from memtool.locks import Holder, Patience, writer
+from memtool.model.levels import Level, Period
+from memtool.model.records import Event
+from memtool.rollup.plan import stale_now
+from memtool.rollup.steps import bring_up_to_date
+from memtool.rollup.work import Work
 from memtool.store import access as access_module
 from memtool.store import families
 from memtool.store.access import Access, Lease

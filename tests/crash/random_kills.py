@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from memtool.core.levels import WEEKDAYS
-from memtool.core.model import EventId
+from memtool.model.levels import WEEKDAYS
+from memtool.model.records import EventId
 from tests.crash import truth
 from tests.crash.chances import LAST_BACKUP, LINES, TRANSCRIPTS, Action, Chances, Usual
 from tests.crash.forks import REPOSITORY, Ended, Forks

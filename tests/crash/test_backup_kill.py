@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
+from memtool.errors import StorageError
 from memtool.jobs import restore
-from memtool.jobs.verify import verify
+from memtool.query.verify import verify
 from memtool.store.access import SWAP
 from memtool.store.backup import read_manifest
 from tests.crash import history

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.lock import TREE, WRITER, WRITER_QUEUE, is_free, lock_path
-from memtool.core.levels import PERIOD_LEVELS, Level
-from memtool.core.summary import Request
+from memtool.locks import TREE, WRITER, WRITER_QUEUE, is_free, lock_path
+from memtool.model.levels import PERIOD_LEVELS, Level
+from memtool.model.summary import Request
 from tests.crash.checks import assert_sound, closed_part, problems, results
 from tests.crash.discipline import Waiting, take_in_at_once
 from tests.crash.events import an_event

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import DamagedError, StorageError
+from memtool.errors import DamagedError, StorageError
 from memtool.store.engine import open_writer
 from memtool.store.families import EVENTS
 from tests.crash import history

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.core.model import EventId
+from memtool.model.records import EventId
 from memtool.store.engine import open_writer
 from tests.crash import history
 from tests.crash.checks import Rows, assert_sound, closed_part, event_ids, everything, results

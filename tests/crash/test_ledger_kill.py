@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
-from memtool.scheduler.ledger import (
+from memtool.errors import StorageError
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import (
     History,
     blank,
     look,
@@ -25,8 +26,7 @@ from memtool.scheduler.ledger import (
     record_start,
     spent_since,
 )
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.run import CallRecord, Run, Spent
+from memtool.ledger.run import CallRecord, Run, Spent
 from tests.crash.disk import read_only, small_disk
 from tests.crash.forks import REPOSITORY, Forks
 from tests.scheduler.ledgers import call_line, counters_line, end_line, old_ledger, rows
@@ -41,8 +41,8 @@ CALL = CallRecord(1, "new", "day:2026-11-22", "openai", "m", 1, 2, 3, "ok")
 HEAD = """
 import sys
 from pathlib import Path
-from memtool.scheduler.ledger import *
-from memtool.scheduler.run import *
+from memtool.ledger.reading import *
+from memtool.ledger.run import *
 from tests.crash.test_ledger_kill import *
 root = Path(sys.argv[1])
 """

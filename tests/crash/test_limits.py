@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
-from memtool.base.os_errors import ROWS, Row
+from memtool.errors import StorageError
+from memtool.os_errors import ROWS, Row
 from memtool.store.engine import open_writer
 from memtool.store.families import FAMILIES
 from tests.conftest import REPOSITORY

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.lock import TREE, Holder, lock_path, try_lock
-from memtool.scheduler.ledger import look
+from memtool.ledger.reading import look
+from memtool.locks import TREE, Holder, lock_path, try_lock
 from tests.crash import history
 from tests.crash.checks import assert_sound, closed_part, event_ids, results
 from tests.crash.forks import REPOSITORY, Forks

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.core.calendar import Calendar
-from memtool.core.digest import digest_of
-from memtool.core.levels import period_named
-from memtool.core.model import EventId, NodeId, event_id
-from memtool.jobs.verify import verify
-from memtool.scheduler.ledger import look
+from memtool.ledger.reading import look
+from memtool.model.calendar import Calendar
+from memtool.model.digest import digest_of
+from memtool.model.levels import period_named
+from memtool.model.records import EventId, NodeId, event_id
+from memtool.query.verify import verify
 from memtool.store import families
 from memtool.store.erase import erasing
 from memtool.store.store import Store

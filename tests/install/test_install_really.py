@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from memtool import __version__
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.checkout import copy_checkout, fetch_wheels
 from tests.waiting import HUNG_S
 

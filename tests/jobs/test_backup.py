@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
-from memtool.base.lock import Holder, job_lock_path, try_lock
+from memtool.errors import StorageError
 from memtool.jobs.backup import Order, Report, backup
 from memtool.jobs.context import Limits
 from memtool.jobs.restore import Order as RestoreOrder
 from memtool.jobs.restore import Report as RestoreReport
 from memtool.jobs.restore import restore
 from memtool.jobs.runner import Outcome, run_job
-from memtool.scheduler.jobs import runnable_named
-from memtool.scheduler.ledger import look
+from memtool.ledger.reading import look
+from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.store import access as access_module
 from memtool.store import families
 from memtool.store.backup import MANIFEST, copy_file, read_manifest, write_manifest
 from memtool.store.engine import open_writer
 from memtool.store.migrations import OLDEST
 from memtool.store.store import Store
+from memtool.systemd.jobs import runnable_named
 from tests.cli.history import NOW_US, remember
 from tests.crash import history
 from tests.crash.checks import everything

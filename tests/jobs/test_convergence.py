@@ -10,11 +10,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS
-from memtool.core.model import Record
-from memtool.jobs.rollup.order import Choices
-from memtool.jobs.verify import verify
+from memtool.model.calendar import Calendar
+from memtool.model.levels import PERIOD_LEVELS
+from memtool.model.records import Record
+from memtool.query.verify import verify
+from memtool.rollup.order import Choices
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 

@@ -13,28 +13,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.base.config import Config, load_config
-from memtool.base.errors import ConfigError, StorageError
-from memtool.base.paths import ConfigFile, Role, StoreChoice
-from memtool.core.calendar import Calendar
-from memtool.core.model import Source
-from memtool.jobs import doctor
-from memtool.jobs.doctor import agents, asking, machine, memory, places, timers, zones
-from memtool.jobs.doctor.finding import Advice, CannotCheckError, is_healthy, ok
-from memtool.jobs.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
-from memtool.jobs.doctor.retention import retention_of
-from memtool.jobs.doctor.scene import Scene
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import History, record_call, record_end
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.run import CallRecord, Run
-from memtool.scheduler.state import Look, Status
-from memtool.scheduler.status import status_of
-from memtool.scheduler.systemctl import Manager, Timers
-from memtool.scheduler.units import ServiceState, TimerState
+from memtool.config import Config, load_config
+from memtool.errors import ConfigError, StorageError
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import History, record_call, record_end
+from memtool.ledger.run import CallRecord, Run
+from memtool.model.calendar import Calendar
+from memtool.model.records import Source
+from memtool.paths import ConfigFile, Role, StoreChoice
+from memtool.query import doctor
+from memtool.query.doctor import agents, asking, machine, memory, places, timers, zones
+from memtool.query.doctor.finding import Advice, CannotCheckError, is_healthy, ok
+from memtool.query.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
+from memtool.query.doctor.retention import retention_of
+from memtool.query.doctor.scene import Scene
 from memtool.store import codec, families
 from memtool.store.capture import capture
 from memtool.store.generations import begin_generation
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.state import Look, Status
+from memtool.systemd.status import status_of
+from memtool.systemd.systemctl import Manager, Timers
+from memtool.systemd.units import ServiceState, TimerState
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text

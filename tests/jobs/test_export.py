@@ -13,23 +13,23 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS, Level, Period
-from memtool.core.model import Event, EventId, Record, Rewind, Tombstone
-from memtool.core.secrets import RULESET_VERSION
+from memtool.agents.jsonl import encode
+from memtool.agents.sealing import seal
+from memtool.agents.times import rfc3339
 from memtool.jobs.context import RunContext
-from memtool.jobs.export import Report, export
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
-from memtool.jobs.reading.listing import Query
-from memtool.jobs.reading.reader import Reader
 from memtool.jobs.runner import run_job
-from memtool.jobs.verify import verify
-from memtool.scheduler.jobs import job_named
+from memtool.model.calendar import Calendar
+from memtool.model.levels import PERIOD_LEVELS, Level, Period
+from memtool.model.records import Event, EventId, Record, Rewind, Tombstone
+from memtool.query.export import Report, export
+from memtool.query.listing import Query
+from memtool.query.reader import Reader
+from memtool.query.verify import verify
+from memtool.redact.rules import RULESET_VERSION
 from memtool.store import families
-from memtool.transcripts.jsonl import encode
-from memtool.transcripts.sealing import seal
-from memtool.transcripts.times import rfc3339
+from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR, Memory
 from tests.strategies import DAY_US, calendars, histories

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memtool.base.errors import UsageError
-from memtool.base.within import DIRECTORY
-from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS, Level
-from memtool.core.model import Claim, Event, EventId, Record, Rewind, Source
+from memtool.errors import UsageError
 from memtool.jobs.forget.finding import Found, look
 from memtool.jobs.forget.selecting import Selector
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.rollup.order import Choices
-from memtool.jobs.verify import verify
-from memtool.scheduler.ledger import record_call, record_end
-from memtool.scheduler.run import CallRecord, run_of
+from memtool.ledger.reading import record_call, record_end
+from memtool.ledger.run import CallRecord, run_of
+from memtool.model.calendar import Calendar
+from memtool.model.levels import PERIOD_LEVELS, Level
+from memtool.model.records import Claim, Event, EventId, Record, Rewind, Source
+from memtool.query.reader import Reader
+from memtool.query.verify import verify
+from memtool.rollup.order import Choices
 from memtool.store import families, keys
 from memtool.store.capture import capture
 from memtool.store.erase import erasing
 from memtool.store.generations import begin_generation
+from memtool.within import DIRECTORY
 from tests.cli.history import Scribe
 from tests.forgetting import (
     an_event,

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.base.config import Config
-from memtool.base.errors import UsageError
-from memtool.base.settings import SummarizerSettings
-from memtool.core.calendar import Calendar
-from memtool.core.digest import digest_of
-from memtool.core.levels import Level
-from memtool.core.model import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Claim, Event, event_id
-from memtool.jobs.reading import contents as contents_module
-from memtool.jobs.reading.contents import contents
-from memtool.jobs.reading.names import shortest
-from memtool.jobs.reading.nodes import show
-from memtool.jobs.reading.reader import Reader, reader_for
-from memtool.jobs.reading.times import span_us
+from memtool.config import Config
+from memtool.errors import UsageError
+from memtool.model.calendar import Calendar
+from memtool.model.digest import digest_of
+from memtool.model.levels import Level
+from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Claim, Event, event_id
+from memtool.query import contents as contents_module
+from memtool.query.contents import contents
+from memtool.query.names import shortest
+from memtool.query.nodes import show
+from memtool.query.reader import Reader, reader_for
+from memtool.query.times import span_us
+from memtool.settings import SummarizerSettings
 from tests.memory import Memory
 
 DAY_US = 24 * 3600 * 1_000_000

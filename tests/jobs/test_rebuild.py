@@ -12,24 +12,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memtool.base.errors import UnavailableError
-from memtool.core.calendar import Calendar
-from memtool.core.levels import PERIOD_LEVELS, Level
-from memtool.core.model import Record
-from memtool.core.summary import Request
+from memtool.errors import UnavailableError
 from memtool.jobs.budget import Budget
 from memtool.jobs.context import Limits, Reports, RunContext
-from memtool.jobs.rebuild.building import Report
-from memtool.jobs.rebuild.price import Price, price
-from memtool.jobs.rebuild.run import abandon, next_calendar
-from memtool.jobs.rebuild.run import rebuild as rebuild_body
-from memtool.jobs.rollup.order import Choices, Order
 from memtool.jobs.runner import Outcome, run_job
-from memtool.jobs.verify import verify
-from memtool.scheduler.jobs import runnable_named
+from memtool.model.calendar import Calendar
+from memtool.model.levels import PERIOD_LEVELS, Level
+from memtool.model.records import Record
+from memtool.model.summary import Request
+from memtool.query.verify import verify
+from memtool.rollup.order import Choices, Order
+from memtool.rollup.rebuild import abandon, next_calendar
+from memtool.rollup.rebuild import rebuild as rebuild_body
+from memtool.rollup.rebuild_building import Report
+from memtool.rollup.rebuild_price import Price, price
 from memtool.store import families, keys
 from memtool.store.capture import mark_moved_days
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
+from memtool.systemd.jobs import runnable_named
 from tests.crash.discipline import Waiting, take_in_at_once
 from tests.crash.events import START_US, an_event
 from tests.memory import UTC_CALENDAR, Memory

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError, UnavailableError
-from memtool.core.calendar import Calendar
-from memtool.core.digest import digest_of
-from memtool.core.levels import PERIOD_LEVELS, Level, Period
-from memtool.core.model import Claim, Event, Node, NodeId, Recipe, Tombstone, event_id
-from memtool.core.planning import stale_periods
-from memtool.core.summary import Draft, Request
-from memtool.jobs.rollup.forecast import forecast
-from memtool.jobs.rollup.order import Choices
-from memtool.jobs.verify import verify
+from memtool.errors import ConfigError, UnavailableError
+from memtool.model.calendar import Calendar
+from memtool.model.digest import digest_of
+from memtool.model.levels import PERIOD_LEVELS, Level, Period
+from memtool.model.planning import stale_periods
+from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, event_id
+from memtool.model.summary import Draft, Request
+from memtool.query.verify import verify
+from memtool.rollup.forecast import forecast
+from memtool.rollup.order import Choices
 from memtool.store.access import Access
 from memtool.summarize import Calls, Options, Summarizer, SummaryFailed, make
 from tests.memory import Memory

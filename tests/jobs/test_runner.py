@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import (
+from memtool.errors import (
     BadDataError,
     ConfigError,
     MemtoolError,
@@ -18,13 +18,13 @@ from memtool.base.errors import (
     UnavailableError,
     UsageError,
 )
-from memtool.base.lock import TREE, WRITER, Holder, is_free, job_lock_path, lock_path, try_lock
 from memtool.jobs.context import Limits, Progress, Reports, RunContext
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
-from memtool.scheduler.jobs import JOBS, job_named
-from memtool.scheduler.ledger import look
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.run import Run
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import look
+from memtool.ledger.run import Run
+from memtool.locks import TREE, WRITER, Holder, is_free, job_lock_path, lock_path, try_lock
+from memtool.systemd.jobs import JOBS, job_named
 from tests.scheduler.children import finish, start, start_ready
 
 JOB = job_named("day-rollup")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level
-from memtool.core.model import Claim, Tombstone
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.stats import By, Stats, stats, window_of
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level
+from memtool.model.records import Claim, Tombstone
+from memtool.query.reader import Reader
+from memtool.query.stats import By, Stats, stats, window_of
 from tests.cli.history import CALENDAR, NOW_US, STATION, Scribe, at, event, remember
 from tests.memory import Memory
 
@@ -102,7 +102,7 @@ def test_a_day_that_the_zone_skipped_holds_nothing(tmp_path: Path) -> None:
 
 def test_progress_rises_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = remember(tmp_path / "store")
-    monkeypatch.setattr("memtool.jobs.stats.SHOWN_EVERY", 3)
+    monkeypatch.setattr("memtool.query.stats.SHOWN_EVERY", 3)
     heard: list[float] = []
     counted(memory, on_progress=heard.append)
     assert heard == sorted(heard)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memtool.base.config import Config
-from memtool.base.settings import SummarizerSettings
+from memtool.config import Config
 from memtool.jobs.summarizing import budget_of, options_of
+from memtool.settings import SummarizerSettings
 
 
 def key_of(environ: dict[str, str], *, name: str = "openai", endpoint: str = "") -> str:

@@ -10,22 +10,22 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from memtool.base.errors import UnavailableError
-from memtool.core.calendar import Calendar
-from memtool.core.digest import digest_of
-from memtool.core.levels import PERIOD_LEVELS, Level
-from memtool.core.model import Claim, Event, Node, Recipe, Record, event_id
-from memtool.core.summary import Draft, Request
+from memtool.agents.times import instant_us
+from memtool.errors import UnavailableError
 from memtool.jobs.budget import Budget
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.reading.recipes import recipes
-from memtool.jobs.rollup.forecast import forecast
-from memtool.jobs.rollup.order import Choices
 from memtool.jobs.runner import Outcome
-from memtool.jobs.verify import verify
+from memtool.model.calendar import Calendar
+from memtool.model.digest import digest_of
+from memtool.model.levels import PERIOD_LEVELS, Level
+from memtool.model.records import Claim, Event, Node, Recipe, Record, event_id
+from memtool.model.summary import Draft, Request
+from memtool.query.reader import Reader
+from memtool.query.recipes import recipes
+from memtool.query.verify import verify
+from memtool.rollup.forecast import forecast
+from memtool.rollup.order import Choices
 from memtool.store import codec, families, keys
 from memtool.summarize import Calls, Options, Summarizer, make
-from memtool.transcripts.times import instant_us
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 

@@ -167,8 +167,8 @@ def test_uvx_has_nothing_that_lasts(bench: Bench, tmp_path: Path) -> None:
 
 def assert_is_of_a_cache(bench: Bench, python: Path, home: Path, lasting: str) -> None:
     code = (
-        "from memtool.base.errors import ConfigError\n"
-        "from memtool.base.program import running_program\n"
+        "from memtool.errors import ConfigError\n"
+        "from memtool.program import running_program\n"
         "try:\n  running_program().launcher()\n"
         "except ConfigError as error:\n  print(error.hint)"
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.checkout import copy_checkout
 from tests.release_parts.files import Listing, difference, listing
 from tests.release_parts.roots import DIST, host_environment, host_files

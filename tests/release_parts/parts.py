@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.checkout import REPOSITORY
 from tests.release_parts.bench import (
     COMMAND_TIMEOUT_S,

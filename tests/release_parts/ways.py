@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from memtool.base.program import Way as Installer
-from memtool.scheduler.setup import lasting_command
+from memtool.program import Way as Installer
+from memtool.systemd.setup import lasting_command
 from tests.release_parts.readme import command
 
 VENV_PACKAGE = "apt-get update -qq\napt-get install -y -qq --no-install-recommends python3-venv\n"

@@ -15,12 +15,12 @@ REPOSITORY = Path(__file__).parents[2]
 _HEAD = """
 import os, sys, time
 from pathlib import Path
-from memtool.base.errors import *
-from memtool.base.lock import *
+from memtool.errors import *
+from memtool.locks import *
 from memtool.jobs.context import *
 from memtool.jobs.runner import *
-from memtool.scheduler.jobs import *
-from memtool.scheduler.ledger import *
+from memtool.systemd.jobs import *
+from memtool.ledger.reading import *
 root = Path(sys.argv[1])
 def ready():
     print("ready", flush=True)

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from memtool.scheduler.changes import Change, write
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.unitfiles import Installation, unit_files
+from memtool.systemd.changes import Change, write
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.unitfiles import Installation, unit_files
 
 # For each call: the verb's file, if there is one, is run as a script; else it succeeds and says nothing.
 _PROGRAM = """#!/bin/sh

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from memtool.scheduler.ledger import History
-from memtool.scheduler.ledger_file import ledger_path
-from memtool.scheduler.run import CallRecord, Run, as_json
+from memtool.ledger.file import ledger_path
+from memtool.ledger.reading import History
+from memtool.ledger.run import CallRecord, Run, as_json
 
 START = ("run", "job", "trigger", "started_us", "pid", "version")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import StorageError
-from memtool.scheduler.changes import Change, changes, diff, timers_in, write
-from memtool.scheduler.dropins import DROP_IN
+from memtool.errors import StorageError
+from memtool.systemd.changes import Change, changes, diff, timers_in, write
+from memtool.systemd.dropins import DROP_IN
 
 TIMER = f"memtool-week-rollup.timer.d/{DROP_IN}"
 SERVICE = f"memtool-week-rollup.service.d/{DROP_IN}"

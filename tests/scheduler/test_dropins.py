@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.run import run
-from memtool.core.calendar import Calendar
-from memtool.scheduler.changes import Change, write
-from memtool.scheduler.dropins import (
+from memtool.model.calendar import Calendar
+from memtool.process import run
+from memtool.systemd.changes import Change, write
+from memtool.systemd.dropins import (
     COMMAND_DROP_IN,
     DROP_IN,
     NETWORK_DROP_IN,
@@ -24,7 +24,7 @@ from memtool.scheduler.dropins import (
     network_drop_in,
     possible_paths,
 )
-from memtool.scheduler.jobs import JOBS, Job
+from memtool.systemd.jobs import JOBS, Job
 
 TIMER = f"memtool-week-rollup.timer.d/{DROP_IN}"
 SERVICE = f"memtool-week-rollup.service.d/{DROP_IN}"

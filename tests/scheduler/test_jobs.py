@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from memtool.base.errors import UsageError
-from memtool.base.settings import SETTINGS
-from memtool.scheduler.jobs import JOBS, TASKS, job_named, runnable_named
+from memtool.errors import UsageError
+from memtool.settings import SETTINGS
+from memtool.systemd.jobs import JOBS, TASKS, job_named, runnable_named
 
 TABLE = """
 ingest        memtool ingest        *:0/15              60   never

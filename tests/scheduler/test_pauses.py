@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.base.errors import UsageError
+from memtool.errors import UsageError
 from memtool.jobs.context import Reports, RunContext
 from memtool.jobs.runner import run_job
-from memtool.scheduler.jobs import job_named
-from memtool.scheduler.ledger import look
-from memtool.scheduler.pauses import (
+from memtool.ledger.reading import look
+from memtool.ledger.run import Trigger
+from memtool.systemd.jobs import job_named
+from memtool.systemd.pauses import (
     ALL,
     Pause,
     admit,
@@ -28,7 +29,6 @@ from memtool.scheduler.pauses import (
     seconds_of,
     set_pause,
 )
-from memtool.scheduler.run import Trigger
 
 NOW_US = 1_795_521_600_000_000  # 2026-11-24 12:00 UTC
 DAY_US = 86_400_000_000

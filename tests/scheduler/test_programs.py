@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError
-from memtool.scheduler.programs import Program, find_program
+from memtool.errors import ConfigError
+from memtool.systemd.programs import Program, find_program
 
 
 def program(path: Path, text: str = "\x7fELF") -> Path:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.scheduler.due import last_due_us, lost_to_clock
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.schedule import Schedule, parse_schedule, parse_schedules
+from memtool.systemd.due import last_due_us, lost_to_clock
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.schedule import Schedule, parse_schedule, parse_schedules
 
 BERLIN, LONDON, NEW_YORK = "Europe/Berlin", "Europe/London", "America/New_York"
 

@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from memtool.base.errors import MemtoolError
-from memtool.base.person import Person, as_person, this_person
-from memtool.base.program import Way
-from memtool.scheduler.setup import check_owner, check_visible, lasting_command
+from memtool.errors import MemtoolError
+from memtool.person import Person, as_person, this_person
+from memtool.program import Way
+from memtool.systemd.setup import check_owner, check_visible, lasting_command
 
 STORE = Path("/var/lib/memtool")
 

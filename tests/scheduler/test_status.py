@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import History
-from memtool.scheduler.pauses import Pause
-from memtool.scheduler.run import RESULTS, Left, Run
-from memtool.scheduler.state import JobStatus, Look
-from memtool.scheduler.status import VERSION, status_json, status_of
-from memtool.scheduler.systemctl import Timers
-from memtool.scheduler.units import TimerState
+from memtool.ledger.reading import History
+from memtool.ledger.run import RESULTS, Left, Run
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import Pause
+from memtool.systemd.state import JobStatus, Look
+from memtool.systemd.status import VERSION, status_json, status_of
+from memtool.systemd.systemctl import Timers
+from memtool.systemd.units import TimerState
 from tests.scheduler.ledgers import history_of
 
 _COUNT = iter(range(1000))

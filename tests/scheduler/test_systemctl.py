@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import FAILED, UNAVAILABLE
-from memtool.base.run import Finished
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.systemctl import (
+from memtool.errors import FAILED, UNAVAILABLE
+from memtool.process import Finished
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.systemctl import (
     NOT_BOOTED,
     Manager,
     ask,

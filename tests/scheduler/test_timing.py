@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 
-from memtool.base.run import run
-from memtool.core.calendar import Calendar
-from memtool.scheduler.jobs import JOBS, job_named
-from memtool.scheduler.timing import schedule_of
+from memtool.model.calendar import Calendar
+from memtool.process import run
+from memtool.systemd.jobs import JOBS, job_named
+from memtool.systemd.timing import schedule_of
 
 MIDNIGHT = Calendar("Europe/Berlin")
 FOUR = Calendar("Europe/Berlin", 4 * 60)

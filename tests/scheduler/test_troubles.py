@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import History
-from memtool.scheduler.pauses import Pause
-from memtool.scheduler.run import Left, Run
-from memtool.scheduler.state import Look, Trouble
-from memtool.scheduler.status import status_of
-from memtool.scheduler.systemctl import Timers
-from memtool.scheduler.troubles import sentence
-from memtool.scheduler.units import ServiceState, TimerState
+from memtool.ledger.reading import History
+from memtool.ledger.run import Left, Run
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import Pause
+from memtool.systemd.state import Look, Trouble
+from memtool.systemd.status import status_of
+from memtool.systemd.systemctl import Timers
+from memtool.systemd.troubles import sentence
+from memtool.systemd.units import ServiceState, TimerState
 
 
 def us(text: str) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler.changes import Change, changes, write
-from memtool.scheduler.dropins import possible_paths
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.unitfiles import (
+from memtool.systemd.changes import Change, changes, write
+from memtool.systemd.dropins import possible_paths
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.unitfiles import (
     COMMON,
     RUN_AS,
     SANDBOX,

@@ -15,15 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.units import (
-    PROPERTIES,
-    TimerState,
-    parse_show,
-    span_s,
-    time_us,
-    timers_of,
-)
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.units import PROPERTIES, TimerState, parse_show, span_s, time_us, timers_of
 
 RECORDS = Path(__file__).parent / "records"
 

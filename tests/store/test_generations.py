@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.core.calendar import Calendar
-from memtool.core.levels import Level, Period
-from memtool.store.generations import (
-    begin_generation,
-    drop_half_built,
-    flip,
-    generations_found,
-)
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level, Period
+from memtool.store.generations import begin_generation, drop_half_built, flip, generations_found
 from memtool.store.store import Store
 from tests.crash.events import START_US, an_event
 from tests.memory import Memory

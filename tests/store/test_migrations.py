@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError
-from memtool.core.levels import Level
+from memtool.errors import ConfigError
+from memtool.model.levels import Level
 from memtool.store import families, migrations
 from memtool.store.access import FORMAT, Access, recorded_format, write_format
 from memtool.store.engine import Engine

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError
-from memtool.core.levels import Level
+from memtool.errors import ConfigError
+from memtool.model.levels import Level
 from memtool.store import codec, families
 from memtool.store.access import Access
 from memtool.store.backup import KIND, VERSION, Manifest, copy_file, files_in, write_manifest

@@ -7,9 +7,9 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from memtool.core.levels import Level
-from memtool.core.model import ROLES, EventId, Grip, grip_id
-from memtool.core.summary import Draft, Item, Request, Section
+from memtool.model.levels import Level
+from memtool.model.records import ROLES, EventId, Grip, grip_id
+from memtool.model.summary import Draft, Item, Request, Section
 from memtool.summarize import Summarizer
 from tests.summarize.unmetered import Unmetered
 

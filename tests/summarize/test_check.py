@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from memtool.core.summary import Citation, Draft, DraftBullet, Request
+from memtool.model.summary import Citation, Draft, DraftBullet, Request
 from memtool.summarize import SummaryFailed, check_draft
 from tests.summarize.requests import period, segment
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
-from memtool.core.segmenting import tokens_of
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
+from memtool.model.segmenting import tokens_of
 from memtool.summarize import Options, SummaryFailed, check_draft, make
 from memtool.summarize.calls import Reply
 from memtool.summarize.models.command import Program, argv_of, text_of

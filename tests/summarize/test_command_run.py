@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.within import DIRECTORY
+from memtool.within import DIRECTORY
 from tests.base.test_family import FAMILY, all_dead, pids
 from tests.waiting import HUNG_S, wait_until
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.base.errors import ConfigError
-from memtool.core.levels import Level
-from memtool.core.summary import Request, Section
+from memtool.errors import ConfigError
+from memtool.model.levels import Level
+from memtool.model.summary import Request, Section
 from memtool.summarize import SUMMARIZERS, Options, SummaryFailed, check_draft, make, row
 from tests.summarize.requests import (
     ODD_TEXTS,

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from memtool.core.levels import Level
-from memtool.core.summary import Draft, Item, Request, Section
+from memtool.model.levels import Level
+from memtool.model.summary import Draft, Item, Request, Section
 from memtool.summarize import check_draft
 from memtool.summarize.extractive.periods.draft import summarize_period
 from memtool.summarize.extractive.periods.marks import parts_of_bullet, project_name, unmarked

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.drafting import Origin, node_from
-from memtool.core.levels import PERIOD_LEVELS, Level
-from memtool.core.model import Node, NodeId, Recipe
-from memtool.core.summary import Draft, Request, Section
+from memtool.model.drafting import Origin, node_from
+from memtool.model.levels import PERIOD_LEVELS, Level
+from memtool.model.records import Node, NodeId, Recipe
+from memtool.model.summary import Draft, Request, Section
 from memtool.summarize import check_draft
 from memtool.summarize.extractive.periods.draft import MOST_BULLETS, summarize_period
 from memtool.summarize.extractive.periods.grouping import MOST_SECTIONS

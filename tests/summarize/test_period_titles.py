@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memtool.core.levels import Level
+from memtool.model.levels import Level
 from memtool.summarize.extractive.periods.dates import names_a_time, undated
 from memtool.summarize.extractive.periods.draft import summarize_period
 from memtool.summarize.extractive.periods.standing import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memtool.core.levels import Level
-from memtool.core.summary import Draft, Request
+from memtool.model.levels import Level
+from memtool.model.summary import Draft, Request
 from memtool.summarize import Options, check_draft, make
 from tests.summarize.requests import cited_sections, period, written
 

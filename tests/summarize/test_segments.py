@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memtool.core.summary import Draft
+from memtool.model.summary import Draft
 from memtool.summarize import Options, check_draft, make
 from tests.summarize.requests import cited_words, segment, written
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memtool.core.summary import Draft, Item
+from memtool.model.summary import Draft, Item
 from memtool.summarize.check import check_draft
 from memtool.summarize.extractive.segments.draft import summarize_segment
 from memtool.summarize.extractive.segments.salience import FEATURES, told_by

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from memtool.scheduler.jobs import JOBS, job_named
+from memtool.systemd.jobs import JOBS, job_named
 from tests.systemd.machine import Done, Machine, MachineError, wait_until
 
 CHECKOUT = "/mnt/checkout"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.systemd.machine import wait_until
 from tests.systemd.sides import SOON, Side
 

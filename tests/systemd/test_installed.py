@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.systemd.conftest import Image, install, uninstall
 from tests.systemd.machine import Machine, Workshop, wait_until
 from tests.systemd.sides import INSTALL, Side, all_jobs

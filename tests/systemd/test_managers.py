@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.unitfiles import COMMON, SANDBOX, Installation, unit_files
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.unitfiles import COMMON, SANDBOX, Installation, unit_files
 from tests.systemd.conftest import install, uninstall
 from tests.systemd.sides import Side
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.checkout import REPOSITORY
 from tests.systemd.conftest import PYTHON, Image
 from tests.systemd.machine import Done, Machine, Workshop, wait_until

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memtool.scheduler.jobs import JOBS
+from memtool.systemd.jobs import JOBS
 from tests.systemd.machine import wait_until
 from tests.systemd.sides import AT_ONCE, SOON, Side, all_jobs
 

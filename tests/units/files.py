@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.scheduler import unitfiles
-from memtool.scheduler.jobs import JOBS, Job
+from memtool.systemd import unitfiles
+from memtool.systemd.jobs import JOBS, Job
 from tests.waiting import HUNG_S
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from memtool.base.run import run
-from memtool.scheduler.dropins import NETWORK_DROP_IN, network_drop_in
-from memtool.scheduler.jobs import JOBS, Job
-from memtool.scheduler.unitfiles import Installation, unit_files
+from memtool.process import run
+from memtool.systemd.dropins import NETWORK_DROP_IN, network_drop_in
+from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.unitfiles import Installation, unit_files
 from tests.units.files import PACKAGE, UNITS, settings, systemd_analyze
 
 DAY = timedelta(days=1)

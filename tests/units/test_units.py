@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
-from memtool.scheduler.jobs import JOBS, Job
+from memtool.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
+from memtool.systemd.jobs import JOBS, Job
 from tests.units.files import (
     COMMON,
     PACKAGE,

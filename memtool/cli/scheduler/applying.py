@@ -10,31 +10,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from memtool.base.config import Config
-from memtool.base.errors import ConfigError, MemtoolError
-from memtool.base.paths import home_directory
-from memtool.base.run import run
 from memtool.cli.output import print_line
 from memtool.cli.scheduler.needs import as_the_jobs, command_of, needs_network
 from memtool.cli.scheduler.place import SYSTEM_STORE, Place, timers_of
-from memtool.core.calendar import Calendar
-from memtool.scheduler.changes import Change, changes, diff, tell_systemd, write
-from memtool.scheduler.dropins import JobSettings, Wanted, files_of, possible_paths
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.systemctl import (
-    INSTALL,
-    Manager,
-    Scope,
-    Timers,
-    admin_directory,
-    runs_with,
-)
-from memtool.scheduler.timing import schedule_of
-from memtool.scheduler.unitfiles import possible_unit_paths, sandbox_properties, unit_files
+from memtool.config import Config
+from memtool.errors import ConfigError, MemtoolError
+from memtool.model.calendar import Calendar
+from memtool.paths import home_directory
+from memtool.process import run
+from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
+from memtool.systemd.dropins import JobSettings, Wanted, files_of, possible_paths
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.systemctl import INSTALL, Manager, Scope, Timers, admin_directory, runs_with
+from memtool.systemd.timing import schedule_of
+from memtool.systemd.unitfiles import possible_unit_paths, sandbox_properties, unit_files
 
 # `memtool scheduler` opens no store. The one thing that it asks of one, its calendar, it asks by name, so that neither
 # a start of `status` nor the layers below know of it.
-_READER = "memtool.jobs.reading.reader:reader_for"
+_READER = "memtool.query.reader:reader_for"
 
 
 def apply(place: Place, *, is_dry: bool) -> None:

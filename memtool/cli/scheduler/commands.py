@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import FAILED, OK, ExitCode, UsageError
-from memtool.base.paths import StoreChoice
 from memtool.cli.completion import jobs
 from memtool.cli.options import JsonOption, command_group, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
-from memtool.scheduler.jobs import JOBS, job_named, runnable_named
-from memtool.scheduler.pauses import ALL
+from memtool.errors import FAILED, OK, ExitCode, UsageError
+from memtool.paths import StoreChoice
+from memtool.systemd.jobs import JOBS, job_named, runnable_named
+from memtool.systemd.pauses import ALL
 
 HISTORY_VERSION = 1
 
@@ -35,7 +35,7 @@ def status(
 ) -> ExitCode:
     """Show each job: its last run, how it went, its next run, what waits. Exits 1 where something is wrong."""
     from memtool.cli.scheduler.looking import state_of
-    from memtool.scheduler.status import VERSION, status_json
+    from memtool.systemd.status import VERSION, status_json
 
     call = invocation(context)
     place = place_of(call, is_system)
@@ -64,8 +64,8 @@ def history(
 ) -> None:
     """List the runs, the newest first."""
     from memtool.cli.scheduler.history import history_lines
-    from memtool.scheduler.ledger import look
-    from memtool.scheduler.run import as_json
+    from memtool.ledger.reading import look
+    from memtool.ledger.run import as_json
 
     name = runnable_named(job).name if job else ""
     place = place_of(invocation(context), is_system)

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from memtool.cli.output import clean
 from memtool.cli.scheduler.words import WIDTH, local, took
-from memtool.scheduler.run import Run
+from memtool.ledger.run import Run
 
 _TALLIED = ("events", "nodes", "calls", "tokens")
 _ROW = "{:<19}  {:<12}  {:<7}  {:>5}  {:<7}  {}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from memtool.base.errors import MemtoolError, StorageError
-from memtool.base.run import Finished, stream
 from memtool.cli.output import note, print_line
 from memtool.cli.scheduler.place import Place
-from memtool.scheduler.jobs import Job
+from memtool.errors import MemtoolError, StorageError
+from memtool.process import Finished, stream
+from memtool.systemd.jobs import Job
 
 _HIDDEN = re.compile(r"insufficient permissions|not seeing messages|No journal files were found")
 _PLAIN = ("--no-pager", "--no-hostname")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from memtool.base.errors import DamagedError
 from memtool.cli.scheduler.place import Place, timers_of
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import History, look_newest
-from memtool.scheduler.pauses import paused
-from memtool.scheduler.state import Look, Status
-from memtool.scheduler.status import status_of
-from memtool.scheduler.systemctl import machine_zone
+from memtool.errors import DamagedError
+from memtool.ledger.reading import History, look_newest
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import paused
+from memtool.systemd.state import Look, Status
+from memtool.systemd.status import status_of
+from memtool.systemd.systemctl import machine_zone
 
 
 def state_of(place: Place) -> Status:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from memtool.base.errors import ConfigError
-from memtool.base.paths import expand, home_directory
 from memtool.cli.scheduler.place import Place, place_of
-from memtool.scheduler.dropins import Command
-from memtool.scheduler.programs import HIDDEN, find_program
-from memtool.scheduler.unitfiles import home_of
+from memtool.errors import ConfigError
+from memtool.paths import expand, home_directory
+from memtool.systemd.dropins import Command
+from memtool.systemd.programs import HIDDEN, find_program
+from memtool.systemd.unitfiles import home_of
 
 
 def as_the_jobs(place: Place, person: str) -> Place:

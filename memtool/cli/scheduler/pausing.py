@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from memtool.base.errors import MemtoolError
 from memtool.cli.output import note, print_line
 from memtool.cli.scheduler.looking import state_of
 from memtool.cli.scheduler.place import Place
 from memtool.cli.scheduler.words import pause_words
-from memtool.scheduler.jobs import JOBS
-from memtool.scheduler.ledger import look_newest
-from memtool.scheduler.pauses import ALL, Pause, end_pause, pause_of, paused, seconds_of, set_pause
-from memtool.scheduler.state import JobStatus, words
-from memtool.scheduler.systemctl import meaning, user_name
+from memtool.errors import MemtoolError
+from memtool.ledger.reading import look_newest
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import ALL, Pause, end_pause, pause_of, paused, seconds_of, set_pause
+from memtool.systemd.state import JobStatus, words
+from memtool.systemd.systemctl import meaning, user_name
 
 
 def pause(place: Place, who: str, *, length: str, reason: str) -> None:

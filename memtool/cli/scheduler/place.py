@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.config import DEFAULT
-from memtool.base.errors import MemtoolError
-from memtool.base.paths import StoreChoice, home_directory
 from memtool.cli.options import Invocation
-from memtool.scheduler.systemctl import (
+from memtool.config import DEFAULT
+from memtool.errors import MemtoolError
+from memtool.paths import StoreChoice, home_directory
+from memtool.systemd.systemctl import (
     BY_HAND,
     INSTALL,
     NOT_BOOTED,
@@ -29,7 +29,7 @@ from memtool.scheduler.systemctl import (
     manager_of,
     units_directory,
 )
-from memtool.scheduler.unitfiles import Installation, differing, installation_in
+from memtool.systemd.unitfiles import Installation, differing, installation_in
 
 SYSTEM_STORE = Path("/var/lib/memtool")
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from memtool.base.errors import EXIT_CODES, FAILED, ExitCode, MemtoolError, SkippedError
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.scheduler.history import did
 from memtool.cli.scheduler.place import Place
 from memtool.cli.scheduler.words import pause_words, took
-from memtool.scheduler.jobs import Job
-from memtool.scheduler.ledger import look
-from memtool.scheduler.pauses import Pause, ignoring, pause_of
-from memtool.scheduler.run import Run, as_json
-from memtool.scheduler.systemctl import Manager, failure
+from memtool.errors import EXIT_CODES, FAILED, ExitCode, MemtoolError, SkippedError
+from memtool.ledger.reading import look
+from memtool.ledger.run import Run, as_json
+from memtool.systemd.jobs import Job
+from memtool.systemd.pauses import Pause, ignoring, pause_of
+from memtool.systemd.systemctl import Manager, failure
 
 RUN_VERSION = 1
 

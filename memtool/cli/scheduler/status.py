@@ -8,19 +8,11 @@ from textwrap import wrap
 
 from memtool.cli.output import clean, console, print_line
 from memtool.cli.scheduler.place import Place
-from memtool.cli.scheduler.words import (
-    WIDTH,
-    ago,
-    coming,
-    moment,
-    pause_words,
-    table,
-    took,
-)
-from memtool.scheduler.pauses import ALL
-from memtool.scheduler.run import Run
-from memtool.scheduler.state import JobStatus, Status, Trouble, words
-from memtool.scheduler.troubles import sentence
+from memtool.cli.scheduler.words import WIDTH, ago, coming, moment, pause_words, table, took
+from memtool.ledger.run import Run
+from memtool.systemd.pauses import ALL
+from memtool.systemd.state import JobStatus, Status, Trouble, words
+from memtool.systemd.troubles import sentence
 
 _COLOURS = {"failed": "red", "died": "red", "partial": "yellow", "stopped": "yellow"}
 _RIGHT = ("TOOK", "RUNS", "ERRORS", "SKIPS", "WAITS")

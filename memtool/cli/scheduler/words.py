@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from memtool.scheduler.pauses import ALL, Pause
-from memtool.scheduler.run import Run
+from memtool.ledger.run import Run
+from memtool.systemd.pauses import ALL, Pause
 
 WIDTH = 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))

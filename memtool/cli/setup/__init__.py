@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from memtool.base.errors import ExitCode, UsageError
 from memtool.cli.completion import directories, people
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.setup.order import EXTRAS, Order
+from memtool.errors import ExitCode, UsageError
 
 ScopeOption = Annotated[
     bool | None,

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memtool.base.errors import UsageError
-from memtool.base.paths import SYSTEM_STORE, other_owner
-from memtool.base.person import name_of
 from memtool.cli.options import Invocation
 from memtool.cli.output import clean, note
 from memtool.cli.render import Page
-from memtool.scheduler.systemctl import Scope, default_scope, installed_in
+from memtool.errors import UsageError
+from memtool.paths import SYSTEM_STORE, other_owner
+from memtool.person import name_of
+from memtool.systemd.systemctl import Scope, default_scope, installed_in
 
 EXTRAS = ("openai", "anthropic")
 """What --with knows: the optional dependencies in pyproject.toml."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memtool.base.errors import OK, ExitCode
-from memtool.base.shipped import shipped
 from memtool.cli.output import print_json, print_line
 from memtool.cli.setup.order import Order
-from memtool.scheduler.changes import changes, diff, write
-from memtool.scheduler.setup import package_places, page_texts
-from memtool.scheduler.unitfiles import Installation, unit_files
+from memtool.errors import OK, ExitCode
+from memtool.shipped import shipped
+from memtool.systemd.changes import changes, diff, write
+from memtool.systemd.setup import package_places, page_texts
+from memtool.systemd.unitfiles import Installation, unit_files
 
 VERSION = 1
 _PROGRAM = Path("/usr/bin/memtool")

@@ -10,21 +10,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memtool.base.errors import MemtoolError, UsageError
-from memtool.base.paths import SYSTEM_STORE, other_owner
-from memtool.base.person import Person, name_of, person_named, this_person
-from memtool.base.program import Program, extra_hint, running_program
+from memtool.agents.discover import discover
 from memtool.cli.options import Invocation
 from memtool.cli.scheduler.applying import drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of
 from memtool.cli.setup.order import EXTRAS, Order, scope_of
-from memtool.core.calendar import Calendar
+from memtool.errors import MemtoolError, UsageError
 from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.purge import is_used
-from memtool.jobs.reading.reader import reader_for
-from memtool.scheduler.changes import Change, changes
-from memtool.scheduler.installing import Plan, check_starts, offline_manager
-from memtool.scheduler.setup import (
+from memtool.model.calendar import Calendar
+from memtool.paths import SYSTEM_STORE, other_owner
+from memtool.person import Person, name_of, person_named, this_person
+from memtool.program import Program, extra_hint, running_program
+from memtool.query.reader import reader_for
+from memtool.systemd.changes import Change, changes
+from memtool.systemd.installing import Plan, check_starts, offline_manager
+from memtool.systemd.setup import (
     Places,
     check_owner,
     check_visible,
@@ -33,15 +34,14 @@ from memtool.scheduler.setup import (
     page_texts,
     places,
 )
-from memtool.scheduler.systemctl import Manager, Scope, manager_of, runs_with, units_directory
-from memtool.scheduler.unitfiles import (
+from memtool.systemd.systemctl import Manager, Scope, manager_of, runs_with, units_directory
+from memtool.systemd.unitfiles import (
     Installation,
     installation_in,
     possible_unit_paths,
     sandbox_properties,
     unit_files,
 )
-from memtool.transcripts.discover import discover
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memtool.base.config import examine
-from memtool.base.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
-from memtool.base.paths import SYSTEM_STORE, expand, other_owner, own_store
-from memtool.base.person import Person, person_named, this_person
-from memtool.base.program import running_program
 from memtool.cli.output import note, print_json
 from memtool.cli.render import number
 from memtool.cli.scheduler.applying import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers
+from memtool.config import examine
+from memtool.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.jobs.purge import is_store, is_used, purge
-from memtool.scheduler.removing import (
+from memtool.paths import SYSTEM_STORE, expand, other_owner, own_store
+from memtool.person import Person, person_named, this_person
+from memtool.program import running_program
+from memtool.systemd.removing import (
     Removal,
     forget_units,
     others_files,
@@ -29,9 +29,9 @@ from memtool.scheduler.removing import (
     remove_directories,
     stop_jobs,
 )
-from memtool.scheduler.setup import CREDENTIAL, RECORD, Places, places
-from memtool.scheduler.systemctl import Scope
-from memtool.scheduler.unitfiles import possible_unit_paths
+from memtool.systemd.setup import CREDENTIAL, RECORD, Places, places
+from memtool.systemd.systemctl import Scope
+from memtool.systemd.unitfiles import possible_unit_paths
 
 VERSION = 1
 _INSTALLER = "MEMTOOL_INSTALLER"

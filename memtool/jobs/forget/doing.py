@@ -13,8 +13,8 @@ from memtool.jobs.context import RunContext
 from memtool.jobs.forget.finding import Found, find
 from memtool.jobs.forget.leftovers import remove_leftovers
 from memtool.jobs.forget.selecting import Selector
-from memtool.jobs.reading.reader import Reader
-from memtool.scheduler.ledger import blank
+from memtool.ledger.reading import blank
+from memtool.query.reader import Reader
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.generations import drop_half_built

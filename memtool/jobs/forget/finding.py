@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.core.levels import Level
-from memtool.core.model import Event, EventId, NodeId
 from memtool.jobs.forget.leftovers import copies_beside
 from memtool.jobs.forget.selecting import Filter, Selector, fitting, resolve
-from memtool.jobs.reading.names import ShortNames
-from memtool.jobs.reading.reader import Reader
+from memtool.model.levels import Level
+from memtool.model.records import Event, EventId, NodeId
+from memtool.query.names import ShortNames
+from memtool.query.reader import Reader
 from memtool.store import codec, families
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from memtool.base.files import reporting, sync_directory
-from memtool.base.lock import is_free, job_lock_path
-from memtool.base.within import DIRECTORY
+from memtool.files import reporting, sync_directory
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import NEW
+from memtool.locks import is_free, job_lock_path
+from memtool.within import DIRECTORY
 
 _UNFINISHED = ((STAGING, "backup"), (NEW, "restore"))
 """Directories of a task that was killed, which its next run would remove."""

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from memtool.base.errors import UsageError
-from memtool.core.model import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId
-from memtool.jobs.reading.names import session_named
-from memtool.jobs.reading.reader import Reader
-from memtool.jobs.reading.times import span_us
+from memtool.errors import UsageError
+from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId
+from memtool.query.names import session_named
+from memtool.query.reader import Reader
+from memtool.query.times import span_us
 from memtool.store import codec, families, keys
 from memtool.store.erase import erasing
 from memtool.store.store import Store

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memtool.core.levels import Level
-from memtool.core.model import Recipe
-from memtool.core.summary import Draft, Request
+from memtool.model.levels import Level
+from memtool.model.records import Recipe
+from memtool.model.summary import Draft, Request
 from memtool.summarize.calls import Calls
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.options import Options
@@ -33,10 +33,10 @@ class Extractive:
             raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
         # Imported with the first draft: their patterns would be a third of the start of a run that has nothing to do.
         if request.level is Level.SEGMENT:
-            from memtool.summarize.extractive.segments.draft import summarize_segment  # noqa: PLC0415
+            from memtool.summarize.extractive.segments.draft import summarize_segment
 
             return summarize_segment(request, self.max_bullets)
-        from memtool.summarize.extractive.periods.draft import summarize_period  # noqa: PLC0415
+        from memtool.summarize.extractive.periods.draft import summarize_period
 
         return summarize_period(request, self.max_bullets)
 

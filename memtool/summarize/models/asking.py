@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize.models.failures import Service, failure, refusal_of
 from memtool.summarize.models.readiness import missing_sdk
 

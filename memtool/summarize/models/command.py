@@ -8,18 +8,18 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memtool.base.errors import ConfigError, UnavailableError
-from memtool.base.files import reporting
-from memtool.base.paths import expand
-from memtool.base.run import Finished
-from memtool.base.within import WITHIN
-from memtool.core.segmenting import tokens_of
+from memtool.errors import ConfigError, UnavailableError
+from memtool.files import reporting
+from memtool.model.segmenting import tokens_of
+from memtool.paths import expand
+from memtool.process import Finished
 from memtool.summarize.calls import Reply
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.sizes import size_problem
 from memtool.summarize.models.writer import Writer, writer
 from memtool.summarize.options import Options
+from memtool.within import WITHIN
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
@@ -71,7 +71,7 @@ class Program:
         raise self._failure(done)
 
     async def _run(self, argv: tuple[str, ...], stdin: bytes) -> Finished:
-        from memtool.base.family import Bounds, run_family  # noqa: PLC0415 - it imports asyncio
+        from memtool.family import Bounds, run_family
 
         directory = self.options.directory
         assert directory is not None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memtool.core.model import EXCERPT_CHARACTERS
-from memtool.core.summary import Citation, Item
+from memtool.model.records import EXCERPT_CHARACTERS
+from memtool.model.summary import Citation, Item
 from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.sentences import Sentence, sentences
 from memtool.summarize.text.words import keys

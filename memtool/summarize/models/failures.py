@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.answer import tidy
 from memtool.summarize.models.endpoint import PromptTooLong

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from memtool.base.errors import ConfigError
-from memtool.core.segmenting import tokens_of
+from memtool.errors import ConfigError
+from memtool.model.segmenting import tokens_of
 from memtool.summarize.calls import Reply
 from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
 from memtool.summarize.models.endpoint import Endpoint, Prompt

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from posixpath import basename
 
-from memtool.core.digest import digest_of
-from memtool.core.levels import Level
-from memtool.core.summary import Item, Request, Section
+from memtool.model.digest import digest_of
+from memtool.model.levels import Level
+from memtool.model.summary import Item, Request, Section
 from memtool.summarize.text.plain import shorten
 
 PROMPT_VERSION = "models-1"

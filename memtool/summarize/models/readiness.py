@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from memtool.base.errors import ConfigError
-from memtool.base.program import extra_hint
+from memtool.errors import ConfigError
+from memtool.program import extra_hint
 from memtool.summarize.models.sizes import size_problem
 from memtool.summarize.options import Options
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memtool.base.errors import ConfigError
-from memtool.core.segmenting import tokens_of
+from memtool.errors import ConfigError
+from memtool.model.segmenting import tokens_of
 from memtool.summarize.models.prompt import SYSTEM
 from memtool.summarize.models.split import LEAST_TOKENS
 from memtool.summarize.options import Options

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from memtool.core.segmenting import BYTES_PER_TOKEN, tokens_of
-from memtool.core.summary import Item, Request, Section
+from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
+from memtool.model.summary import Item, Request, Section
 from memtool.summarize.models.prompt import heading, shown
 
 LEAST_TOKENS = 1_250

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtool.core.model import Recipe
-from memtool.core.segmenting import BYTES_PER_TOKEN, tokens_of
-from memtool.core.summary import Draft, DraftBullet, Request
+from memtool.model.records import Recipe
+from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
+from memtool.model.summary import Draft, DraftBullet, Request
 from memtool.summarize.calls import Calls, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
 from memtool.summarize.models.answer import Answer, BadAnswer, Claim, read_answer, tidy
 from memtool.summarize.models.endpoint import Connect, Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.excerpts import proving_words
-from memtool.summarize.models.prompt import (
-    MERGING,
-    PROMPT_VERSION,
-    SYSTEM,
-    first_turn,
-    repair_turn,
-)
+from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION, SYSTEM, first_turn, repair_turn
 from memtool.summarize.models.sizes import Sizes, sizes_of
 from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
 from memtool.summarize.options import Options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memtool.core.summary import Citation, Item
+from memtool.model.summary import Citation, Item
 from memtool.summarize.text.sentences import clip, first_sentence
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from memtool.core.segmenting import tokens_of
-from memtool.core.summary import Draft, Request
+from memtool.model.segmenting import tokens_of
+from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.writer import Writer, writer

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from memtool.base.errors import ConfigError, UnavailableError
+from memtool.errors import ConfigError, UnavailableError
 from memtool.summarize import make
 from memtool.summarize.models.asking import answered
 from memtool.summarize.models.endpoint import PromptTooLong

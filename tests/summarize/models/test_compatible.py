@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from memtool.base.errors import ConfigError, UnavailableError
-from memtool.core.summary import Draft
+from memtool.errors import ConfigError, UnavailableError
+from memtool.model.summary import Draft
 from memtool.summarize import make
 from tests import llm_server as server_
 from tests.llm_server import LLMServer, fails, good

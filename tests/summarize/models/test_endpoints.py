@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from memtool.base.errors import ConfigError, UnavailableError
-from memtool.base.program import extra_hint
+from memtool.errors import ConfigError, UnavailableError
+from memtool.program import extra_hint
 from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make, problem
 from memtool.summarize.models.endpoint import PromptTooLong
 from tests import llm_server as server_

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.model import EXCERPT_CHARACTERS, EventId
-from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
+from memtool.model.records import EXCERPT_CHARACTERS, EventId
+from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize.check import check_draft
 from memtool.summarize.models.excerpts import proving_words
 from tests.summarize.requests import requests, texts

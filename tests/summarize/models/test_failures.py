@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.base.errors import ConfigError, MemtoolError, UnavailableError
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize import SummaryFailed
 from memtool.summarize.models.endpoint import PromptTooLong
 from memtool.summarize.models.failures import Service, failure, refusal_of

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from memtool.core.summary import Request
+from memtool.model.summary import Request
 from memtool.summarize import SummaryFailed, check_draft
 from tests import llm_server as server_
 from tests.llm_server import LLMServer

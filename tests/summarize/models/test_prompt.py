@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.levels import Level
-from memtool.core.summary import Request
+from memtool.model.levels import Level
+from memtool.model.summary import Request
 from memtool.summarize.models.prompt import SYSTEM, defanged, first_turn, repair_turn
 from tests.llm_server import data_of, outside_of
 from tests.summarize.requests import period, requests, segment

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.segmenting import tokens_of
-from memtool.core.summary import Item, Request
+from memtool.model.segmenting import tokens_of
+from memtool.model.summary import Item, Request
 from memtool.summarize.models.prompt import first_turn
 from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
 from tests.llm_server import data_of

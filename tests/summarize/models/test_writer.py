@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.core.model import Recipe
-from memtool.core.summary import Request
+from memtool.model.records import Recipe
+from memtool.model.summary import Request
 from memtool.summarize import Ask, CallRefused, Options, Reply, SummaryFailed, check_draft
 from memtool.summarize.models.endpoint import Prompt, PromptTooLong
 from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION

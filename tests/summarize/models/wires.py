@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from memtool.base.errors import MemtoolError
-from memtool.core.summary import Draft, Request
+from memtool.errors import MemtoolError
+from memtool.model.summary import Draft, Request
 from memtool.summarize import Options, make
 from tests.llm_server import Behaviour, LLMServer
 from tests.summarize.requests import segment

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memtool.core.levels import Level
-from memtool.core.summary import Item, Request, Section
+from memtool.model.levels import Level
+from memtool.model.summary import Item, Request, Section
 from memtool.summarize.extractive.periods.marks import (
     Part,
     named_in,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memtool.core.levels import Level
-from memtool.core.summary import Draft, Request
+from memtool.model.levels import Level
+from memtool.model.summary import Draft, Request
 from memtool.summarize.extractive.periods.claims import Claim, claims_of, in_order
 from memtool.summarize.extractive.periods.grouping import grouped
 from memtool.summarize.extractive.periods.repeats import merged

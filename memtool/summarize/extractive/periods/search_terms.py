@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from memtool.core.summary import Section
+from memtool.model.summary import Section
 from memtool.summarize.extractive.periods.claims import READ_CHARACTERS, Claim, words_of
 from memtool.summarize.extractive.periods.dates import names_a_time, undated
 from memtool.summarize.extractive.periods.standing import Standing

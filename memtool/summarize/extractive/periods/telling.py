@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from memtool.core.levels import Level
-from memtool.core.summary import Citation, DraftBullet
+from memtool.model.levels import Level
+from memtool.model.summary import Citation, DraftBullet
 from memtool.summarize.extractive.periods.claims import Claim, in_order
 from memtool.summarize.extractive.periods.marks import recurrence, unnamed_sign
 from memtool.summarize.extractive.periods.standing import Standing

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from memtool.core.summary import Section
+from memtool.model.summary import Section
 from memtool.summarize.extractive.periods.claims import (
     READ_CHARACTERS,
     Claim,

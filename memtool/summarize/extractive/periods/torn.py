@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memtool.core.summary import Section
+from memtool.model.summary import Section
 from memtool.summarize.extractive.periods.claims import Claim, items_of, sections_of
 from memtool.summarize.extractive.periods.standing import Standing
 from memtool.summarize.extractive.phrases import ARROW, CONCLUSIONS, is_chore, points, tells_deed

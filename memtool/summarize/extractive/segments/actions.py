@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from memtool.core.summary import Citation, DraftBullet, Item
+from memtool.model.summary import Citation, DraftBullet, Item
 from memtool.summarize.text.citing import first_words
 from memtool.summarize.text.plain import plain, shorten
 from memtool.summarize.text.sentences import clip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from memtool.core.summary import Citation, Draft, DraftBullet, Item, Request
+from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize.extractive.phrases import (
     ARROW,
     SEPARATOR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from memtool.core.summary import Citation, Item
+from memtool.model.summary import Citation, Item
 from memtool.summarize.extractive.phrases import ASKS, CONCLUSIONS, FILLERS, points, points_back
 from memtool.summarize.extractive.segments.turns import WEAK_KEYS, Turn
 from memtool.summarize.text.keywords import central

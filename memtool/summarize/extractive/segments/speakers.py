@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memtool.core.summary import Item
+from memtool.model.summary import Item
 from memtool.summarize.extractive.phrases import is_order
 from memtool.summarize.text.sentences import Sentence, sentences
 from memtool.summarize.text.words import key

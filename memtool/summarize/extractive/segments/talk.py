@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from memtool.core.model import EXCERPT_CHARACTERS
-from memtool.core.summary import Citation, Draft, DraftBullet
+from memtool.model.records import EXCERPT_CHARACTERS
+from memtool.model.summary import Citation, Draft, DraftBullet
 from memtool.summarize.extractive.phrases import SEPARATOR, points_back, result_text, topic
 from memtool.summarize.extractive.segments.salience import Line, Told, told_by
 from memtool.summarize.extractive.segments.speakers import Message

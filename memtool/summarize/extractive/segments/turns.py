@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from memtool.core.summary import Item
+from memtool.model.summary import Item
 from memtool.summarize.text.sentences import LONGEST_SPAN
 from memtool.summarize.text.words import keys
 

@@ -1,0 +1,142 @@
+"""Which files to read: those that were named, or all of Claude Code's. Opens no file, enters no directory twice."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from memtool.errors import StorageError
+from memtool.files import exists, storage_error
+
+SUFFIX = ".jsonl"
+COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
+SUBAGENT = "subagent: not read yet"
+STRAY = "no session transcript"
+BROKEN_LINK = "link that leads nowhere"
+SPECIAL = "neither a file nor a directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Files to read, in order of path; what else was found, with the reason why it is not read.
+
+    `failed` holds what could not be looked at; that is no reason to stop.
+    """
+
+    files: tuple[Path, ...]
+    unread: tuple[tuple[Path, str], ...] = ()
+    failed: tuple[tuple[Path, StorageError], ...] = ()
+
+
+def discover(paths: Iterable[Path] = (), *, claude_root: Path | None = None) -> Discovered:
+    """Return what the paths hold; without any, what lies under `projects` of Claude Code's root.
+
+    A file that is named is read whatever it is called; a directory is walked for `*.jsonl`.
+    """
+    named = tuple(paths)
+    walk = _Walk(lists_strays=not named)
+    if not named and claude_root is not None and exists(claude_root / "projects"):
+        named = (claude_root / "projects",)
+    for path in named:
+        walk.add_named(path)
+    return walk.result()
+
+
+def unread_reason(path: Path) -> str:
+    """Return why a transcript of this name and place is not read, or ""."""
+    if path.name.startswith("agent-acompact-"):
+        return COMPACTION_COPY
+    if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
+        return SUBAGENT
+    return ""
+
+
+def _leads_nowhere(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ELOOP)
+    return False
+
+
+class _Walk:
+    """What was found so far."""
+
+    def __init__(self, *, lists_strays: bool) -> None:
+        self._lists_strays = lists_strays
+        self._files: dict[Path, tuple[int, int]] = {}
+        self._unread: dict[Path, str] = {}
+        self._failed: dict[Path, StorageError] = {}
+        self._entered: set[tuple[int, int]] = set()
+
+    def add_named(self, path: Path) -> None:
+        """Take in what a person named."""
+        found = self._stat(path)
+        if found is None:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            self._walk(path)
+        elif not stat.S_ISREG(found.st_mode):
+            self._unread[path] = SPECIAL
+        elif unread_reason(path) == COMPACTION_COPY:
+            self._unread[path] = COMPACTION_COPY
+        else:
+            self._files[path] = (found.st_dev, found.st_ino)
+
+    def result(self) -> Discovered:
+        """Return it in order; of several paths to one file only the first."""
+        first: dict[tuple[int, int], Path] = {}
+        for path in sorted(self._files):
+            first.setdefault(self._files[path], path)
+        unread = {path: why for path, why in self._unread.items() if path not in self._files}
+        return Discovered(
+            files=tuple(first.values()),
+            unread=tuple(sorted(unread.items())),
+            failed=tuple((path, self._failed[path]) for path in sorted(self._failed)),
+        )
+
+    def _walk(self, top: Path) -> None:
+        waiting = [top]
+        while waiting:
+            directory = waiting.pop()
+            found = self._stat(directory)
+            if found is None or (found.st_dev, found.st_ino) in self._entered:
+                continue
+            self._entered.add((found.st_dev, found.st_ino))
+            for path in self._names(directory):
+                self._add_found(path, waiting)
+
+    def _add_found(self, path: Path, waiting: list[Path]) -> None:
+        if path.is_symlink() and _leads_nowhere(path):
+            self._unread[path] = BROKEN_LINK
+            return
+        found = self._stat(path)
+        if found is None:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            waiting.append(path)
+        elif path.suffix != SUFFIX or not stat.S_ISREG(found.st_mode):
+            if self._lists_strays:
+                self._unread[path] = STRAY
+        elif reason := unread_reason(path):
+            self._unread[path] = reason
+        else:
+            self._files[path] = (found.st_dev, found.st_ino)
+
+    def _names(self, directory: Path) -> list[Path]:
+        try:
+            return sorted(directory.iterdir(), reverse=True)
+        except OSError as error:
+            self._failed[directory] = storage_error(error, directory)
+            return []
+
+    def _stat(self, path: Path) -> os.stat_result | None:
+        try:
+            return path.stat()
+        except OSError as error:
+            self._failed[path] = storage_error(error, path)
+            return None

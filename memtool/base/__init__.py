@@ -1,1 +1,0 @@
-"""What every layer stands on: errors, paths, config, files, locks. Knows nothing of memory, jobs or terminals."""

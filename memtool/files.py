@@ -1,0 +1,132 @@
+"""Files written so that a crash leaves the old one or the new one. Never changes the mode of what it did not make."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from memtool.errors import StorageError
+from memtool.os_errors import meaning_of
+
+
+def storage_error(error: OSError | MemoryError, path: Path | str) -> StorageError:
+    """Return the error that names the path and says what to do."""
+    number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
+    meaning = meaning_of(number, Path(path))
+    if meaning is not None:
+        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint)
+    reason = getattr(error, "strerror", None) or str(error)
+    return StorageError(f"{path}: {reason.lower()}")
+
+
+@contextmanager
+def reporting(path: Path | str) -> Iterator[None]:
+    """Raise StorageError naming the path in place of an OSError from the block."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def exists(path: Path) -> bool:
+    """Return whether something is at the path. Raise StorageError where that cannot be seen.
+
+    Since Python 3.14, `Path.exists` says False of what it may not or cannot look at.
+    """
+    with reporting(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+def private_directory(path: Path) -> Path:
+    """Return the directory, made with missing parents at 0700. One that exists is left as it is: it may be shared."""
+    with reporting(path):
+        if path.is_dir():
+            return path
+        for directory in reversed([path, *path.parents]):
+            if not directory.is_dir():
+                _make_directory(directory)
+    return path
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(0o700)
+    except FileExistsError:
+        if not path.is_dir():  # else another process was faster
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
+    sync_directory(path.parent)
+
+
+def dated_place(directory: Path, word: str, now_us: int) -> Path:
+    """Return a name in the directory, of the word and the instant, that nothing has: so nothing is overwritten."""
+    from datetime import UTC, datetime
+
+    name = f"{word}-{datetime.fromtimestamp(now_us // 1_000_000, UTC):%Y%m%dT%H%M%SZ}"
+    place, number = directory / name, 1
+    while place.exists():
+        number += 1
+        place = directory / f"{name}-{number}"
+    return place
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the file whole and durably. Raise StorageError, with the old file untouched, where that fails."""
+    from tempfile import mkstemp
+
+    with reporting(path):
+        descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        try:
+            _write_and_sync(descriptor, data, mode)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+
+@contextmanager
+def atomic_stream(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Give a file to write to that takes the path's place, whole and durably, when the block ends well."""
+    from tempfile import mkstemp
+
+    with reporting(path):
+        descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with reporting(path), os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        with reporting(path):
+            temporary.replace(path)
+            sync_directory(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)

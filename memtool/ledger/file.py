@@ -1,0 +1,413 @@
+"""The ledger's file: an SQLite database, how it is opened, and what an older memtool has left.
+
+docs/ledger.md is its contract.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, TypeVar
+
+from memtool.errors import ConfigError, DamagedError, UnavailableError
+from memtool.files import (
+    dated_place,
+    exists,
+    private_directory,
+    reporting,
+    storage_error,
+    sync_directory,
+)
+from memtool.ledger.run import CallRecord, Run, run_of
+from memtool.locks import lock_path
+
+FORMAT = 2
+"""The database's user_version. 1 was lines of JSON in two files."""
+WAIT_S = 30.0
+"""How long a writer or reader waits for another one's commit."""
+_JSON = ("periods", "left", "details")
+
+
+def _marks(values: Sequence[object]) -> str:
+    """Return the placeholders for so many values."""
+    return ", ".join("?" * len(values))
+
+
+RUN_COLUMNS = ", ".join(f'"{name}"' for name in Run._fields)
+_CALL = ", ".join(CallRecord._fields)
+_SCHEMA = (
+    f"CREATE TABLE runs (number INTEGER PRIMARY KEY, {RUN_COLUMNS}, UNIQUE (run))",
+    "CREATE TABLE counters (job, result, runs INTEGER, PRIMARY KEY (job, result))",
+    f"CREATE TABLE calls (number INTEGER PRIMARY KEY, {_CALL})",
+)
+# No start replaces an end.
+_PUT_RUN = f"""INSERT INTO runs ({RUN_COLUMNS}) VALUES ({_marks(Run._fields)})
+    ON CONFLICT (run) DO UPDATE SET {", ".join(f'"{name}" = excluded."{name}"' for name in Run._fields)}
+    WHERE excluded.result IS NOT NULL"""
+_ADD_COUNT = """INSERT INTO counters VALUES (?, ?, ?)
+    ON CONFLICT (job, result) DO UPDATE SET runs = runs + excluded.runs"""
+_OLD_FILES = ("runs.jsonl", "calls.jsonl")
+_NOT_A_RECORD = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
+
+Talk = Callable[[str], None]
+T = TypeVar("T")
+
+
+def ledger_path(root: Path) -> Path:
+    """Return the store's ledger."""
+    return root / "ledger" / "ledger.sqlite3"
+
+
+def silent(_: str) -> None:
+    """Say nothing of a damaged ledger."""
+
+
+def write(
+    root: Path,
+    act: Callable[[Connection], T],
+    talk: Talk = silent,
+    wait_s: float = WAIT_S,
+    *,
+    is_transaction: bool = True,
+) -> T:
+    """Return what the act returns, done in one transaction and on the disk. Set a damaged database aside first."""
+    path = ledger_path(root)
+    for is_last in (False, False, True):
+        try:
+            with closing(_open_to_write(path, wait_s)) as db:
+                if not is_transaction:
+                    return act(db)
+                with _transaction(db):
+                    return act(db)
+        except sqlite3.Error as error:
+            known = _explained(error, path, wait_s)
+            if is_last or not isinstance(known, DamagedError):
+                raise known from error
+        if (place := _set_aside(path)) is not None:
+            talk(f"the ledger was damaged and is now {place}: runs and budgets count from here on")
+    raise AssertionError("unreachable")
+
+
+def _open_to_write(path: Path, wait_s: float) -> Connection:
+    """Return the database, made or taken over from an older memtool's files where it has to be."""
+    _create(path)
+    db = _connect(path, "rw", wait_s)
+    try:
+        # EXTRA: else a loss of power could bring a journal back, and so undo what was committed.
+        for setting in ("synchronous = EXTRA", "secure_delete = ON", "temp_store = MEMORY"):
+            db.execute(f"PRAGMA {setting}")
+        _check_format(db, path)
+        old = [path.with_name(name) for name in _OLD_FILES if exists(path.with_name(name))]
+        if old or not _format(db):
+            with _transaction(db):
+                _prepare(db, _old_lines(path.parent))
+            _remove_old(path.parent)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read: SQLite gives its journal the same mode."""
+    private_directory(path.parent)
+    if not exists(path):
+        with reporting(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            sync_directory(path.parent)
+
+
+def _connect(path: Path | None, mode: str = "", wait_s: float = WAIT_S) -> Connection:
+    """Return the database opened to read ("ro") or to write ("rw"); without a path, an empty one in memory."""
+    name = f"{path.absolute().as_uri()}?mode={mode}" if path else ":memory:"
+    db = sqlite3.connect(name, uri=path is not None, timeout=wait_s, isolation_level=None)
+    db.text_factory = lambda data: data.decode(errors="replace")
+    return db
+
+
+@contextmanager
+def _transaction(db: Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _format(db: Connection) -> int:
+    number: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return number
+
+
+def _check_format(db: Connection, path: Path) -> None:
+    if (number := _format(db)) > FORMAT:
+        from memtool.program import upgrade_hint
+
+        raise ConfigError(
+            f"the ledger {path} has format {number}, this memtool knows up to {FORMAT}",
+            hint=upgrade_hint(),
+        )
+
+
+def read_with(root: Path, act: Callable[[Connection], T]) -> T:
+    """Return what the act finds in the ledger as it is at one moment."""
+    path = ledger_path(root)
+    try:
+        with closing(_snapshot(path)) as db:
+            return act(db)
+    except sqlite3.Error as error:
+        raise _explained(error, path, WAIT_S) from error
+
+
+def _snapshot(path: Path) -> Connection:
+    """Return a database that nothing changes: the file, or a copy in memory with what is still in the older files."""
+    lines = _old_lines(path.parent)  # first: a writer removes them when the database has them
+    if not exists(path):
+        memory = _in_memory(None)
+    else:
+        db = _open_to_read(path)
+        _check_format(db, path)
+        if not lines and _format(db):
+            return db
+        with closing(db):
+            memory = _in_memory(db)
+    _prepare(memory, lines)
+    return memory
+
+
+def _open_to_read(path: Path) -> Connection:
+    """Return the database, in a transaction."""
+    while True:
+        db = _connect(path, "ro")
+        try:
+            db.execute("BEGIN")
+            _format(db)
+        except sqlite3.Error as error:
+            db.close()
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+        else:
+            return db
+        if (copy := _rolled_back(path)) is not None:
+            return copy
+
+
+def _rolled_back(path: Path) -> Connection | None:
+    """Return a copy without what a killed writer left half done; None where another process has undone it meanwhile.
+
+    SQLite undoes it in the file, which a reader may not be able to write, so it does that in a copy. The copy is right
+    if the journal is the same before and after: until that is removed, undoing can be begun again.
+    """
+    from shutil import copy2
+    from tempfile import TemporaryDirectory
+
+    journal = path.with_name(f"{path.name}-journal")
+    with reporting(path), TemporaryDirectory(prefix="memtool-") as place:
+        try:
+            before = journal.stat()
+            copies = [Path(copy2(file, place)) for file in (journal, path)]
+            after = journal.stat()
+        except FileNotFoundError:
+            return None
+        if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
+            return None
+        with closing(_connect(copies[1], "rw")) as copy:
+            return _in_memory(copy)
+
+
+def _in_memory(source: Connection | None) -> Connection:
+    copy = _connect(None)
+    if source is not None:
+        source.backup(copy)
+    return copy
+
+
+def _explained(error: sqlite3.Error, path: Path, wait_s: float) -> Exception:
+    """Return what an error of SQLite means; the error itself where the fault is in this program."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such " in str(error):
+        hint = "the next job sets it aside and begins a new one; no memory is in it"
+        return DamagedError(f"the ledger {path} is damaged: {error}", hint=hint)
+    if code == sqlite3.SQLITE_BUSY:
+        text = f"the ledger {path} was not free within {wait_s:g} s"
+        return UnavailableError(text, hint="try again later; another process writes to it")
+    if code == sqlite3.SQLITE_FULL:
+        return storage_error(OSError(errno.ENOSPC, str(error)), path)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return storage_error(*_reason(path))
+    return error
+
+
+def _reason(path: Path) -> tuple[OSError, Path]:
+    """Return the system's error, found by a trial, since SQLite does not tell it; and what it concerns."""
+    from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
+
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return error, path
+    if not os.access(path.parent, os.W_OK):  # where its journal belongs
+        return OSError(errno.EACCES, ""), path.parent
+    has_limit = getrlimit(RLIMIT_FSIZE)[0] != RLIM_INFINITY
+    return OSError(errno.EFBIG if has_limit else errno.EIO, ""), path
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Rename a damaged database and return its new name; None where another process was faster."""
+    import fcntl
+
+    with reporting(path), suppress(FileNotFoundError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found = os.fstat(file.fileno())
+        if path.stat().st_ino == found.st_ino:
+            place = dated_place(path.parent, "ledger.damaged", found.st_mtime_ns // 1000)
+            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)  # it fits no other file
+            path.rename(place)
+            sync_directory(path.parent)
+            return place
+    return None
+
+
+# Records as rows
+
+
+def put_run(db: Connection, run: Run) -> None:
+    """Add the run, or how one that is there has ended. No start replaces an end."""
+    record = run._asdict()
+    for name in _JSON:
+        if record[name] is not None:
+            record[name] = json.dumps(record[name], separators=(",", ":"))
+    db.execute(_PUT_RUN, _clean(record.values()))
+
+
+def run_in(row: Sequence[Any]) -> Run | None:
+    """Return the run of a row of RUN_COLUMNS; None where that makes no sense."""
+    record = dict(zip(Run._fields, row, strict=True))
+    try:
+        for name in _JSON:
+            if record[name] is not None:
+                record[name] = json.loads(record[name])
+        return run_of(record)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def add_call(db: Connection, call: CallRecord, *, is_once: bool = False) -> None:
+    """Add the call, or if it has to be there once, unless the same is there."""
+    row = _clean(call)
+    known = f"SELECT 1 FROM calls WHERE ({_CALL}) = ({_marks(call)})"
+    if not (is_once and db.execute(known, row).fetchone()):
+        db.execute(f"INSERT INTO calls ({_CALL}) VALUES ({_marks(call)})", row)
+
+
+def add_counts(db: Connection, counts: Mapping[tuple[str, str], int]) -> None:
+    """Count so many runs that are not in their table, by job and result."""
+    db.executemany(_ADD_COUNT, [(*key, number) for key, number in counts.items()])
+
+
+def _clean(values: Iterable[object]) -> list[object]:
+    """Return the values without half characters, which SQLite refuses."""
+    return [
+        one.encode("utf-8", "replace").decode() if isinstance(one, str) else one for one in values
+    ]
+
+
+# Copies in other stores
+
+
+def copy_ended(root: Path, target: Path) -> None:
+    """Copy the ledger, if there is one, into another store's directory, less the runs that will never end there."""
+    path = ledger_path(target)
+    if not any(exists(root / "ledger" / name) for name in (path.name, *_OLD_FILES)):
+        return
+    _create(path)
+    with closing(_connect(path, "rw")) as copy:
+        read_with(root, lambda db: db.backup(copy))
+        copy.execute("DELETE FROM runs WHERE result IS NULL")
+
+
+def adopt(root: Path, source: Path, run: str) -> None:
+    """Put another store's records before those of this run, if nothing else was ever recorded here."""
+    tables = ("runs", "counters", "calls")
+    found = read_with(
+        source, lambda db: [db.execute(f"SELECT * FROM {t}").fetchall() for t in tables]
+    )
+
+    def act(db: Connection) -> None:
+        others = """SELECT 1 FROM runs WHERE run <> ? UNION ALL SELECT 1 FROM counters
+            UNION ALL SELECT 1 FROM calls"""
+        if db.execute(others, (run,)).fetchone():
+            return
+        own = db.execute(f"SELECT {RUN_COLUMNS} FROM runs").fetchall()
+        db.execute("DELETE FROM runs")
+        for table, rows in zip(tables, found, strict=True):
+            for row in rows:
+                db.execute(f"INSERT INTO {table} VALUES ({_marks(row)})", row)
+        db.executemany(_PUT_RUN, own)
+
+    write(root, act)
+
+
+# What an older memtool has left: lines of JSON in two files
+
+
+def _old_lines(directory: Path) -> list[bytes]:
+    lines: list[bytes] = []
+    for name in _OLD_FILES:
+        with reporting(directory / name):
+            try:
+                lines += (directory / name).read_bytes().splitlines()
+            except FileNotFoundError:
+                continue
+    return lines
+
+
+def _prepare(db: Connection, lines: Sequence[bytes]) -> None:
+    """Make the tables where there are none, and add the records of these lines that are not there yet."""
+    is_new = not _format(db)
+    for statement in _SCHEMA if is_new else ():
+        db.execute(statement)
+    for line in lines:
+        try:
+            _take_over(db, json.loads(line), is_new=is_new)
+        except _NOT_A_RECORD:
+            continue  # torn or damaged
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _take_over(db: Connection, record: dict[str, Any], *, is_new: bool) -> None:
+    if record["type"] in ("start", "end"):
+        put_run(db, run_of(record))
+    elif record["type"] == "call":
+        kinds = [
+            int if name.endswith(("_us", "_ms", "_tokens")) else str for name in CallRecord._fields
+        ]
+        values = [kind(record[name]) for kind, name in zip(kinds, CallRecord._fields, strict=True)]
+        add_call(db, CallRecord._make(values), is_once=True)
+    elif record["type"] == "counters" and is_new:  # else they are there already
+        for job, results in record["jobs"].items():
+            add_counts(db, {(job, result): int(number) for result, number in results.items()})
+
+
+def _remove_old(directory: Path) -> None:
+    with reporting(directory):
+        for name in _OLD_FILES:
+            for file in (directory / name, *directory.glob(f".{name}.*.tmp")):
+                file.unlink(missing_ok=True)
+        lock_path(directory.parent, "ledger").unlink(missing_ok=True)
+        sync_directory(directory)

@@ -1,0 +1,137 @@
+"""The pinned calendar: which instants a period holds, in one zone. Reads zone data, never the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
+
+_SECOND_US = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_SETTLED = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Zone (IANA name), minute of the day at which days start, and the weekday at which weeks start (0 is monday)."""
+
+    zone: str
+    day_start_minutes: int = 0
+    week_start: int = 6
+
+    def day_of(self, instant_us: int) -> int:
+        """Return the ordinal of the day that holds the instant."""
+        local = _local(self.zone, instant_us) - timedelta(minutes=self.day_start_minutes)
+        day = local.toordinal()
+        while self.day_start_us(day) > instant_us:
+            day -= 1
+        while self.day_start_us(day + 1) <= instant_us:
+            day += 1
+        return day
+
+    def day_start_us(self, day: int) -> int:
+        """Return the instant at which the day begins."""
+        return _day_start_us(self.zone, self.day_start_minutes, day)
+
+    def bounds_us(self, period: Period) -> tuple[int, int]:
+        """Return the period's first instant and the first one after it; equal for a day that the zone skipped."""
+        return self.day_start_us(period.first), self.day_start_us(period.end)
+
+    def holding(self, level: Level, instant_us: int) -> Period:
+        """Return the period of this level that holds the instant."""
+        return period_of(level, self.day_of(instant_us), self.week_start)
+
+    def is_closed(self, period: Period, now_us: int) -> bool:
+        """Return whether the period has ended."""
+        return self.day_start_us(period.end) <= now_us
+
+    def is_settled(self, period: Period, now_us: int) -> bool:
+        """Return whether it ended at least 24 hours ago (invariant 5)."""
+        return self.day_start_us(period.end) + _SETTLED // timedelta(microseconds=1) <= now_us
+
+    def parse(self, text: str, now_us: int) -> Period | None:
+        """Return the period that a person named, or None."""
+        return parse_period(text, today=self.day_of(now_us), week_start=self.week_start)
+
+    def describe(self) -> dict[str, str]:
+        """Return it as it is recorded in the store and set in the config."""
+        hours, minutes = divmod(self.day_start_minutes, 60)
+        return {
+            "zone": self.zone,
+            "day_starts_at": f"{hours:02}:{minutes:02}",
+            "week_starts_on": WEEKDAYS[self.week_start],
+        }
+
+
+def calendar_from(zone: str, day_starts_at: str, week_starts_on: str) -> Calendar:
+    """Return the calendar that these settings (already checked) name."""
+    hours, _, minutes = day_starts_at.partition(":")
+    return Calendar(zone, int(hours) * 60 + int(minutes), week_start_number(week_starts_on))
+
+
+@lru_cache(maxsize=65536)
+def _day_start_us(zone: str, minutes: int, day: int) -> int:
+    wanted = datetime.fromordinal(day) + timedelta(minutes=minutes)
+    tz = ZoneInfo(zone)
+    start = wanted.replace(tzinfo=tz).astimezone(UTC)  # fold=0: the first of two equal readings
+    if start.astimezone(tz).replace(tzinfo=None) != wanted:
+        # The clock jumps over it: the offset before the jump dates it too late, the one after too early.
+        early = wanted.replace(tzinfo=tz, fold=1).astimezone(UTC)
+        start = _first_change(tz, early, start)
+    return (start - _EPOCH) // timedelta(microseconds=1)
+
+
+def _local(zone: str, instant_us: int) -> datetime:
+    moment = _EPOCH + timedelta(microseconds=instant_us)
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def _first_change(tz: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """Return the second in (low, high] at which the offset is first that of `high`."""
+    target = high.astimezone(tz).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = (low + (high - low) / 2).replace(microsecond=0)
+        if middle.astimezone(tz).utcoffset() == target:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def transitions(zone: str, first_year: int, last_year: int) -> list[tuple[int, int]]:
+    """Return (instant in microseconds, offset in seconds) at the span's start and at each change of offset in it."""
+    tz = ZoneInfo(zone)
+    moment = datetime(first_year, 1, 1, tzinfo=UTC) - _DAY
+    end = _span_end(last_year)
+    offset = moment.astimezone(tz).utcoffset()
+    found = [_transition(moment, offset)]
+    while moment < end:
+        following = moment + _DAY
+        new = following.astimezone(tz).utcoffset()
+        if new != offset:
+            found.append(_transition(_first_change(tz, moment, following), new))
+        moment, offset = following, new
+    return found
+
+
+def _span_end(last_year: int) -> datetime:
+    return datetime(last_year, 12, 31, tzinfo=UTC) + 2 * _DAY
+
+
+def span_end_us(last_year: int) -> int:
+    """Return the instant up to which a table that ends with this year knows the offsets."""
+    return (_span_end(last_year) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _transition(moment: datetime, offset: timedelta | None) -> tuple[int, int]:
+    assert offset is not None
+    return (moment - _EPOCH) // timedelta(microseconds=1), offset // timedelta(seconds=1)
+
+
+def year_of(instant_us: int) -> int:
+    """Return the UTC year of an instant, for the span of the zone table."""
+    return (_EPOCH + timedelta(microseconds=instant_us)).year

@@ -1,0 +1,234 @@
+"""Levels and periods: ids, what feeds what, and what people type. Pure date arithmetic, no zones and no clock."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+
+from memtool.model.records import NodeId
+
+
+class Level(IntEnum):
+    """The rungs of the table of contents; the number is the one in the store's keys."""
+
+    SEGMENT = 0
+    DAY = 1
+    WEEK = 2
+    MONTH = 3
+    YEAR = 4
+
+    @property
+    def word(self) -> str:
+        """The level as it is written everywhere."""
+        return self.name.lower()
+
+
+PERIOD_LEVELS = (Level.DAY, Level.WEEK, Level.MONTH, Level.YEAR)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_ID_FORMATS = {
+    Level.DAY: "%Y-%m-%d",
+    Level.WEEK: "%Y-%m-%d",
+    Level.MONTH: "%Y-%m",
+    Level.YEAR: "%Y",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A day, week, month or year, by the ordinal of its first day (1 is 0001-01-01)."""
+
+    level: Level
+    first: int
+
+    @property
+    def end(self) -> int:
+        """The ordinal of the first day after it."""
+        if self.level is Level.DAY:
+            return self.first + 1
+        if self.level is Level.WEEK:
+            return self.first + 7
+        start = date.fromordinal(self.first)
+        if self.level is Level.MONTH:
+            return (start.replace(day=1) + timedelta(days=31)).replace(day=1).toordinal()
+        return start.replace(year=start.year + 1).toordinal()
+
+    @property
+    def id(self) -> NodeId:
+        """Its node's id, such as `week:2026-11-22`."""
+        text = date.fromordinal(self.first).strftime(_ID_FORMATS[self.level])
+        return NodeId(f"{self.level.word}:{text}")
+
+
+def week_start_number(week_starts_on: str) -> int:
+    """Return 0 for monday … 6 for sunday."""
+    return WEEKDAYS.index(week_starts_on)
+
+
+def period_of(level: Level, day: int, week_start: int) -> Period:
+    """Return the period of this level that holds the day."""
+    if level is Level.DAY:
+        return Period(level, day)
+    if level is Level.WEEK:
+        return Period(level, day - (day - 1 - week_start) % 7)
+    start = date.fromordinal(day).replace(day=1)
+    if level is Level.YEAR:
+        start = start.replace(month=1)
+    return Period(level, start.toordinal())
+
+
+def straddles(week: Period) -> bool:
+    """Return whether the week lies in two months."""
+    return date.fromordinal(week.first).month != date.fromordinal(week.end - 1).month
+
+
+def parents_of(period: Period, week_start: int) -> tuple[Period, ...]:
+    """Return the periods that take this one as an input."""
+    if period.level is Level.DAY:
+        week = period_of(Level.WEEK, period.first, week_start)
+        month = period_of(Level.MONTH, period.first, week_start)
+        return (week, month) if straddles(week) else (week,)
+    if period.level is Level.WEEK:
+        return () if straddles(period) else (period_of(Level.MONTH, period.first, week_start),)
+    if period.level is Level.MONTH:
+        return (period_of(Level.YEAR, period.first, week_start),)
+    return ()
+
+
+def inputs_of(period: Period, week_start: int) -> tuple[Period, ...]:
+    """Return the periods that it is made from, in order of time; they partition it exactly. A day has none."""
+    if period.level is Level.DAY:
+        return ()
+    if period.level is Level.WEEK:
+        return tuple(Period(Level.DAY, day) for day in range(period.first, period.end))
+    inputs: list[Period] = []
+    day = period.first
+    while day < period.end:
+        inputs.append(_input_at(period, day, week_start))
+        day = inputs[-1].end
+    return tuple(inputs)
+
+
+def _input_at(period: Period, day: int, week_start: int) -> Period:
+    if period.level is Level.YEAR:
+        return period_of(Level.MONTH, day, week_start)
+    week = period_of(Level.WEEK, day, week_start)
+    return Period(Level.DAY, day) if straddles(week) else week
+
+
+def listed_under(period: Period, week_start: int) -> tuple[Period, ...]:
+    """Return what a person expects below it: as its inputs, but a month lists every week that touches it."""
+    if period.level is not Level.MONTH:
+        return inputs_of(period, week_start)
+    first = period_of(Level.WEEK, period.first, week_start)
+    return tuple(Period(Level.WEEK, day) for day in range(first.first, period.end, 7))
+
+
+_PATTERNS = (
+    (Level.DAY, re.compile(r"(?:day:)?(\d{4})-(\d{2})-(\d{2})")),
+    (Level.WEEK, re.compile(r"week:(\d{4})-(\d{2})-(\d{2})")),
+    (Level.MONTH, re.compile(r"(?:month:)?(\d{4})-(\d{2})")),
+    (Level.YEAR, re.compile(r"(?:year:)?(\d{4})")),
+)
+_ISO_WEEK = re.compile(r"(?:week:)?(\d{4})-?[Ww](\d{1,2})")
+_RELATIVE = re.compile(r"(?:(this|last)-(day|week|month|year)|(today|yesterday))")
+_FIRST_DAY = date(1968, 12, 25).toordinal()  # the week that holds the first days of 1969
+_END_DAY = date(2201, 1, 1).toordinal()
+PERIOD_FORMS = (
+    "2026-11-22, 2026-11, 2026, week:2026-11-22, 2026-W47, today, yesterday, "
+    "this-week, last-week, last-month, last-year"
+)
+
+
+def parse_period(text: str, *, today: int, week_start: int) -> Period | None:
+    """Return the period that the text names, or None; `today` is the current day's ordinal in the pinned calendar.
+
+    Years in which no event can lie (events are from 1970 to 2199, days reach one further) name nothing.
+    """
+    text = text.strip().lower()
+    try:
+        found = (
+            _relative(text, today, week_start)
+            or _iso_week(text, week_start)
+            or _absolute(text, week_start)
+        )
+    except ValueError:
+        return None
+    return found if found is not None and _FIRST_DAY <= found.first < _END_DAY else None
+
+
+def _iso_week(text: str, week_start: int) -> Period | None:
+    match = _ISO_WEEK.fullmatch(text)
+    if match is None:
+        return None
+    thursday = date.fromisocalendar(int(match[1]), int(match[2]), 4)
+    return period_of(Level.WEEK, thursday.toordinal(), week_start)
+
+
+def period_named(node_id: NodeId) -> Period:
+    """Return the period of a node id that memtool made (not what a person typed: a week is taken at its first day)."""
+    level, _, text = node_id.partition(":")
+    year, month, day = (*(int(part) for part in text.split("-")), 1, 1)[:3]
+    return Period(Level[level.upper()], date(year, month, day).toordinal())
+
+
+def _absolute(text: str, week_start: int) -> Period | None:
+    for level, pattern in _PATTERNS:
+        if match := pattern.fullmatch(text):
+            year, month, day = (*(int(group) for group in match.groups()), 1, 1)[:3]
+            return period_of(level, date(year, month, day).toordinal(), week_start)
+    return None
+
+
+def _relative(text: str, today: int, week_start: int) -> Period | None:
+    match = _RELATIVE.fullmatch(text)
+    if match is None:
+        return None
+    level = Level[(match[2] or "day").upper()]
+    current = period_of(level, today, week_start)
+    back = match[1] == "last" or match[3] == "yesterday"
+    return period_of(level, current.first - 1, week_start) if back else current
+
+
+_SEGMENT = re.compile(r"segment:(\d{4})-(\d{2})-(\d{2}):([0-9a-f]{1,16})")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentKey:
+    """A segment by its day and its tail (16 hex digits, or fewer where a person typed a prefix)."""
+
+    day: int
+    tail: str
+
+    @property
+    def id(self) -> NodeId:
+        """The segment's node id."""
+        return NodeId(f"segment:{date.fromordinal(self.day).isoformat()}:{self.tail}")
+
+
+def parse_segment(text: str) -> SegmentKey | None:
+    """Return the segment that the id names, or None."""
+    match = _SEGMENT.fullmatch(text.strip().lower())
+    if match is None:
+        return None
+    try:
+        day = date(int(match[1]), int(match[2]), int(match[3])).toordinal()
+    except ValueError:
+        return None
+    return SegmentKey(day, match[4])
+
+
+def heading(period: Period) -> str:
+    """Return date and scope as people read them; the only place that words them."""
+    first, last = date.fromordinal(period.first), date.fromordinal(period.end - 1)
+    if period.level is Level.DAY:
+        return f"{first:%a} {first.day} {first:%b %Y}"
+    if period.level is Level.MONTH:
+        return f"{first:%B %Y}"
+    if period.level is Level.YEAR:
+        return f"{first:%Y}"
+    start = f"{first.day}" if first.month == last.month else f"{first.day} {first:%b}"
+    if first.year != last.year:
+        start += f" {first:%Y}"
+    return f"Week {start}–{last.day} {last:%b %Y}"

@@ -1,0 +1,73 @@
+"""What an event id means after any records about it, in any order: a join that commutes and repeats harmlessly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from memtool.model.records import Claim, Event, Record, Rewind, Tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that is known of one event id: revisions (newest first), the greatest rewind, a tombstone."""
+
+    revisions: tuple[Event, ...] = ()
+    rewind: int | None = None
+    tombstone: Tombstone | None = None
+
+    @property
+    def current(self) -> Event | None:
+        """The newest revision, rewound or not; None where nothing is known or the id is buried."""
+        return self.revisions[0] if self.revisions else None
+
+
+NOTHING = Identity()
+
+
+def merged(known: Identity, records: Iterable[Record]) -> Identity:
+    """Return what is known after these records of the same id."""
+    events = list(known.revisions)
+    rewind, tombstone = known.rewind, known.tombstone
+    for record in records:
+        if isinstance(record, Event):
+            events.append(record)
+        elif isinstance(record, Rewind):
+            rewind = record.revision if rewind is None else max(rewind, record.revision)
+        else:
+            tombstone = record if tombstone is None else min(tombstone, record, key=_buried_us)
+    if tombstone is not None:
+        return Identity((), rewind, tombstone)
+    return Identity(_revisions(events, rewind), rewind, None)
+
+
+def _buried_us(stone: Tombstone) -> int:
+    return stone.time_us
+
+
+def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
+    claims = _united(event.claims for event in events)
+    by_digest: dict[str, Event] = {}
+    for event in events:
+        rival = by_digest.get(event.digest)
+        if rival is None or _rank(event) > _rank(rival):
+            by_digest[event.digest] = event
+    newest_first = sorted(by_digest.values(), key=lambda e: (e.revision, e.digest), reverse=True)
+    return tuple(_as_known(event, claims, rewind) for event in newest_first)
+
+
+def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Event:
+    is_rewound = rewind is not None and event.revision <= rewind
+    if event.claims == claims and event.rewound == is_rewound:
+        return event  # nearly always: a copy is not free
+    return replace(event, claims=claims, rewound=is_rewound)
+
+
+def _united(claims: Iterable[tuple[Claim, ...]]) -> tuple[Claim, ...]:
+    return tuple(sorted({claim for some in claims for claim in some}))
+
+
+def _rank(event: Event) -> tuple[int, int, str]:
+    """Among copies of one record the newer redaction counts; the rest only makes the choice the same in any order."""
+    unclaimed = replace(event, claims=(Claim("", ""),))
+    return event.redaction, event.revision, unclaimed.body_digest()

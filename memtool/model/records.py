@@ -1,0 +1,224 @@
+"""The words of the design as values: events, cuts, nodes, bullets, grips. Field order is part of the store format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NewType
+
+from memtool.model.digest import digest_of
+
+EventId = NewType("EventId", str)
+RecordId = NewType("RecordId", str)
+NodeId = NewType("NodeId", str)
+GripId = NewType("GripId", str)
+
+EVENT_ID_DIGITS = 32
+RECORD_DIGITS = 28
+FIRST_INSTANT_US = 0
+LAST_INSTANT_US = 7_258_118_400_000_000  # 2200-01-01T00:00:00Z, exclusive
+EXCERPT_CHARACTERS = 600
+
+ROLES = {
+    "prompt": "user",
+    "answer": "assistant",
+    "thinking": "assistant",
+    "tool_call": "assistant",
+    "tool_result": "tool",
+    "command": "user",
+    "note": "system",
+    "compaction": "system",
+    "session_start": "system",
+    "session_end": "system",
+    "subagent_start": "assistant",
+    "subagent_end": "tool",
+    "error": "system",
+}
+"""Every kind of event, and whose words it holds. A new kind is one row here."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """A session that holds the record, and the project it was in there."""
+
+    session: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One immutable record (or block of one) of a source. Equal `digest` means the same record."""
+
+    id: EventId
+    agent: str
+    claims: tuple[Claim, ...]
+    time_us: int
+    kind: str
+    role: str
+    text: str
+    digest: str
+    group: str = ""
+    parent: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    revision: int = 0
+    redaction: int = 0
+    rewound: bool = False
+
+    @property
+    def session(self) -> str:
+        """The session it belongs to: the smallest that claims it."""
+        return self.claims[0].session
+
+    @property
+    def project(self) -> str:
+        """The project it belongs to, by the same rule."""
+        return self.claims[0].project
+
+    @property
+    def record(self) -> RecordId:
+        """The record that this event is a block of."""
+        return RecordId(self.id[:RECORD_DIGITS])
+
+    def body_digest(self) -> str:
+        """Return the digest of what a reader or summarizer sees of it; claims count only by the owner."""
+        pairs = [text for pair in sorted(self.metadata.items()) for text in pair]
+        return digest_of(
+            self.agent,
+            self.session,
+            self.project,
+            self.time_us,
+            self.kind,
+            self.role,
+            self.text,
+            self.group,
+            self.parent,
+            *pairs,
+        )
+
+
+def event_id(record_digest: str, block: int) -> EventId:
+    """Return the id of a block of the record whose full digest is given; block 0 is derived, content starts at 1."""
+    assert 0 <= block < 1 << 16, block
+    return EventId(f"{record_digest[:RECORD_DIGITS]}{block:04x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """An id that must never come back; `reason` is `forgotten`."""
+
+    id: EventId
+    reason: str
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """The source took the event back, up to and including this revision of it."""
+
+    id: EventId
+    revision: int
+
+
+Record = Event | Tombstone | Rewind
+"""What a source can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a segment begins and ends, and which events it holds, in order."""
+
+    id: NodeId
+    session: str
+    agent: str
+    project: str
+    start_us: int
+    end_us: int
+    events: tuple[EventId, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """The words that prove a bullet: a span over one or more events, verbatim."""
+
+    id: GripId
+    events: tuple[EventId, ...]
+    start: int
+    end: int
+    excerpt: str
+
+
+def grip_id(events: tuple[EventId, ...], start: int, end: int) -> GripId:
+    """Return the id that is the same wherever the same words are cited."""
+    return GripId(digest_of("grip", start, end, *events))
+
+
+@dataclass(frozen=True, slots=True)
+class Bullet:
+    """One claim, and the grips that prove it (never none)."""
+
+    text: str
+    grips: tuple[GripId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Who writes summaries, and with what: another recipe makes a node outdated, not stale."""
+
+    summarizer: str
+    model: str = ""
+    prompt: str = ""
+    settings: str = ""
+
+
+GAP = "gap"
+"""Stands for the content of a child that could not be summarised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An input of a node as it was when the node was written; `content` is its digest, or GAP."""
+
+    id: NodeId
+    content: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """The table-of-contents entry of a segment or a period."""
+
+    id: NodeId
+    title: str
+    bullets: tuple[Bullet, ...]
+    keywords: tuple[str, ...]
+    grips: tuple[Grip, ...]
+    children: tuple[Child, ...]
+    gaps: tuple[NodeId, ...]
+    inputs: str
+    recipe: Recipe
+
+    @cached_property
+    def content(self) -> str:
+        """The digest of what this node says; a rewritten node that says the same costs its parent nothing."""
+        parts: list[str | int] = [self.title, len(self.bullets)]
+        for bullet in self.bullets:
+            parts += [bullet.text, len(bullet.grips), *bullet.grips]
+        parts += [len(self.keywords), *self.keywords, len(self.gaps), *self.gaps]
+        parts += [text for grip in self.grips for text in (grip.id, grip.excerpt)]
+        return digest_of(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How far a transcript file was read, and what was wrong with it (docs/store-format.md, "Sources")."""
+
+    inode: int = 0
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    offset: int = 0
+    fingerprint: str = ""
+    format: str = ""
+    waiting_bytes: int = 0
+    damaged: int = 0
+    skipped: int = 0
+    problem: str = ""

@@ -1,0 +1,157 @@
+"""Checks of what is taken in: transcripts that can be read, the last ingest, and the agents' own retention."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from memtool.jobs.ingest import waiting
+from memtool.query.doctor.finding import (
+    Advice,
+    CannotCheckError,
+    in_words,
+    ok,
+    problem,
+    skipped,
+    span,
+    warning,
+)
+from memtool.query.doctor.retention import NAME, Retention, retention_of
+from memtool.query.doctor.scene import Scene
+from memtool.systemd.due import last_due_us
+from memtool.systemd.schedule import parse_schedules
+from memtool.systemd.state import JobStatus
+from memtool.systemd.systemctl import machine_zone
+
+_DAY_S = 86_400
+_SECOND_US = 1_000_000
+_SOON_DAYS = 5
+_LONG_DAYS = 365
+_LOOK_BACK_DAYS, _REGULAR_DAYS = 14, 3
+_INGEST = "memtool ingest"
+
+
+def check_transcripts(scene: Scene) -> Advice:
+    """Check that there are transcripts, and that they can be read."""
+    found = scene.transcripts
+    closed = [path for path in found.files if not os.access(path, os.R_OK)]
+    refused = [*(path for path, _ in found.failed), *closed]
+    if refused:
+        text = f"{in_words(len(refused), 'place')} cannot be read, such as {refused[0]}"
+        return problem(text, f"check its owner and mode: ls -ld {refused[0]}")
+    if not found.files:
+        return warning(
+            f"no transcript below {scene.claude_root / 'projects'}",
+            "if they are elsewhere: memtool config set ingest.claude_root DIR",
+        )
+    return ok(f"{in_words(len(found.files), 'transcript')} below {scene.claude_root}")
+
+
+def check_ingest(scene: Scene) -> Advice:
+    """Check that what agents write is taken in within a day."""
+    newest_us = max((written_us for _, written_us in _waiting(scene)), default=None)
+    last_us = max(scene.ingests_us, default=None)
+    if last_us is None:
+        if newest_us is None:
+            return skipped("nothing was ever taken in, and there is nothing to")
+        return warning("nothing was ever taken in", _INGEST)
+    age = f"the last ingest that went well was {_ago(scene, last_us)}"
+    if newest_us is not None and scene.now_us - last_us > _DAY_S * _SECOND_US:
+        return warning(f"{age}, and transcripts have changed since", _INGEST)
+    return ok(age)
+
+
+def _ago(scene: Scene, instant_us: int) -> str:
+    return f"{span((scene.now_us - instant_us) // _SECOND_US)} ago"
+
+
+def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
+    """Yield the transcripts that are not in the store as they are now, and when they were written."""
+    sources = scene.facts.sources if scene.has_store else {}
+    for path, found in waiting(scene.transcripts.files, sources):
+        yield path, found.st_mtime_ns // 1000
+
+
+def check_retention(scene: Scene) -> Advice:
+    """Check that Claude Code deletes no transcript before it is taken in."""
+    if not scene.claude_root.is_dir():
+        return skipped(f"there is no {scene.claude_root}")
+    kept = retention_of(scene.claude_root, scene.machine)
+    if kept.days < 1:
+        text = f"{NAME} is {kept.days} in {kept.origin}: Claude Code writes no transcript, or refuses it"
+        return problem(text, _raise(scene))
+    if at_risk := _about_to_go(scene, kept):
+        text = f"{in_words(len(at_risk), 'transcript')} not taken in, such as {at_risk[0]}: "
+        return problem(
+            f"{text}Claude Code deletes what is {in_words(kept.days, 'day')} old", _INGEST
+        )
+    return _of_schedule(scene, kept)
+
+
+def _about_to_go(scene: Scene, kept: Retention) -> list[Path]:
+    """Return the transcripts that are not taken in and have few days left; none where the store cannot be read."""
+    if kept.days <= _SOON_DAYS:
+        return []
+    limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
+    with suppress(CannotCheckError):
+        return [path for path, written_us in _waiting(scene) if written_us < limit_us]
+    return []
+
+
+def _of_schedule(scene: Scene, kept: Retention) -> Advice:
+    """Compare how often ingests run, by their timer and by the ledger, with how long transcripts are kept."""
+    period_us = kept.days * _DAY_S * _SECOND_US
+    text = f"Claude Code deletes transcripts after {in_words(kept.days, 'day')} ({kept.origin})"
+    ingests_us, every_us = _known_ingests_us(scene), _interval_us(scene)
+    last_us = max(ingests_us, default=None)
+    if last_us is not None and scene.now_us - last_us > period_us // 2:
+        return warning(f"{text}; the last ingest was {_ago(scene, last_us)}", _INGEST)
+    if every_us is not None and every_us > period_us // 2:
+        rare = span(every_us // _SECOND_US)
+        return warning(f"{text}; ingest runs every {rare} only", _raise(scene))
+    if kept.unreadable:
+        return warning(
+            f"{kept.unreadable[0]} cannot be read: how long Claude Code keeps is not known",
+            f"mend it: python3 -m json.tool {kept.unreadable[0]}",
+        )
+    if every_us is None and kept.days < _LONG_DAYS and not _is_regular(scene, ingests_us):
+        return warning(f"{text}, and no timer that runs takes them in", _raise(scene))
+    often = f"; ingest runs every {span(every_us // _SECOND_US)}" if every_us else ""
+    return ok(f"{text}{often}")
+
+
+def _known_ingests_us(scene: Scene) -> list[int]:
+    with suppress(
+        CannotCheckError
+    ):  # how long transcripts are kept is worth telling without a ledger, too
+        return scene.ingests_us
+    return []
+
+
+def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
+    """Return whether the ledger has ingests of several of the last days, whoever began them: cron, or a person."""
+    since_us = scene.now_us - _LOOK_BACK_DAYS * _DAY_S * _SECOND_US
+    days = {us // _SECOND_US // _DAY_S for us in ingests_us if us >= since_us}
+    return len(days) >= _REGULAR_DAYS
+
+
+def _raise(scene: Scene) -> str:
+    return f'put "{NAME}": 3650 into {scene.claude_root / "settings.json"}, or have ingest run more often'
+
+
+def _interval_us(scene: Scene) -> int | None:
+    """Return how far apart the ingest's timer fires, or None where none does."""
+    try:
+        row: JobStatus = next(row for row in scene.status.jobs if row.job.name == "ingest")
+    except CannotCheckError:
+        return None
+    if row.timer is None or not row.timer.is_live or row.pause is not None:
+        return None
+    schedules, zone = parse_schedules(row.timer.schedule), machine_zone(scene.machine)
+    second = last_due_us(schedules, scene.now_us, zone)
+    first = None if second is None else last_due_us(schedules, second - _SECOND_US, zone)
+    if first is None or second is None:
+        return None
+    return second - first

@@ -1,0 +1,76 @@
+"""Yields all that a store knows of events, as records that another store can take in. Reads only, one row at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from memtool.model.records import Event, EventId, Record, Rewind
+from memtool.query.listing import Fitting, Query, bounds_us, fitting_of
+from memtool.query.reader import NoMemoryError, Reader
+from memtool.store import codec, families, keys
+from memtool.store.store import Store
+
+
+@dataclass(slots=True)
+class Report:
+    """What an export came to so far."""
+
+    events: int = 0
+    revisions: int = 0
+    rewinds: int = 0
+    tombstones: int = 0
+
+
+def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
+    """Yield the events that fit, by time and id; then their superseded revisions and rewinds, by id.
+
+    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. `report` counts
+    along. Raise UsageError where the query names a session or time that is none, NoMemoryError where there is no store
+    yet.
+    """
+    with reader.store() as store:
+        if store is None:
+            raise NoMemoryError(reader.root)
+        chosen = _Chosen(store, fitting_of(store, query), bounds_us(reader, store, query))
+        for event in store.events(*chosen.bounds):
+            if chosen.fitting.fits(event):
+                report.events += 1
+                yield event
+        for revision in _revisions(store):
+            if chosen.holds(revision.id):
+                report.revisions += 1
+                yield revision
+        is_all = query == replace(Query(), limit=query.limit)
+        for rewind in _rewinds(store):
+            if is_all or chosen.holds(rewind.id):
+                report.rewinds += 1
+                yield rewind
+        for tombstone in store.tombstones() if is_all else ():
+            report.tombstones += 1
+            yield tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The events that fit, by their current revisions."""
+
+    store: Store
+    fitting: Fitting
+    bounds: tuple[int, int]
+
+    def holds(self, event_id: EventId) -> bool:
+        """Return whether this event is one of them."""
+        event = self.store.event(event_id)
+        start_us, end_us = self.bounds
+        return event is not None and start_us <= event.time_us < end_us and self.fitting.fits(event)
+
+
+def _revisions(store: Store) -> Iterator[Event]:
+    for key, value in store.engine.scan(families.REVISIONS):
+        yield codec.EVENT.decode(value, key)
+
+
+def _rewinds(store: Store) -> Iterator[Rewind]:
+    for key, value in store.engine.scan(families.REWINDS):
+        yield Rewind(EventId(key.hex()), keys.read_instant(value))

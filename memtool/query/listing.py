@@ -1,0 +1,121 @@
+"""Lists events: the newest that fit a query, without holding more of them than are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from memtool.errors import UsageError
+from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Event
+from memtool.model.segmenting import in_order
+from memtool.query.conversation import claims
+from memtool.query.names import ShortNames, session_named
+from memtool.query.reader import Reader
+from memtool.query.times import span_us
+from memtool.settings import nearest
+from memtool.store import codec, families, keys
+from memtool.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person asks for; what is empty asks for nothing."""
+
+    session: str = ""
+    project: str = ""
+    agent: str = ""
+    kinds: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
+    older ones fit too.
+    """
+
+    exists: bool
+    zone: str = "UTC"
+    events: tuple[Event, ...] = ()
+    has_more: bool = False
+    short_sessions: Mapping[str, str] = field(default_factory=dict)
+
+
+def events(reader: Reader, query: Query) -> Listing:
+    """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
+    _check_kinds(query.kinds)
+    with reader.memory() as store:
+        start_us, end_us = bounds_us(reader, store, query)
+        if store is None:
+            return Listing(exists=False)
+        fitting = fitting_of(store, query)
+        found: list[Event] = []
+        has_more = False
+        for event in fitting.newest_first(start_us, end_us):
+            has_more = len(found) == query.limit
+            if has_more:
+                break
+            found.append(event)
+        names = ShortNames(store)
+        sessions = {event.session: names.session(event.session) for event in found}
+        return Listing(True, store.calendar.zone, tuple(in_order(found)), has_more, sessions)
+
+
+def fitting_of(store: Store, query: Query) -> Fitting:
+    """Return what tells the events that fit. Raise UsageError where no session is named so."""
+    return Fitting(store, query, session_named(store, query.session) if query.session else "")
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    for kind in kinds:
+        if kind not in ROLES:
+            meant = nearest(kind, list(ROLES))
+            guess = f"did you mean {meant}? " if meant else ""
+            raise UsageError(
+                f"{kind!r} is no kind of event", hint=f"{guess}a kind is one of: {', '.join(ROLES)}"
+            )
+
+
+def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, int]:
+    """Return the instants from which and before which the query asks for events. Raise UsageError."""
+    start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
+    if query.since:
+        start_us = span_us(reader, store, query.since, "--since")[0]
+    if query.until:
+        end_us = span_us(reader, store, query.until, "--until")[1]
+    return start_us, end_us
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The events of a store that fit a query; `session` is the one that it names."""
+
+    store: Store
+    query: Query
+    session: str
+
+    def newest_first(self, start_us: int, end_us: int) -> Iterator[Event]:
+        """Yield them backwards from before one instant down to another."""
+        if self.session and (bounds := self.store.session(self.session)) is not None:
+            start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
+        last = keys.instant(
+            end_us
+        )  # a row's key is longer, so that all rows of this instant come after it
+        for key, value in self.store.engine.scan_back(families.EVENTS, last):
+            if keys.read_instant(key) < start_us:
+                return
+            event = codec.EVENT.decode(value, key)
+            if self.fits(event):
+                yield event
+
+    def fits(self, event: Event) -> bool:
+        """Return whether the event is one of them, whenever it was."""
+        query = self.query
+        return (
+            (not self.session or claims(event, self.session))
+            and (not query.kinds or event.kind in query.kinds)
+            and event.agent.casefold().startswith(query.agent.casefold())
+            and any(query.project.casefold() in claim.project.casefold() for claim in event.claims)
+        )

@@ -1,0 +1,134 @@
+"""Ids as people type and read them: a prefix that names one thing, and the shortest prefix that does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from memtool.errors import UsageError
+from memtool.model.levels import SegmentKey, parse_segment
+from memtool.model.records import Cut, GripId
+from memtool.store.store import Store
+
+MIN_DIGITS = 4
+SHOWN_DIGITS = 6
+"""A grip is shown with at least so many digits: a store that grows keeps what was noted unique for long."""
+SHOWN_SESSION = 8
+GRIP_DIGITS = 32
+_MOST_CANDIDATES = 10
+_GRIP = re.compile(r"[0-9a-f]+")
+GRIP_FORM = f"a grip is {MIN_DIGITS} to {GRIP_DIGITS} hex digits, as memtool show prints them"
+SEGMENT_FORM = "segment:2026-11-22:4ac3"
+
+
+@dataclass(frozen=True)
+class ShortNames:
+    """Gives short forms of ids that are unique in the store as it is now, each looked up once."""
+
+    store: Store
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def grip(self, grip_id: GripId) -> str:
+        """Return the first digits of a grip."""
+        if grip_id not in self._known:
+            rivals = {rival for rival, _ in self.store.citations(grip_id[:SHOWN_DIGITS])}
+            self._known[grip_id] = shortest(grip_id, rivals, at_least=SHOWN_DIGITS)
+        return self._known[grip_id]
+
+    def session(self, session: str) -> str:
+        """Return the beginning of a session's id."""
+        if session not in self._known:
+            rivals = (rival for rival, _ in self.store.sessions(session[:SHOWN_SESSION]))
+            self._known[session] = shortest(session, rivals, at_least=SHOWN_SESSION)
+        return self._known[session]
+
+
+def shortest(name: str, rivals: Iterable[str], *, at_least: int) -> str:
+    """Return the shortest beginning of a name that begins no rival; all of it where a rival goes on from it."""
+    needed = at_least
+    for rival in rivals:
+        if rival != name:
+            needed = max(needed, _common(name, rival) + 1)
+    return name[:needed]
+
+
+def _common(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def grip_digits(text: str) -> str:
+    """Return the digits that the text names a grip by. Raise UsageError where it names none."""
+    digits = text.strip().lower().removeprefix("grip:")
+    if not _GRIP.fullmatch(digits) or not MIN_DIGITS <= len(digits) <= GRIP_DIGITS:
+        raise UsageError(f"{text!r} is no grip", hint=GRIP_FORM)
+    return digits
+
+
+def grip_named(store: Store, text: str) -> GripId:
+    """Return the grip that begins with these digits. Raise UsageError where none does, or several."""
+    digits = grip_digits(text)
+    found = sorted({grip_id for grip_id, _ in store.citations(digits)})
+    if not found:
+        raise UsageError(
+            f"no node cites a grip that begins with {digits}",
+            hint=f"{GRIP_FORM}; a node that is written again may cite others",
+        )
+    if len(found) > 1:
+        raise ambiguous(digits, "grips", [GripId(one) for one in found])
+    return found[0]
+
+
+def is_segment(text: str) -> bool:
+    """Return whether the text is of the form that names a segment."""
+    return _segment_place(text) is not None
+
+
+def _segment_place(text: str) -> SegmentKey | None:
+    return parse_segment(text) or parse_segment(f"segment:{text}")
+
+
+def segment_named(store: Store, text: str) -> Cut | None:
+    """Return the segment that the text names, None where it is not of that form. Raise UsageError as for grips."""
+    place = _segment_place(text)
+    if place is None:
+        return None
+    found = [cut for cut in store.cuts(place.day) if cut.id.startswith(place.id)]
+    if not found:
+        raise UsageError(
+            f"there is no {place.id}",
+            hint=f"memtool toc {_day_of(place)} lists those of the day",
+        )
+    if len(found) > 1:
+        raise ambiguous(place.id, "segments", [cut.id for cut in found])
+    return found[0]
+
+
+def _day_of(place: SegmentKey) -> str:
+    return place.id.split(":")[1]
+
+
+def session_named(store: Store, text: str) -> str:
+    """Return the session that is named so or alone begins so. Raise UsageError as for grips."""
+    if store.session(text) is not None:
+        return text
+    found = [session for session, _ in store.sessions(text)]
+    if not found:
+        raise UsageError(
+            f"no session begins with {text!r}",
+            hint="memtool events shows the sessions of what it lists",
+        )
+    if len(found) > 1:
+        raise ambiguous(text, "sessions", found)
+    return found[0]
+
+
+def ambiguous(text: str, what: str, candidates: list[str]) -> UsageError:
+    """Return the error that names the candidates."""
+    listed = ", ".join(candidates[:_MOST_CANDIDATES])
+    more = len(candidates) - _MOST_CANDIDATES
+    return UsageError(
+        f"{text!r} is the beginning of {len(candidates)} {what}",
+        hint=f"type more of it: {listed}" + (f" and {more} more" if more > 0 else ""),
+    )

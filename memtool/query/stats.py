@@ -1,0 +1,237 @@
+"""Counts what is kept, for a reader. Takes the same memory for a store of any size, and never waits for a job.
+
+Events are counted by the index of ids, 24 bytes each: their text is not read. Rewound ones count, for they are kept.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level, Period
+from memtool.query.counting import current_events
+from memtool.query.reader import Reader
+from memtool.query.recipes import Recipes, recipes
+from memtool.rollup.plan import left_over
+from memtool.store import families, keys
+from memtool.store.codec import Session
+from memtool.store.store import Store
+
+Progress = Callable[[float], None]
+"""Hears now and then which part of the way, from 0 to 1, is done."""
+
+SHOWN_EVERY = 5000
+_KEY_SPACE = 1 << 16
+
+
+class By(StrEnum):
+    """What events may be counted by."""
+
+    PROJECT = "project"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days of a year or of twelve months, and how many events those of them that have any hold."""
+
+    first: int
+    last: int
+    days: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is of one project or agent. `events` are those that count: rewound ones do not."""
+
+    name: str
+    sessions: int
+    events: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes by column family, as they are in files; of the database beside them; and of all that the store has."""
+
+    families: Mapping[str, int] = field(default_factory=dict)
+    other: int = 0
+    ledger: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is kept. `exists` is whether anything is remembered; `stale` counts periods that have ended, by level."""
+
+    exists: bool
+    calendar: Calendar
+    window: Window
+    made: Recipes
+    events: int = 0
+    span_us: tuple[int, int] | None = None
+    sessions: int = 0
+    projects: int = 0
+    agents: Mapping[str, int] = field(default_factory=dict)
+    tombstones: Mapping[str, int] = field(default_factory=dict)
+    sources: int = 0
+    damaged_sources: int = 0
+    stale: Mapping[Level, int] = field(default_factory=dict)
+    failed: int = 0
+    disk: Disk = field(default_factory=Disk)
+    parts: tuple[Part, ...] | None = None
+    """By project or agent, those with most events first; None where that was not asked for."""
+
+
+def stats(
+    reader: Reader,
+    *,
+    year: int | None = None,
+    by: By | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Stats:
+    """Return what is kept, and the events by day of the year, or of the twelve months that end today."""
+    made = recipes(reader)
+    with reader.memory() as store:
+        calendar = reader.calendar if store is None else store.calendar
+        window = window_of(calendar.day_of(reader.now_us), year)
+        if store is None:
+            return Stats(exists=False, calendar=calendar, window=window, made=made)
+        events, window = _events(store, window, on_progress)
+        sessions = _Sessions.counted(store)
+        sources = store.sources()
+        return Stats(
+            exists=True,
+            calendar=calendar,
+            window=window,
+            made=made,
+            events=events,
+            span_us=store.span_us(),
+            sessions=sessions.number,
+            projects=len(sessions.of[By.PROJECT]),
+            agents={name: part.sessions for name, part in sorted(sessions.of[By.AGENT].items())},
+            tombstones=Counter(tombstone.reason for tombstone in store.tombstones()),
+            sources=len(sources),
+            damaged_sources=sum(bool(row.damaged or row.problem) for row in sources.values()),
+            stale=left_over(store, reader.now_us),
+            failed=len(store.failures()),
+            disk=disk_of(store, reader.root),
+            parts=None if by is None else tuple(_parts(store, sessions, by, on_progress)),
+        )
+
+
+def window_of(today: int, year: int | None) -> Window:
+    """Return the days of the year, as far as they have begun; or those of the twelve months up to today."""
+    end = date.fromordinal(today)
+    if year is None:
+        following = end + timedelta(days=1)  # so that 29 February, too, has a year before it
+        is_leap_day = (following.month, following.day) == (2, 29)
+        first = following.replace(year=following.year - 1, day=28 if is_leap_day else following.day)
+        return Window(first.toordinal(), today)
+    begin, finish = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+    return Window(begin, min(finish, today) if begin <= today else finish)
+
+
+def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, Window]:
+    """Count all events, and those of each day of the window."""
+    days = range(window.first, window.last + 1)
+    starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
+    held, number = [0] * len(days), 0
+    for key, place in store.engine.scan(families.IDS):
+        number += 1
+        if (
+            number % SHOWN_EVERY == 0
+        ):  # ids are digests: where one lies is how far the walk has come
+            on_progress(int.from_bytes(key[:2], "big") / _KEY_SPACE)
+        # Of a day that the zone skipped both bounds are the same: the later one holds the instant.
+        index = bisect_right(starts, keys.read_instant(place)) - 1
+        if 0 <= index < len(held):
+            held[index] += 1
+    counts = {day: count for day, count in zip(days, held, strict=True) if count}
+    return number, replace(window, days=counts)
+
+
+@dataclass
+class _Sessions:
+    """The sessions that were counted, by project and by agent. What has no project counts as a project without name."""
+
+    number: int = 0
+    of: dict[By, dict[str, Part]] = field(default_factory=lambda: {by: {} for by in By})
+
+    @classmethod
+    def counted(cls, store: Store) -> _Sessions:
+        """Return the count of a store's sessions."""
+        found = cls()
+        for _, session in store.sessions():
+            found.number += 1
+            for name in session.projects:
+                found._add(By.PROJECT, name, session)
+            for name in session.agents:
+                found._add(By.AGENT, name, session)
+        return found
+
+    def _add(self, by: By, name: str, session: Session) -> None:
+        old = self.of[by].get(name)
+        low, high = session.first_us, session.last_us
+        if old is not None:
+            low, high = min(old.first_us, low), max(old.last_us, high)
+        self.of[by][name] = Part(name, old.sessions + 1 if old else 1, 0, low, high)
+
+
+def _parts(store: Store, sessions: _Sessions, by: By, on_progress: Progress) -> Iterator[Part]:
+    events = _events_by(store, by, on_progress)
+    names = sorted({*sessions.of[by], *events}, key=lambda name: (-events[name], name))
+    for name in names:
+        part = sessions.of[by].get(name, Part(name, 0, 0, 0, 0))
+        yield replace(part, events=events[name])
+
+
+def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
+    """Count by the segments of each day; where they may not be as they should be, by its events."""
+    marked = {period.first for period in store.marks() if period.level is Level.DAY}
+    first_us, last_us = store.span_us() or (0, 0)
+    counts: Counter[str] = Counter()
+    for day in store.days():
+        done_us = store.calendar.day_start_us(day) - first_us
+        on_progress(min(1, max(0, done_us / max(1, last_us - first_us))))
+        cuts = [] if day in marked else store.cuts(day)
+        for cut in cuts:
+            counts[cut.project if by is By.PROJECT else cut.agent] += len(cut.events)
+        if not cuts:
+            for event in current_events(store, Period(Level.DAY, day)):
+                counts[event.project if by is By.PROJECT else event.agent] += 1
+    return counts
+
+
+def disk_of(store: Store, root: Path) -> Disk:
+    """Return what the store takes."""
+    tables = {family: store.engine.table_bytes(family) for family in families.FAMILIES}
+    database = bytes_below(root / "store")
+    other = max(0, database - sum(tables.values()))
+    return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))
+
+
+def bytes_below(directory: Path) -> int:
+    """Return the bytes of all files below, links not followed; what vanishes meanwhile or is closed counts nothing."""
+    total, waiting = 0, [directory]
+    while waiting:
+        try:
+            entries = list(waiting.pop().iterdir())
+        except OSError:
+            continue
+        for path in entries:
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    waiting.append(path)
+                else:
+                    total += path.lstat().st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,1 @@
+"""Redaction: the known kinds of secrets, and the engine that replaces them in text. Pure."""

@@ -1,0 +1,158 @@
+"""What a rollup has to do: from marks and failures alone, the same answer for the job, its dry run and the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from memtool.errors import ConfigError
+from memtool.model.calendar import Calendar, span_end_us, transitions
+from memtool.model.levels import (
+    PERIOD_LEVELS,
+    Level,
+    Period,
+    inputs_of,
+    parse_segment,
+    period_named,
+)
+from memtool.model.planning import offsets_differ, stale_periods
+from memtool.model.records import NodeId, Recipe
+from memtool.rollup.order import Choices
+from memtool.store.store import Store, ZoneTable
+
+
+def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
+    """Raise ConfigError where the config asks for another calendar than the store's; "auto" asks for none."""
+    have = store.calendar.describe()
+    want = asked_calendar(store, wanted, zone_is_set=zone_is_set).describe()
+    differing = [name for name in have if have[name] != want[name]]
+    if differing:
+        name = differing[0]
+        raise ConfigError(
+            f"the store's calendar has {name} {have[name]!r}, the config says {want[name]!r}",
+            hint="set the config back, or run `memtool rebuild --calendar` (--dry-run says what it takes)",
+        )
+
+
+def asked_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> Calendar:
+    """Return the calendar that the config asks of this store: "auto" asks for no zone, so that it keeps its own."""
+    return wanted if zone_is_set else replace(wanted, zone=store.calendar.zone)
+
+
+def stale_now(store: Store, now_us: int) -> frozenset[Period]:
+    """Return what needs a look: every stale period, and every one with a failure that is due for another try."""
+    marked = set(store.marks())
+    due = {
+        _place(node_id)
+        for node_id, failure in store.failures().items()
+        if failure.retry_us <= now_us
+    }
+    return stale_periods(marked | due, store.calendar.week_start)
+
+
+def _place(node_id: NodeId) -> Period:
+    segment = parse_segment(node_id)
+    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
+
+
+def targets(
+    store: Store, level: Level, choices: Choices, now_us: int, recipe: Recipe
+) -> list[Period]:
+    """Return the periods of this level that the run handles, oldest first; of an upgrade the newest first."""
+    found = {period for period in stale_now(store, now_us) if period.level is level}
+    if choices.outdated:
+        found |= outdated_periods(store, level, recipe)
+    if choices.force is not None and choices.force.level is level:
+        found.add(choices.force)
+    in_order = sorted(found, reverse=choices.outdated)
+    return [period for period in in_order if _is_wanted(store.calendar, period, choices, now_us)]
+
+
+def outdated_periods(store: Store, level: Level, recipe: Recipe) -> frozenset[Period]:
+    """Return the periods of this level whose node (or, of a day, whose segment's node) another recipe wrote."""
+    levels = (Level.SEGMENT, Level.DAY) if level is Level.DAY else (level,)
+    nodes = (node for each in levels for node in store.nodes(each))
+    return frozenset(_place(node.id) for node in nodes if node.recipe != recipe)
+
+
+def _is_wanted(calendar: Calendar, period: Period, choices: Choices, now_us: int) -> bool:
+    if not choices.include_open and not calendar.is_closed(period, now_us):
+        return period == choices.force
+    return _is_since(period, choices)
+
+
+def _is_since(period: Period, choices: Choices) -> bool:
+    return choices.since is None or period.first >= choices.since.first
+
+
+def repairs(store: Store, level: Level, choices: Choices, now_us: int) -> list[Period]:
+    """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first.
+
+    Within a level the oldest comes first; of an upgrade the newest.
+    """
+    sign = -1 if choices.outdated else 1
+    above = [period for period in stale_now(store, now_us) if period.level > level]
+    return [
+        period
+        for period in sorted(above, key=lambda one: (one.level, sign * one.first))
+        if _is_since(period, choices) and _is_ripe(store, period, now_us)
+    ]
+
+
+def _is_ripe(store: Store, period: Period, now_us: int) -> bool:
+    calendar = store.calendar
+    if not calendar.is_closed(period, now_us):
+        return False
+    return calendar.is_settled(period, now_us) or store.node(period.id) is not None
+
+
+def with_all_below(period: Period, week_start: int) -> frozenset[Period]:
+    """Return the period and all periods that it is made from."""
+    found = {period}
+    for below in inputs_of(period, week_start):
+        found |= with_all_below(below, week_start)
+    return frozenset(found)
+
+
+def left_over(store: Store, now_us: int) -> dict[Level, int]:
+    """Return how many closed periods of each level are stale: what a run leaves, as the ledger and status tell it."""
+    stale = stale_periods(store.marks(), store.calendar.week_start)
+    closed = [period for period in stale if store.calendar.is_closed(period, now_us)]
+    counts = {level: sum(period.level is level for period in closed) for level in PERIOD_LEVELS}
+    return {level: count for level, count in counts.items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class MovedDays:
+    """Days whose bounds differ under today's zone data, and that data."""
+
+    days: frozenset[int]
+    table: ZoneTable
+
+
+def moved_days(store: Store) -> MovedDays | None:
+    """Return what new zone data changes, or None where it says what it said (invariant 13)."""
+    old = store.zone_table()
+    if old is None:
+        return None
+    today = transitions(store.calendar.zone, old.first_year, old.last_year)
+    spans = offsets_differ(old.transitions, today, span_end_us(old.last_year))
+    if not spans:
+        return None
+    days = {day for span in spans for day in _days_near(store.calendar, span)}
+    table = ZoneTable(old.first_year, old.last_year, today)
+    return MovedDays(frozenset(_holding_anything(store, days)), table)
+
+
+def _days_near(calendar: Calendar, span: tuple[int, int]) -> Iterable[int]:
+    """Return the days that touch the span, with a neighbour on each side: their common bound may have moved."""
+    return range(calendar.day_of(span[0]) - 1, calendar.day_of(span[1]) + 2)
+
+
+def _holding_anything(store: Store, days: Iterable[int]) -> list[int]:
+    held: list[int] = []
+    for day in sorted(days):
+        bounds = store.calendar.bounds_us(Period(Level.DAY, day))
+        if next(store.events(*bounds), None) is not None or store.cuts(day):
+            held.append(day)
+    return held

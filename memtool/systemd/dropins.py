@@ -1,0 +1,204 @@
+"""The unit files that the settings ask for, as text by path: drop-ins over what is installed. Pure; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from memtool.model.calendar import Calendar
+from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.programs import HIDDEN, SYSTEM_PATH
+from memtool.systemd.systemctl import Scope
+from memtool.systemd.timing import schedule_of
+from memtool.systemd.unitfiles import bound_path, escaped, plain_path
+
+DROP_IN = "50-memtool.conf"
+NETWORK_DROP_IN = "60-memtool-network.conf"
+COMMAND_DROP_IN = "60-memtool-command.conf"
+ON_FAILURE = "on-memtool-failure@.service"
+"""Not "memtool-…": then what all services share would apply, and the person's command would run in their sandbox."""
+_OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
+_HEAD = (
+    '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
+)
+_RESTART_MODE_SINCE = 254
+
+
+class JobSettings(Protocol):
+    """What a job's section of the configuration says of its timer."""
+
+    @property
+    def schedule(self) -> str:
+        """OnCalendar= expressions, separated by semicolons; empty: the default."""
+        ...
+
+    @property
+    def jitter_s(self) -> int:
+        """RandomizedDelaySec=."""
+        ...
+
+    @property
+    def timeout_s(self) -> int:
+        """TimeoutStartSec=."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the summarizer's program needs: where it is looked for, what it is made of, and what it writes to."""
+
+    folders: tuple[Path, ...] = ()
+    parts: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
+    at_once: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What drop-ins are made from, beside the jobs' own settings."""
+
+    scope: Scope
+    calendar: Calendar | None = None
+    """The store's; None where there is no store yet and no zone was named: then the machine's is as good."""
+    needs_network: bool = False
+    """Whether the configured summarizer does."""
+    command: Command | None = None
+    """The configured summarizer's program, where it is one."""
+    on_failure: str = ""
+    skips_on_battery: bool = False
+    """Whether rollups do not start on battery power."""
+    user: str = ""
+    """Whom the system's services run as."""
+    store: Path | None = None
+    """The store, where it is not the one that the units look for."""
+    version: int = 0
+
+
+def files_of(settings: Mapping[str, JobSettings], wanted: Wanted) -> dict[str, str]:
+    """Return every file that should be, by its path below the directory of units; what is not in it should not be."""
+    files: dict[str, str] = {}
+    for job in JOBS:
+        own = settings[job.name]
+        files[f"{job.timer}.d/{DROP_IN}"] = _timer(job, own, wanted)
+        files[f"{job.unit}.d/{DROP_IN}"] = _service(job, own, wanted)
+        if job.network == "summarizer" and wanted.needs_network:
+            files[f"{job.unit}.d/{NETWORK_DROP_IN}"] = network_drop_in(wanted.scope)
+        if job.network == "summarizer" and wanted.command is not None:
+            text = command_drop_in(wanted.scope, wanted.command)
+            files[f"{job.unit}.d/{COMMAND_DROP_IN}"] = text
+    if wanted.on_failure:
+        files[ON_FAILURE] = _on_failure(wanted)
+    return {path: text for path, text in files.items() if text}
+
+
+def possible_paths() -> tuple[str, ...]:
+    """Return the paths of all files that `files_of` may give, or gave in earlier versions."""
+    return (
+        *(f"{job.timer}.d/{DROP_IN}" for job in JOBS),
+        *(
+            f"{job.unit}.d/{name}"
+            for job in JOBS
+            for name in (DROP_IN, NETWORK_DROP_IN, COMMAND_DROP_IN)
+        ),
+        ON_FAILURE,
+        _OLD_ON_FAILURE,
+    )
+
+
+def network_drop_in(scope: Scope) -> str:
+    """Return what lets a service reach the network: it lifts what the shipped units forbid, and no more."""
+    unit = ["Wants=network-online.target", "After=network-online.target"]
+    service = ["PrivateNetwork=no", "RestrictAddressFamilies=AF_INET AF_INET6"]
+    if scope == "system":
+        service.append("IPAddressDeny=")  # an empty one forgets the shipped `any`
+    # A user's manager has no network-online.target, and cannot filter addresses.
+    return _text({"Unit": unit if scope == "system" else [], "Service": service})
+
+
+def command_drop_in(scope: Scope, command: Command) -> str:
+    """Return what lets a service run the summarizer's program: it lifts what would stop it, and no more."""
+    service = [
+        # What translates as it runs, such as node, writes code into memory.
+        "MemoryDenyWriteExecute=no",
+        # Of Claude Code each was seen to need 300 MB and 7 threads; this is beside what the job itself may have.
+        f"MemoryMax={1 + command.at_once}G",
+        f"TasksMax={128 + 64 * command.at_once}",
+    ]
+    if command.folders:
+        path = ":".join(map(str, (*command.folders, *SYSTEM_PATH)))
+        service.append(f'Environment="PATH={escaped(path)}"')
+    # A user's manager hides no home: it only keeps it from being written.
+    hidden = HIDDEN if scope == "system" else ()
+    seen = [part for part in command.parts if _is_below(part, hidden)]
+    service += [
+        f"BindReadOnlyPaths={bound_path(part)}"
+        for part in seen
+        if not _is_below(part, command.writes)
+    ]
+    service += [
+        f"BindPaths={bound_path(path)}"
+        if _is_below(path, hidden)
+        else f'ReadWritePaths="-{plain_path(path)}"'
+        for path in command.writes
+    ]
+    return _text({"Service": service})
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _timer(job: Job, own: JobSettings, wanted: Wanted) -> str:
+    rows: list[str] = []
+    schedule = schedule_of(job, own.schedule, wanted.calendar)
+    if schedule != job.schedule:
+        # Without the empty line first, the times would be added to the shipped ones.
+        rows += ["OnCalendar=", *(f"OnCalendar={text}" for text in schedule)]
+    if own.jitter_s != job.randomized_delay_s:
+        rows.append(f"RandomizedDelaySec={own.jitter_s}")
+    return _text({"Timer": rows})
+
+
+def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
+    unit: list[str] = []
+    service: list[str] = []
+    if wanted.on_failure:
+        unit.append(f"OnFailure={ON_FAILURE.replace('@', f'@{job.name}')}")
+        if wanted.version >= _RESTART_MODE_SINCE:
+            service.append("RestartMode=direct")  # else each try that fails would be told
+    if wanted.skips_on_battery and job.levels:
+        unit.append("ConditionACPower=true")
+    if wanted.store is not None:
+        flags = wanted.store / "pause"
+        unit += [f"ConditionPathExists=!{plain_path(flags / name)}" for name in ("all", job.name)]
+        service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
+        if wanted.scope == "user":
+            service.append("ExecStartPre=")  # which would make the directory of the shipped place
+    if own.timeout_s != job.timeout_s:
+        service.append(f"TimeoutStartSec={own.timeout_s}")
+    return _text({"Unit": unit, "Service": service})
+
+
+def _on_failure(wanted: Wanted) -> str:
+    """Return the unit that runs the person's command; the job is %i, and MONITOR_* say how it failed (systemd 251)."""
+    service = [
+        "Type=oneshot",
+        *([f"User={wanted.user}"] if wanted.scope == "system" and wanted.user else []),
+        "Environment=MEMTOOL_JOB=%i",
+        f"ExecStart=/bin/sh -c {_quoted(wanted.on_failure)}",
+        "TimeoutStartSec=5min",
+    ]
+    return _text({"Unit": ["Description=memtool: tell that %i failed"], "Service": service})
+
+
+def _text(sections: Mapping[str, list[str]]) -> str:
+    """Return the file's text; nothing where no section has a line."""
+    parts = ["\n".join((f"[{name}]", *rows, "")) for name, rows in sections.items() if rows]
+    return _HEAD + "\n".join(parts) if parts else ""
+
+
+def _quoted(command: str) -> str:
+    """Return the command as one word of ExecStart=, in which percent and dollar signs mean nothing to systemd."""
+    return f'"{escaped(command).replace("$", "$$")}"'

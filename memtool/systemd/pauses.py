@@ -1,0 +1,234 @@
+"""Pauses of jobs: small files in `<root>/pause/` that the units, the runner and a person can read. Starts nothing.
+
+`<job>` and `all` are open-ended: the unit itself looks for them (ConditionPathExists=!), so that they hold over a
+reboot and with a broken Python. `<job>.until` and `all.until` have an end, which the runner knows. For one run by hand
+that ignores a pause, an open-ended one is called `.lifted` until that run has begun: then only the runner, told by
+`<job>.once`, knows which run may pass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from memtool.errors import StorageError, UsageError
+from memtool.files import atomic_write, private_directory, reporting
+from memtool.ledger.run import first_line
+
+ALL = "all"
+_UNTIL = ".until"
+_LIFTED = ".lifted"
+_ONCE = ".once"
+_KINDS = ("", _LIFTED, _UNTIL)
+
+_SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LENGTH = re.compile(r"(?:[0-9]{1,6}(?:min|[mhdw]))+")
+_PART = re.compile(r"([0-9]+)(min|[mhdw])")
+_INSTANT = re.compile(r"([0-9]{1,17})\b")
+_LONGEST_S = 10 * 366 * 86_400
+_T = TypeVar("_T", int, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause: of a job or of `all`, since when, until when (None: until it is resumed), by whom and why."""
+
+    who: str
+    since_us: int
+    until_us: int | None = None
+    by: str = ""
+    reason: str = ""
+
+
+def directory(root: Path) -> Path:
+    """Return where the store's pauses are."""
+    return root / "pause"
+
+
+def seconds_of(text: str) -> int:
+    """Return the length of a time such as 90min, 2h, 2d, 1w or 1d12h. Raise UsageError where it is none."""
+    total = 0
+    if _LENGTH.fullmatch(text):
+        total = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    if not 0 < total <= _LONGEST_S:
+        raise UsageError(
+            f"{text!r} is not a length of time to pause for", hint="such as 90min, 2h, 2d or 1w"
+        )
+    return total
+
+
+def pause_of(root: Path, job: str, now_us: int) -> Pause | None:
+    """Return the pause that keeps this job from running now: the one that holds longest; None where there is none."""
+    names = _names(root)
+    found = [
+        pause
+        for who in (job, ALL)
+        for kind in _KINDS
+        if who + kind in names
+        for pause in (_read(root, who, kind),)
+        if pause is not None and _holds(pause, now_us)
+    ]
+    return max(found, key=_end_us, default=None)
+
+
+def paused(root: Path, jobs: Iterable[str], now_us: int) -> Mapping[str, Pause]:
+    """Return the pause of each of these jobs that has one."""
+    if not _names(root):
+        return {}
+    each = ((job, pause_of(root, job, now_us)) for job in jobs)
+    return {job: pause for job, pause in each if pause is not None}
+
+
+def set_pause(root: Path, pause: Pause) -> None:
+    """Record the pause in place of an earlier one of the same job, or of all. Raise StorageError where it cannot be."""
+    where = private_directory(directory(root))
+    _hand_over(where, root)
+    kind = "" if pause.until_us is None else _UNTIL
+    path = where / (pause.who + kind)
+    atomic_write(path, _text(pause).encode())
+    _hand_over(path, root)
+    for other in _KINDS:
+        if other != kind:
+            _remove(where / (pause.who + other))
+
+
+def end_pause(root: Path, who: str) -> None:
+    """Forget the pause of this job; of `all`: every pause there is. Raise StorageError where that is not allowed."""
+    for name in _names(root):
+        if who == ALL or name in {who + kind for kind in (*_KINDS, _ONCE)}:
+            _remove(directory(root) / name)
+
+
+def admit(root: Path, job: str, now_us: int, *, may_ignore: bool) -> Pause | None:
+    """Return the pause for which a run that systemd began must leave, or None where it may go on.
+
+    A run that was begun by hand (`may_ignore`) passes once where it was told to. What has expired, or was lifted for
+    a run that has begun, is put right.
+    """
+    names = _names(root)
+    is_told = may_ignore and job + _ONCE in names
+    with suppress(StorageError):  # tidying up only: what counts is what the files say
+        _tidy(root, job, now_us, is_told=is_told)
+    return None if is_told else pause_of(root, job, now_us)
+
+
+def _tidy(root: Path, job: str, now_us: int, *, is_told: bool) -> None:
+    names = _names(root)
+    if is_told:
+        _remove(directory(root) / (job + _ONCE))
+    if is_told or not any(name.endswith(_ONCE) for name in names):
+        _put_back(root)
+    for who in (job, ALL):
+        pause = _read(root, who, _UNTIL) if who + _UNTIL in names else None
+        if pause is not None and not _holds(pause, now_us):
+            _remove(directory(root) / (who + _UNTIL))
+
+
+@contextmanager
+def ignoring(root: Path, job: str) -> Iterator[None]:
+    """Let one run of the job, begun by hand within the block, pass whatever pause there is.
+
+    Killed in between, the pause still holds: the runner keeps to a lifted one, and puts it back.
+    """
+    where = private_directory(directory(root))
+    _hand_over(where, root)
+    once = where / (job + _ONCE)
+    atomic_write(once, b"")
+    _hand_over(once, root)
+    with reporting(where):
+        for who in (job, ALL):
+            if (where / who).exists():
+                (where / who).rename(where / (who + _LIFTED))
+    try:
+        yield
+    finally:
+        _remove(once)
+        _put_back(root)
+
+
+def described(pause: Pause) -> str:
+    """Return the pause in words, with its end in UTC: for the ledger and for the log."""
+    end = "until resumed" if pause.until_us is None else f"until {_utc(pause.until_us)}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"paused{' with all jobs' if pause.who == ALL else ''} {end}{why}"
+
+
+def _names(root: Path) -> frozenset[str]:
+    with reporting(directory(root)):
+        try:
+            return frozenset(os.listdir(directory(root)))  # noqa: PTH208 - names are all it takes
+        except FileNotFoundError:
+            return frozenset()
+
+
+def _holds(pause: Pause, now_us: int) -> bool:
+    return pause.until_us is None or now_us < pause.until_us
+
+
+def _end_us(pause: Pause) -> float:
+    return float("inf") if pause.until_us is None else pause.until_us
+
+
+def _text(pause: Pause) -> str:
+    """Return what a pause's file holds: `cat` is enough to read it."""
+    rows = [f"since_us {pause.since_us} ({_utc(pause.since_us)})"]
+    if pause.until_us is not None:
+        rows.append(f"until_us {pause.until_us} ({_utc(pause.until_us)})")
+    rows += [f"by {first_line(pause.by)}", f"reason {first_line(pause.reason)}"]
+    return "\n".join(rows) + "\n"
+
+
+def _read(root: Path, who: str, kind: str) -> Pause | None:
+    """Return the pause in a file, also in one that was made by hand and holds nothing; None where it is gone."""
+    path = directory(root) / (who + kind)
+    with reporting(path):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            made_us = path.stat().st_mtime_ns // 1000
+        except FileNotFoundError:
+            return None
+    rows = dict(line.partition(" ")[::2] for line in text.splitlines())
+    pause = Pause(who, _number(rows.get("since_us", ""), made_us))
+    if kind == _UNTIL:  # one whose end cannot be read has none: a pause fails safe
+        pause = replace(pause, until_us=_number(rows.get("until_us", ""), None))
+    return replace(
+        pause, by=first_line(rows.get("by", "")), reason=first_line(rows.get("reason", ""))
+    )
+
+
+def _number(text: str, otherwise: _T) -> int | _T:
+    found = _INSTANT.match(text)
+    return int(found[1]) if found else otherwise
+
+
+def _put_back(root: Path) -> None:
+    for name in _names(root):
+        if name.endswith(_LIFTED):
+            path = directory(root) / name
+            with reporting(path):
+                try:
+                    path.rename(path.with_name(name.removesuffix(_LIFTED)))
+                except FileNotFoundError:
+                    continue  # another was faster
+
+
+def _hand_over(path: Path, root: Path) -> None:
+    """Give what root made to the store's owner, whose jobs have to be able to read and remove it."""
+    with reporting(path):
+        if os.geteuid() == 0 and (owner := root.stat()).st_uid != 0:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _remove(path: Path) -> None:
+    with reporting(path):
+        path.unlink(missing_ok=True)
+
+
+def _utc(time_us: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time_us / 1_000_000))

@@ -1,0 +1,132 @@
+"""What a program is made of, as far as its file, its links and its interpreter tell. Starts nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from os.path import normpath
+from pathlib import Path
+
+from memtool.errors import ConfigError
+
+SYSTEM_PATH = tuple(
+    map(Path, ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
+)
+HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+"""What ProtectHome=tmpfs hides from the system's services."""
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_MOST_STEPS = 20
+_LONGEST_LINE = 512
+# A program's folder is its own, unless it is one of these: then the file alone is.
+_SHARED = ("", ".local", ".config", ".cache", ".local/share", ".local/lib", ".local/state")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Where it is found, and the files and directories that it is made of; less what every system has."""
+
+    folders: tuple[Path, ...]
+    """What has to be on PATH."""
+    parts: tuple[Path, ...]
+
+
+def find_program(words: Sequence[str], search: Sequence[Path], home: Path) -> Program:
+    """Return what the program of a command line needs; of `env NAME=VALUE… program`, the program.
+
+    Raise ConfigError where it is not there, or is no program.
+    """
+    name = _program_of(words)
+    search = (*search, *SYSTEM_PATH, home / ".local/bin", home / "bin")
+    found = _located(name, search, home)
+    if found is None:
+        raise ConfigError(
+            f"summarizer.command: there is no program {name}",
+            hint="name it with its whole path, such as /home/you/.local/bin/claude",
+        )
+    steps = list(_steps(found, (found.parent, *search)))
+    steps = [(step, is_on_path) for step, is_on_path in steps if step.parent not in SYSTEM_PATH]
+    folders = dict.fromkeys(step.parent for step, is_on_path in steps if is_on_path)
+    parts = dict.fromkeys(_own_part(step, home) for step, _ in steps)
+    return Program(tuple(folders), _outermost(parts))
+
+
+def _program_of(words: Sequence[str]) -> str:
+    if Path(words[0]).name != "env":
+        return words[0]
+    rest = (word for word in words[1:] if not _ASSIGNMENT.match(word))
+    name = next(rest, "env")
+    return "env" if name.startswith("-") else name
+
+
+def _located(name: str, search: Sequence[Path], home: Path) -> Path | None:
+    if name.startswith("~/"):
+        name = str(home / name[2:])
+    places = [Path(name)] if "/" in name else [folder / name for folder in search]
+    return next((place for place in places if place.is_absolute() and _is_program(place)), None)
+
+
+def _is_program(path: Path) -> bool:
+    try:
+        return path.is_file() and bool(path.stat().st_mode & 0o111)
+    except OSError:
+        return False
+
+
+def _steps(path: Path, search: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    """Give the file, what its links lead to, and the same of its interpreter; and which of them are found by PATH."""
+    is_on_path = True
+    for _ in range(_MOST_STEPS):
+        yield path, is_on_path
+        if path.is_symlink():
+            path, is_on_path = _normal(path.parent / path.readlink()), False
+            continue
+        interpreter = _interpreter(path)
+        if interpreter is None:
+            return
+        is_on_path = "/" not in interpreter
+        found = _located(interpreter, search, Path("/"))
+        if found is None:
+            raise ConfigError(
+                f"summarizer.command: {path} needs {interpreter}, which is not there",
+                hint='call "memtool scheduler apply" where it is on PATH, or name both with their whole paths',
+            )
+        path = found
+
+
+def _normal(path: Path) -> Path:
+    """Return the path without `..`, as far as that can be said without following links."""
+    return Path(normpath(path))  # pathlib has no such thing
+
+
+def _interpreter(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+    except OSError as error:
+        raise ConfigError(f"summarizer.command: {path} cannot be read: {error.strerror}") from error
+    words = line[2:].decode("utf-8", "replace").split() if line.startswith(b"#!") else []
+    if not words:
+        return None
+    words = [word for word in words if word != "-S"] if words[0].endswith("/env") else words[:1]
+    return _program_of(words)
+
+
+def _own_part(path: Path, home: Path) -> Path:
+    """Return what has to be seen for this file to work: its package or installation, else its folder."""
+    if "node_modules" in path.parts:
+        return Path(*path.parts[: path.parts.index("node_modules") + 1])
+    folder = path.parent
+    shared = [home / name for name in _SHARED]
+    if folder.name == "bin" and folder.parent not in shared and _is_installation(folder.parent):
+        return folder.parent
+    return path if folder in shared else folder
+
+
+def _is_installation(folder: Path) -> bool:
+    return (folder / "lib").is_dir() or (folder / "pyvenv.cfg").is_file()
+
+
+def _outermost(parts: Collection[Path]) -> tuple[Path, ...]:
+    return tuple(part for part in parts if not any(parent in parts for parent in part.parents))

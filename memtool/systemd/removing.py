@@ -1,0 +1,145 @@
+"""Undoes what `memtool setup` did. Every step goes on where one fails; the end says what could not be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from memtool.errors import MemtoolError
+from memtool.files import reporting
+from memtool.systemd.changes import Change, write
+from memtool.systemd.dropins import ON_FAILURE
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.setup import RECORD, Places
+from memtool.systemd.systemctl import Manager, failure
+from memtool.systemd.unitfiles import SHARED, SLICE
+
+TIMERS = tuple(job.timer for job in JOBS)
+SERVICES = tuple(job.unit for job in JOBS)
+UNITS = (*TIMERS, *SERVICES, SLICE, ON_FAILURE)
+STOP_TIMEOUT_S = 180
+"""A job ends its step; after TimeoutStopSec= of its unit systemd kills it."""
+_MASK = Path("/dev/null")
+_PATTERNS = ("memtool-*", "on-memtool-failure@*", SLICE)
+
+
+@dataclass(slots=True)
+class Removal:
+    """What a removal did: paths removed, what stays and why, and what could not be done."""
+
+    removed: list[Path] = field(default_factory=list)
+    stays: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[MemtoolError] = field(default_factory=list)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Keep an error of the block, and go on."""
+        try:
+            yield
+        except MemtoolError as error:
+            self.problems.append(error)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, a link, or a directory with all that is in it."""
+        with self.step(), reporting(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                write(Change(path, None, None))
+            else:
+                return
+            self.removed.append(path)
+
+
+def stop_jobs(manager: Manager, removal: Removal) -> None:
+    """Stop the timers, then the services, each at the end of its step. Judged by what still runs, not by exit codes."""
+    for unit in (*TIMERS, *SERVICES, SLICE):
+        manager.call("stop", unit, timeout_s=STOP_TIMEOUT_S)
+    done = manager.call("show", "--property=Id,ActiveState", *TIMERS, *SERVICES)
+    with removal.step():
+        if not done.is_ok:
+            raise failure(done, manager, "it is not known whether all jobs have stopped")
+    for block in done.stdout.split("\n\n"):
+        row = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if row.get("ActiveState", "inactive") not in ("inactive", "failed"):
+            command = shlex.join(["systemctl", *manager.arguments, "kill", row["Id"]])
+            removal.problems.append(
+                MemtoolError(f"{row['Id']} is still {row['ActiveState']}", hint=command)
+            )
+
+
+def our_files(places: Places, ours: Iterable[Path]) -> list[Path]:
+    """Return what is there of memtool's: units, drop-ins, links of enabled timers, masks, stamps, pages, the record.
+
+    `ours` is what memtool may have written for systemd.
+    """
+    found = [*ours, *_links(places), *_masks(places), *places.pages()]
+    found += [places.stamps / f"stamp-{timer}" for timer in TIMERS]
+    return [path for path in dict.fromkeys(found) if os.path.lexists(path)]
+
+
+def others_files(places: Places, ours: Sequence[Path]) -> list[Path]:
+    """Return what others have put beside our units: drop-ins, and units that an administrator has put over ours."""
+    known = {*ours, *_masks(places)}
+    found = [path for folder in _drop_in_folders(places) for path in sorted(folder.iterdir())]
+    found += [directory / name for directory in (places.admin, places.units) for name in UNITS]
+    return [path for path in dict.fromkeys(found) if path not in known and os.path.lexists(path)]
+
+
+def remove_directories(places: Places, stores: Iterable[Path], made: Iterable[Path]) -> None:
+    """Remove the directories that are empty now: those of drop-ins, and those that setup made, by its record."""
+    above = [*places.pages(), *(store / "x" for store in stores)]
+    above += [places.units / "x", places.admin / "timers.target.wants" / "x", places.stamps / "x"]
+    ours = {parent for path in above for parent in path.parents}  # whatever the record says
+    folders = [*_drop_in_folders(places), places.admin / "timers.target.wants"]
+    for path in [*folders, *sorted(ours & set(made), key=lambda one: len(one.parts), reverse=True)]:
+        _remove_if_empty(path)
+
+
+def forget_units(manager: Manager, removal: Removal) -> None:
+    """Have systemd read its directories again, and forget that units of ours have failed."""
+    with removal.step():
+        done = manager.call("daemon-reload", timeout_s=STOP_TIMEOUT_S)
+        if not done.is_ok:
+            raise failure(done, manager, "systemd still knows the units that are removed")
+    manager.call("reset-failed", *_PATTERNS)  # fails where none has failed
+
+
+def read_record(store: Path) -> list[Path]:
+    """Return the directories that setup made; none where the store has no record that can be read."""
+    try:
+        found = json.loads((store / RECORD).read_text(encoding="utf-8"))
+        return [Path(name) for name in found["directories"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _links(places: Places) -> Iterator[Path]:
+    for directory in (places.admin, places.units):
+        for folder in (*directory.glob("*.wants"), *directory.glob("*.requires")):
+            yield from (folder / timer for timer in TIMERS)
+
+
+def _masks(places: Places) -> Iterator[Path]:
+    for directory in (places.admin, places.runtime):
+        for name in UNITS:
+            path = directory / name
+            if path.is_symlink() and path.readlink() == _MASK:
+                yield path
+
+
+def _drop_in_folders(places: Places) -> list[Path]:
+    names = [f"{unit}.d" for unit in UNITS] + [SHARED]
+    found = [directory / name for directory in (places.admin, places.units) for name in names]
+    return [path for path in dict.fromkeys(found) if path.is_dir()]
+
+
+def _remove_if_empty(path: Path) -> None:
+    with suppress(OSError):  # not empty, or not there
+        path.rmdir()

@@ -1,0 +1,251 @@
+"""Talking to systemd: which manager has the units, one call for their state, and its errors in plain words.
+
+Asks and starts; enables nothing, and writes no unit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from memtool.errors import MemtoolError, UnavailableError
+from memtool.paths import xdg_directory
+from memtool.process import Finished, run
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.units import PROPERTIES, TimerState, parse_show, timers_of
+
+Scope = Literal["system", "user"]
+SCOPES: tuple[Scope, ...] = ("system", "user")
+
+_ROOT = Path("/")
+_SYSTEM_UNITS = (
+    "etc/systemd/system",
+    "run/systemd/system",
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+    "lib/systemd/system",
+)
+_SHARED_USER_UNITS = (
+    "etc/systemd/user",
+    "run/systemd/user",
+    "usr/local/share/systemd/user",
+    "usr/share/systemd/user",
+    "usr/local/lib/systemd/user",
+    "usr/lib/systemd/user",
+)
+_ASK_TIMEOUT_S = 15
+
+INSTALL = "memtool setup"
+NOT_BOOTED = "systemd does not run here"
+BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
+_LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
+
+# What systemctl says (247 to 257), what it means, and what helps. The first that fits counts.
+_NO_BUS = (
+    r"No medium found|XDG_RUNTIME_DIR not defined"
+    r"|connect to .*bus.*: (?:No such file or directory|Connection refused)"
+)
+_MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (r"is not installed$|may not be run here$", "systemd is not on this machine", BY_HAND),
+    (r"not been booted with systemd|Host is down|Running in chroot", NOT_BOOTED, BY_HAND),
+    (_NO_BUS, "no systemd runs for this user", _LINGER),
+    (
+        r"connect to .*bus.*: (?:Permission denied|Operation not permitted)",
+        "XDG_RUNTIME_DIR belongs to another user, as su and sudo leave it",
+        'become that user by "sudo -i" or "machinectl shell", or name --system',
+    ),
+    (
+        r"Access denied|Interactive authentication required|Permission denied|not permitted",
+        "systemd refuses this to you",
+        "do it as root, or through sudo",
+    ),
+    (
+        r"attempted too often|start request repeated too quickly|start-limit-hit",
+        "it was started too often in a short time",
+        'wait, or: systemctl reset-failed "memtool-*"',
+    ),
+    (r"^Job for \S+ (?:failed|canceled)", "it failed before it could record a run", ""),
+    (r"did not answer within", "systemd does not answer", "see: systemctl is-system-running"),
+    (
+        r"bad unit file setting|bad-setting",
+        "a drop-in of the unit is broken",
+        "see: systemctl status, and mend it",
+    ),
+    (
+        r"is masked",
+        "the unit is masked",
+        'the admin has forbidden it; "systemctl unmask" allows it',
+    ),
+    (r"not found|not loaded|could not be found", "the unit is not installed", INSTALL),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """One systemd: the system's, or a user's own. `environ` is what its programs are called with.
+
+    Where the machine was not booted with systemd, a user's is not missed: there is none at all.
+    """
+
+    scope: Scope
+    environ: Mapping[str, str]
+    is_booted: bool = True
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The option that names it."""
+        return ("--user",) if self.scope == "user" else ()
+
+    def call(self, *arguments: str, timeout_s: float | None = _ASK_TIMEOUT_S) -> Finished:
+        """Return how `systemctl` ended."""
+        argv = ["systemctl", *self.arguments, "--no-ask-password", *arguments]
+        return run(argv, self.environ, timeout_s=timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """What was learnt of the timers. `problem` says in words why systemd was not asked or did not answer."""
+
+    scope: Scope | None = None
+    states: Mapping[str, TimerState] = field(default_factory=dict)
+    problem: str = ""
+    hint: str = ""
+    elsewhere: frozenset[str] = frozenset()
+    """Jobs whose timers fire in the other manager, too."""
+    lacks_linger: str = ""
+    """The user whose manager ends when they log out; empty where that is no trouble."""
+    differing: tuple[str, ...] = ()
+    """Unit files that are not as this program would write them, by their paths below the directory of units."""
+    renew: str = ""
+    """The command that renews these."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether systemd answered."""
+        return self.scope is not None and not self.problem
+
+
+def manager_of(scope: Scope, environ: Mapping[str, str], uid: int) -> Manager:
+    """Return the manager, with the runtime directory filled in where cron or su left it out."""
+    runtime = f"/run/user/{uid}"
+    if scope == "user" and not environ.get("XDG_RUNTIME_DIR") and Path(runtime).is_dir():
+        environ = {**environ, "XDG_RUNTIME_DIR": runtime}
+    return Manager(scope, environ, is_booted())
+
+
+def is_booted(root: Path = _ROOT) -> bool:
+    """Return whether systemd runs this machine, as sd_booted(3) finds out."""
+    return (root / "run/systemd/system").is_dir()
+
+
+def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope, ...]:
+    """Return the managers for which a timer of ours is installed, by looking at the files: no systemd is asked."""
+    found: dict[Scope, Iterator[Path]] = {
+        "system": (root / part for part in _SYSTEM_UNITS),
+        "user": _user_units(environ, root),
+    }
+    return tuple(scope for scope in SCOPES if any(map(_has_timer, found[scope])))
+
+
+def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
+    yield config_directory(environ)
+    yield xdg_directory(environ, "XDG_DATA_HOME", ".local/share") / "systemd/user"
+    yield from (root / part for part in _SHARED_USER_UNITS)
+
+
+def units_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where memtool puts its own units; those of a distribution's package are below usr/lib."""
+    return root / "usr/local/lib/systemd/system" if scope == "system" else config_directory(environ)
+
+
+def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT) -> Path:
+    """Return where drop-ins go that come from the settings, as an administrator's do."""
+    return root / "etc/systemd/system" if scope == "system" else config_directory(environ)
+
+
+def config_directory(environ: Mapping[str, str]) -> Path:
+    """Return where a user's own units and drop-ins are."""
+    return xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "systemd/user"
+
+
+def _has_timer(directory: Path) -> bool:
+    return any(os.path.lexists(directory / job.timer) for job in JOBS)
+
+
+def default_scope(installed: Sequence[Scope], *, prefers_system: bool) -> Scope | None:
+    """Return the manager to ask: the one that has the units; of both, the system's where that is preferred."""
+    if len(installed) == len(SCOPES):
+        return "system" if prefers_system else "user"
+    return next(iter(installed), None)
+
+
+def ask(manager: Manager) -> Timers:
+    """Return what the manager says of every job's timer, by one call."""
+    units = [unit for job in JOBS for unit in (job.timer, job.unit)]
+    done = manager.call("show", "-p", ",".join(PROPERTIES), *units)
+    if not done.is_ok:
+        problem, hint = meaning(done, manager)
+        return Timers(manager.scope, problem=problem, hint=hint)
+    return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+
+
+def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:
+    """Return whether the program starts in a unit with these properties; None where that cannot be tried.
+
+    It cannot without systemd-run, without the manager, or with a program that does not start in any unit.
+    """
+    argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect"]
+    start = ["--", str(program), "--version"]
+    options = [f"--property={line}" for line in properties]
+    if run([*argv, *options, *start], manager.environ, timeout_s=60).is_ok:
+        return True
+    return False if run([*argv, *start], manager.environ, timeout_s=60).is_ok else None
+
+
+def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
+    """Return in plain words what went wrong, and what helps. What is not known is told as systemd said it."""
+    said = f"{done.stderr}\n{done.stdout}"
+    for pattern, text, hint in _MEANINGS:
+        if re.search(pattern, said, re.MULTILINE | re.IGNORECASE):
+            if pattern == _NO_BUS and not manager.is_booted:
+                return NOT_BOOTED, BY_HAND
+            return text, hint.format(user=user_name(manager.environ, os.getuid()) or "NAME")
+    return done.said, ""
+
+
+def failure(done: Finished, manager: Manager, doing: str) -> MemtoolError:
+    """Return the error for a call that failed while `doing` something. Only a systemd that is busy is worth a retry."""
+    text, hint = meaning(done, manager)
+    kind = UnavailableError if done.is_timed_out else MemtoolError
+    return kind(f"{doing}: {text}", hint=hint)
+
+
+def lacks_linger(environ: Mapping[str, str], uid: int, root: Path = _ROOT) -> str:
+    """Return the user's name if their manager ends when they log out, else nothing."""
+    name = user_name(environ, uid)
+    return "" if not name or (root / "var/lib/systemd/linger" / name).exists() else name
+
+
+def user_name(environ: Mapping[str, str], uid: int) -> str:
+    """Return the name of the user, also where the environment lacks it; nothing where there is none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return environ.get("USER", "")
+
+
+def machine_zone(root: Path = _ROOT) -> str:
+    """Return the name of the machine's zone, in which systemd reads times without one; empty where it has no name."""
+    try:
+        target = str((root / "etc/localtime").readlink())
+    except FileNotFoundError:
+        return "UTC"  # as systemd and the C library have it
+    except OSError:
+        return ""
+    return target.partition("zoneinfo/")[2]
