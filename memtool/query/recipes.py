@@ -19,8 +19,8 @@ from memtool.ledger.run import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe
+from memtool.query.contents import period_holding
 from memtool.query.reader import Reader
-from memtool.query.state import period_holding
 from memtool.rollup.forecast import Forecast
 from memtool.store import codec, families, keys
 from memtool.store.store import Store

@@ -23,8 +23,8 @@ from memtool.jobs.runner import run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Event, EventId, Record, Rewind, Tombstone
+from memtool.query.events import Query
 from memtool.query.export import Report, export
-from memtool.query.listing import Query
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.redact.rules import RULESET_VERSION

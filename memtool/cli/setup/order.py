@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memtool.cli.options import Invocation
-from memtool.cli.output import clean, note
-from memtool.cli.render import Page
+from memtool.cli.output import Page, clean, note
 from memtool.errors import UsageError
 from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.person import name_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 
 from memtool.errors import UsageError
 from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId
+from memtool.query.events import span_us
 from memtool.query.names import session_named
 from memtool.query.reader import Reader
-from memtool.query.times import span_us
 from memtool.store import codec, families, keys
 from memtool.store.erase import erasing
 from memtool.store.store import Store

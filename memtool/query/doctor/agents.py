@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from memtool.jobs.ingest import waiting
-from memtool.query.doctor.finding import (
+from memtool.query.doctor.retention import NAME, Retention, retention_of
+from memtool.query.doctor.scene import (
     Advice,
     CannotCheckError,
+    Scene,
     in_words,
     ok,
     problem,
@@ -18,8 +20,6 @@ from memtool.query.doctor.finding import (
     span,
     warning,
 )
-from memtool.query.doctor.retention import NAME, Retention, retention_of
-from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.state import JobStatus
