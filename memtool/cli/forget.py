@@ -14,10 +14,8 @@ from memtool.cli.output import Clock, Page, note, number, print_json, print_line
 from memtool.cli.reading import event_json, reading, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.forget.doing import Report
-from memtool.jobs.forget.doing import forget as forget_body
-from memtool.jobs.forget.finding import Found, look
-from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.forget import Found, Report, Selector, look
+from memtool.jobs.forget import forget as forget_body
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import Level, Period
 

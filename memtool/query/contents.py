@@ -13,9 +13,9 @@ from memtool.model.levels import (
     parse_segment,
     period_named,
     period_of,
+    stale_periods,
     straddles,
 )
-from memtool.model.planning import stale_periods
 from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Node, NodeId, Recipe
 from memtool.query.names import shortest
 from memtool.query.reader import Reader

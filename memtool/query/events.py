@@ -16,7 +16,7 @@ from memtool.query.grip import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.settings import nearest
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.store import Store
 
 TIME_FORMS = f"{PERIOD_FORMS}, 2026-11-22T14:30, 2026-11-22T13:30:00Z"
@@ -145,7 +145,7 @@ class Fitting:
         last = keys.instant(
             end_us
         )  # a row's key is longer, so that all rows of this instant come after it
-        for key, value in self.store.engine.scan_back(families.EVENTS, last):
+        for key, value in self.store.engine.scan_back(keys.EVENTS, last):
             if keys.read_instant(key) < start_us:
                 return
             event = codec.EVENT.decode(value, key)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from memtool.model.drafting import verbatim
 from memtool.model.records import FIRST_INSTANT_US, Event, EventId, Grip, NodeId
 from memtool.model.segmenting import in_order
+from memtool.model.summary import verbatim
 from memtool.query.names import ShortNames, grip_digits, grip_named
 from memtool.query.reader import NoMemoryError, Reader
 from memtool.store.store import Store

@@ -9,7 +9,6 @@ from itertools import count, groupby
 
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
-from memtool.model.drafting import verbatim
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
@@ -18,8 +17,8 @@ from memtool.model.levels import (
     parents_of,
     parse_segment,
     period_named,
+    stale_periods,
 )
-from memtool.model.planning import period_inputs, segment_inputs, stale_periods
 from memtool.model.records import (
     GAP,
     ROLES,
@@ -34,11 +33,12 @@ from memtool.model.records import (
     grip_id,
 )
 from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.reader import Reader
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.erase import erasing
-from memtool.store.generations import generations_found
 from memtool.store.store import Store
+from memtool.store.toc import generations_found
 
 MAX_LISTED = 50
 
@@ -120,7 +120,7 @@ def check_events_and_days(walk: Walk) -> Iterator[str]:
 
 
 def _events(walk: Walk) -> Iterator[Event]:
-    for key, value in walk.store.engine.scan(families.EVENTS):
+    for key, value in walk.store.engine.scan(keys.EVENTS):
         event = codec.EVENT.decode(value, key)
         if keys.event(event.time_us, event.id) != key:
             walk.found.say(event.id, "its key does not match its time and id")
@@ -130,9 +130,9 @@ def _events(walk: Walk) -> Iterator[Event]:
 def _check_event(walk: Walk, event: Event) -> None:
     store, say = walk.store, walk.found.say
     raw = keys.identifier(event.id)
-    if store.engine.get(families.IDS, raw) != keys.instant(event.time_us):
+    if store.engine.get(keys.IDS, raw) != keys.instant(event.time_us):
         say(event.id, "the index by id does not lead to it")
-    if store.engine.get(families.TOMBSTONES, raw) is not None:
+    if store.engine.get(keys.TOMBSTONES, raw) is not None:
         say(event.id, "it is there although it was forgotten")
     if event.kind not in ROLES or list(event.claims) != sorted(event.claims) or not event.claims:
         say(event.id, "its kind or its claims are not well formed")
@@ -161,7 +161,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
 
 def check_ids(walk: Walk) -> Iterator[str]:
     """Check that the index by id leads to events only."""
-    for key, _ in walk.store.engine.scan(families.IDS):
+    for key, _ in walk.store.engine.scan(keys.IDS):
         if walk.store.event(EventId(key.hex())) is None:
             walk.found.say(key.hex(), "the index by id leads to no event")
         yield "ids"
@@ -169,7 +169,7 @@ def check_ids(walk: Walk) -> Iterator[str]:
 
 def check_revisions(walk: Walk) -> Iterator[str]:
     """Check that superseded revisions lie where they belong, beside a current one."""
-    for key, value in walk.store.engine.scan(families.REVISIONS):
+    for key, value in walk.store.engine.scan(keys.REVISIONS):
         event = codec.EVENT.decode(value, key)
         if keys.revision(event.id, event.digest) != key:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
@@ -210,7 +210,7 @@ def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
         yield "the grips that it holds are not those that its bullets cite"
     for grip in node.grips:
         key = keys.grip(walk.store.generation, grip.id, node.id)
-        if walk.store.engine.get(families.GRIPS, key) is None:
+        if walk.store.engine.get(keys.GRIPS, key) is None:
             yield f"the index of grips does not know that it cites {grip.id}"
 
 
@@ -347,7 +347,7 @@ def _check_rest(walk: Walk) -> Iterator[str]:
     for _ in walk.store.sources():
         yield "sources"
     # A damaged block shows where it is read, and only there.
-    for family in (families.REWINDS, families.WRITES, families.META):
+    for family in (keys.REWINDS, keys.WRITES, keys.META):
         for _ in walk.store.engine.scan(family):
             yield "rows"
 
