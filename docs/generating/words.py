@@ -6,9 +6,9 @@ from pathlib import Path
 
 from docs.generating.tree import Argument, Option
 from memtool.paths import Role, choose_store, config_files, key_files
+from memtool.process import WITHIN
 from memtool.settings import BY_KEY
 from memtool.summarize import SUMMARIZERS
-from memtool.within import WITHIN
 
 TAGLINE = "long-term memory for AI coding agents"
 _HOME = Path("/a-home")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 from memtool.config import Config
+from memtool.errors import ConfigError
 from memtool.model.calendar import Calendar, calendar_from
-from memtool.zone import local_zone
 
 AUTO = "auto"
 
@@ -26,3 +28,24 @@ def calendar_for_new_store(config: Config) -> Calendar:
 
 def _calendar(config: Config, zone: str) -> Calendar:
     return calendar_from(zone, config.calendar.day_starts_at, config.calendar.week_starts_on)
+
+
+def local_zone() -> str:
+    """Return the IANA name of this machine's zone, UTC where none is set. Raise ConfigError where it has no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from tzlocal import get_localzone_name
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # tzlocal warns where nothing is configured, and answers UTC
+        try:
+            name = get_localzone_name() or "UTC"
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"this machine's time zone has no name that can be recorded: {error}",
+                hint="name one: memtool config set calendar.timezone Europe/Paris",
+            ) from error
+    return str(name)

@@ -17,15 +17,15 @@ from memtool.files import storage_error
 from memtool.jobs.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
-_OWN = Own(DIRECTORY)
+_OWN = Own(SUMMARIZER_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
-from memtool.exchange import exchange
-from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
+from memtool.files import (
+    dated_place,
+    exchange,
+    exists,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.jobs.context import RunContext
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for

@@ -10,8 +10,8 @@ from memtool.files import reporting
 from memtool.jobs.budget import Budget
 from memtool.model.records import Recipe
 from memtool.paths import key_files
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.summarize import Options, Summarizer, make, row
-from memtool.within import DIRECTORY
 
 
 def recipe_of(config: Config) -> Recipe:
@@ -35,7 +35,7 @@ def options_of(
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
     key = find_key(environ, variable) if found.key_variable else ""
-    return _options(config, key=key, directory=root / DIRECTORY, environ=environ)
+    return _options(config, key=key, directory=root / SUMMARIZER_DIRECTORY, environ=environ)
 
 
 def _options(

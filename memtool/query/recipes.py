@@ -15,7 +15,7 @@ from memtool.config import Config
 from memtool.errors import MemtoolError, StorageError
 from memtool.jobs.budget import spent_today
 from memtool.jobs.summarizing import options_of
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe

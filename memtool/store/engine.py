@@ -25,7 +25,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from memtool.os_errors import number_in
+from memtool.errors import number_in
 from memtool.store.errors import is_repeated, storage_error, translated
 from memtool.store.families import FAMILIES, open_options
 
