@@ -11,7 +11,7 @@ import pytest
 
 from memtool.errors import ERROR_NUMBERS, DamagedError, ErrorNumber, UnavailableError, number_in
 from memtool.files import exists, storage_error
-from memtool.store.errors import storage_error as rocksdb_error
+from memtool.store.engine import storage_error as rocksdb_error
 
 STORE = Path("/some/where/store")
 NAMES = [errno.errorcode[row.number] for row in ERROR_NUMBERS]

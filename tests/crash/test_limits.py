@@ -16,7 +16,7 @@ import pytest
 
 from memtool.errors import ERROR_NUMBERS, ErrorNumber, StorageError
 from memtool.store.engine import open_writer
-from memtool.store.families import FAMILIES
+from memtool.store.keys import FAMILIES
 from tests.conftest import REPOSITORY
 from tests.crash import history
 from tests.crash.checks import assert_sound, event_ids
