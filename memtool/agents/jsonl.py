@@ -13,7 +13,6 @@ from memtool.agents.ordinals import Ordinals
 from memtool.agents.sealing import seal
 from memtool.agents.times import in_range, instant_us, rfc3339
 from memtool.agents.values import JsonObject, canonical, text_at
-from memtool.model.digest import digest_of
 from memtool.model.records import (
     RECORD_DIGITS,
     ROLES,
@@ -23,6 +22,7 @@ from memtool.model.records import (
     Record,
     Rewind,
     Tombstone,
+    digest_of,
     event_id,
 )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from memtool.redact.engine import Redacted, may_hold_secrets, redact, redact_field
+from memtool.redact import Redacted, may_hold_secrets, redact, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
-from memtool.redact.shorten import shorten
 
 MAX_TEXT = 64_000
 MAX_METADATA_TEXT = 4_000

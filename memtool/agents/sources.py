@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from memtool.model.digest import digest_of
-from memtool.model.records import Source
+from memtool.model.records import Source, digest_of
 
 FINGERPRINT_BYTES = 4096
 

@@ -12,8 +12,7 @@ from memtool.agents import Fate, File
 from memtool.agents.claude.format import FORMAT
 from memtool.agents.reading import read_chunks
 from memtool.agents.values import JsonObject
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Event, Rewind
+from memtool.model.records import ROLES, Event, Rewind, digest_of
 from tests.agents.records import (
     SESSION,
     TIME,

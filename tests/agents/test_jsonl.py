@@ -14,8 +14,16 @@ from memtool.agents.jsonl import FORMAT, encode
 from memtool.agents.reading import read_chunks
 from memtool.agents.sealing import seal
 from memtool.agents.values import JsonObject
-from memtool.model.digest import digest_of
-from memtool.model.records import LAST_INSTANT_US, ROLES, Claim, Event, EventId, Rewind, Tombstone
+from memtool.model.records import (
+    LAST_INSTANT_US,
+    ROLES,
+    Claim,
+    Event,
+    EventId,
+    Rewind,
+    Tombstone,
+    digest_of,
+)
 from memtool.redact.rules import RULESET_VERSION
 from tests.agents.records import all_records, counts_of, events_of, odd_objects, write
 

@@ -19,8 +19,7 @@ from memtool.agents.ordinals import Ordinals
 from memtool.agents.sealing import seal
 from memtool.agents.times import instant_us
 from memtool.agents.values import JsonObject, is_true, object_at, text_at
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Claim, Event, Record, event_id
+from memtool.model.records import ROLES, Claim, Event, Record, digest_of, event_id
 
 
 def _no_drafts(_record: JsonObject) -> list[Draft]:

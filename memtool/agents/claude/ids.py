@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from memtool.agents.values import JsonObject, canonical, text_at
-from memtool.model.digest import digest_of
-from memtool.model.records import RECORD_DIGITS
+from memtool.model.records import RECORD_DIGITS, digest_of
 
 NAME = "claude-code"
 _NOT_IN_DIGEST = frozenset({"sessionId", "cwd", "version"})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from memtool.agents.values import JsonObject, list_at, object_at, text_at
-from memtool.redact.engine import Redacted, redact_field
-from memtool.redact.shorten import shorten
+from memtool.redact import Redacted, redact_field, shorten
 
 SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
 _MAX_FIELD_CHARACTERS = 600
