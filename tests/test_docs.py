@@ -59,7 +59,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("Set OPEN_API_KEY.", "unknown variable: OPEN_API_KEY"),
         ("See `docs/nothing.md`.", "no such file: docs/nothing.md"),
         ("See docs/nothing.md.", "no such file: docs/nothing.md"),
-        ("It is in `core/nothing.py`.", "no such file: core/nothing.py"),
+        ("It is in `model/nothing.py`.", "no such file: model/nothing.py"),
         ("See [that](nothing.md).", "no such file: nothing.md"),
         ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
     ],
