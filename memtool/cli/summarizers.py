@@ -11,12 +11,12 @@ from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import Page, number, print_json
 from memtool.cli.reading import reading, recipe_json, say_no_memory
 from memtool.errors import ConfigError, UsageError
-from memtool.jobs.budget import Budget
-from memtool.jobs.summarizing import budget_of, recipe_of
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.query.reader import Reader
 from memtool.query.recipes import Candidate, Counts, Outdated, Recipes, Today, candidates, recipes
+from memtool.rollup.configured import budget_of, recipe_of
+from memtool.summarize.calls import Budget
 
 VERSION = 1
 _MARGIN = "  "

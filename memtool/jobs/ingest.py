@@ -12,20 +12,20 @@ from memtool.agents.chunks import Chunk
 from memtool.agents.counts import Counts, total
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.reading import Own, read_chunks, read_stream, unchanged
+from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
-from memtool.jobs.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
-_OWN = Own(DIRECTORY)
+_OWN = Own(SUMMARIZER_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,9 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from memtool import __version__
-from memtool.errors import ConfigError, DamagedError, MemtoolError
-from memtool.jobs.budget import spent_today
-from memtool.jobs.calendar import calendar_for_new_store, wanted_calendar, zone_is_set
-from memtool.jobs.summarizing import budget_of, options_of, recipe_of
+from memtool.errors import MOVE, ConfigError, DamagedError, MemtoolError
 from memtool.ledger.file import ledger_path
 from memtool.model.calendar import transitions, year_of
-from memtool.os_errors import MOVE
 from memtool.paths import Role, home_directory, key_files
 from memtool.person import name_of
 from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
@@ -35,7 +31,15 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
-from memtool.sizes import size
+from memtool.rollup.configured import (
+    budget_of,
+    calendar_for_new_store,
+    options_of,
+    recipe_of,
+    spent_today,
+    wanted_calendar,
+    zone_is_set,
+)
 from memtool.store.access import SWAP
 from memtool.summarize import problem as problem_of
 from memtool.summarize import row
@@ -43,10 +47,9 @@ from memtool.summarize.models import command
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
 from memtool.systemd.schedule import parse_schedules
-from memtool.systemd.state import JobStatus, Trouble
-from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning
-from memtool.systemd.troubles import sentence
-from memtool.systemd.units import parse_show
+from memtool.systemd.status import JobStatus, Trouble, sentence
+from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
+from memtool.text import size
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 

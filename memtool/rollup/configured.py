@@ -1,17 +1,22 @@
-"""From the configuration to a summarizer: its options, its key, and what it may spend."""
+"""What the configuration asks for: the calendar, the summarizer with its options and key, and what it may spend."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from memtool.config import Config
+from memtool.errors import ConfigError
 from memtool.files import reporting
-from memtool.jobs.budget import Budget
+from memtool.ledger.reading import Spent
+from memtool.model.calendar import Calendar, calendar_from
+from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.paths import key_files
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.summarize import Options, Summarizer, make, row
-from memtool.within import DIRECTORY
+from memtool.summarize.calls import Budget
 
 
 def recipe_of(config: Config) -> Recipe:
@@ -35,7 +40,7 @@ def options_of(
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
     key = find_key(environ, variable) if found.key_variable else ""
-    return _options(config, key=key, directory=root / DIRECTORY, environ=environ)
+    return _options(config, key=key, directory=root / SUMMARIZER_DIRECTORY, environ=environ)
 
 
 def _options(
@@ -89,3 +94,54 @@ def budget_of(config: Config, max_calls: int | None) -> Budget:
         calls_per_day=settings.calls_per_day or None,
         tokens_per_day=settings.tokens_per_day or None,
     )
+
+
+AUTO = "auto"
+
+
+def zone_is_set(config: Config) -> bool:
+    """Return whether a zone was named; "auto" takes the machine's for a new store and asks nothing of an old one."""
+    return config.calendar.timezone != AUTO
+
+
+def wanted_calendar(config: Config) -> Calendar:
+    """Return the calendar to compare a store's with; its zone means nothing unless `zone_is_set`."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else "UTC")
+
+
+def calendar_for_new_store(config: Config) -> Calendar:
+    """Return the calendar that a store is made with."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else local_zone())
+
+
+def _calendar(config: Config, zone: str) -> Calendar:
+    return calendar_from(zone, config.calendar.day_starts_at, config.calendar.week_starts_on)
+
+
+def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
+    """Return what the calls on record took since the day began that holds the instant."""
+    from memtool.ledger.reading import spent_since
+
+    start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
+    return spent_since(root, start_us)
+
+
+def local_zone() -> str:
+    """Return the IANA name of this machine's zone, UTC where none is set. Raise ConfigError where it has no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from tzlocal import get_localzone_name
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # tzlocal warns where nothing is configured, and answers UTC
+        try:
+            name = get_localzone_name() or "UTC"
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"this machine's time zone has no name that can be recorded: {error}",
+                hint="name one: memtool config set calendar.timezone Europe/Paris",
+            ) from error
+    return str(name)
