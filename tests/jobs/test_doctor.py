@@ -25,7 +25,7 @@ from memtool.query import doctor
 from memtool.query.doctor import agents, asking, machine, memory, places, timers, zones
 from memtool.query.doctor.finding import Advice, CannotCheckError, is_healthy, ok
 from memtool.query.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
-from memtool.query.doctor.retention import retention_of
+from memtool.agents.claude.retention import retention_of
 from memtool.query.doctor.scene import Scene
 from memtool.store import codec, families
 from memtool.store.capture import capture

@@ -18,7 +18,8 @@ from memtool.query.doctor.finding import (
     span,
     warning,
 )
-from memtool.query.doctor.retention import NAME, Retention, retention_of
+from memtool.agents.claude.retention import NAME, retention_of
+from memtool.agents.registry import Retention
 from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
