@@ -18,8 +18,8 @@ PACKAGE = REPOSITORY / "memtool"
 TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
 PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
 SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
-# `store/` is also what the database is called below the store's directory.
-STORE_FILES = {"store/CURRENT"}
+# `store/` and `ledger/` are also directories of a store.
+STORE_FILES = {"store/CURRENT", "ledger/runs.jsonl", "ledger/calls.jsonl"}
 HELP = {"-h", "--help"}
 _SETTING_FIRST = (["config", "set"], ["config", "show"])
 
@@ -71,7 +71,7 @@ def test_what_does_not_exist_is_found(text: str, found: str) -> None:
 def test_what_exists_is_accepted() -> None:
     text = (
         "`memtool --store DIR toc [PERIOD] [--depth N]`, `memtool scheduler pause --all`,\n"
-        "`summarizer.model`, `MEMTOOL_STORE__PATH`, `core/calendar.py`, `tests/run --quick`,\n"
+        "`summarizer.model`, `MEMTOOL_STORE__PATH`, `model/calendar.py`, `tests/run --quick`,\n"
         "docs/install.md, `--json`, [format](store-format.md#marks)\n\n"
         "    memtool export | ssh new memtool ingest -      # --not-an-option\n"
     )

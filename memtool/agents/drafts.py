@@ -9,9 +9,8 @@ import msgspec
 
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
-from memtool.redact.engine import Redacted, may_hold_secrets, redact, redact_field
+from memtool.redact import Redacted, may_hold_secrets, redact, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
-from memtool.redact.shorten import shorten
 
 MAX_TEXT = 64_000
 MAX_METADATA_TEXT = 4_000

@@ -19,7 +19,6 @@ from memtool.agents.values import (
     rfc3339,
     text_at,
 )
-from memtool.model.digest import digest_of
 from memtool.model.records import (
     RECORD_DIGITS,
     ROLES,
@@ -29,6 +28,7 @@ from memtool.model.records import (
     Record,
     Rewind,
     Tombstone,
+    digest_of,
     event_id,
 )
 

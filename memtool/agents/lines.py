@@ -1,4 +1,4 @@
-"""The JSON objects in a stream of lines, with bounded memory: a line beyond the limit is skipped while it streams by."""
+"""JSON objects in a stream of lines, with bounded memory: a line beyond the limit is skipped while it streams by."""
 
 from __future__ import annotations
 

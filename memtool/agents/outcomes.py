@@ -94,8 +94,7 @@ class Tally:
 
     def counts(self) -> Counts:
         """Return what was counted so far."""
-        named = {name: dict(counter) for name, counter in self._named.items()}
-        return Counts(**{name: self._numbers[name] for name in _NUMBERS}, **named)
+        return msgspec.convert({**self._numbers, **self._named}, Counts)
 
 
 def total(all_counts: Iterable[Counts]) -> Counts:

@@ -22,8 +22,7 @@ from memtool.agents.registry import AGENTS, Agent, File, Parser, agent_named
 from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
 from memtool.files import storage_error
-from memtool.model.digest import digest_of
-from memtool.model.records import Event, Record, Source
+from memtool.model.records import Event, Record, Source, digest_of
 
 FOREIGN = "foreign: no transcript that memtool knows"
 OWN = "memtool's own"
@@ -78,9 +77,7 @@ def read_chunks(
         raise storage_error(error, path) from error
 
 
-def read_stream(
-    stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS
-) -> Iterator[Chunk]:
+def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -> Iterator[Chunk]:
     """Yield what a stream without a past says; `name` stands in where records tell no session."""
     agent, lines = _choose_agent(lines_of(stream, 0, None, limits.line_bytes), limits)
     if agent is None:
@@ -183,9 +180,7 @@ def _with_file_state(
 # --- One pass over the lines ---------------------------------------------------------------
 
 
-def _choose_agent(
-    lines: Iterator[Line], limits: Limits
-) -> tuple[Agent | None, Iterator[Line]]:
+def _choose_agent(lines: Iterator[Line], limits: Limits) -> tuple[Agent | None, Iterator[Line]]:
     """Return whose format the first line is that any one recognises, and the lines with those looked at put back."""
     looked_at: list[Line] = []
     size_bytes = 0

@@ -1,4 +1,4 @@
-"""The agents, one row each. The row and its module own everything about an agent; the rest of memtool derives from them.
+"""The agents, one row each. The row and its module own everything about an agent; the rest derives from them.
 
 Imports neither msgspec nor an agent's module before it is needed.
 """
@@ -71,7 +71,7 @@ class Format:
         return ""
 
     def retention(self, root: Path, machine: Path) -> Retention | None:  # noqa: ARG002
-        """Return how long the agent keeps its transcripts, None if for ever. `machine` is the root of the file system."""
+        """Return how long the agent keeps its transcripts, None if for ever. `machine` is the root directory."""
         return None
 
 

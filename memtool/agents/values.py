@@ -1,4 +1,4 @@
-"""Fields of JSON from outside: any may be missing or of any type, and nothing here raises for it. Never reads the clock."""
+"""Fields of JSON from outside: any may be missing or of any type, and nothing here raises for it."""
 
 from __future__ import annotations
 

@@ -15,10 +15,8 @@ from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Clock, Page, event_json, number
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.forget.doing import Report
-from memtool.jobs.forget.doing import forget as forget_body
-from memtool.jobs.forget.finding import Found, look
-from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.forget import Found, Report, Selector, look
+from memtool.jobs.forget import forget as forget_body
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import Level, Period
 

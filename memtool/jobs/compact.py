@@ -13,7 +13,7 @@ from memtool.files import reporting
 from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease
-from memtool.store.families import FAMILIES
+from memtool.store.keys import FAMILIES
 
 SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""

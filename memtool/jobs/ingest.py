@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents.reading import Chunk
-from memtool.agents.outcomes import Counts, total
 from memtool.agents.discover import Discovered, discover
-from memtool.agents.reading import Limits, read_chunks, read_stream, unchanged
+from memtool.agents.outcomes import Counts, total
+from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.jobs.context import RunContext

@@ -14,13 +14,13 @@ from pathlib import Path
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
 from memtool.exchange import exchange
 from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
+from memtool.jobs.backup import Manifest, copy_file, read_manifest, sync_directories
 from memtool.jobs.context import RunContext
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for
 from memtool.program import upgrade_hint
 from memtool.query.verify import verify
 from memtool.store.access import FORMAT, SWAP, Access, is_absent, recorded_format, write_format
-from memtool.store.backup import Manifest, copy_file, read_manifest, sync_directories
 from memtool.systemd.jobs import JOBS, TASKS
 
 NEW = "restore.new"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
@@ -135,3 +137,17 @@ def _transition(moment: datetime, offset: timedelta | None) -> tuple[int, int]:
 def year_of(instant_us: int) -> int:
     """Return the UTC year of an instant, for the span of the zone table."""
     return (_EPOCH + timedelta(microseconds=instant_us)).year
+
+
+def offsets_differ(
+    old: Sequence[tuple[int, int]], new: Sequence[tuple[int, int]], end_us: int
+) -> list[tuple[int, int]]:
+    """Return the spans (from, to), before `end_us`, in which two tables of (instant, offset) disagree."""
+    edges = sorted({instant for instant, _ in (*old, *new)} | {end_us})
+    spans = pairwise(edges)
+    return [(low, high) for low, high in spans if _offset_at(old, low) != _offset_at(new, low)]
+
+
+def _offset_at(table: Sequence[tuple[int, int]], instant_us: int) -> int | None:
+    offsets = [offset for start, offset in table if start <= instant_us]
+    return offsets[-1] if offsets else None

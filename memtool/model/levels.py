@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
@@ -115,6 +116,18 @@ def _input_at(period: Period, day: int, week_start: int) -> Period:
         return period_of(Level.MONTH, day, week_start)
     week = period_of(Level.WEEK, day, week_start)
     return Period(Level.DAY, day) if straddles(week) else week
+
+
+def stale_periods(marked: Iterable[Period], week_start: int) -> frozenset[Period]:
+    """Return every period that is marked or fed by a marked one: the only answer to "is it stale?"."""
+    stale: set[Period] = set()
+    ahead = list(marked)
+    while ahead:
+        period = ahead.pop()
+        if period not in stale:
+            stale.add(period)
+            ahead += parents_of(period, week_start)
+    return frozenset(stale)
 
 
 def listed_under(period: Period, week_start: int) -> tuple[Period, ...]:

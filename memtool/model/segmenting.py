@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from memtool.model.digest import digest_of
 from memtool.model.levels import SegmentKey
-from memtool.model.records import Cut, Event, RecordId
+from memtool.model.records import Cut, Event, RecordId, digest_of
 
 GAP_US = 30 * 60 * 1_000_000
 MAX_TOKENS = 6000

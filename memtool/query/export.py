@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from memtool.model.records import Event, EventId, Record, Rewind
 from memtool.query.listing import Fitting, Query, bounds_us, fitting_of
 from memtool.query.reader import NoMemoryError, Reader
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.store import Store
 
 
@@ -67,10 +67,10 @@ class _Chosen:
 
 
 def _revisions(store: Store) -> Iterator[Event]:
-    for key, value in store.engine.scan(families.REVISIONS):
+    for key, value in store.engine.scan(keys.REVISIONS):
         yield codec.EVENT.decode(value, key)
 
 
 def _rewinds(store: Store) -> Iterator[Rewind]:
-    for key, value in store.engine.scan(families.REWINDS):
+    for key, value in store.engine.scan(keys.REWINDS):
         yield Rewind(EventId(key.hex()), keys.read_instant(value))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memtool.model.drafting import verbatim
 from memtool.model.records import Event, EventId, Grip, NodeId
+from memtool.model.summary import verbatim
 from memtool.query.conversation import Excerpt, excerpt
 from memtool.query.names import ShortNames, grip_digits, grip_named
 from memtool.query.reader import NoMemoryError, Reader

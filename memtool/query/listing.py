@@ -13,7 +13,7 @@ from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.query.times import span_us
 from memtool.settings import nearest
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.store import Store
 
 
@@ -103,7 +103,7 @@ class Fitting:
         last = keys.instant(
             end_us
         )  # a row's key is longer, so that all rows of this instant come after it
-        for key, value in self.store.engine.scan_back(families.EVENTS, last):
+        for key, value in self.store.engine.scan_back(keys.EVENTS, last):
             if keys.read_instant(key) < start_us:
                 return
             event = codec.EVENT.decode(value, key)

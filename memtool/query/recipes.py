@@ -22,7 +22,7 @@ from memtool.model.records import NodeId, Recipe
 from memtool.query.reader import Reader
 from memtool.query.state import period_holding
 from memtool.rollup.forecast import Forecast
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
 
@@ -133,7 +133,7 @@ _SIGNATURE = codec.Codec(_Signature)
 
 def _signatures(store: Store, level: Level) -> Iterator[_Signature]:
     low, high = keys.level_range(store.generation, level, 1, 1 << 31)
-    for key, value in store.engine.scan(families.NODES, low, high):
+    for key, value in store.engine.scan(keys.NODES, low, high):
         yield _SIGNATURE.decode(value, key)
 
 

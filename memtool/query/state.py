@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from memtool.model.levels import Level, Period, parse_segment, period_named
-from memtool.model.planning import stale_periods
+from memtool.model.levels import Level, Period, parse_segment, period_named, stale_periods
 from memtool.model.records import Node, NodeId, Recipe
 from memtool.query.reader import Reader
 from memtool.store.codec import Failure

@@ -19,7 +19,7 @@ from memtool.query.counting import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Recipes, recipes
 from memtool.rollup.plan import left_over
-from memtool.store import families, keys
+from memtool.store import keys
 from memtool.store.codec import Session
 from memtool.store.store import Store
 
@@ -144,7 +144,7 @@ def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, W
     days = range(window.first, window.last + 1)
     starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
     held, number = [0] * len(days), 0
-    for key, place in store.engine.scan(families.IDS):
+    for key, place in store.engine.scan(keys.IDS):
         number += 1
         if (
             number % SHOWN_EVERY == 0
@@ -212,7 +212,7 @@ def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
 
 def disk_of(store: Store, root: Path) -> Disk:
     """Return what the store takes."""
-    tables = {family: store.engine.table_bytes(family) for family in families.FAMILIES}
+    tables = {family: store.engine.table_bytes(family) for family in keys.FAMILIES}
     database = bytes_below(root / "store")
     other = max(0, database - sum(tables.values()))
     return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from memtool.model.levels import Level, Period, inputs_of
-from memtool.model.planning import segment_inputs
 from memtool.model.records import Recipe
 from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import segment_inputs
 from memtool.rollup.order import Choices
 from memtool.rollup.plan import repairs, stale_now, targets, with_all_below
 from memtool.store.store import Store

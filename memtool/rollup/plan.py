@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from memtool.errors import ConfigError
-from memtool.model.calendar import Calendar, span_end_us, transitions
+from memtool.model.calendar import Calendar, offsets_differ, span_end_us, transitions
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
@@ -14,8 +14,8 @@ from memtool.model.levels import (
     inputs_of,
     parse_segment,
     period_named,
+    stale_periods,
 )
-from memtool.model.planning import offsets_differ, stale_periods
 from memtool.model.records import NodeId, Recipe
 from memtool.rollup.order import Choices
 from memtool.store.store import Store, ZoneTable

@@ -13,8 +13,8 @@ from memtool.rollup.plan import asked_calendar
 from memtool.rollup.rebuild_building import Report, build
 from memtool.rollup.run import report_left
 from memtool.store.access import Access, Lease
-from memtool.store.generations import begin_generation, drop_half_built, flip
 from memtool.store.store import Store
+from memtool.store.toc import begin_generation, drop_half_built, flip
 
 MOST_MISSING = 10
 """No more than one in so many nodes may be missing of a table of contents that nobody has looked at: a summarizer that

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memtool.model.calendar import Calendar
-from memtool.model.levels import Level, Period, inputs_of
-from memtool.model.planning import period_inputs, segment_inputs, stale_periods
+from memtool.model.levels import Level, Period, inputs_of, stale_periods
 from memtool.model.records import Child, Cut, Event, NodeId
 from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import period_inputs, segment_inputs
 from memtool.rollup.forecast import Forecast
 from memtool.store.store import Store
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from memtool.model.drafting import Origin, gaps_of, period_request, segment_label, segment_request
 from memtool.model.levels import Level, Period, heading, inputs_of
-from memtool.model.planning import period_inputs, segment_inputs
 from memtool.model.records import GAP, Child, Cut, Event, Node, NodeId
 from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import (
+    Origin,
+    gaps_of,
+    period_inputs,
+    period_request,
+    segment_inputs,
+    segment_label,
+    segment_request,
+)
 from memtool.rollup.work import Work, summarised
 from memtool.store.store import Store
 from memtool.store.toc import Seen, mark_again, put_node, remove_node, replace_cuts, see, settle

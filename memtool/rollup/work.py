@@ -9,10 +9,9 @@ from typing import Any, TypeVar, cast
 
 from memtool.jobs.account import Account
 from memtool.model.calendar import Calendar
-from memtool.model.drafting import Origin, node_from
 from memtool.model.levels import Level, Period, parse_segment
 from memtool.model.records import Node, NodeId
-from memtool.model.summary import Request
+from memtool.model.summary import Origin, Request, node_from
 from memtool.store.access import Lease
 from memtool.store.codec import Failure, Write
 from memtool.store.store import Store

@@ -1,11 +1,11 @@
-"""Who may open the store, when and how: the format check, readers beside writers, and the one writer in slices."""
+"""Who may open the store, when and how: the format and its migrations, readers, and the one writer in slices."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,24 @@ from memtool.files import atomic_write, exists, private_directory, reporting, sy
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.store import codec, families, migrations
-from memtool.store.engine import Engine, create, open_reader, open_writer
-from memtool.store.errors import WAY_BACK
+from memtool.store import codec, keys
+from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
 from memtool.store.store import Store
 
-FORMAT = migrations.FORMAT
+Step = Callable[[Engine], None]
+OLDEST = 1
+
+
+def _second_generation(_: Engine) -> None:
+    """To 2: nothing lies otherwise, but an older memtool would not mark the days of a half-built generation."""
+
+
+MIGRATIONS: Mapping[int, Step] = {2: _second_generation}
+"""By the format that each step leads to."""
+
+FORMAT = OLDEST + len(MIGRATIONS)
+assert list(MIGRATIONS) == list(range(OLDEST + 1, FORMAT + 1))
+
 FORMAT_FILE = "FORMAT"
 _FORMAT_TEXT = "memtool store\nformat {}\n"
 SWAP = "restore.swap"
@@ -78,12 +90,12 @@ class Access:
         self._check_format()
         if calendar is not None and self._is_absent():
             self._create(calendar)
-        have = recorded_format(self.root) or migrations.OLDEST
+        have = recorded_format(self.root) or OLDEST
         engine = open_writer(self.path)
         try:
             _remove_torn_options(self.path)
             self._refuse_swept(Store(engine))
-            migrations.migrate(engine, have, lambda number: write_format(self.root, number))
+            migrate(engine, have, lambda number: write_format(self.root, number))
             return Store(engine)
         except BaseException:
             engine.close()
@@ -179,7 +191,7 @@ def _initialise(engine: Engine, calendar: Calendar) -> None:
         "sequence": 0,
     }
     for name, value in values.items():
-        batch.put(families.META, name.encode(), codec.encode_json(value))
+        batch.put(keys.META, name.encode(), codec.encode_json(value))
     engine.write(batch, sync=True)
 
 
@@ -234,3 +246,19 @@ class Lease:
             if store is not None:
                 store.engine.sync()
         self._held = ExitStack()
+
+
+def migrate(
+    engine: Engine,
+    have: int,
+    record: Callable[[int], None],
+    steps: Mapping[int, Step] = MIGRATIONS,
+) -> None:
+    """Bring the store from the format that it has to the newest; the caller holds the writer.
+
+    `record` writes the number on the disk.
+    """
+    for number in range(have + 1, OLDEST + len(steps) + 1):
+        steps[number](engine)
+        engine.sync()
+        record(number)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from memtool.model.calendar import span_end_us, transitions, year_of
 from memtool.model.merge import Identity, merged
 from memtool.model.records import Event, EventId, Record, Source
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
-from memtool.store.marks import mark_days, mark_moments
 from memtool.store.store import Store, ZoneTable, encode_zone
+from memtool.store.toc import mark_days, mark_moments
 
 
 @dataclass(slots=True)
@@ -91,24 +91,22 @@ def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Id
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):
-        batch.delete(families.EVENTS, keys.event(old.time_us, event_id))
+        batch.delete(keys.EVENTS, keys.event(old.time_us, event_id))
     if new is not None:
-        batch.put(families.EVENTS, keys.event(new.time_us, event_id), codec.EVENT.encode(new))
-        batch.put(families.IDS, raw, keys.instant(new.time_us))
+        batch.put(keys.EVENTS, keys.event(new.time_us, event_id), codec.EVENT.encode(new))
+        batch.put(keys.IDS, raw, keys.instant(new.time_us))
     elif old is not None:
-        batch.delete(families.IDS, raw)
+        batch.delete(keys.IDS, raw)
     superseded = {event.digest for event in after.revisions[1:]}
     for event in before.revisions[1:]:
         if event.digest not in superseded:
-            batch.delete(families.REVISIONS, keys.revision(event_id, event.digest))
+            batch.delete(keys.REVISIONS, keys.revision(event_id, event.digest))
     for event in after.revisions[1:]:
-        batch.put(
-            families.REVISIONS, keys.revision(event_id, event.digest), codec.EVENT.encode(event)
-        )
+        batch.put(keys.REVISIONS, keys.revision(event_id, event.digest), codec.EVENT.encode(event))
     if after.rewind is not None:
-        batch.put(families.REWINDS, raw, keys.instant(after.rewind))
+        batch.put(keys.REWINDS, raw, keys.instant(after.rewind))
     if after.tombstone is not None:
-        batch.put(families.TOMBSTONES, raw, codec.TOMBSTONE.encode(after.tombstone))
+        batch.put(keys.TOMBSTONES, raw, codec.TOMBSTONE.encode(after.tombstone))
 
 
 def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
@@ -118,7 +116,7 @@ def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> Non
             known = seen.get(claim.session) or store.session(claim.session)
             seen[claim.session] = widened(known, event, claim.project)
     for session, value in seen.items():
-        batch.put(families.SESSIONS, session.encode(), codec.SESSION.encode(value))
+        batch.put(keys.SESSIONS, session.encode(), codec.SESSION.encode(value))
 
 
 def widened(known: Session | None, event: Event, project: str) -> Session:
@@ -147,7 +145,7 @@ def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
             continue
         else:
             new = _extended(zone, table, first, last)
-        batch.put(families.META, each.zone_key, encode_zone(new))
+        batch.put(keys.META, each.zone_key, encode_zone(new))
 
 
 def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
@@ -163,13 +161,13 @@ def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
 def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> None:
     key = path.encode(errors="surrogateescape")
     value = codec.SOURCE.encode(source)
-    if store.engine.get(families.SOURCES, key) != value:
-        batch.put(families.SOURCES, key, value)
+    if store.engine.get(keys.SOURCES, key) != value:
+        batch.put(keys.SOURCES, key, value)
 
 
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
     """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
     batch = store.engine.batch()
-    batch.put(families.META, store.zone_key, encode_zone(table))
+    batch.put(keys.META, store.zone_key, encode_zone(table))
     mark_days(store, batch, days)
     store.engine.write(batch, sync=True)

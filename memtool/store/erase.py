@@ -18,9 +18,9 @@ from memtool.model.levels import (
     parse_segment,
     period_named,
     period_of,
+    stale_periods,
 )
 from memtool.model.merge import Identity, merged
-from memtool.model.planning import segment_inputs, stale_periods
 from memtool.model.records import (
     FIRST_INSTANT_US,
     LAST_INSTANT_US,
@@ -30,13 +30,13 @@ from memtool.model.records import (
     NodeId,
     Tombstone,
 )
-from memtool.store import codec, families, keys
+from memtool.model.summary import segment_inputs
+from memtool.store import codec, keys
 from memtool.store.capture import put_identity, widened
 from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
-from memtool.store.marks import mark
 from memtool.store.store import Store
-from memtool.store.toc import drop_node
+from memtool.store.toc import drop_node, mark
 
 _NOTE = b"erasing"
 _LOGS = "LOG.old.*"
@@ -63,7 +63,7 @@ def _put_note(store: Store, batch: RawBatch, now_us: int) -> None:
     known = erasing(store)
     since_us, number = (now_us, 1) if known is None else (known.since_us, known.number + 1)
     value = codec.encode_json({"since_us": since_us, "number": number})
-    batch.put(families.META, _NOTE, value)
+    batch.put(keys.META, _NOTE, value)
 
 
 def clear_note(store: Store, seen: Erasing) -> bool:
@@ -71,7 +71,7 @@ def clear_note(store: Store, seen: Erasing) -> bool:
     if erasing(store) != seen:
         return False
     batch = store.engine.batch()
-    batch.delete(families.META, _NOTE)
+    batch.delete(keys.META, _NOTE)
     store.engine.write(batch, sync=True)
     return True
 
@@ -132,7 +132,7 @@ def drop_sources(store: Store, paths: Iterable[str], now_us: int) -> None:
     """Take away what is recorded of transcript files."""
     batch = store.engine.batch()
     for path in paths:
-        batch.delete(families.SOURCES, path.encode(errors="surrogateescape"))
+        batch.delete(keys.SOURCES, path.encode(errors="surrogateescape"))
     _put_note(store, batch, now_us)
     store.engine.write(batch, sync=True)
 
@@ -159,14 +159,14 @@ def _bury(batch: RawBatch, before: Identity, stone: Tombstone) -> None:
         return
     put_identity(batch, stone.id, before, after)
     if before.rewind is not None:
-        batch.delete(families.REWINDS, keys.identifier(stone.id))
+        batch.delete(keys.REWINDS, keys.identifier(stone.id))
 
 
 def _drop_segments(store: Store, batch: RawBatch, cuts: Iterable[Cut]) -> None:
     for cut in cuts:
         place = parse_segment(cut.id)
         assert place is not None, cut.id
-        batch.delete(families.CUTS, keys.cut(store.generation, place, cut.start_us))
+        batch.delete(keys.CUTS, keys.cut(store.generation, place, cut.start_us))
         drop_node(store, batch, cut.id)
 
 
@@ -207,9 +207,9 @@ def trim_session(store: Store, name: str) -> None:
         return
     batch = store.engine.batch()
     if left is None:
-        batch.delete(families.SESSIONS, name.encode())
+        batch.delete(keys.SESSIONS, name.encode())
     else:
-        batch.put(families.SESSIONS, name.encode(), codec.SESSION.encode(left))
+        batch.put(keys.SESSIONS, name.encode(), codec.SESSION.encode(left))
     store.engine.write(batch, sync=False)
 
 

@@ -1,4 +1,4 @@
-"""Keys: order-preserving, decoded as strictly as they are encoded (docs/store-format.md, "Column families")."""
+"""Column families and their keys: order-preserving, decoded as strictly as they are encoded (docs/store-format.md)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,40 @@ import struct
 
 from memtool.model.levels import Level, Period, SegmentKey, parse_segment, period_named
 from memtool.model.records import EventId, GripId, NodeId
+
+META = "meta"
+EVENTS = "events"
+IDS = "ids"
+REVISIONS = "revisions"
+REWINDS = "rewinds"
+TOMBSTONES = "tombstones"
+SESSIONS = "sessions"
+SOURCES = "sources"
+CUTS = "cuts"
+NODES = "nodes"
+GRIPS = "grips"
+MARKS = "marks"
+FAILURES = "failures"
+WRITES = "writes"
+
+FAMILIES = (
+    META,
+    EVENTS,
+    IDS,
+    REVISIONS,
+    REWINDS,
+    TOMBSTONES,
+    SESSIONS,
+    SOURCES,
+    CUTS,
+    NODES,
+    GRIPS,
+    MARKS,
+    FAILURES,
+    WRITES,
+)
+GENERATION_FAMILIES = (CUTS, NODES, GRIPS, MARKS, FAILURES, WRITES)
+"""Those whose keys begin with the number of a table of contents."""
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")

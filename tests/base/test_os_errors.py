@@ -12,7 +12,7 @@ import pytest
 from memtool.errors import DamagedError, UnavailableError
 from memtool.files import exists, storage_error
 from memtool.os_errors import ROWS, Row, number_in
-from memtool.store.errors import storage_error as rocksdb_error
+from memtool.store.engine import storage_error as rocksdb_error
 
 STORE = Path("/some/where/store")
 NAMES = [errno.errorcode[row.number] for row in ROWS]

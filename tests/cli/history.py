@@ -9,8 +9,7 @@ from pathlib import Path
 from memtool.agents.values import instant_us
 from memtool.cli.app import run as memtool
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Claim, Event, Recipe, event_id
+from memtool.model.records import ROLES, Claim, Event, Recipe, digest_of, event_id
 from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize import Calls, Options, SummaryFailed, make
 from tests.memory import Memory

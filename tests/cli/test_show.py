@@ -13,7 +13,7 @@ from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 from memtool.model.records import NodeId
 from memtool.rollup.order import Choices
-from memtool.store import families, keys
+from memtool.store import keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
 from tests.memory import Memory
@@ -145,7 +145,7 @@ def test_a_node_without_a_record_of_its_writing_is_shown_all_the_same(
     memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
     store = memory.access.open_for_writing(None)
     batch = store.engine.batch()
-    batch.delete(families.WRITES, keys.node(store.generation, NodeId("day:2026-12-08")))
+    batch.delete(keys.WRITES, keys.node(store.generation, NodeId("day:2026-12-08")))
     store.engine.write(batch, sync=True)
     store.close()
     assert "written by mock" in shown(memory, capsys, "2026-12-08")

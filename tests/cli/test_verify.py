@@ -12,7 +12,7 @@ import pytest
 
 from memtool.model.levels import Level
 from memtool.query import checking
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.access import FORMAT
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, Scribe, call, event
@@ -36,8 +36,8 @@ def damaged(root: Path) -> Memory:
     memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
     store = memory.access.open_for_writing(None)
     batch = store.engine.batch()
-    for key, _ in list(store.engine.scan(families.IDS)):
-        batch.delete(families.IDS, key)
+    for key, _ in list(store.engine.scan(keys.IDS)):
+        batch.delete(keys.IDS, key)
     store.engine.write(batch, sync=True)
     store.close()
     return memory

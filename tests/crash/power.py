@@ -17,7 +17,7 @@ from memtool.rollup.plan import stale_now
 from memtool.rollup.steps import bring_up_to_date
 from memtool.rollup.work import Work
 from memtool.store import access as access_module
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.access import Access, Lease
 from memtool.store.capture import capture
 from memtool.store.codec import Write
@@ -45,7 +45,7 @@ def log_of(store: Path) -> Path:
 
 
 def _rows(engine: Engine) -> Rows:
-    return {name: dict(engine.scan(name)) for name in families.FAMILIES}
+    return {name: dict(engine.scan(name)) for name in keys.FAMILIES}
 
 
 def _note_steps(store: Path, steps: list[Step]) -> None:

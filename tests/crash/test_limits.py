@@ -17,7 +17,7 @@ import pytest
 from memtool.errors import StorageError
 from memtool.os_errors import ROWS, Row
 from memtool.store.engine import open_writer
-from memtool.store.families import FAMILIES
+from memtool.store.keys import FAMILIES
 from tests.conftest import REPOSITORY
 from tests.crash import history
 from tests.crash.checks import assert_sound, event_ids

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memtool.agents.claude.retention import retention_of
 from memtool.config import Config, load_config
 from memtool.errors import ConfigError, StorageError
 from memtool.ledger.file import ledger_path
@@ -25,11 +26,10 @@ from memtool.query import doctor
 from memtool.query.doctor import agents, asking, machine, memory, places, timers, zones
 from memtool.query.doctor.finding import Advice, CannotCheckError, is_healthy, ok
 from memtool.query.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
-from memtool.agents.claude.retention import retention_of
 from memtool.query.doctor.scene import Scene
-from memtool.store import codec, families
+from memtool.store import codec, keys
 from memtool.store.capture import capture
-from memtool.store.generations import begin_generation
+from memtool.store.toc import begin_generation
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.state import Look, Status
 from memtool.systemd.status import status_of
@@ -239,7 +239,7 @@ def test_a_damaged_store_is_told_once(scene: Scene) -> None:
 
 def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
-    _write(kept, lambda batch: batch.delete(families.META, b"calendar"))
+    _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
     found = memory.check_store(replace(scene))
     assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
 
@@ -273,7 +273,7 @@ def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:
     kept = stored(scene)
     assert memory.check_unfinished(replace(scene)).verdict == "ok"
     note = codec.encode_json({"since_us": NOW_US - 3 * DAY_US, "number": 1})
-    _write(kept, lambda batch: batch.put(families.META, b"erasing", note))
+    _write(kept, lambda batch: batch.put(keys.META, b"erasing", note))
     found = memory.check_unfinished(replace(scene))
     assert (found.verdict, found.todo) == ("warning", "memtool compact")
     assert "3 days ago" in found.found
@@ -472,7 +472,7 @@ def test_old_zone_data_and_zone_data_that_moves_days_are_told(scene: Scene) -> N
     assert zones.check_zone_data(scene).verdict == "warning"
     kept = stored(scene, zone="Europe/Berlin")
     table = codec.encode_json({"first_year": 2026, "last_year": 2026, "transitions": [[0, 0]]})
-    _write(kept, lambda batch: batch.put(families.META, b"zone", table))
+    _write(kept, lambda batch: batch.put(keys.META, b"zone", table))
     assert "moves the bounds of 1 day" in zones.check_zone_data(replace(scene)).found
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memtool.agents.jsonl import encode
 from memtool.agents.drafts import sanitize
+from memtool.agents.jsonl import encode
 from memtool.agents.values import rfc3339
 from memtool.jobs.context import RunContext
 from memtool.jobs.ingest import Order, ingest
@@ -28,7 +28,7 @@ from memtool.query.listing import Query
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.redact.rules import RULESET_VERSION
-from memtool.store import families
+from memtool.store import keys
 from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR, Memory
@@ -41,11 +41,11 @@ SOME = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 OF_EVENTS = (
-    families.EVENTS,
-    families.IDS,
-    families.REVISIONS,
-    families.REWINDS,
-    families.TOMBSTONES,
+    keys.EVENTS,
+    keys.IDS,
+    keys.REVISIONS,
+    keys.REWINDS,
+    keys.TOMBSTONES,
 )
 """What depends on the set of records alone."""
 Rows = dict[str, dict[bytes, bytes]]
@@ -165,7 +165,7 @@ def test_what_was_forgotten_on_one_machine_is_forgotten_on_the_other(tmp_path: P
     day = UTC_CALENDAR.day_of(secret.time_us)
     assert list(second.marks()) == [Period(Level.DAY, day)]
     assert settled(second, now_us) == settled(first, now_us)
-    everything = repr(second.everything()[families.NODES])
+    everything = repr(second.everything()[keys.NODES])
     assert secret.text not in everything
     assert harmless.text in everything
     take_in(first, lines([secret]))

@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from memtool.config import Config
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
 from memtool.model.levels import Level
-from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Claim, Event, event_id
+from memtool.model.records import (
+    FIRST_INSTANT_US,
+    LAST_INSTANT_US,
+    ROLES,
+    Claim,
+    Event,
+    digest_of,
+    event_id,
+)
 from memtool.query import contents as contents_module
 from memtool.query.contents import contents
 from memtool.query.names import shortest

@@ -26,7 +26,7 @@ from memtool.rollup.rebuild import abandon, next_calendar
 from memtool.rollup.rebuild import rebuild as rebuild_body
 from memtool.rollup.rebuild_building import Report
 from memtool.rollup.rebuild_price import Price, price
-from memtool.store import families, keys
+from memtool.store import keys
 from memtool.store.capture import mark_moved_days
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
 from memtool.systemd.jobs import runnable_named
@@ -130,7 +130,7 @@ def visible(memory: Memory) -> Rows:
         prefix = keys.generation(store.generation)
         return {
             name: dict(store.engine.scan(name, prefix, keys.after_prefix(prefix)))
-            for name in families.GENERATION_FAMILIES
+            for name in keys.GENERATION_FAMILIES
         }
 
 
@@ -197,7 +197,7 @@ def test_where_all_is_equal_nothing_is_summarised_and_all_is_there(
     before = unnumbered(visible(memory))
     outcome = rebuilds.run(now_us=LATER_US + DAY_US)
     assert (outcome.run.result, outcome.run.calls, outcome.run.nodes) == ("done", 0, 0)
-    assert rebuilds.report.copied == len(before[families.NODES])
+    assert rebuilds.report.copied == len(before[keys.NODES])
     assert unnumbered(visible(memory)) == before  # also when each node was written
     assert generation(memory) == 2
     assert problems(memory) == []
@@ -228,7 +228,7 @@ def test_a_dry_run_writes_nothing_and_prices_what_it_takes(
     before = memory.everything()
     same, other = rebuilds.price(), rebuilds.price(TOKYO)
     assert same.forecast.calls == 0
-    assert same.copied == len(before[families.NODES])
+    assert same.copied == len(before[keys.NODES])
     assert memory.everything() == before
     assert rebuilds.run(calendar=TOKYO).run.calls == other.forecast.calls
     assert rebuilds.price(TOKYO).forecast.calls == 0
@@ -365,7 +365,7 @@ def test_another_calendar_begins_anew_and_abandoning_leaves_nothing(
         assert view.calendar == berlin
     rebuilds.job(abandon)
     after = memory.everything()
-    now, then = (int(rows[families.META].pop(b"sequence")) for rows in (after, before))
+    now, then = (int(rows[keys.META].pop(b"sequence")) for rows in (after, before))
     assert now > then
     assert after == before
     assert rebuilds.run(calendar=berlin).run.result == "done"
@@ -418,7 +418,7 @@ def test_an_endpoint_that_is_down_changes_nothing_for_readers(
 def test_verify_names_a_generation_that_nobody_knows(memory: Memory) -> None:
     store = memory.access.open_for_writing(None)
     batch = store.engine.batch()
-    batch.put(families.MARKS, keys.generation(9) + b"\x01\x00\x00\x00\x01", keys.instant(1))
+    batch.put(keys.MARKS, keys.generation(9) + b"\x01\x00\x00\x00\x01", keys.instant(1))
     store.engine.write(batch, sync=True)
     store.close()
     with memory.access.reading() as store:

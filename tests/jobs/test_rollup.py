@@ -12,10 +12,8 @@ import pytest
 
 from memtool.errors import ConfigError, UnavailableError
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.levels import PERIOD_LEVELS, Level, Period
-from memtool.model.planning import stale_periods
-from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, event_id
+from memtool.model.levels import PERIOD_LEVELS, Level, Period, stale_periods
+from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, digest_of, event_id
 from memtool.model.summary import Draft, Request
 from memtool.query.verify import verify
 from memtool.rollup.forecast import forecast
@@ -393,7 +391,7 @@ def test_a_month_holds_its_own_days_and_no_others(tmp_path: Path) -> None:
 
 def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> None:
     """The recorded offsets are made to differ, as they would after an update of the zone data."""
-    from memtool.store import families
+    from memtool.store import keys
     from memtool.store.store import ZoneTable, encode_zone
 
     memory.take_in(NOVEMBER)
@@ -406,7 +404,7 @@ def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> No
         table.last_year,
         [*table.transitions, (at("2026-11-02T00:00"), 3600), (at("2026-11-04T00:00"), 0)],
     )
-    edit(memory, families.META, b"zone", encode_zone(old))
+    edit(memory, keys.META, b"zone", encode_zone(old))
     summarizer = watched()
     outcome = memory.roll_up(Level.DAY, LATER_US, summarizer=summarizer)
     assert outcome.run.periods == ("day:2026-11-02", "day:2026-11-04")

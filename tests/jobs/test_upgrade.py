@@ -15,16 +15,15 @@ from memtool.errors import UnavailableError
 from memtool.jobs.budget import Budget
 from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
 from memtool.model.levels import PERIOD_LEVELS, Level
-from memtool.model.records import Claim, Event, Node, Recipe, Record, event_id
+from memtool.model.records import Claim, Event, Node, Recipe, Record, digest_of, event_id
 from memtool.model.summary import Draft, Request
 from memtool.query.reader import Reader
 from memtool.query.recipes import recipes
 from memtool.query.verify import verify
 from memtool.rollup.forecast import forecast
 from memtool.rollup.order import Choices
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 from memtool.summarize import Calls, Options, Summarizer, make
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
@@ -212,7 +211,7 @@ def change(memory: Memory, nodes: list[Node]) -> None:
     batch = store.engine.batch()
     for node in nodes:
         key = keys.node(store.generation, node.id)
-        batch.put(families.NODES, key, codec.NODE.encode(node))
+        batch.put(keys.NODES, key, codec.NODE.encode(node))
     store.engine.write(batch, sync=True)
     store.close()
 

@@ -9,8 +9,8 @@ import pytest
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
-from memtool.store.generations import begin_generation, drop_half_built, flip, generations_found
 from memtool.store.store import Store
+from memtool.store.toc import begin_generation, drop_half_built, flip, generations_found
 from tests.crash.events import START_US, an_event
 from tests.memory import Memory
 from tests.strategies import DAY_US

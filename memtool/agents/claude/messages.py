@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from memtool.agents.claude.typed import Words, words_of
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.values import JsonObject, count_text, is_true, list_at, object_at, text_at
-from memtool.redact.engine import Redacted, redact_field
-from memtool.redact.shorten import shorten
+from memtool.redact import Redacted, redact_field, shorten
 
 MAX_BLOCKS = 10_000
 

@@ -11,22 +11,29 @@ from collections.abc import Callable
 
 from memtool.agents.claude.messages import (
     SUBTYPES,
+    assistant_drafts,
     attachment_drafts,
     blocks_of,
     content_text,
     pr_link_drafts,
     system_drafts,
     user_drafts,
-    assistant_drafts,
 )
 from memtool.agents.claude.typed import words_of
 from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject, canonical, instant_us, is_true, object_at, text_at
-from memtool.model.digest import digest_of
-from memtool.model.records import RECORD_DIGITS, ROLES, Claim, Event, Record, Rewind, event_id
-
+from memtool.model.records import (
+    RECORD_DIGITS,
+    ROLES,
+    Claim,
+    Event,
+    Record,
+    Rewind,
+    digest_of,
+    event_id,
+)
 
 NAME = "claude-code"
 _NOT_IN_DIGEST = frozenset({"sessionId", "cwd", "version"})
@@ -179,7 +186,9 @@ class ClaudeParser:
             return Outcome(Disposition.METADATA, kind)
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200")
+            return Outcome(
+                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
+            )
         drafts = _start(record) + make(record)
         return self._outcome(record, drafts, time_us) if drafts else _nothing(record, kind)
 
@@ -263,7 +272,9 @@ def _nothing(record: JsonObject, kind: str) -> Outcome:
     }
     if kind in finer:
         is_known = kind != "system" or finer[kind] in SUBTYPES
-        return Outcome(Disposition.IGNORED if is_known else Disposition.UNKNOWN, f"{kind}/{finer[kind]}")
+        return Outcome(
+            Disposition.IGNORED if is_known else Disposition.UNKNOWN, f"{kind}/{finer[kind]}"
+        )
     blocks = blocks_of(object_at(record, "message").get("content"))
     unknown = [text_at(block, "type") for _, block in blocks]
     unknown = [name for name in unknown if name not in _BLOCK_TYPES]

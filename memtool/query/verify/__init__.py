@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from memtool.errors import DamagedError
-from memtool.model.planning import stale_periods
+from memtool.model.levels import stale_periods
 from memtool.query.verify.events import check_events_and_days, check_ids, check_revisions
 from memtool.query.verify.generations import check_generations
 from memtool.query.verify.nodes import check_citations, check_nodes, check_parents
 from memtool.query.verify.walk import Problem, Verification, Walk
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 
@@ -51,7 +51,7 @@ def _check_rest(walk: Walk) -> Iterator[str]:
     for _ in walk.store.sources():
         yield "sources"
     # A damaged block shows where it is read, and only there.
-    for family in (families.REWINDS, families.WRITES, families.META):
+    for family in (keys.REWINDS, keys.WRITES, keys.META):
         for _ in walk.store.engine.scan(family):
             yield "rows"
 

@@ -10,7 +10,7 @@ from memtool.model.levels import Level, Period, parse_segment
 from memtool.model.records import ROLES, Event, EventId
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.query.verify.walk import MAX_LISTED, Walk
-from memtool.store import codec, families, keys
+from memtool.store import codec, keys
 
 _OLDEST_LIKELY_YEAR = 2015
 _DAY_US = 24 * 3600 * 1_000_000
@@ -37,7 +37,7 @@ def check_events_and_days(walk: Walk) -> Iterator[str]:
 
 
 def _events(walk: Walk) -> Iterator[Event]:
-    for key, value in walk.store.engine.scan(families.EVENTS):
+    for key, value in walk.store.engine.scan(keys.EVENTS):
         event = codec.EVENT.decode(value, key)
         if keys.event(event.time_us, event.id) != key:
             walk.found.say(event.id, "its key does not match its time and id")
@@ -47,9 +47,9 @@ def _events(walk: Walk) -> Iterator[Event]:
 def _check_event(walk: Walk, event: Event) -> None:
     store, say = walk.store, walk.found.say
     raw = keys.identifier(event.id)
-    if store.engine.get(families.IDS, raw) != keys.instant(event.time_us):
+    if store.engine.get(keys.IDS, raw) != keys.instant(event.time_us):
         say(event.id, "the index by id does not lead to it")
-    if store.engine.get(families.TOMBSTONES, raw) is not None:
+    if store.engine.get(keys.TOMBSTONES, raw) is not None:
         say(event.id, "it is there although it was forgotten")
     if event.kind not in ROLES or list(event.claims) != sorted(event.claims) or not event.claims:
         say(event.id, "its kind or its claims are not well formed")
@@ -78,7 +78,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
 
 def check_ids(walk: Walk) -> Iterator[str]:
     """Check that the index by id leads to events only."""
-    for key, _ in walk.store.engine.scan(families.IDS):
+    for key, _ in walk.store.engine.scan(keys.IDS):
         if walk.store.event(EventId(key.hex())) is None:
             walk.found.say(key.hex(), "the index by id leads to no event")
         yield "ids"
@@ -86,7 +86,7 @@ def check_ids(walk: Walk) -> Iterator[str]:
 
 def check_revisions(walk: Walk) -> Iterator[str]:
     """Check that superseded revisions lie where they belong, beside a current one."""
-    for key, value in walk.store.engine.scan(families.REVISIONS):
+    for key, value in walk.store.engine.scan(keys.REVISIONS):
         event = codec.EVENT.decode(value, key)
         if keys.revision(event.id, event.digest) != key:
             walk.found.say(event.id, "the key of a superseded revision does not match it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memtool.query.verify.walk import Walk
-from memtool.store.generations import generations_found
+from memtool.store.toc import generations_found
 
 
 def check_generations(walk: Walk) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from memtool.model.drafting import verbatim
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
@@ -15,10 +14,10 @@ from memtool.model.levels import (
     parse_segment,
     period_named,
 )
-from memtool.model.planning import period_inputs, segment_inputs
 from memtool.model.records import GAP, Child, Cut, Grip, GripId, Node, NodeId, grip_id
+from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.verify.walk import Walk
-from memtool.store import families, keys
+from memtool.store import keys
 from memtool.store.store import Store
 
 
@@ -54,7 +53,7 @@ def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
         yield "the grips that it holds are not those that its bullets cite"
     for grip in node.grips:
         key = keys.grip(walk.store.generation, grip.id, node.id)
-        if walk.store.engine.get(families.GRIPS, key) is None:
+        if walk.store.engine.get(keys.GRIPS, key) is None:
             yield f"the index of grips does not know that it cites {grip.id}"
 
 
