@@ -11,7 +11,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from memtool.cli.output import clean, console, note
-from memtool.jobs.context import Progress, Reports
+from memtool.context import Progress, Reports
 from memtool.sizes import size
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
+from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.files import reporting, sync_directory
 from memtool.jobs.backup import STAGING
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact_store
-from memtool.jobs.context import RunContext
 from memtool.jobs.restore import NEW
 from memtool.ledger.reading import blank
 from memtool.locks import is_free, job_lock_path

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
+from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
-from memtool.jobs.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.store.access import Access, Lease

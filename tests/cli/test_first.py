@@ -21,7 +21,7 @@ from memtool.cli import first, progress
 from memtool.cli.app import run
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
-from memtool.jobs.context import Progress
+from memtool.context import Progress
 from memtool.ledger.reading import read
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.paths import other_owner

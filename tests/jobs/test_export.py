@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
 from memtool.agents.values import rfc3339
-from memtool.jobs.context import RunContext
+from memtool.context import RunContext
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
 from memtool.jobs.runner import run_job

@@ -17,7 +17,7 @@ from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Claim, Event, EventId, Record, Rewind, Source
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices
 from memtool.store import keys
 from memtool.store.capture import capture
 from memtool.store.erase import erasing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from memtool.context import Limits, Progress, Reports, RunContext
 from memtool.errors import (
     BadDataError,
     ConfigError,
@@ -18,7 +19,6 @@ from memtool.errors import (
     UnavailableError,
     UsageError,
 )
-from memtool.jobs.context import Limits, Progress, Reports, RunContext
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.ledger.file import ledger_path
 from memtool.ledger.reading import look

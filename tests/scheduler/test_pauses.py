@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memtool.context import Reports, RunContext
 from memtool.errors import UsageError
-from memtool.jobs.context import Reports, RunContext
 from memtool.jobs.runner import run_job
 from memtool.ledger.reading import look
 from memtool.ledger.run import Trigger

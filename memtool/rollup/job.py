@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from memtool.jobs.context import RunContext
-from memtool.rollup.order import Order
-from memtool.rollup.plan import check_calendar, left_over, moved_days, repairs, targets
+from memtool.context import RunContext
+from memtool.rollup.plan import Order, check_calendar, left_over, moved_days, repairs, targets
 from memtool.store.access import Access
 from memtool.store.store import Store
 
@@ -22,7 +21,7 @@ def roll_up(context: RunContext, order: Order) -> None:
                 report_left(context, store)
                 return
         # Only where there is work: asyncio would cost a run that has none a tenth of its time.
-        from memtool.rollup.drive import do
+        from memtool.rollup.engine import do
 
         try:
             with access.lease(context.writer) as lease:

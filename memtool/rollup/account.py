@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memtool.context import RunContext
 from memtool.errors import ConfigError, MemtoolError, UnavailableError
-from memtool.jobs.budget import Budget, spent_today
-from memtool.jobs.context import RunContext
 from memtool.ledger.reading import record_call
 from memtool.ledger.run import CallRecord, Spent, first_line
 from memtool.locks import Holder
 from memtool.model.calendar import Calendar
 from memtool.model.records import NodeId, Recipe
+from memtool.rollup.configured import spent_today
 from memtool.summarize import Ask, CallRefused, Calls, Reply, Summarizer
+from memtool.summarize.calls import Budget
 
 _OK = "ok"
 _CUT_OFF = "cut off: the run was stopped"

@@ -1,4 +1,4 @@
-"""From the configuration to a summarizer: its options, its key, and what it may spend."""
+"""What the configuration asks for: the calendar, the summarizer with its options and key, and what it may spend."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 
 from memtool.config import Config
 from memtool.files import reporting
-from memtool.jobs.budget import Budget
+from memtool.ledger.run import Spent
+from memtool.model.calendar import Calendar, calendar_from
+from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.paths import key_files
 from memtool.summarize import Options, Summarizer, make, row
+from memtool.summarize.calls import Budget
 from memtool.within import DIRECTORY
+from memtool.zone import local_zone
 
 
 def recipe_of(config: Config) -> Recipe:
@@ -89,3 +93,33 @@ def budget_of(config: Config, max_calls: int | None) -> Budget:
         calls_per_day=settings.calls_per_day or None,
         tokens_per_day=settings.tokens_per_day or None,
     )
+
+
+AUTO = "auto"
+
+
+def zone_is_set(config: Config) -> bool:
+    """Return whether a zone was named; "auto" takes the machine's for a new store and asks nothing of an old one."""
+    return config.calendar.timezone != AUTO
+
+
+def wanted_calendar(config: Config) -> Calendar:
+    """Return the calendar to compare a store's with; its zone means nothing unless `zone_is_set`."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else "UTC")
+
+
+def calendar_for_new_store(config: Config) -> Calendar:
+    """Return the calendar that a store is made with."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else local_zone())
+
+
+def _calendar(config: Config, zone: str) -> Calendar:
+    return calendar_from(zone, config.calendar.day_starts_at, config.calendar.week_starts_on)
+
+
+def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
+    """Return what the calls on record took since the day began that holds the instant."""
+    from memtool.ledger.reading import spent_since
+
+    start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
+    return spent_since(root, start_us)
