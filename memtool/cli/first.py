@@ -39,9 +39,9 @@ from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.rollup.plan import Choices
-from memtool.sizes import size
 from memtool.store.access import Access
 from memtool.summarize import row
+from memtool.text import size
 
 _AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memtool.cli.output import clean, console, note
 from memtool.context import Progress, Reports
-from memtool.sizes import size
+from memtool.text import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

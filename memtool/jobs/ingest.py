@@ -16,15 +16,15 @@ from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
-_LIMITS = Limits(own=DIRECTORY)
+_LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from memtool.config import Config
 from memtool.errors import MemtoolError, StorageError
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from memtool.context import RunContext
 from memtool.errors import ConfigError, MemtoolError, UnavailableError
-from memtool.ledger.reading import record_call
-from memtool.ledger.run import CallRecord, Spent, first_line
+from memtool.ledger.file import CallRecord
+from memtool.ledger.reading import Spent, record_call
 from memtool.locks import Holder
 from memtool.model.calendar import Calendar
 from memtool.model.records import NodeId, Recipe
 from memtool.rollup.configured import spent_today
 from memtool.summarize import Ask, CallRefused, Calls, Reply, Summarizer
 from memtool.summarize.calls import Budget
+from memtool.text import first_line
 
 _OK = "ok"
 _CUT_OFF = "cut off: the run was stopped"

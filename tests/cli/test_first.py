@@ -25,7 +25,7 @@ from memtool.context import Progress
 from memtool.ledger.reading import read
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.paths import other_owner
-from memtool.sizes import size
+from memtool.text import size
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from memtool.agents.claude.retention import retention_of
 from memtool.config import Config, load_config
 from memtool.errors import ConfigError, StorageError
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
-from memtool.ledger.run import CallRecord, Run
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, Role, StoreChoice
@@ -31,10 +30,8 @@ from memtool.store import codec, keys
 from memtool.store.capture import capture
 from memtool.store.toc import begin_generation
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.state import Look, Status
-from memtool.systemd.status import status_of
-from memtool.systemd.systemctl import Manager, Timers
-from memtool.systemd.units import ServiceState, TimerState
+from memtool.systemd.status import Look, Status, status_of
+from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text

@@ -23,7 +23,7 @@ from memtool.query.doctor.finding import (
 from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
-from memtool.systemd.state import JobStatus
+from memtool.systemd.status import JobStatus
 from memtool.systemd.systemctl import machine_zone
 
 _DAY_S = 86_400

@@ -21,7 +21,7 @@ from memtool.rollup.plan import check_calendar, moved_days
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store
-from memtool.systemd.state import Status
+from memtool.systemd.status import Status
 from memtool.systemd.systemctl import Manager
 
 _GOOD = ("done", "partial")
