@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memtool.agents.claude.retention import retention_of
 from memtool.config import Config, load_config
 from memtool.errors import ConfigError, StorageError
 from memtool.ledger.file import CallRecord, Run, ledger_path
@@ -21,8 +22,14 @@ from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, Role, StoreChoice
 from memtool.query import doctor
-from memtool.query.doctor import UNFIT, Mount, agents, mount_of, parse_mounts, unfit
-from memtool.query.doctor.retention import retention_of
+from memtool.query.doctor import (
+    UNFIT,
+    Mount,
+    agents,
+    mount_of,
+    parse_mounts,
+    unfit,
+)
 from memtool.query.doctor.scene import Advice, CannotCheckError, Scene, is_healthy, ok
 from memtool.store import codec, keys
 from memtool.store.capture import capture

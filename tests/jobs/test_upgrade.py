@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UnavailableError
 from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar

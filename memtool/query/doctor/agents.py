@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from memtool.agents.claude.retention import NAME, retention_of
+from memtool.agents.registry import Retention
 from memtool.jobs.ingest import waiting
-from memtool.query.doctor.retention import NAME, Retention, retention_of
 from memtool.query.doctor.scene import (
     Advice,
     CannotCheckError,
