@@ -5,12 +5,15 @@ The state in a chunk is true once its records are stored: a crash in between los
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from memtool.agents import File, format_named
 from memtool.agents.chunks import Chunk, Limits, choose_format, fill_chunks, foreign_chunk
@@ -116,7 +119,7 @@ def _signed(chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: 
         mtime_ns=found.st_mtime_ns if is_final else 0,
         fingerprint=fingerprint(stream.fileno(), chunk.source.offset),
     )
-    return replace(chunk, source=state)
+    return dataclasses.replace(chunk, source=state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from memtool.agents.times import instant_us
 from memtool.errors import UsageError
