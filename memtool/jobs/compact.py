@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from memtool.context import RunContext
 from memtool.files import reporting
-from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.keys import FAMILIES

@@ -6,7 +6,7 @@ import re
 
 from msgspec.structs import replace
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS
