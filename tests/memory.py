@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits, RunContext
+from memtool.context import Limits, RunContext
 from memtool.jobs.runner import Outcome, run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Node, Record
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.run import roll_up
+from memtool.rollup.job import roll_up
+from memtool.rollup.plan import Choices, Order
 from memtool.store import keys
 from memtool.store.access import Access
 from memtool.store.capture import Captured, capture
 from memtool.store.store import Store
 from memtool.summarize import Options, Summarizer, make
+from memtool.summarize.calls import Budget
 from memtool.systemd.jobs import job_named
 
 UTC_CALENDAR = Calendar("UTC")

@@ -24,7 +24,7 @@ from memtool.cli.output import note
 from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.paths import sound_environ
-from memtool.within import WITHIN
+from memtool.process import WITHIN
 
 
 @dataclass(frozen=True, slots=True)

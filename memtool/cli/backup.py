@@ -15,7 +15,7 @@ from memtool.errors import ExitCode
 from memtool.jobs.backup import Order, Report, check_order
 from memtool.jobs.backup import backup as backup_body
 from memtool.paths import expand
-from memtool.sizes import size
+from memtool.text import size
 
 VERSION = 1
 DirectoryArgument = Annotated[

@@ -32,16 +32,16 @@ from memtool.errors import (
     ExitCode,
     StorageError,
 )
-from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import Report, waiting
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
-from memtool.rollup.order import Choices
-from memtool.sizes import size
+from memtool.rollup.configured import calendar_for_new_store
+from memtool.rollup.plan import Choices
 from memtool.store.access import Access
 from memtool.summarize import row
+from memtool.text import size
 
 _AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20

@@ -17,10 +17,10 @@ from memtool.cli.progress import Show
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode, UsageError
 from memtool.files import storage_error
-from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report
 from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
+from memtool.rollup.configured import calendar_for_new_store
 
 VERSION = 1
 _MOST_LINES = 20

@@ -11,8 +11,8 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from memtool.cli.output import clean, console, note
-from memtool.jobs.context import Progress, Reports
-from memtool.sizes import size
+from memtool.context import Progress, Reports
+from memtool.text import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

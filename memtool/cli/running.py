@@ -9,8 +9,8 @@ from memtool.cli.options import Invocation
 from memtool.cli.output import note
 from memtool.cli.progress import Show, shown
 from memtool.config import Config
+from memtool.context import Limits
 from memtool.errors import EXIT_CODES, ExitCode
-from memtool.jobs.context import Limits
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.systemd.jobs import runnable_named
 

@@ -19,7 +19,7 @@ from memtool.model.levels import WEEKDAYS, Level, Period, heading
 from memtool.query.reader import Reader
 from memtool.query.stats import By, Part, Progress, Stats, Window
 from memtool.query.stats import stats as stats_of
-from memtool.sizes import size
+from memtool.text import size
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -12,12 +12,12 @@ from memtool.cli.output import print_json
 from memtool.cli.reading import reading, say_no_memory
 from memtool.cli.render import Page, number, recipe_json
 from memtool.errors import ConfigError, UsageError
-from memtool.jobs.budget import Budget
-from memtool.jobs.summarizing import budget_of, recipe_of
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.query.reader import Reader
 from memtool.query.recipes import Candidate, Counts, Outdated, Recipes, Today, candidates, recipes
+from memtool.rollup.configured import budget_of, recipe_of
+from memtool.summarize.calls import Budget
 
 VERSION = 1
 _MARGIN = "  "

@@ -17,6 +17,7 @@ from typing import cast
 import msgspec
 
 from memtool import __version__
+from memtool.context import RunContext
 from memtool.errors import BadDataError, DamagedError, MemtoolError, UsageError
 from memtool.files import (
     atomic_write,
@@ -26,7 +27,6 @@ from memtool.files import (
     reporting,
     sync_directory,
 )
-from memtool.jobs.context import RunContext
 from memtool.ledger.file import copy_ended
 from memtool.program import upgrade_hint
 from memtool.query.verify import Verification, verify

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memtool.context import RunContext
 from memtool.files import reporting
-from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.keys import FAMILIES

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
+from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.files import reporting, sync_directory
 from memtool.jobs.backup import STAGING
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact_store
-from memtool.jobs.context import RunContext
 from memtool.jobs.restore import NEW
 from memtool.ledger.reading import blank
 from memtool.locks import is_free, job_lock_path
 from memtool.model.levels import Level
 from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId, NodeId
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.query.times import span_us
@@ -32,7 +33,6 @@ from memtool.store.access import Access, Lease
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store
 from memtool.store.toc import drop_half_built
-from memtool.within import DIRECTORY
 
 MIN_EVENT_DIGITS = 8
 _EVENT = re.compile(rf"[0-9a-f]{{{MIN_EVENT_DIGITS},{2 * keys.ID_BYTES}}}")
@@ -202,7 +202,7 @@ def remove_leftovers(root: Path) -> None:
     for name, task in _UNFINISHED:
         if is_free(job_lock_path(root, task)):
             _remove(root / name)
-    _empty(root / DIRECTORY)
+    _empty(root / SUMMARIZER_DIRECTORY)
     with reporting(root):
         sync_directory(root)
 

@@ -11,11 +11,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memtool.context import RunContext
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
-from memtool.exchange import exchange
-from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
+from memtool.files import (
+    dated_place,
+    exchange,
+    exists,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.jobs.backup import Manifest, copy_file, read_manifest, sync_directories
-from memtool.jobs.context import RunContext
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for
 from memtool.program import upgrade_hint

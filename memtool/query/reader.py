@@ -9,10 +9,10 @@ from pathlib import Path
 
 from memtool.config import Config
 from memtool.errors import ConfigError, UsageError
-from memtool.jobs.calendar import wanted_calendar
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS, Period
 from memtool.model.records import Recipe
+from memtool.rollup.configured import wanted_calendar
 from memtool.store.access import Access
 from memtool.store.store import Store
 
@@ -78,7 +78,7 @@ def reader_for(config: Config, root: Path, now_us: int) -> Reader:
 
 def _recipe(config: Config) -> Recipe | None:
     """Return what would sign a summary today; None where a summarizer cannot even be named: reading goes on."""
-    from memtool.jobs.summarizing import recipe_of
+    from memtool.rollup.configured import recipe_of
 
     try:
         return recipe_of(config)

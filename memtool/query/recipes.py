@@ -13,15 +13,14 @@ from pathlib import Path
 
 from memtool.config import Config
 from memtool.errors import MemtoolError, StorageError
-from memtool.jobs.budget import spent_today
-from memtool.jobs.summarizing import options_of
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe
 from memtool.query.reader import Reader
 from memtool.query.state import period_holding
-from memtool.rollup.forecast import Forecast
+from memtool.rollup.configured import options_of, spent_today
+from memtool.rollup.plan import Forecast
 from memtool.store import codec, keys
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem

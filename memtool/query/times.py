@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS

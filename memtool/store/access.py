@@ -41,7 +41,7 @@ SLICE_S = 0.5
 """How long one writer keeps the store to itself before it lets another in."""
 
 WriterLock = Callable[[], AbstractContextManager[Lock]]
-"""Waits in line for the writer lock (`jobs.context.RunContext.writer`)."""
+"""Waits in line for the writer lock (`context.RunContext.writer`)."""
 
 View = Callable[[Store], Store]
 """Which table of contents of an open store is meant."""

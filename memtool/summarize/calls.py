@@ -33,3 +33,13 @@ class Calls(Protocol):
         does not hold them, before anything is asked; else what `ask` raises, after recording that.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """None is no bound. Free calls (of a summarizer that asks nobody) count against `calls_per_run` alone."""
+
+    calls_per_run: int | None = None
+    tokens_per_run: int | None = None
+    calls_per_day: int | None = None
+    tokens_per_day: int | None = None

@@ -21,11 +21,11 @@ from memtool.cli import first, progress
 from memtool.cli.app import run
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
-from memtool.jobs.context import Progress
+from memtool.context import Progress
 from memtool.ledger.reading import read
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.paths import other_owner
-from memtool.sizes import size
+from memtool.text import size
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal

@@ -12,7 +12,7 @@ import pytest
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 from memtool.model.records import NodeId
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices
 from memtool.store import keys
 from tests.cli.golden import Golden
 from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from memtool.ledger.file import CallRecord
 from memtool.ledger.reading import record_call
-from memtool.ledger.run import CallRecord
 from memtool.locks import TREE, WRITER, Holder, lock_path, try_lock
 from memtool.model.levels import Level
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices
 from memtool.summarize import SUMMARIZERS, Options, make
 from tests.cli.history import NOW_US, at, call, remember
 from tests.memory import Memory

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memtool.context import Limits, RunContext
 from memtool.errors import MemtoolError
-from memtool.jobs.context import Limits, RunContext
 from memtool.jobs.runner import run_job
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request

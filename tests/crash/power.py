@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memtool.jobs.account import Account
 from memtool.locks import Holder, Patience, writer
 from memtool.model.levels import Level, Period
 from memtool.model.records import Event
+from memtool.rollup.account import Account
+from memtool.rollup.engine import Work, bring_up_to_date
 from memtool.rollup.plan import stale_now
-from memtool.rollup.steps import bring_up_to_date
-from memtool.rollup.work import Work
 from memtool.store import access as access_module
 from memtool.store import keys
 from memtool.store.access import Access, Lease

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from memtool.context import Limits
 from memtool.errors import StorageError
 from memtool.jobs.backup import (
     MANIFEST,
@@ -22,7 +23,6 @@ from memtool.jobs.backup import (
     read_manifest,
     write_manifest,
 )
-from memtool.jobs.context import Limits
 from memtool.jobs.restore import Order as RestoreOrder
 from memtool.jobs.restore import Report as RestoreReport
 from memtool.jobs.restore import restore

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memtool.context import Limits
 from memtool.errors import ConfigError, UnavailableError
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits
-from memtool.ledger.run import CallRecord
+from memtool.ledger.file import CallRecord
 from memtool.locks import WRITER, is_free, lock_path
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply, SummaryFailed, make
+from memtool.summarize.calls import Budget
 from tests.jobs.test_rollup import DAY_US, LATER_US, NOVEMBER, at, said
 from tests.memory import Memory
 from tests.scheduler.ledgers import calls

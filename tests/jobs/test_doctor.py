@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memtool.agents.claude.retention import retention_of
 from memtool.config import Config, load_config
 from memtool.errors import ConfigError, StorageError
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
-from memtool.ledger.run import CallRecord, Run
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, Role, StoreChoice
@@ -25,16 +25,13 @@ from memtool.query import doctor
 from memtool.query.doctor import agents, asking, machine, memory, places, timers, zones
 from memtool.query.doctor.finding import Advice, CannotCheckError, is_healthy, ok
 from memtool.query.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
-from memtool.query.doctor.retention import retention_of
 from memtool.query.doctor.scene import Scene
 from memtool.store import codec, keys
 from memtool.store.capture import capture
 from memtool.store.toc import begin_generation
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.state import Look, Status
-from memtool.systemd.status import status_of
-from memtool.systemd.systemctl import Manager, Timers
-from memtool.systemd.units import ServiceState, TimerState
+from memtool.systemd.status import Look, Status, status_of
+from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text

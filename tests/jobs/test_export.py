@@ -13,10 +13,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
-from memtool.agents.sealing import seal
-from memtool.agents.times import rfc3339
-from memtool.jobs.context import RunContext
+from memtool.agents.values import rfc3339
+from memtool.context import RunContext
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
 from memtool.jobs.runner import run_job
@@ -55,7 +55,7 @@ def sealed(record: Record) -> Record:
     """Return the record as an importer leaves it: redacted and shortened."""
     if not isinstance(record, Event):
         return record
-    done = seal(record.kind, record.text, record.metadata)
+    done = sanitize(record.kind, record.text, record.metadata)
     return replace(record, text=done.text, metadata=done.metadata)
 
 

@@ -12,23 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memtool.context import Limits, Reports, RunContext
 from memtool.errors import UnavailableError
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits, Reports, RunContext
 from memtool.jobs.runner import Outcome, run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Record
 from memtool.model.summary import Request
 from memtool.query.verify import verify
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.rebuild import abandon, next_calendar
+from memtool.rollup.plan import Choices, Order
+from memtool.rollup.rebuild import Price, Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
-from memtool.rollup.rebuild_building import Report
-from memtool.rollup.rebuild_price import Price, price
 from memtool.store import keys
 from memtool.store.capture import mark_moved_days
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
+from memtool.summarize.calls import Budget
 from memtool.systemd.jobs import runnable_named
 from tests.crash.discipline import Waiting, take_in_at_once
 from tests.crash.events import START_US, an_event

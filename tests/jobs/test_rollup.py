@@ -16,8 +16,7 @@ from memtool.model.levels import PERIOD_LEVELS, Level, Period, stale_periods
 from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, digest_of, event_id
 from memtool.model.summary import Draft, Request
 from memtool.query.verify import verify
-from memtool.rollup.forecast import forecast
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices, forecast
 from memtool.store.access import Access
 from memtool.summarize import Calls, Options, Summarizer, SummaryFailed, make
 from tests.memory import Memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memtool.config import Config
-from memtool.jobs.summarizing import budget_of, options_of
+from memtool.rollup.configured import budget_of, options_of
 from memtool.settings import SummarizerSettings
 
 

@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UnavailableError
-from memtool.jobs.budget import Budget
 from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level
@@ -21,10 +20,10 @@ from memtool.model.summary import Draft, Request
 from memtool.query.reader import Reader
 from memtool.query.recipes import recipes
 from memtool.query.verify import verify
-from memtool.rollup.forecast import forecast
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices, forecast
 from memtool.store import codec, keys
 from memtool.summarize import Calls, Options, Summarizer, make
+from memtool.summarize.calls import Budget
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 

@@ -100,7 +100,7 @@ def setup(
     )
     _check(order, root=root, removes=removes, is_purge=is_purge)
     if root is not None:
-        from memtool.cli.setup.package import write_package
+        from memtool.cli.setup.order import write_package
 
         return write_package(order, root)
     if removes:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memtool.errors import MemtoolError
-from memtool.jobs.budget import spent_today
-from memtool.jobs.calendar import wanted_calendar
-from memtool.jobs.summarizing import budget_of, options_of, recipe_of
 from memtool.paths import home_directory
 from memtool.query.doctor.finding import Advice, ok, problem, skipped, warning
 from memtool.query.doctor.scene import Scene
+from memtool.rollup.configured import budget_of, options_of, recipe_of, spent_today, wanted_calendar
 from memtool.summarize import problem as problem_of
 from memtool.summarize import row
 from memtool.summarize.models import command

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from memtool.os_errors import MOVE
+from memtool.errors import MOVE
 from memtool.paths import Role, key_files
 from memtool.person import name_of
 from memtool.query.doctor.finding import (
@@ -22,7 +22,7 @@ from memtool.query.doctor.finding import (
 )
 from memtool.query.doctor.mounts import mount_of, unfit
 from memtool.query.doctor.scene import Scene
-from memtool.sizes import size
+from memtool.text import size
 
 _MOST_FILES = 20_000
 _OTHERS_READ, _OTHERS_WRITE = 0o077, 0o022

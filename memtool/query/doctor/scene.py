@@ -11,17 +11,17 @@ from memtool.agents.discover import Discovered, discover
 from memtool.config import Config
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
-from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.ledger.reading import History, read
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
 from memtool.query.doctor.finding import CannotCheckError
+from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store
-from memtool.systemd.state import Status
+from memtool.systemd.status import Status
 from memtool.systemd.systemctl import Manager
 
 _GOOD = ("done", "partial")

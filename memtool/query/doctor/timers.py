@@ -9,10 +9,8 @@ from pathlib import Path
 from memtool.query.doctor.finding import Advice, CannotCheckError, ok, problem, skipped, warning
 from memtool.query.doctor.scene import Scene
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.state import Trouble
-from memtool.systemd.systemctl import NOT_BOOTED, meaning
-from memtool.systemd.troubles import sentence
-from memtool.systemd.units import parse_show
+from memtool.systemd.status import Trouble, sentence
+from memtool.systemd.systemctl import NOT_BOOTED, meaning, parse_show
 
 _RUNS = frozenset({"failed", "died", "backlog", "unit", "overdue"})
 _COMMON = frozenset({"both", "linger"})

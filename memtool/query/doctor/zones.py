@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from memtool.errors import ConfigError
-from memtool.jobs.calendar import calendar_for_new_store, zone_is_set
 from memtool.model.calendar import transitions, year_of
 from memtool.query.doctor.finding import Advice, CannotCheckError, in_words, ok, problem, warning
 from memtool.query.doctor.scene import Scene
+from memtool.rollup.configured import calendar_for_new_store, zone_is_set
 from memtool.systemd.schedule import parse_schedules
-from memtool.systemd.state import JobStatus
+from memtool.systemd.status import JobStatus
 from memtool.systemd.systemctl import machine_zone
 
 _OLD_YEARS = 3
