@@ -8,11 +8,10 @@ import select
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -26,8 +25,7 @@ from memtool.paths import sound_environ
 from memtool.process import WITHIN
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands."""
 
     name: str

@@ -7,10 +7,10 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from msgspec import Struct
 
 from memtool.agents.discover import discover
 from memtool.cli.ingest import ingest_all
@@ -55,8 +55,7 @@ _LEFT_SOME = {OK.code, FAILED.code, BAD_DATA.code, IO_ERROR.code, SKIPPED.code}
 _STOPPED = {INTERRUPTED.code, TERMINATED.code}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The transcripts that could be taken in, and where they were looked for."""
 
     directory: Path

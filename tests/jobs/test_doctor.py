@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import replace as with_
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.agents.claude.retention import retention_of
 from memtool.config import Config, load_config
@@ -62,7 +63,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
     """Return the state of jobs whose timers are armed; of the ingest's it is given."""
     if ingest is None:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
-    states = {job.name: replace(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
+    states = {job.name: with_(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
     return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
 
@@ -560,11 +561,11 @@ def test_a_transcript_that_is_about_to_go_is_a_problem(scene: Scene) -> None:
 
 
 def rare() -> Status:
-    return status(replace(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
+    return status(with_(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
 
 
 def disabled() -> Status:
-    return status(replace(EVERY_15_MIN, state="disabled"))
+    return status(with_(EVERY_15_MIN, state="disabled"))
 
 
 def without_systemd() -> Status:
@@ -609,13 +610,13 @@ def test_timers_that_are_well_are_well(scene: Scene) -> None:
 
 
 def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
-    dead = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="dead")))
+    dead = replace(scene, look=lambda: status(with_(EVERY_15_MIN, state="dead")))
     assert doctor.check_timers(dead).verdict == "problem"
     linger = replace(scene, look=lambda: status(lacks_linger="mira"))
     assert doctor.check_linger(linger).todo == "loginctl enable-linger mira"
     both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
     assert doctor.check_managers(both).verdict == "warning"
-    off = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="disabled")))
+    off = replace(scene, look=lambda: status(with_(EVERY_15_MIN, state="disabled")))
     assert doctor.check_timers(off).found == "5 of 6 armed (user); off: ingest"
     assert doctor.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
 

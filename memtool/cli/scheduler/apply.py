@@ -38,7 +38,7 @@ def as_the_jobs(place: Place, person: str) -> Place:
     if home is None:
         return place
     kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
-    return place_of(replace(place.call, environ={**kept, "HOME": str(home)}), is_system=True)
+    return place_of(place.call.fresh({**kept, "HOME": str(home)}), is_system=True)
 
 
 def needs_network(place: Place) -> bool:
