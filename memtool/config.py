@@ -22,6 +22,7 @@ from memtool.settings import (
     RollupSettings,
     SchedulerSettings,
     StoreSettings,
+    Setting,
     SummarizerSettings,
     Value,
     nearest,
@@ -63,12 +64,16 @@ class Config:
     month_rollup: RollupSettings = field(default_factory=RollupSettings)
     year_rollup: RollupSettings = field(default_factory=RollupSettings)
     compaction: CompactionSettings = field(default_factory=CompactionSettings)
+    agents: Mapping[str, str] = field(default_factory=dict)
+    """Each agent's directories, by `NAME.roots`, where they are set."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def value(self, key: str) -> Value:
         """Return the value of a key such as `calendar.timezone`."""
         section, _, name = key.partition(".")
+        if section == "agents":
+            return self.agents.get(name, "")
         value = getattr(getattr(self, section), name)
         assert isinstance(value, str | int)
         return value
@@ -93,9 +98,13 @@ def load_config(
     files: Sequence[ConfigFile],
     *,
     options: Mapping[str, Value] | None = None,
+    rows: Mapping[str, Setting] = BY_KEY,
 ) -> Config:
-    """Return defaults < files in order < environment < options, merged. Raise ConfigError at the first fault."""
-    found, faults = examine(environ, files)
+    """Return defaults < files in order < environment < options, merged. Raise ConfigError at the first fault.
+
+    `rows` are the settings that there are: memtool's own, and those of the tables that add some.
+    """
+    found, faults = examine(environ, files, rows)
     if faults:
         raise faults[0]
     for key, value in (options or {}).items():
@@ -104,7 +113,9 @@ def load_config(
 
 
 def examine(
-    environ: Mapping[str, str], files: Sequence[ConfigFile]
+    environ: Mapping[str, str],
+    files: Sequence[ConfigFile],
+    rows: Mapping[str, Setting] = BY_KEY,
 ) -> tuple[list[Assignment], list[ConfigError]]:
     """Return what is set, weakest first, and everything that is wrong with it. Removed settings are not wrong."""
     found: list[Assignment] = []
@@ -114,18 +125,20 @@ def examine(
             found.extend(_in_file(file))
         except ConfigError as fault:
             faults.append(fault)
-    found.extend(_in_environment(environ))
-    faults.extend(wrong for one in found if (wrong := fault_of(one)) is not None)
+    found.extend(_in_environment(environ, rows))
+    faults.extend(wrong for one in found if (wrong := fault_of(one, rows)) is not None)
     return found, faults
 
 
-def fault_of(assignment: Assignment) -> ConfigError | None:
+def fault_of(
+    assignment: Assignment, rows: Mapping[str, Setting] = BY_KEY
+) -> ConfigError | None:
     """Return what is wrong with a value, or None."""
     if assignment.key in REMOVED:
         return None
-    setting = BY_KEY.get(assignment.key)
+    setting = rows.get(assignment.key)
     if setting is None:
-        return _unknown(assignment)
+        return _unknown(assignment, rows)
     if setting.kind.accepts(assignment.value):
         return None
     meant = nearest(str(assignment.value), setting.kind.words())
@@ -144,8 +157,8 @@ def warnings_of(found: Iterable[Assignment]) -> tuple[str, ...]:
     )
 
 
-def _unknown(assignment: Assignment) -> ConfigError:
-    meant = BY_KEY.get(nearest(assignment.key, list(BY_KEY)))
+def _unknown(assignment: Assignment, rows: Mapping[str, Setting]) -> ConfigError:
+    meant = rows.get(nearest(assignment.key, list(rows)))
     is_variable = assignment.origin.kind == "environment"
     name = assignment.where if is_variable else f"{assignment.where}: {assignment.key}"
     hint = _LIST_THEM
@@ -206,10 +219,12 @@ def parse(text: str, path: Path) -> dict[str, object]:
 
 def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for section, content in document.items():
-        if isinstance(content, dict):
-            yield from ((f"{section}.{name}", value) for name, value in content.items())
-        else:
+        if not isinstance(content, dict):
             yield section, content
+        elif section == "agents":
+            yield from ((f"{section}.{key}", value) for key, value in _flatten(content))
+        else:
+            yield from ((f"{section}.{name}", value) for name, value in content.items())
 
 
 def _line(text: str, key: str) -> str:
@@ -225,13 +240,16 @@ def _line(text: str, key: str) -> str:
     return ""
 
 
-def _in_environment(environ: Mapping[str, str]) -> Iterator[Assignment]:
+def _in_environment(
+    environ: Mapping[str, str], rows: Mapping[str, Setting]
+) -> Iterator[Assignment]:
+    by_variable = {row.variable: row for row in rows.values()}
     for variable, text in sorted(environ.items()):
         name = variable.removeprefix(_PREFIX)
         if name == variable or "__" not in name or not text:
             continue  # MEMTOOL_CONFIG and the like are no settings; empty is unset, as for XDG's
-        key = name.lower().replace("__", ".", 1)
-        setting = BY_KEY.get(key)
+        setting = by_variable.get(variable)
+        key = setting.key if setting else name.lower().replace("__", ".", 1)
         value = setting.kind.read(text) if setting else text
         yield Assignment(key, value, Origin("environment", variable), variable)
 
@@ -242,6 +260,11 @@ def _build(found: Sequence[Assignment]) -> Config:
     origins = {one.key: one.origin for one in known}
     config = Config(origins=origins, warnings=warnings_of(found))
     for section in {key.partition(".")[0] for key in values}:
+        if section == "agents":
+            named = {key: str(values[key]) for key in values if key.startswith("agents.")}
+            roots = {key.removeprefix("agents."): value for key, value in named.items()}
+            config = replace(config, agents=roots)
+            continue
         part = getattr(config, section)
         keys = {row.name: f"{section}.{row.name}" for row in fields(part)}
         changed = {name: values[key] for name, key in keys.items() if key in values}

@@ -45,7 +45,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return "MEMTOOL_" + self.key.upper().replace(".", "__")
+        return "MEMTOOL_" + self.key.upper().replace(".", "__").replace("-", "_")
 
 
 def setting(default: _T, kind: Kind, doc: str) -> _T:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from memtool.cli.output import note
 from memtool.config import Config, load_config
 from memtool.errors import UsageError
-from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
@@ -45,7 +45,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options)
+        return load_config(self.environ, self.config_files, options=options, rows=all_settings())
 
     @cached_property
     def store(self) -> StoreChoice:
@@ -58,9 +58,14 @@ class Invocation:
         )
 
     @cached_property
-    def claude_root(self) -> Path:
-        """Where Claude Code keeps its files."""
-        return claude_directory(self.environ, configured=self.config.ingest.claude_root)
+    def roots(self) -> tuple[Root, ...]:
+        """Where the agents keep their files."""
+        return roots_of(self.environ, self.config)
+
+
+def all_settings() -> dict[str, Setting]:
+    """Return every setting by its key: memtool's own and those of the agents."""
+    return BY_KEY | {row.key: row for row in agents.settings()}
 
 
 def invocation(context: typer.Context) -> Invocation:
