@@ -10,11 +10,11 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool.agents.lines import Damage, Line, decoded, lines_of, parts_of
 from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally

@@ -6,12 +6,12 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
@@ -23,8 +23,8 @@ from memtool.jobs.runner import run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Event, EventId, Record, Rewind, Tombstone
+from memtool.query.events import Query
 from memtool.query.export import Report, export
-from memtool.query.listing import Query
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.redact.rules import RULESET_VERSION
