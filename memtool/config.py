@@ -21,8 +21,8 @@ from memtool.settings import (
     LockSettings,
     RollupSettings,
     SchedulerSettings,
-    StoreSettings,
     Setting,
+    StoreSettings,
     SummarizerSettings,
     Value,
     nearest,
@@ -130,9 +130,7 @@ def examine(
     return found, faults
 
 
-def fault_of(
-    assignment: Assignment, rows: Mapping[str, Setting] = BY_KEY
-) -> ConfigError | None:
+def fault_of(assignment: Assignment, rows: Mapping[str, Setting] = BY_KEY) -> ConfigError | None:
     """Return what is wrong with a value, or None."""
     if assignment.key in REMOVED:
         return None

@@ -6,7 +6,7 @@ Imports neither msgspec nor an agent's module before it is needed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -137,6 +137,11 @@ class Root(NamedTuple):
     def transcripts(self) -> Path:
         """The directory that holds the transcripts."""
         return self.path / self.agent.transcripts
+
+
+def root_of(path: Path, roots: Iterable[Root]) -> Root:
+    """Return the root that holds a transcript which was found below these roots."""
+    return next(root for root in roots if path.is_relative_to(root.transcripts))
 
 
 def agent_named(name: str) -> Agent | None:

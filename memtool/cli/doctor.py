@@ -10,7 +10,7 @@ from functools import cached_property
 
 import typer
 
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, all_settings, invocation
 from memtool.cli.output import Page, number, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
@@ -44,7 +44,7 @@ class Mended(Invocation):
             values = {one.key: one.value for one in found if isinstance(one.value, str | int)}
             if self.store_option is not None:
                 values["store.path"] = str(self.store_option.absolute())
-            return load_config({}, [], options=values)
+            return load_config({}, [], options=values, rows=all_settings())
 
 
 def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
@@ -52,11 +52,11 @@ def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
     found, faults = [], list[MemtoolError]()
     for environ, files in (*(({}, [file]) for file in call.config_files), (call.environ, [])):
         try:
-            more, wrong = examine(environ, files)
+            more, wrong = examine(environ, files, all_settings())
         except MemtoolError as error:  # a file that cannot be read
             faults.append(error)
         else:
-            found += [one for one in more if fault_of(one) is None]
+            found += [one for one in more if fault_of(one, all_settings()) is None]
             faults += wrong
     return found, faults
 
@@ -86,7 +86,7 @@ def scene_of(given: Invocation) -> Scene:
         config=seen.config,
         config_files=seen.config_files,
         store=place.store,
-        claude_root=seen.claude_root,
+        roots=seen.roots,
         look=lambda: state_of(place),
         faults=tuple(examined(seen)[1]),
         manager=None if place.scope is None else place.manager,

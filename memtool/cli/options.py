@@ -12,10 +12,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from memtool.agents import registry
+from memtool.agents.registry import Root, roots_of
 from memtool.cli.output import note
 from memtool.config import Config, load_config
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
+from memtool.settings import BY_KEY, Setting
 
 Offers = list[tuple[str, str]]
 """Words, each with its help. typer leaves out those that do not begin with what is typed."""
@@ -50,16 +53,12 @@ def kinds() -> Offers:
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    from memtool.settings import SETTINGS
-
-    return [(row.key, row.doc) for row in SETTINGS]
+    return [(row.key, row.doc) for row in all_settings().values()]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    from memtool.settings import BY_KEY
-
-    row = BY_KEY.get(str(ctx.params.get("key")))
+    row = all_settings().get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 
@@ -129,7 +128,7 @@ class Invocation:
 
 def all_settings() -> dict[str, Setting]:
     """Return every setting by its key: memtool's own and those of the agents."""
-    return BY_KEY | {row.key: row for row in agents.settings()}
+    return BY_KEY | {row.key: row for row in registry.settings()}
 
 
 def invocation(context: typer.Context) -> Invocation:

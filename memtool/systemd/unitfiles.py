@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from memtool.agents import registry
 from memtool.paths import shipped
 from memtool.systemd.changes import changes
 from memtool.systemd.jobs import JOBS
@@ -189,7 +190,9 @@ def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
             "# The settings of this person. Of the rest of the home nothing is seen.",
             f"BindReadOnlyPaths={bound_path(home / '.config/memtool')}",
         ]
-        transcripts = ["[Service]", f"BindReadOnlyPaths={bound_path(home / '.claude')}", ""]
+        roots = [root for agent in registry.AGENTS for root in agent.roots if root[:2] == "~/"]
+        bound = [f"BindReadOnlyPaths={bound_path(home / root[2:])}" for root in roots]
+        transcripts = ["[Service]", *bound, ""]
         yield TRANSCRIPTS, _HEAD + "\n".join(transcripts)
     yield RUN_AS, _HEAD + "\n".join(["[Service]", *service, ""])
 

@@ -44,7 +44,7 @@ def test_without_files_everything_is_the_default() -> None:
 
 
 def test_every_section_of_the_config_is_one_of_the_table() -> None:
-    assert {row.name for row in fields(Config)} == {*SECTIONS, "origins", "warnings"}
+    assert {row.name for row in fields(Config)} == {*SECTIONS, "agents", "origins", "warnings"}
 
 
 def test_a_config_cannot_be_changed() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memtool.cli.options import all_settings
 from memtool.cli.output import note, number, print_json
 from memtool.cli.scheduler.apply import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
@@ -84,7 +85,7 @@ def _target(order: Order, scope: Scope) -> Target:
     if scope == "system" and person is not None:
         call = replace(call, environ=person.environ(call.environ))
     where = places(scope, call.environ, os.getuid())
-    found, faults = examine({}, call.config_files)
+    found, faults = examine({}, call.config_files, all_settings())
     named = [
         expand(Path(str(one.value)), call.environ)
         for one in found
