@@ -40,16 +40,16 @@ def kinds() -> Offers:
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    from memtool.settings import SETTINGS
+    from memtool.systemd.jobs import SETTINGS
 
-    return [(row.key, row.doc) for row in SETTINGS]
+    return [(row.key, row.doc) for row in SETTINGS.values()]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    from memtool.settings import BY_KEY
+    from memtool.systemd.jobs import SETTINGS
 
-    row = BY_KEY.get(str(ctx.params.get("key")))
+    row = SETTINGS.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 

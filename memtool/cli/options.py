@@ -13,9 +13,10 @@ import typer
 from typer.core import TyperGroup
 
 from memtool.cli.output import note
-from memtool.config import Config, load_config
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.settings import Config, load_config
+from memtool.systemd.jobs import SETTINGS
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
@@ -45,7 +46,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options)
+        return load_config(self.environ, self.config_files, SETTINGS, options=options)
 
     @cached_property
     def store(self) -> StoreChoice:

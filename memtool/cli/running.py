@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from memtool.cli.options import Invocation
 from memtool.cli.output import note
 from memtool.cli.progress import Show, shown
-from memtool.config import Config
 from memtool.context import Limits
 from memtool.errors import EXIT_CODES, ExitCode
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
+from memtool.settings import Config
 from memtool.systemd.jobs import runnable_named
 
 

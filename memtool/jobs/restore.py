@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from memtool.context import RunContext
@@ -168,7 +168,7 @@ def _alone(context: RunContext) -> Iterator[None]:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, replace(context.holder), patience))
+                held.enter_context(wait_for(path, context.holder._replace(), patience))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

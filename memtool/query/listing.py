@@ -12,9 +12,9 @@ from memtool.query.conversation import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.query.times import span_us
-from memtool.settings import nearest
 from memtool.store import codec, keys
 from memtool.store.store import Store
+from memtool.text import nearest
 
 
 @dataclass(frozen=True, slots=True)
