@@ -19,7 +19,8 @@ TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
 PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
 SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
 # `store/` and `ledger/` are also directories of a store.
-STORE_FILES = {"store/CURRENT", "ledger/runs.jsonl", "ledger/calls.jsonl"}
+STORE_FILES = {f"ledger/{name}" for name in ("ledger.sqlite3", "runs.jsonl", "calls.jsonl")}
+STORE_FILES |= {"store/CURRENT"}
 HELP = {"-h", "--help"}
 _SETTING_FIRST = (["config", "set"], ["config", "show"])
 

@@ -40,16 +40,20 @@ def settings() -> Iterator[str]:
             yield from (*_table(["key", "default", "meaning", "accepts"], cells), "")
 
 
-def jobs() -> Iterator[str]:
-    """Yield the settings that all jobs have, and their defaults for each job."""
+def job_settings() -> list[str]:
+    """Return the settings that all jobs have."""
     rows = [_setting(SETTINGS[f"{JOBS[0].section}.{name}"]) for name in JOB_SETTINGS]
-    yield from _table(["key", "meaning", "accepts"], [(key, *more) for key, _, *more in rows])
-    yield ""
-    cells = []
+    return _table(["key", "meaning", "accepts"], [(key, *more) for key, _, *more in rows])
+
+
+def jobs() -> list[str]:
+    """Return the jobs and the defaults of their settings."""
+    rows = []
     for job in JOBS:
         numbers = [_literal(SETTINGS[f"{job.section}.{name}"].default) for name in JOB_SETTINGS[1:]]
-        cells.append((_code(f"[{job.section}]"), "; ".join(map(_code, job.schedule)), *numbers))
-    yield from _table(["section", *map(_code, JOB_SETTINGS)], cells)
+        command = _code(f"memtool {' '.join(job.command)}")
+        rows.append((job.name, command, "; ".join(map(_code, job.schedule)), *numbers))
+    return _table(["job", "command", *map(_code, JOB_SETTINGS)], rows)
 
 
 def _takes(command: Command) -> list[str]:

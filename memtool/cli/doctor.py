@@ -11,14 +11,12 @@ from functools import cached_property
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import print_json
-from memtool.cli.render import Page, number
+from memtool.cli.output import Page, number, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError
 from memtool.query.doctor import examine as examine_scene
-from memtool.query.doctor.finding import VERDICTS, Finding, Verdict, is_healthy
-from memtool.query.doctor.scene import Scene
+from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
 from memtool.settings import Assignment, Config, examine, load_config, problem_of
 from memtool.systemd.jobs import SETTINGS
 

@@ -15,10 +15,9 @@ import typer
 from memtool.agents.discover import discover
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
-from memtool.cli.output import note
-from memtool.cli.progress import Show
-from memtool.cli.render import Page, assembled, number
+from memtool.cli.output import Page, assembled, note, number
 from memtool.cli.rollup import run_level
+from memtool.cli.running import Show
 from memtool.errors import (
     BAD_DATA,
     EXIT_CODES,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from memtool.context import RunContext
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
@@ -36,8 +37,7 @@ _OLD = "store.old"
 _MOST_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
 
     backup: Path
@@ -45,8 +45,7 @@ class Order:
     verifies: bool = True
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
 
     `verified` is whether the backup is known to be healthy; None where that was never checked.

@@ -16,8 +16,8 @@ from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe
+from memtool.query.contents import period_holding
 from memtool.query.reader import Reader
-from memtool.query.state import period_holding
 from memtool.rollup.configured import options_of, spent_today
 from memtool.rollup.plan import Forecast
 from memtool.settings import Config

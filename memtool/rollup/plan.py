@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from memtool.errors import ConfigError
 from memtool.model.calendar import Calendar, offsets_differ, span_end_us, transitions

@@ -31,7 +31,7 @@ from tests.units.files import (
 RETRY = {("Service", "Restart"), ("Service", "RestartSec")}
 LIMIT = {("Unit", "StartLimitIntervalSec"), ("Unit", "StartLimitBurst")}
 KEYS = {("Service", "LoadCredential"), ("Service", "SetCredential")}
-SECONDS = {"s": 1, "min": 60, "h": 3600}
+SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
 FOLDERS = (SYSTEM, USER)
 SANDBOX_NAME, COMMON_NAME = units.SANDBOX, units.COMMON
 

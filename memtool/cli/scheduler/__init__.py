@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import jobs
-from memtool.cli.options import JsonOption, command_group, invocation
+from memtool.cli.options import JsonOption, command_group, invocation, jobs
 from memtool.cli.output import print_json, print_line
 from memtool.cli.scheduler.place import ScopeOption, place_of
 from memtool.errors import FAILED, OK, ExitCode, UsageError

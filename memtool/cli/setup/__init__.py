@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import directories, people
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, directories, invocation, people
 from memtool.cli.setup.order import EXTRAS, Order
 from memtool.errors import ExitCode, UsageError
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from memtool.cli.options import Invocation
-from memtool.cli.output import clean, note, print_json, print_line
-from memtool.cli.render import Page
+from memtool.cli.output import Page, clean, note, print_json, print_line
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.paths import SYSTEM_STORE, other_owner, shipped
 from memtool.person import name_of

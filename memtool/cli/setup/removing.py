@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from memtool.cli.output import note, print_json
-from memtool.cli.render import number
+from memtool.cli.output import note, number, print_json
 from memtool.cli.scheduler.apply import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers

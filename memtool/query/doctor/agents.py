@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from memtool.agents.claude.retention import NAME, retention_of
+from memtool.agents.registry import Retention
 from memtool.jobs.ingest import waiting
-from memtool.query.doctor.finding import (
+from memtool.query.doctor.scene import (
     Advice,
     CannotCheckError,
+    Scene,
     in_words,
     ok,
     problem,
@@ -18,8 +21,6 @@ from memtool.query.doctor.finding import (
     span,
     warning,
 )
-from memtool.query.doctor.retention import NAME, Retention, retention_of
-from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.status import JobStatus

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from memtool.errors import UsageError
 from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of
 from memtool.model.records import Cut, Grip, Node, NodeId
-from memtool.query.contents import Entry, Tree
+from memtool.query.contents import Entry, Tree, View, period_holding
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
 from memtool.query.reader import NoMemoryError, Reader
-from memtool.query.state import View, period_holding
 from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from memtool.agents.registry import Retention
 
 NAME = "cleanupPeriodDays"
 DEFAULT_DAYS = 30
@@ -17,22 +18,9 @@ _MANAGED = Path("etc/claude-code")
 _LONGEST_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """After how many days transcripts are deleted, which file says so (None: the default), and which are unreadable."""
-
-    days: int
-    file: Path | None = None
-    unreadable: tuple[Path, ...] = ()
-
-    @property
-    def origin(self) -> str:
-        """Where it is set, in words."""
-        return "its default" if self.file is None else str(self.file)
-
-
 def retention_of(claude_root: Path, machine: Path) -> Retention:
     """Return what is in force: managed settings, else the shorter of the user's own, else the default."""
+    settings = claude_root / "settings.json"
     unreadable: list[Path] = []
     for files in (_managed(machine), _own(claude_root)):
         found: list[tuple[int, Path]] = []
@@ -46,8 +34,8 @@ def retention_of(claude_root: Path, machine: Path) -> Retention:
                 found.append((days, file))
         if found:
             days, file = min(found)
-            return Retention(days, file, tuple(unreadable))
-    return Retention(DEFAULT_DAYS, unreadable=tuple(unreadable))
+            return Retention(days, NAME, settings, file, tuple(unreadable))
+    return Retention(DEFAULT_DAYS, NAME, settings, unreadable=tuple(unreadable))
 
 
 def _managed(machine: Path) -> Iterator[Path]:
