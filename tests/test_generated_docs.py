@@ -15,10 +15,10 @@ import pytest
 from docs.generating import blocks
 from docs.generating.man import text
 from memtool.cli.app import COMMANDS, run
-from memtool.config import examine
 from memtool.paths import ConfigFile, Role, choose_store, config_files, key_files
-from memtool.settings import SETTINGS
+from memtool.settings import examine
 from memtool.summarize import SUMMARIZERS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -66,16 +66,19 @@ def test_the_example_is_a_config_without_problems(tmp_path: Path) -> None:
     example = CONFIG_PAGE.partition("## Example\n")[2].partition("<!--")[0]
     path = tmp_path / "config.toml"
     path.write_text(re.sub(r"^ {4}", "", example, flags=re.MULTILINE), encoding="utf-8")
-    settings, problems = examine({}, [ConfigFile(path, Role.NAMED)])
+    settings, problems = examine({}, [ConfigFile(path, Role.NAMED)], SETTINGS)
     assert problems == []
     assert len(settings) == example.count(" = ")
 
 
-def test_every_setting_is_on_its_page() -> None:
-    for setting in SETTINGS:
+def test_every_setting_and_every_job_is_on_its_page() -> None:
+    for setting in SETTINGS.values():
         section, _, name = setting.key.partition(".")
-        assert f"`[{section}]`" in CONFIG_PAGE
-        assert f"\n| `{name}` |" in CONFIG_PAGE
+        part = CONFIG_PAGE.partition(f"\n## `[{section}]`\n")[2].partition("\n## ")[0]
+        assert f"\n| `{name}` |" in part + CONFIG_PAGE.partition("\n## Jobs\n")[2]
+    timers = (REPOSITORY / "docs/scheduling.md").read_text(encoding="utf-8")
+    for job in JOBS:
+        assert f"\n| {job.name} | `memtool {' '.join(job.command)}` | `{job.schedule[0]}`" in timers
 
 
 def test_both_pages_have_the_files_and_variables_of_the_program() -> None:

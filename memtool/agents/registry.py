@@ -16,7 +16,7 @@ from memtool.settings import PATHS, Setting
 if TYPE_CHECKING:
     from memtool.agents.outcomes import Outcome
     from memtool.agents.values import JsonObject
-    from memtool.config import Config
+    from memtool.settings import Config
 
 
 class File(NamedTuple):

@@ -12,13 +12,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from memtool.agents import registry
 from memtool.agents.registry import Root, roots_of
 from memtool.cli.output import note
-from memtool.config import Config, load_config
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
-from memtool.settings import BY_KEY, Setting
+from memtool.settings import Config, load_config
+from memtool.systemd.jobs import SETTINGS
 
 Offers = list[tuple[str, str]]
 """Words, each with its help. typer leaves out those that do not begin with what is typed."""
@@ -53,12 +52,12 @@ def kinds() -> Offers:
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    return [(row.key, row.doc) for row in all_settings().values()]
+    return [(row.key, row.doc) for row in SETTINGS.values()]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    row = all_settings().get(str(ctx.params.get("key")))
+    row = SETTINGS.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 
@@ -108,7 +107,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options, rows=all_settings())
+        return load_config(self.environ, self.config_files, SETTINGS, options=options)
 
     @cached_property
     def store(self) -> StoreChoice:
@@ -124,11 +123,6 @@ class Invocation:
     def roots(self) -> tuple[Root, ...]:
         """Where the agents keep their files."""
         return roots_of(self.environ, self.config)
-
-
-def all_settings() -> dict[str, Setting]:
-    """Return every setting by its key: memtool's own and those of the agents."""
-    return BY_KEY | {row.key: row for row in registry.settings()}
 
 
 def invocation(context: typer.Context) -> Invocation:

@@ -8,8 +8,8 @@ from memtool.agents import registry
 from memtool.agents.outcomes import Disposition
 from memtool.agents.registry import AGENTS, Agent, File, agent_named
 from memtool.agents.values import JsonObject
-from memtool.cli.options import all_settings
-from memtool.config import load_config
+from memtool.settings import load_config
+from memtool.systemd.jobs import SETTINGS
 
 SAMPLES: dict[str, JsonObject] = {
     "claude-code": {"type": "x", "sessionId": "s"},
@@ -45,6 +45,6 @@ def test_names_differ_and_each_has_a_sample() -> None:
 def test_roots_are_set_or_in_the_variable_or_the_default(
     environ: dict[str, str], settings: dict[str, str], expected: list[str]
 ) -> None:
-    config = load_config({}, [], options=settings, rows=all_settings())
+    config = load_config({}, [], SETTINGS, options=settings)
     roots = registry.roots_of(HOME | environ, config)
     assert [str(root.path) for root in roots] == expected

@@ -13,7 +13,8 @@ from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.registry import AGENTS, Agent, File, Format, Parser, Retention
 from memtool.agents.values import JsonObject, text_at
 from memtool.model.records import ROLES, Claim, Event, digest_of, event_id
-from memtool.systemd.unitfiles import TRANSCRIPTS, Installation, unit_files
+from memtool.systemd.jobs import SETTINGS
+from memtool.systemd.units import TRANSCRIPTS, Installation, unit_files
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -70,6 +71,8 @@ FORMAT = Robo()
 def robo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return the root of the new agent, with one transcript."""
     monkeypatch.setattr(registry, "AGENTS", (*AGENTS, ROBO))
+    for row in registry.settings():
+        monkeypatch.setitem(SETTINGS, row.key, row)  # which is made of the rows at import
     talks = tmp_path / "robo/talks"
     talks.mkdir(parents=True)
     (talks / "1.robo").write_text('{"robo": "s1", "says": "The arm is mounted."}\n')
@@ -116,4 +119,5 @@ def test_the_doctor_looks_at_a_new_agent(call: Call, robo: Path) -> None:
 @pytest.mark.usefixtures("robo")
 def test_the_system_units_may_read_a_new_agents_files() -> None:
     made = unit_files(Installation("system", Path("/m"), run_as="u", home=Path("/home/u")))
-    assert "BindReadOnlyPaths=-/home/u/.robo" in made[TRANSCRIPTS].splitlines()
+    for name in TRANSCRIPTS:
+        assert "BindReadOnlyPaths=-/home/u/.robo" in made[name].splitlines()

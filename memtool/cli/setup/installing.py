@@ -113,11 +113,11 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _sessions_words(sessions: Sessions) -> str:
-    if not sessions.count:
+    if not sessions.number:
         return f"none of {sessions.agent} below {sessions.directory} yet"
     first, last = (local(us, "%Y-%m-%d") for us in (sessions.first_us, sessions.last_us))
     when = first if first == last else f"{first} to {last}"
-    many = "1 session" if sessions.count == 1 else f"{sessions.count:,} sessions"
+    many = "1 session" if sessions.number == 1 else f"{sessions.number:,} sessions"
     return f"{sessions.agent}: {many} ({size(sessions.size_bytes)}), written {when}"
 
 
@@ -170,7 +170,7 @@ def _json(setup: Setup) -> dict[str, object]:
         {
             "agent": sessions.agent,
             "directory": str(sessions.directory),
-            "count": sessions.count,
+            "count": sessions.number,
             "bytes": sessions.size_bytes,
         }
         for sessions in setup.sessions
@@ -249,7 +249,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
         )
         for line in crontab_lines(setup.installation.program, setup.plan.store):
             print_line(line)
-    is_first = any(sessions.count for sessions in setup.sessions) and not setup.is_pinned
+    is_first = any(sessions.number for sessions in setup.sessions) and not setup.is_pinned
     if is_first and order.is_asking and ask("Take in what is there now?", default=True):
         code = _take_in(setup)
         # Now the calendar is the memory's: the timers get its zone.

@@ -7,8 +7,9 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root
@@ -37,7 +38,7 @@ from memtool.systemd.setup import (
     places,
 )
 from memtool.systemd.systemctl import Manager, Scope, manager_of, runs_with, units_directory
-from memtool.systemd.unitfiles import (
+from memtool.systemd.units import (
     Installation,
     installation_in,
     possible_unit_paths,
@@ -46,20 +47,18 @@ from memtool.systemd.unitfiles import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sessions:
+class Sessions(NamedTuple):
     """What an agent has left in a directory: its sessions, their bytes, when the first and the last was written."""
 
     agent: str
     directory: Path
-    count: int = 0
+    number: int = 0
     size_bytes: int = 0
     first_us: int = 0
     last_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """Everything that is said before it is done."""
 
     scope: Scope

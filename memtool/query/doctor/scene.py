@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.registry import Root
-from memtool.config import Config
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
 from memtool.ledger.reading import History, read
@@ -19,6 +18,7 @@ from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
 from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
+from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store
