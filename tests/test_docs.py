@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.generating.commands import Command, program, subcommands
-from memtool.settings import BY_KEY, SECTIONS
+from memtool.systemd.jobs import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "memtool"
@@ -63,6 +63,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("It is in `model/nothing.py`.", "no such file: model/nothing.py"),
         ("See [that](nothing.md).", "no such file: nothing.md"),
         ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
+        ("# This\n\nSee [that](#that).", "no such heading: #that"),
     ],
 )
 def test_what_does_not_exist_is_found(text: str, found: str) -> None:
@@ -89,7 +90,7 @@ def problems(text: str, directory: Path) -> Iterator[str]:
     for span in spans:
         yield from _in_span(span)
     for target in _LINK.findall(text):
-        yield from _in_link(target, directory)
+        yield from _in_link(target, directory, text)
     for name in sorted(set(_VARIABLE.findall(text))):
         if name not in _variables():
             yield f"unknown variable: {name}"
@@ -133,7 +134,7 @@ def _in_command(words: list[str]) -> Iterator[str]:
                     yield f"unknown command: {path} {word}"
                 return
             command, path = below[name], f"{path} {name}"
-        elif words[:index] in _SETTING_FIRST and word.islower() and word not in BY_KEY:
+        elif words[:index] in _SETTING_FIRST and word.islower() and word not in SETTINGS:
             yield f"unknown setting: {word}"
 
 
@@ -151,9 +152,11 @@ def _in_span(span: str) -> Iterator[str]:
     if span.startswith("-"):
         yield from _unknown(span, _all_options(), "")
     elif setting := _SETTING.fullmatch(span):
-        names = {key.partition(".")[2] for key in BY_KEY}
-        is_like_one = setting[1] in SECTIONS or setting[2] in names
-        if span not in BY_KEY and is_like_one and list(_missing(span)):
+        names = {key.partition(".")[2] for key in SETTINGS}
+        is_like_one = (
+            setting[1] in {key.partition(".")[0] for key in SETTINGS} or setting[2] in names
+        )
+        if span not in SETTINGS and is_like_one and list(_missing(span)):
             yield f"unknown setting: {span}"
     elif "/" in span and span not in STORE_FILES and (file := _FILE.fullmatch(span)):
         top = file[1].partition("/")[0]
@@ -185,7 +188,7 @@ def _variables() -> set[str]:
     files = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
     own = set().union(*(_VARIABLE.findall(text) for text in texts))
-    return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
+    return own | {row.variable for row in SETTINGS.values()} | {"MEMTOOL_SECTION__KEY"}
 
 
 def _missing(name: str) -> Iterator[str]:
@@ -200,19 +203,18 @@ def _missing(name: str) -> Iterator[str]:
     yield f"no such file: {name}"
 
 
-def _in_link(target: str, directory: Path) -> Iterator[str]:
+def _in_link(target: str, directory: Path, text: str) -> Iterator[str]:
     if "://" in target:
         return
     name, _, heading = target.partition("#")
-    path = directory / name if name else None
-    if path is not None and not path.exists():
+    path = directory / name
+    if not path.exists():
         yield f"no such file: {target}"
-    elif path is not None and heading and heading not in _headings(path):
+    elif heading and heading not in _anchors(path.read_text("utf-8") if name else text):
         yield f"no such heading: {target}"
 
 
-@cache
-def _headings(page: Path) -> set[str]:
+def _anchors(page: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
-    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in found}

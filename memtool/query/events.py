@@ -17,8 +17,8 @@ from memtool.model.segmenting import in_order
 from memtool.query.grip import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
-from memtool.settings import nearest
 from memtool.store.store import Store
+from memtool.text import nearest
 
 TIME_FORMS = f"{PERIOD_FORMS}, 2026-11-22T14:30, 2026-11-22T13:30:00Z"
 _LOCAL = re.compile(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from memtool.config import Config
 from memtool.errors import MemtoolError, StorageError
 from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
@@ -20,6 +19,7 @@ from memtool.model.records import Recipe
 from memtool.query.reader import Reader
 from memtool.rollup.configured import options_of, spent_today
 from memtool.rollup.plan import Forecast
+from memtool.settings import Config
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
 
