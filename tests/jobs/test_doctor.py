@@ -244,7 +244,7 @@ def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
     _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
     found = doctor.check_store(replace(scene))
-    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+    assert (found.verdict, "has no calendar" in found.found) == ("problem", True)
 
 
 def _write(kept: Memory, change: Callable[..., None]) -> None:
