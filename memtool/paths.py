@@ -1,14 +1,14 @@
-"""Where everything is: config files, the store, Claude Code's files, and the files that memtool ships."""
+"""Where everything is: config files, the store, and the files that memtool ships."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from stat import S_ISDIR
+from typing import NamedTuple
 
 from memtool.errors import ConfigError
 
@@ -27,16 +27,14 @@ class Role(Enum):
     NAMED = "named"  # --config or $MEMTOOL_CONFIG: it has to exist
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """One file that settings are read from, whether it exists or not."""
 
     path: Path
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class StoreChoice:
+class StoreChoice(NamedTuple):
     """The store's directory, and in words why it is this one."""
 
     root: Path
@@ -150,16 +148,6 @@ def other_owner(directory: Path) -> str | None:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"#{uid}"  # as sudo -u takes it
-
-
-def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:
-    """Return where Claude Code keeps its files: ingest.claude_root, $CLAUDE_CONFIG_DIR, else ~/.claude."""
-    if configured:
-        return expand(Path(configured), environ)
-    named = environ.get("CLAUDE_CONFIG_DIR", "")
-    if named:
-        return expand(Path(named), environ)
-    return home_directory(environ) / ".claude"
 
 
 def expand(path: Path, environ: Mapping[str, str]) -> Path:

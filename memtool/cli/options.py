@@ -11,10 +11,12 @@ from typing import Annotated, Any, Self
 import typer
 from typer.core import TyperGroup
 
+from memtool.agents.registry import Root, roots_of
 from memtool.cli.output import note
-from memtool.config import Config, load_config
 from memtool.errors import UsageError
-from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
+from memtool.settings import Config, load_config
+from memtool.systemd.jobs import SETTINGS
 
 Offers = list[tuple[str, str]]
 """Words, each with its help. typer leaves out those that do not begin with what is typed."""
@@ -49,16 +51,12 @@ def kinds() -> Offers:
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    from memtool.settings import SETTINGS
-
-    return [(row.key, row.doc) for row in SETTINGS]
+    return [(row.key, row.doc) for row in SETTINGS.values()]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    from memtool.settings import BY_KEY
-
-    row = BY_KEY.get(str(ctx.params.get("key")))
+    row = SETTINGS.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 
@@ -125,7 +123,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options)
+        return load_config(self.environ, self.config_files, SETTINGS, options=options)
 
     @cached_property
     def store(self) -> StoreChoice:
@@ -138,9 +136,9 @@ class Invocation:
         )
 
     @cached_property
-    def claude_root(self) -> Path:
-        """Where Claude Code keeps its files."""
-        return claude_directory(self.environ, configured=self.config.ingest.claude_root)
+    def roots(self) -> tuple[Root, ...]:
+        """Where the agents keep their files."""
+        return roots_of(self.environ, self.config)
 
 
 def invocation(context: typer.Context) -> Invocation:

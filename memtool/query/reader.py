@@ -8,12 +8,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from memtool.config import Config
 from memtool.errors import ConfigError, UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS, Period
 from memtool.model.records import Recipe
 from memtool.rollup.configured import wanted_calendar
+from memtool.settings import Config
 from memtool.store.access import Access
 from memtool.store.store import Store
 

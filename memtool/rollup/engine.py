@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 
 from memtool.context import RunContext
 from memtool.model.calendar import Calendar
-from memtool.model.levels import Level, Period, heading, inputs_of, parse_segment
-from memtool.model.records import GAP, Child, Cut, Event, Node, NodeId
+from memtool.model.levels import Level, Period, heading, inputs_of, place_of
+from memtool.model.records import GAP, Child, Cut, Event, Failure, Node, NodeId, Write
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import (
     Origin,
@@ -28,7 +28,6 @@ from memtool.rollup.account import Account, account_of
 from memtool.rollup.plan import Order, moved_days, repairs, stale_now, targets, with_all_below
 from memtool.store.access import Lease
 from memtool.store.capture import mark_moved_days
-from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 from memtool.store.toc import (
     Seen,
@@ -94,10 +93,7 @@ class Work:
 
     def is_forced(self, node_id: NodeId) -> bool:
         """Return whether the node is to be written again although its inputs are the same."""
-        segment = parse_segment(node_id)
-        if segment is not None:
-            return Period(Level.DAY, segment.day) in self.forced
-        return any(period.id == node_id for period in self.forced)
+        return place_of(node_id).period in self.forced
 
     def stands(self, node: Node, inputs: str) -> bool:
         """Return whether the node that is there may stay as it is."""
@@ -320,11 +316,8 @@ def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
 
 def _labelled(nodes: Iterable[Node], cuts: Iterable[Cut]) -> Iterator[tuple[Node, str, str]]:
     labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
-    return ((node, *labels.get(node.id, _dated(node.id))) for node in nodes)
-
-
-def _dated(node_id: NodeId) -> tuple[str, str]:
-    return node_id.partition(":")[2], ""
+    for node in nodes:
+        yield (node, *(labels.get(node.id) or (place_of(node.id).period.date_text, "")))
 
 
 _LOOK_S = 0.2

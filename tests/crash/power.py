@@ -11,7 +11,7 @@ from typing import Any
 
 from memtool.locks import Holder, Patience, writer
 from memtool.model.levels import Level, Period
-from memtool.model.records import Event
+from memtool.model.records import Event, Write
 from memtool.rollup.account import Account
 from memtool.rollup.engine import Work, bring_up_to_date
 from memtool.rollup.plan import stale_now
@@ -19,7 +19,6 @@ from memtool.store import access as access_module
 from memtool.store import keys
 from memtool.store.access import Access, Lease
 from memtool.store.capture import capture
-from memtool.store.codec import Write
 from memtool.store.engine import Engine, RawBatch
 from memtool.summarize import Options, make
 from tests.crash.checks import Rows

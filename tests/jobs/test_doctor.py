@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace as with_
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memtool.agents.claude.retention import retention_of
-from memtool.config import Config, load_config
+from memtool.agents.registry import AGENTS, Root
 from memtool.errors import ConfigError, StorageError
 from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
@@ -32,10 +31,11 @@ from memtool.query.doctor import (
     unfit,
 )
 from memtool.query.doctor.scene import Advice, CannotCheckError, Scene, is_healthy, ok
+from memtool.settings import Config, load_config
 from memtool.store import codec, keys
 from memtool.store.capture import capture
 from memtool.store.toc import begin_generation
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from memtool.systemd.status import Look, Status, status_of
 from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
 from tests.cli.history import event
@@ -63,7 +63,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
     """Return the state of jobs whose timers are armed; of the ingest's it is given."""
     if ingest is None:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
-    states = {job.name: with_(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
+    states = {job.name: EVERY_15_MIN._replace(schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
     return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
 
@@ -79,10 +79,10 @@ def scene(tmp_path: Path) -> Scene:
         environ={"HOME": str(home), "LANG": "C.UTF-8"},
         now_us=NOW_US,
         uid=os.getuid(),
-        config=load_config({}, [], options={"calendar.timezone": "UTC"}),
+        config=load_config({}, [], SETTINGS, options={"calendar.timezone": "UTC"}),
         config_files=(ConfigFile(home / ".config/memtool/config.toml", Role.USER),),
         store=StoreChoice(root, "a test"),
-        claude_root=home / ".claude",
+        roots=(Root(AGENTS[0], home / ".claude"),),
         look=status,
         machine=tmp_path / "machine",
     )
@@ -99,7 +99,7 @@ def stored(scene: Scene, *times: str, zone: str = "UTC") -> Memory:
 
 
 def transcript(scene: Scene, name: str, *, age_days: float = 0, text: str = "{}\n") -> Path:
-    path = scene.claude_root / "projects/p" / f"{name}.jsonl"
+    path = scene.roots[0].path / "projects/p" / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     then_s = NOW_US / 1e6 - age_days * 86_400
@@ -119,8 +119,8 @@ def ingested(
 
 
 def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
-    scene.claude_root.mkdir(exist_ok=True)
-    path = scene.claude_root / name
+    scene.roots[0].path.mkdir(exist_ok=True)
+    path = scene.roots[0].path / name
     path.write_text(json.dumps({"theme": "dark", "cleanupPeriodDays": days}))
     return path
 
@@ -244,7 +244,7 @@ def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
     _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
     found = doctor.check_store(replace(scene))
-    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+    assert (found.verdict, "has no calendar" in found.found) == ("problem", True)
 
 
 def _write(kept: Memory, change: Callable[..., None]) -> None:
@@ -526,7 +526,7 @@ def test_what_is_in_force_of_claude_codes_settings(
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"cleanupPeriodDays": value}))
-    found = retention_of(scene.claude_root, scene.machine)
+    found = retention_of(scene.roots[0].path, scene.machine)
     assert found.days == days
     assert found.origin.endswith(origin)
     assert bool(found.unreadable) == ("soon" in written.values())
@@ -536,9 +536,9 @@ def test_what_is_in_force_of_claude_codes_settings(
     "text", ["", "{", "[1]", '{"cleanupPeriodDays": true}', "[" * 99_999, "\xff"]
 )
 def test_no_settings_file_is_too_strange(scene: Scene, text: str) -> None:
-    scene.claude_root.mkdir()
-    (scene.claude_root / "settings.json").write_text(text, encoding="latin-1")
-    assert retention_of(scene.claude_root, scene.machine).days == 30
+    scene.roots[0].path.mkdir()
+    (scene.roots[0].path / "settings.json").write_text(text, encoding="latin-1")
+    assert retention_of(scene.roots[0].path, scene.machine).days == 30
 
 
 def test_a_timer_that_takes_transcripts_in_before_they_go_is_well(scene: Scene) -> None:
@@ -561,11 +561,11 @@ def test_a_transcript_that_is_about_to_go_is_a_problem(scene: Scene) -> None:
 
 
 def rare() -> Status:
-    return status(with_(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
+    return status(EVERY_15_MIN._replace(schedule=("*-*-01 03:00:00 UTC",)))
 
 
 def disabled() -> Status:
-    return status(with_(EVERY_15_MIN, state="disabled"))
+    return status(EVERY_15_MIN._replace(state="disabled"))
 
 
 def without_systemd() -> Status:
@@ -610,13 +610,13 @@ def test_timers_that_are_well_are_well(scene: Scene) -> None:
 
 
 def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
-    dead = replace(scene, look=lambda: status(with_(EVERY_15_MIN, state="dead")))
+    dead = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="dead")))
     assert doctor.check_timers(dead).verdict == "problem"
     linger = replace(scene, look=lambda: status(lacks_linger="mira"))
     assert doctor.check_linger(linger).todo == "loginctl enable-linger mira"
     both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
     assert doctor.check_managers(both).verdict == "warning"
-    off = replace(scene, look=lambda: status(with_(EVERY_15_MIN, state="disabled")))
+    off = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="disabled")))
     assert doctor.check_timers(off).found == "5 of 6 armed (user); off: ingest"
     assert doctor.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
 
@@ -663,7 +663,7 @@ def test_the_program_of_the_units_is_there_and_may_be_run(
 
 def with_settings(scene: Scene, **values: object) -> Scene:
     options = {name.replace("__", "."): value for name, value in values.items()}
-    return replace(scene, config=load_config({}, [], options=options))  # type: ignore[arg-type]
+    return replace(scene, config=load_config({}, [], SETTINGS, options=options))  # type: ignore[arg-type]
 
 
 def test_a_summarizer_that_lacks_something_is_a_problem(scene: Scene) -> None:

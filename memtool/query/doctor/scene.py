@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from memtool.agents.discover import Discovered, discover
-from memtool.config import Config
+from memtool.agents.registry import Root
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
 from memtool.ledger.reading import History, read
@@ -19,6 +19,7 @@ from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
 from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
+from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store
@@ -120,7 +121,7 @@ class Scene(Struct, frozen=True, dict=True):
     config: Config
     config_files: tuple[ConfigFile, ...]
     store: StoreChoice
-    claude_root: Path
+    roots: tuple[Root, ...]
     look: Callable[[], Status]
     faults: tuple[MemtoolError, ...] = ()
     manager: Manager | None = None
@@ -182,7 +183,7 @@ class Scene(Struct, frozen=True, dict=True):
     @cached_property
     def transcripts(self) -> Discovered:
         """The transcripts that there are."""
-        return discover(claude_root=self.claude_root)
+        return discover(roots=self.roots)
 
     @property
     def has_store(self) -> bool:
