@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))

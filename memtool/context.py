@@ -17,8 +17,9 @@ from types import FrameType
 from typing import Self
 
 from memtool import locks as lock
-from memtool.ledger.run import MAX_PERIODS, first_line
+from memtool.ledger.file import MAX_PERIODS
 from memtool.locks import Holder, Lock, Patience
+from memtool.text import first_line
 
 _MAX_FAILURES = 20
 

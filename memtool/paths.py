@@ -1,4 +1,4 @@
-"""Where config files, the store and Claude Code's files are. Reads the environment it is given, never the process's."""
+"""Where everything is: config files, the store, Claude Code's files, and the files that memtool ships."""
 
 from __future__ import annotations
 
@@ -183,3 +183,20 @@ def _absolute(environ: Mapping[str, str], name: str) -> Path | None:
 def _systemd_directories(environ: Mapping[str, str], name: str) -> list[Path]:
     paths = [Path(part) for part in environ.get(name, "").split(":")]
     return [path for path in paths if path.is_absolute()]
+
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(name: str) -> Path:
+    """Return a file or directory that memtool ships, such as `systemd` or `man/memtool.1`.
+
+    A wheel has them in memtool/share (pyproject.toml puts them there). In a checkout and in an editable install they
+    are beside the package. Raise FileNotFoundError where neither has it: then the installation is incomplete.
+    """
+    for folder in (_PACKAGE / "share", _PACKAGE.parent):
+        if (folder / name).exists():
+            return folder / name
+    raise FileNotFoundError(
+        f"memtool ships no {name}: neither {_PACKAGE}/share nor its parent has it"
+    )

@@ -1,7 +1,4 @@
-"""The one way to start another program (base/family beside it): an argument list, a bound, plain output.
-
-Never raises for how a program ended.
-"""
+"""The one way to start another program: an argument list, a bound, plain output. Never raises for how it ended."""
 
 from __future__ import annotations
 
@@ -118,3 +115,11 @@ def text_of(output: bytes | str | None) -> str:
     if isinstance(output, bytes):
         return output.decode("utf-8", "replace")
     return output or ""
+
+
+WITHIN = "MEMTOOL_WITHIN"
+"""An environment variable: set, to anything, in all that memtool runs a model with."""
+
+SUMMARIZER_DIRECTORY = "memtool-summarizer"
+"""Where it runs it, below the store: a session that works in a directory of this name is memtool's own, whichever
+store's it was."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rocksdict import Cache, DBCompressionType, Options
 
 from memtool.jobs.compact import Report as Compaction

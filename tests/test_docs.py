@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generating.tree import Command, program
+from docs.generating.commands import Command, program, subcommands
 from memtool.settings import BY_KEY, SECTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -19,7 +19,8 @@ TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
 PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
 SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
 # `store/` and `ledger/` are also directories of a store.
-STORE_FILES = {"store/CURRENT", "ledger/runs.jsonl", "ledger/calls.jsonl"}
+STORE_FILES = {f"ledger/{name}" for name in ("ledger.sqlite3", "runs.jsonl", "calls.jsonl")}
+STORE_FILES |= {"store/CURRENT"}
 HELP = {"-h", "--help"}
 _SETTING_FIRST = (["config", "set"], ["config", "show"])
 
@@ -59,7 +60,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("Set OPEN_API_KEY.", "unknown variable: OPEN_API_KEY"),
         ("See `docs/nothing.md`.", "no such file: docs/nothing.md"),
         ("See docs/nothing.md.", "no such file: docs/nothing.md"),
-        ("It is in `core/nothing.py`.", "no such file: core/nothing.py"),
+        ("It is in `model/nothing.py`.", "no such file: model/nothing.py"),
         ("See [that](nothing.md).", "no such file: nothing.md"),
         ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
     ],
@@ -115,33 +116,35 @@ def _words(line: str) -> list[str]:
 
 
 def _in_command(words: list[str]) -> Iterator[str]:
-    command = program()
+    command, path = program(), "memtool"
     takes_value = False
     for index, word in enumerate(words):
         if word.startswith("-") and len(word) > 1:
             name = word.partition("=")[0]
             if name not in _options(command):
-                yield f"unknown option of {command.name}: {name}"
+                yield f"unknown option of {path}: {name}"
             takes_value = _options(command).get(name, False) and "=" not in word
         elif takes_value:
             takes_value = False
-        elif command.children:
+        elif below := subcommands(command):
             name = word.partition("|")[0]
-            child = next((one for one in command.children if one.path[-1] == name), None)
-            if child is None:
+            if name not in below:
                 if re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
-                    yield f"unknown command: {command.name} {word}"
+                    yield f"unknown command: {path} {word}"
                 return
-            command = child
+            command, path = below[name], f"{path} {name}"
         elif words[:index] in _SETTING_FIRST and word.islower() and word not in BY_KEY:
             yield f"unknown setting: {word}"
 
 
 def _options(command: Command) -> dict[str, bool]:
     """Return the options of a command, each with whether it takes a value."""
-    known = {name: bool(one.value) for one in command.options for name in one.names}
-    known |= {name: False for one in command.options for name in one.opposites}
-    return known | dict.fromkeys(HELP, False)
+    known = dict.fromkeys(HELP, False)
+    for one in command.params:
+        for name in (*one.opts, *one.secondary_opts):
+            if name.startswith("-"):
+                known[name] = not one.is_flag
+    return known
 
 
 def _in_span(span: str) -> Iterator[str]:
@@ -149,7 +152,8 @@ def _in_span(span: str) -> Iterator[str]:
         yield from _unknown(span, _all_options(), "")
     elif setting := _SETTING.fullmatch(span):
         names = {key.partition(".")[2] for key in BY_KEY}
-        if span not in BY_KEY and (setting[1] in SECTIONS or setting[2] in names):
+        is_like_one = setting[1] in SECTIONS or setting[2] in names
+        if span not in BY_KEY and is_like_one and list(_missing(span)):
             yield f"unknown setting: {span}"
     elif "/" in span and span not in STORE_FILES and (file := _FILE.fullmatch(span)):
         top = file[1].partition("/")[0]
@@ -167,7 +171,7 @@ def _unknown(text: str, known: set[str], whose: str) -> Iterator[str]:
 def _all_options() -> set[str]:
     def below(command: Command) -> Iterator[str]:
         yield from _options(command)
-        for child in command.children:
+        for child in subcommands(command).values():
             yield from below(child)
 
     scripts = [REPOSITORY / name for name in ("install.sh", "tests/run", "docs/generate")]

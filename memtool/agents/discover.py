@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from memtool.agents.claude import COMPACTION_COPY, FORMAT
 from memtool.errors import StorageError
 from memtool.files import exists, storage_error
 
 SUFFIX = ".jsonl"
-COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
-SUBAGENT = "subagent: not read yet"
 STRAY = "no session transcript"
 BROKEN_LINK = "link that leads nowhere"
 SPECIAL = "neither a file nor a directory"
@@ -46,15 +45,6 @@ def discover(paths: Iterable[Path] = (), *, claude_root: Path | None = None) -> 
     return walk.result()
 
 
-def unread_reason(path: Path) -> str:
-    """Return why a transcript of this name and place is not read, or ""."""
-    if path.name.startswith("agent-acompact-"):
-        return COMPACTION_COPY
-    if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
-        return SUBAGENT
-    return ""
-
-
 def _leads_nowhere(link: Path) -> bool:
     try:
         link.stat()
@@ -82,7 +72,7 @@ class _Walk:
             self._walk(path)
         elif not stat.S_ISREG(found.st_mode):
             self._unread[path] = SPECIAL
-        elif unread_reason(path) == COMPACTION_COPY:
+        elif FORMAT.skip_reason(path) == COMPACTION_COPY:
             self._unread[path] = COMPACTION_COPY
         else:
             self._files[path] = (found.st_dev, found.st_ino)
@@ -122,7 +112,7 @@ class _Walk:
         elif path.suffix != SUFFIX or not stat.S_ISREG(found.st_mode):
             if self._lists_strays:
                 self._unread[path] = STRAY
-        elif reason := unread_reason(path):
+        elif reason := FORMAT.skip_reason(path):
             self._unread[path] = reason
         else:
             self._files[path] = (found.st_dev, found.st_ino)

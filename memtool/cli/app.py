@@ -18,13 +18,12 @@ import typer
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.cli.completion import directories, files
-from memtool.cli.options import CommandGroup, Invocation, command_group
+from memtool.cli.options import CommandGroup, Invocation, command_group, directories, files
 from memtool.cli.output import note
 from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.paths import sound_environ
-from memtool.within import WITHIN
+from memtool.process import WITHIN
 
 
 @dataclass(frozen=True, slots=True)

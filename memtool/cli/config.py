@@ -11,8 +11,14 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import setting_values, settings
-from memtool.cli.options import Invocation, JsonOption, command_group, invocation
+from memtool.cli.options import (
+    Invocation,
+    JsonOption,
+    command_group,
+    invocation,
+    setting_values,
+    settings,
+)
 from memtool.cli.output import clean, console, note, print_json, print_line
 from memtool.config import examine, parse, read_text, warnings_of
 from memtool.errors import CONFIG, OK, ExitCode, UsageError

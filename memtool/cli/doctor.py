@@ -11,16 +11,13 @@ from functools import cached_property
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import print_json
-from memtool.cli.render import Page, number
-from memtool.cli.scheduler.looking import state_of
-from memtool.cli.scheduler.needs import as_the_jobs
-from memtool.cli.scheduler.place import Place, place_of, timers_of
+from memtool.cli.output import Page, number, print_json
+from memtool.cli.scheduler.apply import as_the_jobs
+from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
 from memtool.config import Assignment, Config, examine, fault_of, load_config
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError
 from memtool.query.doctor import examine as examine_scene
-from memtool.query.doctor.finding import VERDICTS, Finding, Verdict, is_healthy
-from memtool.query.doctor.scene import Scene
+from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
 
 VERSION = 1
 _STYLES: dict[Verdict, str] = {

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import kinds, periods
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import note, print_json, print_line
-from memtool.cli.passages import plain_passage
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
+from memtool.cli.options import Invocation, JsonOption, kinds, periods
+from memtool.cli.output import (
+    Clock,
+    Page,
+    assembled,
+    last_part,
+    note,
+    plain_passage,
+    print_json,
+    print_line,
+)
+from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
 from memtool.model.records import ROLES, Event
-from memtool.query.listing import Listing, Query
-from memtool.query.listing import events as listed
+from memtool.query.events import Listing, Query
+from memtool.query.events import events as listed
 
 VERSION = 1
 _MARGIN = "  "

@@ -11,17 +11,16 @@ from typing import Annotated, BinaryIO
 import typer
 
 from memtool.agents.jsonl import encode
-from memtool.cli.completion import files
 from memtool.cli.events import AgentOption, ProjectOption, SessionOption, SinceOption, UntilOption
-from memtool.cli.options import JsonOption
+from memtool.cli.options import JsonOption, files
 from memtool.cli.output import console, json_line, note, print_json
 from memtool.cli.reading import reading, took_in
 from memtool.errors import UsageError
 from memtool.files import atomic_stream
 from memtool.paths import expand
+from memtool.query.events import Query
 from memtool.query.export import Report
 from memtool.query.export import export as exported
-from memtool.query.listing import Query
 from memtool.query.reader import NoMemoryError, Reader
 
 VERSION = 1

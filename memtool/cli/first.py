@@ -15,10 +15,9 @@ import typer
 from memtool.agents.discover import discover
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
-from memtool.cli.output import note
-from memtool.cli.progress import Show
-from memtool.cli.render import Page, assembled, number
+from memtool.cli.output import Page, assembled, note, number
 from memtool.cli.rollup import run_level
+from memtool.cli.running import Show
 from memtool.errors import (
     BAD_DATA,
     EXIT_CODES,
@@ -39,9 +38,9 @@ from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.rollup.plan import Choices
-from memtool.sizes import size
 from memtool.store.access import Access
 from memtool.summarize import row
+from memtool.text import size
 
 _AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20

@@ -10,9 +10,8 @@ import typer
 
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import note, print_json, print_line
-from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Clock, Page, event_json, number
+from memtool.cli.output import Clock, Page, note, number, print_json, print_line
+from memtool.cli.reading import event_json, reading, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget import Found, Report, Selector, look

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memtool.cli.options import JsonOption
-from memtool.cli.output import print_json
-from memtool.cli.passages import cited_passage, plain_passage
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import ROLE_STYLES, Clock, Page, event_json
+from memtool.cli.output import Clock, Page, cited_passage, plain_passage, print_json
+from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
 from memtool.model.levels import heading
 from memtool.model.records import Event, NodeId
-from memtool.query.conversation import Message
-from memtool.query.grips import Proof, prove
+from memtool.query.contents import period_holding
+from memtool.query.grip import Message, Proof, prove
 from memtool.query.reader import NoMemoryError
-from memtool.query.state import period_holding
 
 if TYPE_CHECKING:
     from rich.text import Text

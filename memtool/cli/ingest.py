@@ -10,11 +10,9 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import files
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import print_json, print_line
-from memtool.cli.progress import Show
-from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import ExitCode, UsageError
 from memtool.files import storage_error
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report

@@ -1,4 +1,4 @@
-"""What every command is given: the environment, the time, the configuration and the store's place. Opens nothing."""
+"""What commands share: their options, what TAB offers for these, and what each command is given. Opens no store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,70 @@ from memtool.cli.output import note
 from memtool.config import Config, load_config
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+
+Offers = list[tuple[str, str]]
+"""Words, each with its help. typer leaves out those that do not begin with what is typed."""
+
+# The help of the one offer that asks the shell for its own: completions/* look for it.
+_FILES = "(files)"
+_DIRECTORIES = "(directories)"
+
+
+def periods() -> Offers:
+    """Offer the words for periods; a date cannot be guessed."""
+    from memtool.model.levels import Level
+
+    levels = (Level.WEEK, Level.MONTH, Level.YEAR)
+    words = [f"{which}-{level.word}" for which in ("this", "last") for level in levels]
+    return [(word, "") for word in ("today", "yesterday", *words)]
+
+
+def jobs() -> Offers:
+    """Offer the jobs."""
+    from memtool.systemd.jobs import JOBS
+
+    return [(job.name, job.description) for job in JOBS]
+
+
+def kinds() -> Offers:
+    """Offer the kinds of events."""
+    from memtool.model.records import ROLES
+
+    return [(kind, "") for kind in ROLES]
+
+
+def settings() -> Offers:
+    """Offer the keys of the settings."""
+    from memtool.settings import SETTINGS
+
+    return [(row.key, row.doc) for row in SETTINGS]
+
+
+def setting_values(ctx: typer.Context) -> Offers:
+    """Offer the values of the setting that the line names, where they are words."""
+    from memtool.settings import BY_KEY
+
+    row = BY_KEY.get(str(ctx.params.get("key")))
+    return [(word, "") for word in row.kind.words()] if row is not None else []
+
+
+def people() -> Offers:
+    """Offer this user, and those of the machine that are people by the range that distributions keep for them."""
+    import pwd
+
+    uids = {os.getuid(), *range(1000, 60_000)}
+    return [(row.pw_name, "") for row in pwd.getpwall() if row.pw_uid in uids]
+
+
+def files(incomplete: str) -> Offers:
+    """Let the shell offer files."""
+    return [(incomplete, _FILES)]
+
+
+def directories(incomplete: str) -> Offers:
+    """Let the shell offer directories."""
+    return [(incomplete, _DIRECTORIES)]
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import directories
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.completion import periods
-from memtool.cli.options import Invocation, JsonOption, command_group, invocation
+from memtool.cli.options import Invocation, JsonOption, command_group, invocation, periods
 from memtool.cli.output import print_json, print_line
-from memtool.cli.progress import Show
-from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS, Level, Period

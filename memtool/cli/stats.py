@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import console, print_json
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import Clock, Page, last_part, number, recipe_json
+from memtool.cli.output import Clock, Page, console, last_part, number, print_json
+from memtool.cli.reading import reading, recipe_json, took_in
 from memtool.cli.summarizers import signed
 from memtool.model.levels import WEEKDAYS, Level, Period, heading
 from memtool.query.reader import Reader
 from memtool.query.stats import By, Part, Progress, Stats, Window
 from memtool.query.stats import stats as stats_of
-from memtool.sizes import size
+from memtool.text import size
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -8,9 +8,8 @@ from dataclasses import asdict
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, command_group
-from memtool.cli.output import print_json
-from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Page, number, recipe_json
+from memtool.cli.output import Page, number, print_json
+from memtool.cli.reading import reading, recipe_json, say_no_memory
 from memtool.errors import ConfigError, UsageError
 from memtool.model.levels import Level
 from memtool.model.records import Recipe

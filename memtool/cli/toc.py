@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.completion import periods
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import print_json, print_line
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import Clock, Page, assembled, label, scope_of
+from memtool.cli.options import Invocation, JsonOption, periods
+from memtool.cli.output import Clock, Page, assembled, print_json, print_line
+from memtool.cli.reading import label, reading, scope_of, took_in
 from memtool.model.levels import Level, heading
 from memtool.query.contents import Contents, Entry, contents
 

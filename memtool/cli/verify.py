@@ -10,13 +10,11 @@ from contextlib import contextmanager
 import typer
 
 from memtool.cli.options import JsonOption
-from memtool.cli.output import console, print_json
+from memtool.cli.output import Clock, Page, console, number, print_json
 from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Clock, Page, number
 from memtool.errors import FAILED, OK, ExitCode
 from memtool.model.levels import Level
-from memtool.query.checking import Checked, check
-from memtool.query.verify import Verification
+from memtool.query.verify import Checked, Verification, check
 
 VERSION = 1
 _MARGIN = "  "

@@ -9,12 +9,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import cast
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool import __version__
 from memtool.context import RunContext
@@ -43,8 +43,7 @@ _PARTS = ("store", "ledger")
 """The directories that a backup has; besides them it has files at its top."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One file of a backup; `blake2b` is the digest of its bytes, in hex digits."""
 
     path: str
@@ -52,8 +51,7 @@ class Entry:
     blake2b: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """What a backup is, and what is in it. `verified` is null where nobody has walked it."""
 
     kind: str
@@ -174,16 +172,14 @@ PARTIAL = ".partial"
 _LEFT_OVER_AFTER_S = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Where the backup goes, into a directory of its own there; whether the copy is walked."""
 
     directory: Path
     verifies: bool = True
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a backup came to; no manifest where it was not completed."""
 
     place: Path | None = None

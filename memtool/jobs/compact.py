@@ -6,8 +6,9 @@ The writer is let go, and signals are heeded, between two ranges.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from memtool.context import RunContext
 from memtool.files import reporting
@@ -19,8 +20,7 @@ SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(msgspec.Struct, frozen=True):
     """One range of keys of one family; None is an open end."""
 
     family: str
@@ -28,14 +28,13 @@ class Slice:
     end: bytes | None
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a compaction came to, in bytes on the disk. `erased`: it also finished taking something away."""
 
     before_bytes: int = 0
     after_bytes: int = 0
     slices: int = 0
-    families: list[str] = field(default_factory=list)
+    families: list[str] = []
     erased: bool = False
 
 

@@ -9,9 +9,10 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from memtool.context import RunContext
 from memtool.errors import UsageError
@@ -24,23 +25,22 @@ from memtool.ledger.reading import blank
 from memtool.locks import is_free, job_lock_path
 from memtool.model.levels import Level
 from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId, NodeId
+from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.query.events import span_us
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
-from memtool.query.times import span_us
 from memtool.store import codec, erase, keys
 from memtool.store.access import Access, Lease
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store
 from memtool.store.toc import drop_half_built
-from memtool.within import DIRECTORY
 
 MIN_EVENT_DIGITS = 8
 _EVENT = re.compile(rf"[0-9a-f]{{{MIN_EVENT_DIGITS},{2 * keys.ID_BYTES}}}")
 EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {2 * keys.ID_BYTES} hex digits, as memtool events --json prints them"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(msgspec.Struct, frozen=True):
     """What a person names; all of it must hold, and what is empty asks for nothing."""
 
     session: str = ""
@@ -54,11 +54,10 @@ class Selector:
     @property
     def is_empty(self) -> bool:
         """Whether it names nothing at all."""
-        return not any(getattr(self, row.name) for row in fields(self))
+        return not any(getattr(self, name) for name in self.__struct_fields__)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """A selector as it is understood in one store."""
 
     start_us: int = FIRST_INSTANT_US
@@ -202,7 +201,7 @@ def remove_leftovers(root: Path) -> None:
     for name, task in _UNFINISHED:
         if is_free(job_lock_path(root, task)):
             _remove(root / name)
-    _empty(root / DIRECTORY)
+    _empty(root / SUMMARIZER_DIRECTORY)
     with reporting(root):
         sync_directory(root)
 
@@ -242,23 +241,22 @@ _SHORTEST_NAME = 4
 """Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What there is to forget. `exists` is whether there is a store at all."""
 
     exists: bool = True
     zone: str = "UTC"
-    ids: list[EventId] = field(default_factory=list)
-    sessions: Counter[str] = field(default_factory=Counter)
-    short_sessions: dict[str, str] = field(default_factory=dict)
-    projects: Counter[str] = field(default_factory=Counter)
-    days: set[int] = field(default_factory=set)
-    nodes: dict[Level, int] = field(default_factory=dict)
-    samples: list[Event] = field(default_factory=list)
-    suspects: list[NodeId] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    sources_kept: list[str] = field(default_factory=list)
-    copies: list[str] = field(default_factory=list)
+    ids: list[EventId] = []
+    sessions: Counter[str] = msgspec.field(default_factory=Counter)
+    short_sessions: dict[str, str] = {}
+    projects: Counter[str] = msgspec.field(default_factory=Counter)
+    days: set[int] = set()
+    nodes: dict[Level, int] = {}
+    samples: list[Event] = []
+    suspects: list[NodeId] = []
+    sources: list[str] = []
+    sources_kept: list[str] = []
+    copies: list[str] = []
     """Other stores beside this one, which keep what they hold."""
     erasing: Erasing | None = None
 
@@ -338,14 +336,13 @@ _NAMED = re.compile(r"\b(?:segment|day|week|month|year):[0-9]{4}(?:-[0-9]{2}){0,
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What forgetting came to; right however the run ends. `found` is None where it did not get as far as to look."""
 
     found: Found | None = None
     forgotten: int = 0
     blanked: int = 0
-    compaction: Compaction = field(default_factory=Compaction)
+    compaction: Compaction = msgspec.field(default_factory=Compaction)
 
 
 def forget(context: RunContext, reader: Reader, selector: Selector, report: Report) -> None:

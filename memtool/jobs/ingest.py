@@ -8,24 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents.chunks import Chunk
-from memtool.agents.counts import Counts, total
 from memtool.agents.discover import Discovered, discover
-from memtool.agents.reading import Own, read_chunks, read_stream, unchanged
+from memtool.agents.outcomes import Counts, total
+from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
-_OWN = Own(DIRECTORY)
+_LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
     file = FileReport(STDIN)
     report.looked = True
     report.files.append(file)
-    for chunk in read_stream(stream, own=_OWN):
+    for chunk in read_stream(stream, limits=_LIMITS):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
@@ -188,7 +187,7 @@ def _take_file(
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
-        for chunk in _readable(read_chunks(path, source, own=_OWN)):
+        for chunk in _readable(read_chunks(path, source, limits=_LIMITS)):
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)

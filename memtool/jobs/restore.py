@@ -5,16 +5,24 @@ Whenever it is killed, the old store or the new one is in place, whole; what was
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from memtool.context import RunContext
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
-from memtool.exchange import exchange
-from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
+from memtool.files import (
+    dated_place,
+    exchange,
+    exists,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.jobs.backup import Manifest, copy_file, read_manifest, sync_directories
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for
@@ -30,8 +38,7 @@ _OLD = "store.old"
 _MOST_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
 
     backup: Path
@@ -39,8 +46,7 @@ class Order:
     verifies: bool = True
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
 
     `verified` is whether the backup is known to be healthy; None where that was never checked.
@@ -162,7 +168,7 @@ def _alone(context: RunContext) -> Iterator[None]:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, replace(context.holder), patience))
+                held.enter_context(wait_for(path, dataclasses.replace(context.holder), patience))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
 
@@ -17,8 +18,7 @@ _DAY = timedelta(days=1)
 _SETTLED = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(msgspec.Struct, frozen=True):
     """Zone (IANA name), minute of the day at which days start, and the weekday at which weeks start (0 is monday)."""
 
     zone: str

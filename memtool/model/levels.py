@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
+
+import msgspec
 
 from memtool.model.records import NodeId
 
@@ -36,8 +37,7 @@ _ID_FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
+class Period(msgspec.Struct, frozen=True, order=True):
     """A day, week, month or year, by the ordinal of its first day (1 is 0001-01-01)."""
 
     level: Level
@@ -207,8 +207,7 @@ def _relative(text: str, today: int, week_start: int) -> Period | None:
 _SEGMENT = re.compile(r"segment:(\d{4})-(\d{2})-(\d{2}):([0-9a-f]{1,16})")
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentKey:
+class SegmentKey(msgspec.Struct, frozen=True):
     """A segment by its day and its tail (16 hex digits, or fewer where a person typed a prefix)."""
 
     day: int

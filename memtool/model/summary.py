@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from posixpath import basename
+
+import msgspec
 
 from memtool.model.levels import Level, Period, heading
 from memtool.model.records import (
@@ -25,8 +26,7 @@ from memtool.model.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One thing that can be cited: a message of a segment, or a bullet of a child node.
 
     `kind` is the event's kind, or "bullet". A message has `event` and no grips; a child's bullet has
@@ -40,8 +40,7 @@ class Item:
     grips: tuple[Grip, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """The items of one child (a segment has one section, of itself), in order of time.
 
     `title` and `keywords` are the child's own (empty for a segment). `label` names it for people:
@@ -55,8 +54,7 @@ class Section:
     project: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """All inputs of one node: its level, its scope in words ("Sun 22 Nov 2026"), its sections in order of time."""
 
     level: Level
@@ -64,8 +62,7 @@ class Request:
     sections: tuple[Section, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(msgspec.Struct, frozen=True):
     """Item `number`; of a message also the characters `start` to `end` of its text that prove the claim."""
 
     number: int
@@ -73,16 +70,14 @@ class Citation:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DraftBullet:
+class DraftBullet(msgspec.Struct, frozen=True):
     """One claim and what proves it: at least one citation."""
 
     text: str
     citations: tuple[Citation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """What a summarizer writes: a title without date, bullets, keywords. The engine makes grips and digests of it."""
 
     title: str
@@ -94,8 +89,7 @@ MAX_GRIPS = 24
 """How many grips a bullet keeps: one of each thing it cites first, then the second of each, and so on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """What a node is made from, apart from its words."""
 
     id: NodeId

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from memtool.model.records import Event, EventId, Record, Rewind
-from memtool.query.listing import Fitting, Query, bounds_us, fitting_of
+from memtool.query.events import Fitting, Query, bounds_us, fitting_of
 from memtool.query.reader import NoMemoryError, Reader
 from memtool.store import codec, keys
 from memtool.store.store import Store

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from memtool.config import Config
 from memtool.errors import MemtoolError, StorageError
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
 from memtool.model.records import NodeId, Recipe
+from memtool.query.contents import period_holding
 from memtool.query.reader import Reader
-from memtool.query.state import period_holding
 from memtool.rollup.configured import options_of, spent_today
 from memtool.rollup.plan import Forecast
 from memtool.store import codec, keys

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
-from memtool.query.counting import current_events
+from memtool.query.contents import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Recipes, recipes
 from memtool.rollup.plan import left_over

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from memtool.redact.rules import BLOCKS, RULES, SECRET_NAME, Block, Rule
 
@@ -28,8 +29,7 @@ _WORDS_BY_ROOT = _by_root()
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+class Redacted(msgspec.Struct, frozen=True):
     """Text without secrets, and how many were masked."""
 
     text: str

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from memtool.config import Config
+from memtool.errors import ConfigError
 from memtool.files import reporting
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar, calendar_from
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.paths import key_files
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.summarize import Options, Summarizer, make, row
 from memtool.summarize.calls import Budget
-from memtool.within import DIRECTORY
-from memtool.zone import local_zone
 
 
 def recipe_of(config: Config) -> Recipe:
@@ -39,7 +40,7 @@ def options_of(
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
     key = find_key(environ, variable) if found.key_variable else ""
-    return _options(config, key=key, directory=root / DIRECTORY, environ=environ)
+    return _options(config, key=key, directory=root / SUMMARIZER_DIRECTORY, environ=environ)
 
 
 def _options(
@@ -123,3 +124,24 @@ def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
 
     start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
     return spent_since(root, start_us)
+
+
+def local_zone() -> str:
+    """Return the IANA name of this machine's zone, UTC where none is set. Raise ConfigError where it has no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from tzlocal import get_localzone_name
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # tzlocal warns where nothing is configured, and answers UTC
+        try:
+            name = get_localzone_name() or "UTC"
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"this machine's time zone has no name that can be recorded: {error}",
+                hint="name one: memtool config set calendar.timezone Europe/Paris",
+            ) from error
+    return str(name)

@@ -12,7 +12,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from memtool.context import RunContext
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.levels import Level, Period, heading, inputs_of
 from memtool.model.records import GAP, Child, Cut, Node, NodeId
 from memtool.model.segmenting import by_session, cuts_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from memtool.errors import ConfigError
 from memtool.model.calendar import Calendar, offsets_differ, span_end_us, transitions

@@ -7,8 +7,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from memtool.errors import ConfigError, DamagedError, StorageError
 from memtool.files import atomic_write, exists, private_directory, reporting, sync_directory
@@ -47,8 +48,7 @@ View = Callable[[Store], Store]
 """Which table of contents of an open store is meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """The way to the store under one root directory. Holds nothing open by itself."""
 
     root: Path

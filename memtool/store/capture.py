@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from memtool.model.calendar import span_end_us, transitions, year_of
 from memtool.model.merge import Identity, merged
@@ -16,15 +17,14 @@ from memtool.store.store import Store, ZoneTable, encode_zone
 from memtool.store.toc import mark_days, mark_moments
 
 
-@dataclass(slots=True)
-class Captured:
+class Captured(msgspec.Struct):
     """What taking records in came to, in events."""
 
     new: int = 0
     changed: int = 0
     known: int = 0
     buried: int = 0
-    days: set[int] = field(default_factory=set)
+    days: set[int] = set()
 
 
 def capture(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,8 +13,7 @@ from memtool.model.records import Cut, Event, Node, Recipe, Source, Tombstone
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """Bounds that hold all events of a session, and what was seen in it."""
 
     first_us: int
@@ -24,8 +22,7 @@ class Session:
     projects: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """A node that could not be written: from which inputs, how often, when to try again."""
 
     inputs: str
@@ -35,8 +32,7 @@ class Failure:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """When a node was written and by which run."""
 
     written_us: int
@@ -71,8 +67,7 @@ class _NodeCodec(Codec[Node]):
 
     def encode(self, value: Node) -> bytes:
         """Return the node's bytes."""
-        named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return msgspec.msgpack.encode({**named, "frozen": False})
+        return msgspec.msgpack.encode({**msgspec.structs.asdict(value), "frozen": False})
 
 
 EVENT = Codec(Event)

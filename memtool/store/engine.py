@@ -29,8 +29,14 @@ from rocksdict import (
     WriteOptions,
 )
 
-from memtool.errors import DamagedError, MemtoolError, StorageError, UnavailableError
-from memtool.os_errors import meaning_of, number_in
+from memtool.errors import (
+    DamagedError,
+    MemtoolError,
+    StorageError,
+    UnavailableError,
+    meaning_of,
+    number_in,
+)
 from memtool.store.keys import FAMILIES
 
 _BUSY = (os.strerror(errno.EAGAIN), "lock hold by current process")

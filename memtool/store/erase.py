@@ -6,9 +6,10 @@ Must never leave a tombstone without its event gone, nor a node that quotes an e
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+
+import msgspec
 
 from memtool.files import reporting, sync_directory
 from memtool.model.levels import (
@@ -42,8 +43,7 @@ _NOTE = b"erasing"
 _LOGS = "LOG.old.*"
 
 
-@dataclass(frozen=True, slots=True)
-class Erasing:
+class Erasing(msgspec.Struct, frozen=True):
     """Something was taken away since this instant, and its bytes may still be in the files.
 
     `number` rises with every batch that takes something away: whoever compacts clears only what it has seen.

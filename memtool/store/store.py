@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from memtool.model.calendar import Calendar, calendar_from
 from memtool.model.levels import Level, Period
@@ -15,8 +16,7 @@ from memtool.store.codec import Failure, Session, Write
 from memtool.store.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTable:
+class ZoneTable(msgspec.Struct, frozen=True):
     """The offsets that the days so far were cut by (invariant 13)."""
 
     first_year: int

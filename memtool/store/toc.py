@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from memtool.model.calendar import Calendar, transitions
 from memtool.model.levels import Level, Period, SegmentKey, parents_of, parse_segment, period_named
@@ -15,8 +16,7 @@ from memtool.store.keys import GENERATION_FAMILIES
 from memtool.store.store import BUILDING, BUILDING_ZONE, Store, ZoneTable, encode_zone
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """The mark that a period had before its inputs were read: it is cleared only if it still has this number."""
 
     period: Period

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from memtool.context import RunContext
 from memtool.errors import ConfigError, MemtoolError, UnavailableError
-from memtool.ledger.run import CallRecord, Spent, first_line
+from memtool.ledger.file import CallRecord
+from memtool.ledger.reading import Spent, record_call
 from memtool.model.records import NodeId, Recipe
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Ask, CallRefused, Remote, Reply, Summarizer
 from memtool.summarize.check import SummaryFailed, check_draft
+from memtool.text import first_line
 
 if TYPE_CHECKING:
     import asyncio
@@ -67,8 +69,6 @@ class Account:
 
     async def make(self, node_id: NodeId, estimate: int, ask: Ask) -> Reply:
         """Make one call, as `memtool.summarize.Calls` says."""
-        from memtool.ledger.reading import record_call
-
         self._admit(estimate)
         self._pending_calls += 1
         self._pending_tokens += estimate

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.systemctl import Manager, failure
-from memtool.systemd.units import TimerState
+from memtool.systemd.systemctl import Manager, TimerState, failure
 
 # As all of systemd's: what a unit says, systemd tells everyone anyway.
 _FILE_MODE = 0o644

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from memtool.errors import StorageError, UsageError
 from memtool.files import atomic_write, private_directory, reporting
-from memtool.ledger.run import first_line
+from memtool.text import first_line
 
 ALL = "all"
 _UNTIL = ".until"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.shipped import shipped
+from memtool.paths import shipped
 from memtool.systemd.changes import changes
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.systemctl import Scope

@@ -1,10 +1,11 @@
-"""One contract for every row of the table of formats."""
+"""One contract for every row of the table of agents."""
 
 from __future__ import annotations
 
 import pytest
 
-from memtool.agents import FORMATS, Fate, File, Format, format_named, formats
+from memtool.agents.outcomes import Disposition
+from memtool.agents.registry import AGENTS, Agent, File, agent_named
 from memtool.agents.values import JsonObject
 
 SAMPLES: dict[str, JsonObject] = {
@@ -13,15 +14,16 @@ SAMPLES: dict[str, JsonObject] = {
 }
 
 
-@pytest.mark.parametrize("known", formats(), ids=lambda one: str(one.name))
-def test_a_format_knows_its_own_and_leaves_the_others(known: Format) -> None:
-    assert format_named(known.name) is known
-    assert [name for name, sample in SAMPLES.items() if known.recognises(sample)] == [known.name]
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda one: str(one.name))
+def test_a_format_knows_its_own_and_leaves_the_others(agent: Agent) -> None:
+    known = agent.format
+    assert agent_named(agent.name) is agent
+    assert [name for name, sample in SAMPLES.items() if known.recognises(sample)] == [agent.name]
     outcome = known.parser(File("", lambda _: iter(()))).parse({})
-    assert outcome.fate in (Fate.UNKNOWN, Fate.DAMAGED)
+    assert outcome.disposition in (Disposition.UNKNOWN, Disposition.DAMAGED)
 
 
-def test_names_are_told_apart_and_each_has_a_sample() -> None:
-    assert [name for name, _ in FORMATS] == [known.name for known in formats()]
-    assert set(SAMPLES) == {name for name, _ in FORMATS}
-    assert format_named("nothing") is None
+def test_names_differ_and_each_has_a_sample() -> None:
+    assert len({agent.name for agent in AGENTS}) == len(AGENTS)
+    assert set(SAMPLES) == {agent.name for agent in AGENTS}
+    assert agent_named("nothing") is None

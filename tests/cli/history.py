@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.cli.app import run as memtool
 from memtool.model.calendar import Calendar
 from memtool.model.records import ROLES, Claim, Event, Recipe, digest_of, event_id

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from memtool.cli.app import run as memtool
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import Run, ledger_path
 from memtool.ledger.reading import record_end
-from memtool.ledger.run import Run
 from memtool.locks import Holder, job_lock_path, lock_path, try_lock
 from memtool.query.doctor import CHECKS
 from memtool.systemd.jobs import JOBS

@@ -5,9 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.cli.output import clean
-from memtool.cli.passages import cited_passage, head_end, plain_passage, tail_start
-from memtool.cli.render import Page
+from memtool.cli.output import Page, cited_passage, clean, head_end, plain_passage, tail_start
 
 texts = st.text("ab \n漢\x1b[31m", max_size=300)
 PAGE = Page({"COLUMNS": "80"})

@@ -18,9 +18,8 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Left, Run, ledger_path
 from memtool.ledger.reading import record_call, record_end, record_start
-from memtool.ledger.run import CallRecord, Left, Run
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause, set_pause

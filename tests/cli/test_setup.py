@@ -178,7 +178,7 @@ def test_a_program_that_does_not_start_is_refused_before_anything_is_written(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     from memtool.errors import MemtoolError
-    from memtool.systemd.installing import check_starts
+    from memtool.systemd.setup import check_starts
 
     program = tmp_path / "memtool"
     program.write_text("#!/bin/sh\nexit 0\n")

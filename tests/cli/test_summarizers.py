@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from memtool.ledger.file import CallRecord
 from memtool.ledger.reading import record_call
-from memtool.ledger.run import CallRecord
 from memtool.locks import TREE, WRITER, Holder, lock_path, try_lock
 from memtool.model.levels import Level
 from memtool.rollup.plan import Choices

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from memtool.model.levels import Level
-from memtool.query import checking
+from memtool.query import verify
 from memtool.store import keys
 from memtool.store.access import FORMAT
 from tests.cli.golden import Golden
@@ -127,7 +127,7 @@ def test_a_terminal_sees_how_far_the_walk_is(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = damaged(tmp_path / "store")
-    monkeypatch.setattr(checking, "SHOWN_EVERY", 1)
+    monkeypatch.setattr(verify, "SHOWN_EVERY", 1)
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)

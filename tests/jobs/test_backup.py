@@ -7,10 +7,10 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from memtool.context import Limits
 from memtool.errors import StorageError

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from memtool.context import Limits
 from memtool.errors import ConfigError, UnavailableError
-from memtool.ledger.run import CallRecord
+from memtool.ledger.file import CallRecord
 from memtool.locks import WRITER, is_free, lock_path
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Recipe

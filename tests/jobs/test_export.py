@@ -6,16 +6,16 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
-from memtool.agents.sealing import seal
-from memtool.agents.times import rfc3339
+from memtool.agents.values import rfc3339
 from memtool.context import RunContext
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
@@ -23,8 +23,8 @@ from memtool.jobs.runner import run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Event, EventId, Record, Rewind, Tombstone
+from memtool.query.events import Query
 from memtool.query.export import Report, export
-from memtool.query.listing import Query
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.redact.rules import RULESET_VERSION
@@ -55,7 +55,7 @@ def sealed(record: Record) -> Record:
     """Return the record as an importer leaves it: redacted and shortened."""
     if not isinstance(record, Event):
         return record
-    done = seal(record.kind, record.text, record.metadata)
+    done = sanitize(record.kind, record.text, record.metadata)
     return replace(record, text=done.text, metadata=done.metadata)
 
 

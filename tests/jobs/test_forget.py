@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from memtool.errors import UsageError
 from memtool.jobs.forget import Found, Selector, look
+from memtool.ledger.file import CallRecord, run_of
 from memtool.ledger.reading import record_call, record_end
-from memtool.ledger.run import CallRecord, run_of
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Claim, Event, EventId, Record, Rewind, Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.rollup.plan import Choices
@@ -22,7 +23,6 @@ from memtool.store import keys
 from memtool.store.capture import capture
 from memtool.store.erase import erasing
 from memtool.store.toc import begin_generation
-from memtool.within import DIRECTORY
 from tests.cli.history import Scribe
 from tests.forgetting import (
     an_event,
@@ -157,7 +157,7 @@ def ledger_with_texts(memory: Memory) -> None:
     for line in lines:
         record_end(memory.root, run_of(line))
     record_call(memory.root, CallRecord(0, "0" * 12, day, "openai", "m", 1, 1, 1, "needle-failure"))
-    left = memory.root / DIRECTORY / "below"
+    left = memory.root / SUMMARIZER_DIRECTORY / "below"
     left.mkdir(parents=True)
     (left / "scratch").write_text("needle-text")
 

@@ -23,10 +23,10 @@ from memtool.model.records import (
 )
 from memtool.query import contents as contents_module
 from memtool.query.contents import contents
+from memtool.query.events import span_us
 from memtool.query.names import shortest
-from memtool.query.nodes import show
+from memtool.query.node import show
 from memtool.query.reader import Reader, reader_for
-from memtool.query.times import span_us
 from memtool.settings import SummarizerSettings
 from tests.memory import Memory
 

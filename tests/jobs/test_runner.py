@@ -20,9 +20,8 @@ from memtool.errors import (
     UsageError,
 )
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import Run, ledger_path
 from memtool.ledger.reading import look
-from memtool.ledger.run import Run
 from memtool.locks import TREE, WRITER, Holder, is_free, job_lock_path, lock_path, try_lock
 from memtool.systemd.jobs import JOBS, job_named
 from tests.scheduler.children import finish, start, start_ready

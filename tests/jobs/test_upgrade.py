@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from msgspec import structs
+from msgspec.structs import replace
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UnavailableError
 from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
@@ -221,7 +221,7 @@ def change(memory: Memory, nodes: list[Node]) -> None:
 def test_since_leaves_what_is_older(memory: Memory) -> None:
     since = memory.calendar.parse("2026-11-04", NOW_US)
     newer = Newer()
-    upgrade(memory, newer, structs.replace(UPGRADE, since=since))
+    upgrade(memory, newer, replace(UPGRADE, since=since))
     assert newer.scopes(Level.DAY) == DAYS[:3]
     by_day = {str(node.id): node.recipe.summarizer for node in memory.nodes(Level.DAY)}
     assert (by_day["day:2026-11-04"], by_day["day:2026-11-02"]) == ("newer", "mock")
@@ -235,7 +235,7 @@ def test_an_open_period_waits_unless_it_is_asked_for(memory: Memory) -> None:
     newer = Newer()
     upgrade(early, newer, now_us=noon_us)
     assert "Wed 11 Nov 2026" not in newer.scopes(Level.DAY)
-    upgrade(early, newer, structs.replace(UPGRADE, include_open=True), noon_us)
+    upgrade(early, newer, replace(UPGRADE, include_open=True), noon_us)
     assert newer.scopes(Level.DAY)[-1] == "Wed 11 Nov 2026"
     assert outdated(early, newer.recipe) == {}
 

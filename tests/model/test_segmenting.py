@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.model.records import Claim, Event, digest_of, event_id
 from memtool.model.segmenting import GAP_US, MAX_TOKENS, by_session, cuts_of, in_order, tokens_of

@@ -8,15 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import History
-from memtool.ledger.run import Left, Run
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.state import Look, Trouble
-from memtool.systemd.status import status_of
-from memtool.systemd.systemctl import Timers
-from memtool.systemd.troubles import sentence
-from memtool.systemd.units import ServiceState, TimerState
+from memtool.systemd.status import Look, Trouble, sentence, status_of
+from memtool.systemd.systemctl import ServiceState, Timers, TimerState
 
 
 def us(text: str) -> int:

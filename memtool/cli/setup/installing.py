@@ -10,22 +10,26 @@ from pathlib import Path
 
 from memtool import __version__
 from memtool.cli.output import note, print_json, print_line
-from memtool.cli.scheduler.looking import state_of
-from memtool.cli.scheduler.status import print_status
-from memtool.cli.scheduler.words import local
+from memtool.cli.scheduler.place import state_of
+from memtool.cli.scheduler.text import local, print_status
 from memtool.cli.setup.order import Order, ask
 from memtool.cli.setup.planning import Agent, Setup, setup_of
 from memtool.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.person import as_person
 from memtool.process import run
 from memtool.program import Way
-from memtool.sizes import size
 from memtool.summarize import row
 from memtool.systemd.changes import diff
-from memtool.systemd.installing import carry_out, check_unit_starts, timers_off
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.setup import crontab_lines, zsh_advice
+from memtool.systemd.setup import (
+    carry_out,
+    check_unit_starts,
+    crontab_lines,
+    timers_off,
+    zsh_advice,
+)
 from memtool.systemd.systemctl import is_booted, lacks_linger
+from memtool.text import size
 
 VERSION = 1
 _INSTALL_TIMEOUT_S = 900

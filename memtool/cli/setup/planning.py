@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memtool.agents.discover import discover
 from memtool.cli.options import Invocation
-from memtool.cli.scheduler.applying import drop_ins, possible_drop_ins
+from memtool.cli.scheduler.apply import drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of
 from memtool.cli.setup.order import EXTRAS, Order, scope_of
 from memtool.errors import MemtoolError, UsageError
@@ -24,13 +24,15 @@ from memtool.program import Program, extra_hint, running_program
 from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.systemd.changes import Change, changes
-from memtool.systemd.installing import Plan, check_starts, offline_manager
 from memtool.systemd.setup import (
     Places,
+    Plan,
     check_owner,
+    check_starts,
     check_visible,
     lasting_command,
     new_timers,
+    offline_manager,
     page_texts,
     places,
 )

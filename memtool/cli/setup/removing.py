@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memtool.cli.output import note, print_json
-from memtool.cli.render import number
-from memtool.cli.scheduler.applying import possible_drop_ins
+from memtool.cli.output import note, number, print_json
+from memtool.cli.scheduler.apply import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers
 from memtool.config import examine
@@ -25,11 +24,10 @@ from memtool.systemd.removing import (
     forget_units,
     others_files,
     our_files,
-    read_record,
     remove_directories,
     stop_jobs,
 )
-from memtool.systemd.setup import CREDENTIAL, RECORD, Places, places
+from memtool.systemd.setup import CREDENTIAL, RECORD, Places, places, read_record
 from memtool.systemd.systemctl import Scope
 from memtool.systemd.unitfiles import possible_unit_paths
 

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from memtool.agents.claude.retention import NAME, retention_of
+from memtool.agents.registry import Retention
 from memtool.jobs.ingest import waiting
-from memtool.query.doctor.finding import (
+from memtool.query.doctor.scene import (
     Advice,
     CannotCheckError,
+    Scene,
     in_words,
     ok,
     problem,
@@ -18,11 +21,9 @@ from memtool.query.doctor.finding import (
     span,
     warning,
 )
-from memtool.query.doctor.retention import NAME, Retention, retention_of
-from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
-from memtool.systemd.state import JobStatus
+from memtool.systemd.status import JobStatus
 from memtool.systemd.systemctl import machine_zone
 
 _DAY_S = 86_400
