@@ -63,6 +63,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("It is in `model/nothing.py`.", "no such file: model/nothing.py"),
         ("See [that](nothing.md).", "no such file: nothing.md"),
         ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
+        ("# This\n\nSee [that](#that).", "no such heading: #that"),
     ],
 )
 def test_what_does_not_exist_is_found(text: str, found: str) -> None:
@@ -89,7 +90,7 @@ def problems(text: str, directory: Path) -> Iterator[str]:
     for span in spans:
         yield from _in_span(span)
     for target in _LINK.findall(text):
-        yield from _in_link(target, directory)
+        yield from _in_link(target, directory, text)
     for name in sorted(set(_VARIABLE.findall(text))):
         if name not in _variables():
             yield f"unknown variable: {name}"
@@ -200,19 +201,18 @@ def _missing(name: str) -> Iterator[str]:
     yield f"no such file: {name}"
 
 
-def _in_link(target: str, directory: Path) -> Iterator[str]:
+def _in_link(target: str, directory: Path, text: str) -> Iterator[str]:
     if "://" in target:
         return
     name, _, heading = target.partition("#")
-    path = directory / name if name else None
-    if path is not None and not path.exists():
+    path = directory / name
+    if not path.exists():
         yield f"no such file: {target}"
-    elif path is not None and heading and heading not in _headings(path):
+    elif heading and heading not in _anchors(path.read_text("utf-8") if name else text):
         yield f"no such heading: {target}"
 
 
-@cache
-def _headings(page: Path) -> set[str]:
+def _anchors(page: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
-    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in found}

@@ -19,7 +19,7 @@ from memtool.cli.options import (
     setting_values,
     settings,
 )
-from memtool.cli.output import clean, console, note, print_json, print_line
+from memtool.cli.output import Page, note, print_json, print_line
 from memtool.config import examine, parse, read_text, warnings_of
 from memtool.errors import CONFIG, OK, ExitCode, UsageError
 from memtool.files import atomic_write, private_directory, reporting
@@ -116,17 +116,12 @@ def _print_setting(run: Invocation, row: Setting) -> None:
 
 
 def _print_settings(run: Invocation, settings: list[Setting]) -> None:
-    from rich.table import Table
-
-    table = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.overflow = "fold"
     home = str(home_directory(run.environ))
-    for row in settings:
-        value, origin = run.config.value(row.key), run.config.origin(row.key)
-        table.add_row(row.key, clean(_literal(value)), clean(_short(str(origin), home)))
-    console(run.environ).print(table)
+    values = [(row.key, run.config.value(row.key), run.config.origin(row.key)) for row in settings]
+    Page(run.environ).table(
+        ("setting", "value", "from"),
+        [(key, _literal(value), _short(str(origin), home)) for key, value, origin in values],
+    )
     print_line()
     print_line(f"store        {_short(str(run.store.root), home)} ({run.store.why})")
     print_line(f"claude root  {_short(str(run.claude_root), home)}")

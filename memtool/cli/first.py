@@ -15,7 +15,7 @@ import typer
 from memtool.agents.discover import discover
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
-from memtool.cli.output import Page, assembled, note, number
+from memtool.cli.output import Page, cleaned, note, number
 from memtool.cli.rollup import run_level
 from memtool.cli.running import Show
 from memtool.errors import (
@@ -215,10 +215,9 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
     for line in _introduction(call, found):
         page.line(line)
     choice = "[y/N]" if _is_named(call) else "[Y/n]"
-    question = assembled(f"Take them in now? {_duration(call, found)} {choice}")
-    words = "\n".join(line.plain.rstrip() for line in page.wrapped(question, page.prose_width - 2))
+    words = f"Take them in now? {_duration(call, found)} {choice}"
     for _ in range(_MOST_ANSWERS):
-        answer = _answer(words)
+        answer = _answer(page, words)
         if answer in _YES or (answer == "" and not _is_named(call)):
             return True
         if answer in (*_NO, "", None):
@@ -229,11 +228,12 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
     return False
 
 
-def _answer(question: str) -> str | None:
+def _answer(page: Page, question: str) -> str | None:
     """Return what was typed, None at the end of input."""
     line = ""
     try:
-        print(question, end=" ", file=sys.stderr, flush=True)
+        page.text(cleaned(question), end=" ")
+        sys.stderr.flush()
         line = sys.stdin.readline()
     finally:
         if not line:  # so that what comes next begins on a line of its own
@@ -285,7 +285,7 @@ def _has_model(call: Invocation) -> bool:
 def _say_commands(call: Invocation) -> None:
     page = Page(call.environ, sys.stderr)
     for command in _commands(call):
-        page.row(assembled(command), "  ")
+        page.row(cleaned(command), "  ")
 
 
 def _commands(call: Invocation) -> tuple[str, str]:

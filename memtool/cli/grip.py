@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from memtool.cli.options import JsonOption
-from memtool.cli.output import Clock, Page, cited_passage, plain_passage, print_json
+from memtool.cli.output import Clock, Line, Page, cited_passage, plain_passage, print_json
 from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
 from memtool.model.levels import heading
 from memtool.model.records import Event, NodeId
 from memtool.query.contents import period_holding
 from memtool.query.grip import Message, Proof, prove
 from memtool.query.reader import NoMemoryError
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 VERSION = 1
 _CITED, _PLAIN = "▌ ", "  "
@@ -157,7 +154,7 @@ def _tool(event: Event) -> Iterator[tuple[str, str]]:
         yield " (failed)", "red"
 
 
-def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full: bool) -> Text:
+def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full: bool) -> Line:
     if span is None:
         return plain_passage(event.text, is_full=is_full)
     return cited_passage(page, event.text, span, is_full=is_full)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import typer
 
 from memtool.cli.options import Invocation, invocation
-from memtool.cli.output import Clock, assembled, last_part
+from memtool.cli.output import Clock, Line, Part, cleaned, last_part
 from memtool.model.levels import heading, period_named
 from memtool.model.records import Event, Recipe
 from memtool.query.contents import Entry
 from memtool.query.reader import Reader, reader_for
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 
 def reading(context: typer.Context) -> tuple[Invocation, Reader]:
@@ -54,7 +50,7 @@ STATE_STYLES = {
 ROLE_STYLES = {"user": "green", "assistant": "cyan", "tool": "magenta", "system": "blue"}
 
 
-def state_parts(words: Iterable[str]) -> list[str | tuple[str, str]]:
+def state_parts(words: Iterable[str]) -> list[str | Part]:
     """Return such as ` [open] [stale]`, in colour."""
     return [(f" [{word}]", STATE_STYLES[word]) for word in words]
 
@@ -66,13 +62,13 @@ def scope_of(clock: Clock, entry: Entry) -> str:
     return f"{clock.span(entry.cut.start_us, entry.cut.end_us)} {last_part(entry.cut.project)}"
 
 
-def label(clock: Clock, entry: Entry) -> Text:
+def label(clock: Clock, entry: Entry) -> Line:
     """Return an entry's line: scope, title, and what state it is in."""
     title = ("not summarised yet", "italic") if entry.title is None else (entry.title, "")
     parts = [(scope_of(clock, entry), "bold"), " · ", title, *state_parts(entry.state.words)]
     if entry.also_under is not None:
         parts.append((f" (also under {heading(period_named(entry.also_under))})", "dim"))
-    return assembled(*parts)
+    return cleaned(*parts)
 
 
 def event_json(clock: Clock, event: Event) -> dict[str, object]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import pytest
 
 from memtool.agents.values import instant_us
 from memtool.cli.app import run as memtool
@@ -133,6 +137,16 @@ def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
         **environ,
     }
     return memtool(["--store", str(root), *arguments], variables, NOW_US)
+
+
+def seen(root: Path, *arguments: str, columns: int = 80) -> str:
+    """Return what the program prints on a terminal of this width, without colours."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        assert call(root, *arguments, columns=columns, NO_COLOR="1") in (0, 1)
+    return terminal.getvalue()
 
 
 def grips_of(memory: Memory, words: str) -> Sequence[str]:

@@ -106,7 +106,6 @@ def test_the_table_says_what_was_found_and_what_to_do(machine: Machine, capsys: 
         "ok"
     ]
     assert re.fullmatch(r"\d problems?(, \d warnings?)?; \d+ ok, \d+ skipped", lines[-1])
-    assert max(len(line) for line in lines if "/" not in line) <= 80
 
 
 def test_json_is_described_and_the_exit_code_fits(machine: Machine, capsys: Output) -> None:
