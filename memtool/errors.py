@@ -7,15 +7,13 @@ import os
 import resource
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from memtool.text import size
 
 
-@dataclass(frozen=True, slots=True)
-class ExitCode:
+class ExitCode(NamedTuple):
     """One row of the exit-code table that docs/exit-codes.md is held to."""
 
     code: int
@@ -114,8 +112,7 @@ MOVE = "memtool backup DIR, memtool restore BACKUP --to PLACE, memtool config se
 _LOCAL = f"a store belongs on a local disk; to move it: {MOVE}"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorNumber:
+class ErrorNumber(NamedTuple):
     """An error number, its meaning and what to do, with {path} in it; `figure` adds what the machine says, or ""."""
 
     number: int
@@ -124,8 +121,7 @@ class ErrorNumber:
     figure: Callable[[Path], str] = lambda _: ""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What is said of one error."""
 
     words: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from stat import S_ISDIR
+from typing import NamedTuple
 
 from memtool.errors import ConfigError
 
@@ -27,16 +27,14 @@ class Role(Enum):
     NAMED = "named"  # --config or $MEMTOOL_CONFIG: it has to exist
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """One file that settings are read from, whether it exists or not."""
 
     path: Path
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class StoreChoice:
+class StoreChoice(NamedTuple):
     """The store's directory, and in words why it is this one."""
 
     root: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess  # noqa: TID251 - the one place
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MISSING = 127  # as a shell says it
 TIMED_OUT = 124  # as timeout(1) says it
@@ -15,8 +15,7 @@ PLAIN = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "SYSTEMD_COLORS": "0", "SYSTEMD_PA
 PARSED = {**PLAIN, "TZ": "UTC"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """How a program ended. A negative code is the signal that killed it, as subprocess has it."""
 
     argv: tuple[str, ...]

@@ -10,10 +10,9 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from errno import ENOEXEC
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from memtool.process import PLAIN, TIMED_OUT, Finished, not_started, text_of
 
@@ -25,8 +24,7 @@ _Result = TypeVar("_Result")
 _DULL = {**PLAIN, "NO_COLOR": "1", "TERM": "dumb"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """How long a program may take and how much it may write; `grace_s` is between SIGTERM and SIGKILL."""
 
     timeout_s: float

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.generating.commands import Command, program, subcommands
-from memtool.settings import BY_KEY, SECTIONS
+from memtool.systemd.jobs import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "memtool"
@@ -134,7 +134,7 @@ def _in_command(words: list[str]) -> Iterator[str]:
                     yield f"unknown command: {path} {word}"
                 return
             command, path = below[name], f"{path} {name}"
-        elif words[:index] in _SETTING_FIRST and word.islower() and word not in BY_KEY:
+        elif words[:index] in _SETTING_FIRST and word.islower() and word not in SETTINGS:
             yield f"unknown setting: {word}"
 
 
@@ -152,9 +152,11 @@ def _in_span(span: str) -> Iterator[str]:
     if span.startswith("-"):
         yield from _unknown(span, _all_options(), "")
     elif setting := _SETTING.fullmatch(span):
-        names = {key.partition(".")[2] for key in BY_KEY}
-        is_like_one = setting[1] in SECTIONS or setting[2] in names
-        if span not in BY_KEY and is_like_one and list(_missing(span)):
+        names = {key.partition(".")[2] for key in SETTINGS}
+        is_like_one = (
+            setting[1] in {key.partition(".")[0] for key in SETTINGS} or setting[2] in names
+        )
+        if span not in SETTINGS and is_like_one and list(_missing(span)):
             yield f"unknown setting: {span}"
     elif "/" in span and span not in STORE_FILES and (file := _FILE.fullmatch(span)):
         top = file[1].partition("/")[0]
@@ -186,7 +188,7 @@ def _variables() -> set[str]:
     files = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
     own = set().union(*(_VARIABLE.findall(text) for text in texts))
-    return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
+    return own | {row.variable for row in SETTINGS.values()} | {"MEMTOOL_SECTION__KEY"}
 
 
 def _missing(name: str) -> Iterator[str]:

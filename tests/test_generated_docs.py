@@ -15,11 +15,10 @@ import pytest
 from docs.generating import blocks
 from docs.generating.man import text
 from memtool.cli.app import COMMANDS, run
-from memtool.config import examine
 from memtool.paths import ConfigFile, Role, choose_store, config_files, key_files
-from memtool.settings import SETTINGS
+from memtool.settings import examine
 from memtool.summarize import SUMMARIZERS
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -67,13 +66,13 @@ def test_the_example_is_a_config_without_problems(tmp_path: Path) -> None:
     example = CONFIG_PAGE.partition("## Example\n")[2].partition("<!--")[0]
     path = tmp_path / "config.toml"
     path.write_text(re.sub(r"^ {4}", "", example, flags=re.MULTILINE), encoding="utf-8")
-    settings, problems = examine({}, [ConfigFile(path, Role.NAMED)])
+    settings, problems = examine({}, [ConfigFile(path, Role.NAMED)], SETTINGS)
     assert problems == []
     assert len(settings) == example.count(" = ")
 
 
 def test_every_setting_and_every_job_is_on_its_page() -> None:
-    for setting in SETTINGS:
+    for setting in SETTINGS.values():
         section, _, name = setting.key.partition(".")
         part = CONFIG_PAGE.partition(f"\n## `[{section}]`\n")[2].partition("\n## ")[0]
         assert f"\n| `{name}` |" in part + CONFIG_PAGE.partition("\n## Jobs\n")[2]

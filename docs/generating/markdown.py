@@ -8,8 +8,8 @@ from textwrap import fill
 
 from docs.generating.commands import Command, entries, program, sections, usage
 from memtool.cli.app import COMMANDS
-from memtool.settings import BY_KEY, SECTIONS, SETTINGS, Setting, Value
-from memtool.systemd.jobs import JOBS
+from memtool.settings import Setting, Value
+from memtool.systemd.jobs import JOBS, SETTINGS
 
 JOB_SETTINGS = ("schedule", "jitter_s", "timeout_s")
 
@@ -32,8 +32,8 @@ def commands() -> Iterator[str]:
 def settings() -> Iterator[str]:
     """Yield a table for each section, without the settings that all jobs have."""
     of_jobs = {f"{job.section}.{name}" for job in JOBS for name in JOB_SETTINGS}
-    for section in SECTIONS:
-        rows = [row for row in SETTINGS if row.key.startswith(f"{section}.")]
+    for section in dict.fromkeys(key.partition(".")[0] for key in SETTINGS):
+        rows = [row for row in SETTINGS.values() if row.key.startswith(f"{section}.")]
         cells = [_setting(row) for row in rows if row.key not in of_jobs]
         if cells:
             yield from (f"## `[{section}]`", "")
@@ -42,7 +42,7 @@ def settings() -> Iterator[str]:
 
 def job_settings() -> list[str]:
     """Return the settings that all jobs have."""
-    rows = [_setting(BY_KEY[f"{JOBS[0].section}.{name}"]) for name in JOB_SETTINGS]
+    rows = [_setting(SETTINGS[f"{JOBS[0].section}.{name}"]) for name in JOB_SETTINGS]
     return _table(["key", "meaning", "accepts"], [(key, *more) for key, _, *more in rows])
 
 
@@ -50,7 +50,7 @@ def jobs() -> list[str]:
     """Return the jobs and the defaults of their settings."""
     rows = []
     for job in JOBS:
-        numbers = [_literal(BY_KEY[f"{job.section}.{name}"].default) for name in JOB_SETTINGS[1:]]
+        numbers = [_literal(SETTINGS[f"{job.section}.{name}"].default) for name in JOB_SETTINGS[1:]]
         command = _code(f"memtool {' '.join(job.command)}")
         rows.append((job.name, command, "; ".join(map(_code, job.schedule)), *numbers))
     return _table(["job", "command", *map(_code, JOB_SETTINGS)], rows)

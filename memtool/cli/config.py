@@ -20,11 +20,12 @@ from memtool.cli.options import (
     settings,
 )
 from memtool.cli.output import Page, note, print_json, print_line
-from memtool.config import examine, parse, read_text, warnings_of
 from memtool.errors import CONFIG, OK, ExitCode, UsageError
 from memtool.files import atomic_write, private_directory, reporting
 from memtool.paths import ConfigFile, Role, home_directory
-from memtool.settings import BY_KEY, SETTINGS, Setting, Value, nearest
+from memtool.settings import Setting, Value, examine, parse, read_text, warnings_of
+from memtool.systemd.jobs import SETTINGS
+from memtool.text import nearest
 
 _CAVEATS = {
     "calendar": "a store that exists keeps the calendar it was made with: rollups of it stop with exit 78",
@@ -70,7 +71,7 @@ def show_command(
 ) -> None:
     """Show every setting, its value and where that comes from."""
     run = invocation(context)
-    settings = [_setting_named(key)] if key else list(SETTINGS)
+    settings = [_setting_named(key)] if key else list(SETTINGS.values())
     if as_json:
         print_json(
             "config", 1, {"settings": [_describe(run, row) for row in settings]} | _places(run)
@@ -137,9 +138,9 @@ def _literal(value: object) -> str:
 
 
 def _setting_named(key: str) -> Setting:
-    if key in BY_KEY:
-        return BY_KEY[key]
-    meant = nearest(key, list(BY_KEY))
+    if key in SETTINGS:
+        return SETTINGS[key]
+    meant = nearest(key, list(SETTINGS))
     guess = f'did you mean "{meant}"? ' if meant else ""
     raise UsageError(
         f"{key}: there is no such setting", hint=f'{guess}"memtool config show" lists them all'
@@ -236,7 +237,7 @@ def _undo(run: Invocation, key: str, old: object) -> str:
 def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
     if "#" in text:
         note(f"comments are kept only in {path}.bak")
-    found, _ = examine(run.environ, run.config_files)
+    found, _ = examine(run.environ, run.config_files, SETTINGS)
     origins = [one.origin for one in found if one.key == key]
     if origins and origins[-1].name != str(path):
         note(f"{origins[-1]} overrides it")
@@ -249,7 +250,7 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
     """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
     run = invocation(context)
-    found, faults = examine(run.environ, run.config_files)
+    found, faults = examine(run.environ, run.config_files, SETTINGS)
     warnings = warnings_of(found)
     if as_json:
         rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]

@@ -14,10 +14,11 @@ from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import Page, number, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
-from memtool.config import Assignment, Config, examine, fault_of, load_config
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError
 from memtool.query.doctor import examine as examine_scene
 from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
+from memtool.settings import Assignment, Config, examine, load_config, problem_of
+from memtool.systemd.jobs import SETTINGS
 
 VERSION = 1
 _STYLES: dict[Verdict, str] = {
@@ -44,7 +45,7 @@ class Mended(Invocation):
             values = {one.key: one.value for one in found if isinstance(one.value, str | int)}
             if self.store_option is not None:
                 values["store.path"] = str(self.store_option.absolute())
-            return load_config({}, [], options=values)
+            return load_config({}, [], SETTINGS, options=values)
 
 
 def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
@@ -52,11 +53,11 @@ def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
     found, faults = [], list[MemtoolError]()
     for environ, files in (*(({}, [file]) for file in call.config_files), (call.environ, [])):
         try:
-            more, wrong = examine(environ, files)
+            more, wrong = examine(environ, files, SETTINGS)
         except MemtoolError as error:  # a file that cannot be read
             faults.append(error)
         else:
-            found += [one for one in more if fault_of(one) is None]
+            found += [one for one in more if problem_of(one, SETTINGS) is None]
             faults += wrong
     return found, faults
 

@@ -13,9 +13,10 @@ import typer
 from typer.core import TyperGroup
 
 from memtool.cli.output import note
-from memtool.config import Config, load_config
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.settings import Config, load_config
+from memtool.systemd.jobs import SETTINGS
 
 Offers = list[tuple[str, str]]
 """Words, each with its help. typer leaves out those that do not begin with what is typed."""
@@ -50,16 +51,12 @@ def kinds() -> Offers:
 
 def settings() -> Offers:
     """Offer the keys of the settings."""
-    from memtool.settings import SETTINGS
-
-    return [(row.key, row.doc) for row in SETTINGS]
+    return [(row.key, row.doc) for row in SETTINGS.values()]
 
 
 def setting_values(ctx: typer.Context) -> Offers:
     """Offer the values of the setting that the line names, where they are words."""
-    from memtool.settings import BY_KEY
-
-    row = BY_KEY.get(str(ctx.params.get("key")))
+    row = SETTINGS.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
 
@@ -109,7 +106,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options)
+        return load_config(self.environ, self.config_files, SETTINGS, options=options)
 
     @cached_property
     def store(self) -> StoreChoice:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import clean, console, note
-from memtool.config import Config
 from memtool.context import Limits, Progress, Reports
 from memtool.errors import EXIT_CODES, ExitCode
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
+from memtool.settings import Config
 from memtool.systemd.jobs import runnable_named
 from memtool.text import size
 

@@ -5,7 +5,6 @@ Whenever it is killed, the old store or the new one is in place, whole; what was
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -168,7 +167,7 @@ def _alone(context: RunContext) -> Iterator[None]:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, dataclasses.replace(context.holder), patience))
+                held.enter_context(wait_for(path, context.holder._replace(), patience))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

@@ -10,16 +10,14 @@ from memtool.model.levels import (
     Level,
     Period,
     listed_under,
-    parse_segment,
-    period_named,
     period_of,
+    place_of,
     stale_periods,
     straddles,
 )
-from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Node, NodeId, Recipe
+from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId, Recipe
 from memtool.query.names import shortest
 from memtool.query.reader import Reader
-from memtool.store.codec import Failure
 from memtool.store.store import Store
 
 
@@ -45,10 +43,8 @@ def by_day(cuts: Iterable[Cut]) -> dict[int, Count]:
     """Return what the segments hold, by their day."""
     held: dict[int, list[Count]] = {}
     for cut in cuts:
-        segment = parse_segment(cut.id)
-        assert segment is not None, cut.id
         count = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
-        held.setdefault(segment.day, []).append(count)
+        held.setdefault(place_of(cut.id).period.first, []).append(count)
     return {day: total(counts) for day, counts in held.items()}
 
 
@@ -116,7 +112,7 @@ class View:
 
     def state(self, node_id: NodeId, node: Node | None) -> State:
         """Return the state of a node, or of a period that has none yet."""
-        period = period_holding(node_id)
+        period = place_of(node_id).period
         return State(
             open=not self.store.calendar.is_closed(period, self.reader.now_us),
             stale=node is not None and period in self.stale,
@@ -127,12 +123,6 @@ class View:
 
     def _is_outdated(self, recipe: Recipe) -> bool:
         return self.reader.recipe is not None and recipe != self.reader.recipe
-
-
-def period_holding(node_id: NodeId) -> Period:
-    """Return the period itself, or the day that a segment is of."""
-    segment = parse_segment(node_id)
-    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
 
 
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
@@ -199,7 +189,7 @@ class Tree:
     def years(self, depth: int) -> tuple[Entry, ...]:
         """Return the entries of all years, oldest first."""
         known = {period for period in self.view.stale if period.level is Level.YEAR}
-        known |= {period_named(node.id) for node in self._store.nodes(Level.YEAR)}
+        known |= {place_of(node.id).period for node in self._store.nodes(Level.YEAR)}
         return tuple(self.entry(year, depth - 1) for year in sorted(known) if self.holds(year))
 
     def entry(self, period: Period, depth: int, within: Period | None = None) -> Entry:

@@ -17,9 +17,8 @@ from memtool.model.segmenting import in_order
 from memtool.query.grip import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
-from memtool.settings import nearest
-from memtool.store import codec, keys
 from memtool.store.store import Store
+from memtool.text import nearest
 
 TIME_FORMS = f"{PERIOD_FORMS}, 2026-11-22T14:30, 2026-11-22T13:30:00Z"
 _LOCAL = re.compile(
@@ -141,18 +140,10 @@ class Fitting:
     session: str
 
     def newest_first(self, start_us: int, end_us: int) -> Iterator[Event]:
-        """Yield them backwards from before one instant down to another."""
+        """Return them backwards from before one instant down to another."""
         if self.session and (bounds := self.store.session(self.session)) is not None:
             start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
-        last = keys.instant(
-            end_us
-        )  # a row's key is longer, so that all rows of this instant come after it
-        for key, value in self.store.engine.scan_back(keys.EVENTS, last):
-            if keys.read_instant(key) < start_us:
-                return
-            event = codec.EVENT.decode(value, key)
-            if self.fits(event):
-                yield event
+        return filter(self.fits, self.store.events_back(start_us, end_us))
 
     def fits(self, event: Event) -> bool:
         """Return whether the event is one of them, whenever it was."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from memtool.model.records import Event, EventId, Record, Rewind
+from memtool.model.records import EventId, Record
 from memtool.query.events import Fitting, Query, bounds_us, fitting_of
 from memtool.query.reader import NoMemoryError, Reader
-from memtool.store import codec, keys
 from memtool.store.store import Store
 
 
@@ -37,12 +36,12 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
             if chosen.fitting.fits(event):
                 report.events += 1
                 yield event
-        for revision in _revisions(store):
+        for revision in store.revisions():
             if chosen.holds(revision.id):
                 report.revisions += 1
                 yield revision
         is_all = query == replace(Query(), limit=query.limit)
-        for rewind in _rewinds(store):
+        for rewind in store.rewinds():
             if is_all or chosen.holds(rewind.id):
                 report.rewinds += 1
                 yield rewind
@@ -64,13 +63,3 @@ class _Chosen:
         event = self.store.event(event_id)
         start_us, end_us = self.bounds
         return event is not None and start_us <= event.time_us < end_us and self.fitting.fits(event)
-
-
-def _revisions(store: Store) -> Iterator[Event]:
-    for key, value in store.engine.scan(keys.REVISIONS):
-        yield codec.EVENT.decode(value, key)
-
-
-def _rewinds(store: Store) -> Iterator[Rewind]:
-    for key, value in store.engine.scan(keys.REWINDS):
-        yield Rewind(EventId(key.hex()), keys.read_instant(value))

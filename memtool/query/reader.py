@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.config import Config
 from memtool.errors import ConfigError, UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS, Period
 from memtool.model.records import Recipe
 from memtool.rollup.configured import wanted_calendar
+from memtool.settings import Config
 from memtool.store.access import Access
 from memtool.store.store import Store
 

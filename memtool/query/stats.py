@@ -15,12 +15,11 @@ from pathlib import Path
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
+from memtool.model.records import Session
 from memtool.query.contents import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Recipes, recipes
 from memtool.rollup.plan import left_over
-from memtool.store import keys
-from memtool.store.codec import Session
 from memtool.store.store import Store
 
 Progress = Callable[[float], None]
@@ -144,14 +143,14 @@ def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, W
     days = range(window.first, window.last + 1)
     starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
     held, number = [0] * len(days), 0
-    for key, place in store.engine.scan(keys.IDS):
+    for event_id, time_us in store.times():
         number += 1
         if (
             number % SHOWN_EVERY == 0
         ):  # ids are digests: where one lies is how far the walk has come
-            on_progress(int.from_bytes(key[:2], "big") / _KEY_SPACE)
+            on_progress(int(event_id[:4], 16) / _KEY_SPACE)
         # Of a day that the zone skipped both bounds are the same: the later one holds the instant.
-        index = bisect_right(starts, keys.read_instant(place)) - 1
+        index = bisect_right(starts, time_us) - 1
         if 0 <= index < len(held):
             held[index] += 1
     counts = {day: count for day, count in zip(days, held, strict=True) if count}
@@ -212,7 +211,7 @@ def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
 
 def disk_of(store: Store, root: Path) -> Disk:
     """Return what the store takes."""
-    tables = {family: store.engine.table_bytes(family) for family in keys.FAMILIES}
+    tables = store.sizes()
     database = bytes_below(root / "store")
     other = max(0, database - sum(tables.values()))
     return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from memtool.config import Config
 from memtool.errors import ConfigError
 from memtool.files import reporting
 from memtool.ledger.reading import Spent
@@ -15,6 +14,7 @@ from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.paths import key_files
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.settings import Config
 from memtool.summarize import Options, Summarizer, make, row
 from memtool.summarize.calls import Budget
 

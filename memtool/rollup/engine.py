@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from memtool.context import RunContext
 from memtool.ledger.reading import Spent
-from memtool.model.levels import Level, Period, heading, inputs_of
-from memtool.model.records import GAP, Child, Cut, Node, NodeId
+from memtool.model.levels import Level, Period, heading, inputs_of, place_of
+from memtool.model.records import GAP, Child, Cut, Failure, Node, NodeId, Write
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import (
     Draft,
@@ -31,7 +31,6 @@ from memtool.model.summary import (
 from memtool.rollup.configured import spent_today
 from memtool.rollup.plan import Order, stale_now, with_below
 from memtool.store.access import Lease
-from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 from memtool.store.toc import (
     Seen,
@@ -300,4 +299,6 @@ def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
 def _labels(node_id: NodeId, cuts: dict[NodeId, Cut]) -> tuple[str, str]:
     """Return how a child is called, and its project."""
     cut = cuts.get(node_id)
-    return (node_id.partition(":")[2], "") if cut is None else (segment_label(cut), cut.project)
+    if cut is None:
+        return place_of(node_id).period.date_text, ""
+    return segment_label(cut), cut.project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memtool.context import RunContext
+from memtool.model.levels import place_of
 from memtool.rollup.plan import (
     Order,
     check_calendar,
@@ -55,4 +56,4 @@ def report_left(context: RunContext, store: Store) -> None:
     for level, count in left_over(store, context.now_us).items():
         context.tally.leave(level.word, "stale", count)
     for node_id in store.failures():
-        context.tally.leave(node_id.partition(":")[0], "failed")
+        context.tally.leave(place_of(node_id).level.word, "failed")

@@ -8,21 +8,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from memtool.errors import ConfigError
-from memtool.model.calendar import Calendar, offsets_differ, span_end_us, transitions
+from memtool.model.calendar import Calendar, ZoneTable
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
     Period,
     inputs_of,
-    parse_segment,
-    period_named,
+    place_of,
     stale_periods,
 )
-from memtool.model.records import NodeId, Recipe
+from memtool.model.records import Recipe
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import segment_inputs
 from memtool.store.capture import mark_moved_days
-from memtool.store.store import Store, ZoneTable
+from memtool.store.store import Store
 from memtool.summarize import Summarizer
 from memtool.summarize.calls import Budget
 
@@ -72,16 +71,11 @@ def stale_now(store: Store, now_us: int) -> frozenset[Period]:
     """Return what needs a look: every stale period, and every one with a failure that is due for another try."""
     marked = set(store.marks())
     due = {
-        _place(node_id)
+        place_of(node_id).period
         for node_id, failure in store.failures().items()
         if failure.retry_us <= now_us
     }
     return stale_periods(marked | due, store.calendar.week_start)
-
-
-def _place(node_id: NodeId) -> Period:
-    segment = parse_segment(node_id)
-    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
 
 
 def targets(
@@ -101,7 +95,7 @@ def outdated_periods(store: Store, level: Level, recipe: Recipe) -> frozenset[Pe
     """Return the periods of this level whose node (or, of a day, whose segment's node) another recipe wrote."""
     levels = (Level.SEGMENT, Level.DAY) if level is Level.DAY else (level,)
     nodes = (node for each in levels for node in store.nodes(each))
-    return frozenset(_place(node.id) for node in nodes if node.recipe != recipe)
+    return frozenset(place_of(node.id).period for node in nodes if node.recipe != recipe)
 
 
 def _is_wanted(calendar: Calendar, period: Period, choices: Choices, now_us: int) -> bool:
@@ -169,12 +163,11 @@ def moved_days(store: Store) -> MovedDays | None:
     old = store.zone_table()
     if old is None:
         return None
-    today = transitions(store.calendar.zone, old.first_year, old.last_year)
-    spans = offsets_differ(old.transitions, today, span_end_us(old.last_year))
+    table = old.today(store.calendar.zone)
+    spans = old.differences(table)
     if not spans:
         return None
     days = {day for span in spans for day in _days_near(store.calendar, span)}
-    table = ZoneTable(old.first_year, old.last_year, today)
     return MovedDays(frozenset(_holding_anything(store, days)), table)
 
 

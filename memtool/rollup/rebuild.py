@@ -11,14 +11,13 @@ from msgspec import Struct
 from memtool.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period, inputs_of, stale_periods
-from memtool.model.records import Child, Cut, Node, NodeId
+from memtool.model.records import Child, Cut, Node, NodeId, Write
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs
 from memtool.rollup.engine import Rollup
 from memtool.rollup.job import report_left
 from memtool.rollup.plan import Forecast, Order, asked_calendar, mark_what_moved, stale_now
 from memtool.store.access import Access, Lease
-from memtool.store.codec import Write
 from memtool.store.store import Store
 from memtool.store.toc import begin_generation, drop_half_built, flip, put_node
 from memtool.summarize import CallRefused

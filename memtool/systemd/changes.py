@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
@@ -19,8 +19,7 @@ _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One file that is to be written (`new`), replaced, or removed (`new` is None)."""
 
     path: Path

@@ -16,7 +16,7 @@ from memtool.systemd.changes import Change, write
 from memtool.systemd.dropins import ON_FAILURE
 from memtool.systemd.setup import SERVICES, STOP_TIMEOUT_S, TIMERS, Places
 from memtool.systemd.systemctl import Manager, failure
-from memtool.systemd.unitfiles import SHARED, SLICE
+from memtool.systemd.units import SHARED, SLICE
 
 UNITS = (*TIMERS, *SERVICES, SLICE, ON_FAILURE)
 _MASK = Path("/dev/null")

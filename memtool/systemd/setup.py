@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory, reporting
@@ -31,8 +30,7 @@ CREDENTIAL = Path("/etc/credstore/memtool.llm-key")
 """The key that the system's services are given (LoadCredential= in their units)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """Where the files of one installation are."""
 
     units: Path
@@ -168,25 +166,13 @@ def lasting_command(way: Way, person: str) -> str:
             )
 
 
-_CALENDAR = re.compile(
-    r"(?:(?P<weekday>Sun|Mon) )?\*(?:-(?P<month>\*|\d+)-(?P<day>\*|\d+) )?"
-    r"(?:(?P<hour>\d+):(?P<minute>\d+):00|:0/(?P<step>\d+))"
-)
-
-
 def crontab_lines(program: Path, store: Path) -> Iterator[str]:
     """Yield the job table as lines of a crontab. cron knows no pauses: each line looks for the flags itself."""
     for job in JOBS:
-        found = _CALENDAR.fullmatch(job.on_calendar)
-        assert found is not None, job.on_calendar
-        step = found["step"]
-        times = (f"*/{step}", "*") if step else (_plain(found["minute"]), _plain(found["hour"]))
-        days = (_plain(found[name] or "*") for name in ("day", "month"))
         flags = [shlex.quote(str(store / "pause" / name)) for name in ("all", job.name)]
         command = shlex.join([str(program), *job.command])
         text = f"[ -e {flags[0]} ] || [ -e {flags[1]} ] || {command}"
-        escaped = text.replace("%", r"\%")  # cron reads a bare one as the end of the line
-        yield " ".join([*times, *days, found["weekday"] or "*", escaped])
+        yield f"{job.crontab} " + text.replace("%", r"\%")  # cron reads a bare one as a line end
 
 
 def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:
@@ -227,10 +213,6 @@ def new_timers(places: Places) -> list[str]:
     return [name for name in names if not (places.admin / name).is_symlink()]
 
 
-def _plain(number: str) -> str:
-    return str(int(number)) if number.isdigit() else number
-
-
 _RECORD_VERSION = 1
 _CHECK = "memtool-setup-check"
 _NOT_RUNNING = (
@@ -239,8 +221,7 @@ _NOT_RUNNING = (
 _SYSTEMCTL_TIMEOUT_S = 90
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be done: the files, the timers that are new and are to be enabled, and whose store is where."""
 
     places: Places
@@ -356,7 +337,7 @@ def _enable(timers: Sequence[str], manager: Manager | None, offline: Manager | N
 
 def offline_manager(manager: Manager) -> Manager:
     """Return one that changes links and asks no systemd."""
-    return replace(manager, environ={**manager.environ, "SYSTEMD_OFFLINE": "1"})
+    return manager._replace(environ={**manager.environ, "SYSTEMD_OFFLINE": "1"})
 
 
 def timers_off(manager: Manager) -> list[str]:

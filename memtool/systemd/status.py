@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from typing import NamedTuple
 
 from memtool.ledger.file import BAD_RESULTS, Left, Run, as_json
 from memtool.ledger.reading import History
@@ -12,8 +12,7 @@ from memtool.systemd.pauses import Pause
 from memtool.systemd.systemctl import INSTALL, Scope, Timers, TimerState
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """One thing that is wrong, with a job or (job "") with all. In words: job, what, when (note): detail."""
 
     kind: str
@@ -25,8 +24,7 @@ class Trouble:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(NamedTuple):
     """One job: the run on its way, the last one that ended, counts since the ledger began, what waits for it."""
 
     job: Job
@@ -55,20 +53,18 @@ class JobStatus:
         return count(self.left)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What is looked at beside the ledger, and when: timers, pauses by job, the machine's zone, a setting."""
 
     now_us: int = 0
-    timers: Timers = field(default_factory=Timers)
-    pauses: Mapping[str, Pause] = field(default_factory=dict)
+    timers: Timers = Timers()
+    pauses: Mapping[str, Pause] = {}
     machine_zone: str = ""
     skips_on_battery: bool = False
     """Whether the settings have rollups skipped on battery power."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """All jobs in the table's order. `looked_by` is the run whose word on what waits the rollups' rows repeat."""
 
     jobs: tuple[JobStatus, ...]
@@ -356,8 +352,8 @@ def status_json(status: Status) -> dict[str, object]:
 def _judged(row: JobStatus, look: Look) -> JobStatus:
     """Return the row with its timer, its pause, and what is wrong."""
     name = row.job.name
-    row = replace(row, timer=look.timers.states.get(name), pause=look.pauses.get(name))
-    return replace(row, troubles=troubles_of(row, look))
+    row = row._replace(timer=look.timers.states.get(name), pause=look.pauses.get(name))
+    return row._replace(troubles=troubles_of(row, look))
 
 
 def _job_status(job: Job, history: History, looked_by: Run | None) -> JobStatus:
@@ -422,9 +418,9 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "job": row.job.name,
         "description": row.job.description,
         "healthy": row.is_healthy,
-        "timer": asdict(row.timer) if row.timer else None,
+        "timer": _timer_json(row.timer) if row.timer else None,
         "next_us": row.timer.next_us if row.timer else None,
-        "pause": asdict(row.pause) if row.pause else None,
+        "pause": row.pause._asdict() if row.pause else None,
         "running": as_json(row.running) if row.running else None,
         "last": {**as_json(row.last), "duration_us": row.last.duration_us} if row.last else None,
         "runs": row.runs,
@@ -432,3 +428,7 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "skips": row.skips,
         "left": row.left,
     }
+
+
+def _timer_json(timer: TimerState) -> dict[str, object]:
+    return {**timer._asdict(), "service": timer.service._asdict()}

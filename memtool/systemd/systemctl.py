@@ -6,9 +6,8 @@ import os
 import re
 from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from memtool.errors import MemtoolError, UnavailableError
 from memtool.paths import xdg_directory
@@ -59,8 +58,7 @@ _SPAN_S = {
 Properties = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceState:
+class ServiceState(NamedTuple):
     """A job's service: `inactive`, `running`, `queued` (behind others), `retrying`, `failed`, `masked`, `missing`."""
 
     state: str = "missing"
@@ -71,8 +69,7 @@ class ServiceState:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimerState:
+class TimerState(NamedTuple):
     """A job's timer.
 
     `armed`; `running` (its service does, and the next time is set when that ends); `dead` (active, and never again);
@@ -263,8 +260,7 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(NamedTuple):
     """One systemd: the system's, or a user's own. `environ` is what its programs are called with.
 
     Where the machine was not booted with systemd, a user's is not missed: there is none at all.
@@ -285,12 +281,11 @@ class Manager:
         return run(argv, self.environ, timeout_s=timeout_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(NamedTuple):
     """What was learnt of the timers. `problem` says in words why systemd was not asked or did not answer."""
 
     scope: Scope | None = None
-    states: Mapping[str, TimerState] = field(default_factory=dict)
+    states: Mapping[str, TimerState] = {}
     problem: str = ""
     hint: str = ""
     elsewhere: frozenset[str] = frozenset()

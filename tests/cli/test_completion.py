@@ -15,8 +15,7 @@ import pytest
 
 from memtool.cli.app import COMMANDS, COMPLETE, Row, load
 from memtool.model.levels import parse_period
-from memtool.settings import SETTINGS
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from tests.conftest import REPOSITORY, SOURCE, Program
 from tests.waiting import HUNG_S
 
@@ -75,7 +74,7 @@ def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
         ("scheduler pause ", JOB_NAMES),
         ("scheduler pause --reason 'on battery' day", ["day-rollup"]),
         ("scheduler run --ignore-pause week", ["week-rollup"]),
-        ("config show ", [row.key for row in SETTINGS]),
+        ("config show ", [row.key for row in SETTINGS.values()]),
         ("config set summarizer.na", ["summarizer.name"]),
         ("config set calendar.week_starts_on s", ["saturday", "sunday"]),
         ("config set locks.wait_s ", []),

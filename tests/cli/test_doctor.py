@@ -18,7 +18,7 @@ from memtool.ledger.reading import record_end
 from memtool.locks import Holder, job_lock_path, lock_path, try_lock
 from memtool.query.doctor import CHECKS
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.unitfiles import Installation
+from memtool.systemd.units import Installation
 from tests.cli.history import call as call_at_noon
 from tests.cli.test_json_page import fields, section
 from tests.memory import Memory

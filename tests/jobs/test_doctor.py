@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memtool.agents.claude.retention import retention_of
-from memtool.config import Config, load_config
 from memtool.errors import ConfigError, StorageError
 from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
@@ -31,10 +30,11 @@ from memtool.query.doctor import (
     unfit,
 )
 from memtool.query.doctor.scene import Advice, CannotCheckError, Scene, is_healthy, ok
+from memtool.settings import Config, load_config
 from memtool.store import codec, keys
 from memtool.store.capture import capture
 from memtool.store.toc import begin_generation
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from memtool.systemd.status import Look, Status, status_of
 from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
 from tests.cli.history import event
@@ -62,7 +62,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
     """Return the state of jobs whose timers are armed; of the ingest's it is given."""
     if ingest is None:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
-    states = {job.name: replace(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
+    states = {job.name: EVERY_15_MIN._replace(schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
     return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
 
@@ -78,7 +78,7 @@ def scene(tmp_path: Path) -> Scene:
         environ={"HOME": str(home), "LANG": "C.UTF-8"},
         now_us=NOW_US,
         uid=os.getuid(),
-        config=load_config({}, [], options={"calendar.timezone": "UTC"}),
+        config=load_config({}, [], SETTINGS, options={"calendar.timezone": "UTC"}),
         config_files=(ConfigFile(home / ".config/memtool/config.toml", Role.USER),),
         store=StoreChoice(root, "a test"),
         claude_root=home / ".claude",
@@ -243,7 +243,7 @@ def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
     _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
     found = doctor.check_store(replace(scene))
-    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+    assert (found.verdict, "has no calendar" in found.found) == ("problem", True)
 
 
 def _write(kept: Memory, change: Callable[..., None]) -> None:
@@ -560,11 +560,11 @@ def test_a_transcript_that_is_about_to_go_is_a_problem(scene: Scene) -> None:
 
 
 def rare() -> Status:
-    return status(replace(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
+    return status(EVERY_15_MIN._replace(schedule=("*-*-01 03:00:00 UTC",)))
 
 
 def disabled() -> Status:
-    return status(replace(EVERY_15_MIN, state="disabled"))
+    return status(EVERY_15_MIN._replace(state="disabled"))
 
 
 def without_systemd() -> Status:
@@ -609,13 +609,13 @@ def test_timers_that_are_well_are_well(scene: Scene) -> None:
 
 
 def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
-    dead = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="dead")))
+    dead = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="dead")))
     assert doctor.check_timers(dead).verdict == "problem"
     linger = replace(scene, look=lambda: status(lacks_linger="mira"))
     assert doctor.check_linger(linger).todo == "loginctl enable-linger mira"
     both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
     assert doctor.check_managers(both).verdict == "warning"
-    off = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="disabled")))
+    off = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="disabled")))
     assert doctor.check_timers(off).found == "5 of 6 armed (user); off: ingest"
     assert doctor.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
 
@@ -662,7 +662,7 @@ def test_the_program_of_the_units_is_there_and_may_be_run(
 
 def with_settings(scene: Scene, **values: object) -> Scene:
     options = {name.replace("__", "."): value for name, value in values.items()}
-    return replace(scene, config=load_config({}, [], options=options))  # type: ignore[arg-type]
+    return replace(scene, config=load_config({}, [], SETTINGS, options=options))  # type: ignore[arg-type]
 
 
 def test_a_summarizer_that_lacks_something_is_a_problem(scene: Scene) -> None:

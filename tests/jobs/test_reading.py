@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.config import Config
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
@@ -27,7 +26,7 @@ from memtool.query.events import span_us
 from memtool.query.names import shortest
 from memtool.query.node import show
 from memtool.query.reader import Reader, reader_for
-from memtool.settings import SummarizerSettings
+from memtool.settings import Config, SummarizerSettings
 from tests.memory import Memory
 
 DAY_US = 24 * 3600 * 1_000_000

@@ -393,8 +393,9 @@ def test_a_month_holds_its_own_days_and_no_others(tmp_path: Path) -> None:
 
 def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> None:
     """The recorded offsets are made to differ, as they would after an update of the zone data."""
+    from memtool.model.calendar import ZoneTable
     from memtool.store import keys
-    from memtool.store.store import ZoneTable, encode_zone
+    from memtool.store.codec import encode_json
 
     memory.take_in(NOVEMBER)
     memory.roll_up_all(LATER_US)
@@ -406,7 +407,7 @@ def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> No
         table.last_year,
         [*table.transitions, (at("2026-11-02T00:00"), 3600), (at("2026-11-04T00:00"), 0)],
     )
-    edit(memory, keys.META, b"zone", encode_zone(old))
+    edit(memory, keys.META, b"zone", encode_json(old))
     summarizer = watched()
     outcome = memory.roll_up(Level.DAY, LATER_US, summarizer=summarizer)
     assert outcome.run.periods == ("day:2026-11-02", "day:2026-11-04")

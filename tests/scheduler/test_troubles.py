@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -39,7 +38,7 @@ def timer(state: str = "armed", **changed: object) -> TimerState:
         randomized_delay_s=300,
         service=IDLE,
     )
-    return replace(well, **changed)  # type: ignore[arg-type] # one helper for all fields
+    return well._replace(**changed)  # type: ignore[arg-type] # one helper for all fields
 
 
 def run(
@@ -64,7 +63,7 @@ def found(
 ) -> list[Trouble]:
     """Return the troubles of a system whose week-rollup is like this, and the other timers have this state."""
     states = {job.name: TimerState(others) for job in JOBS} | {"week-rollup": week}
-    asked = replace(Timers("system", states), **timers)  # type: ignore[arg-type] # as above
+    asked = Timers("system", states)._replace(**timers)  # type: ignore[arg-type] # as above
     look = Look(now_us, asked, pauses or {}, zone, skips_on_battery)
     return list(status_of(History(runs), look).troubles)
 

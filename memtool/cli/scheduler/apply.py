@@ -12,15 +12,14 @@ from typing import Protocol, cast
 
 from memtool.cli.output import print_line
 from memtool.cli.scheduler.place import SYSTEM_STORE, Place, place_of, timers_of
-from memtool.config import Config
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
 from memtool.paths import expand, home_directory
 from memtool.process import run
+from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.dropins import (
     Command,
-    JobSettings,
     Wanted,
     files_of,
     possible_paths,
@@ -29,7 +28,7 @@ from memtool.systemd.dropins import (
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import HIDDEN, find_program
 from memtool.systemd.systemctl import INSTALL, Manager, Scope, Timers, admin_directory, runs_with
-from memtool.systemd.unitfiles import home_of, possible_unit_paths, sandbox_properties, unit_files
+from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
 
 
 def as_the_jobs(place: Place, person: str) -> Place:
@@ -119,7 +118,7 @@ def apply(place: Place, *, is_dry: bool) -> None:
 def drop_ins(place: Place, person: str) -> dict[Path, str]:
     """Return the drop-ins that the settings ask for. Raise ConfigError where a schedule is not understood."""
     manager = place.manager
-    settings = {job.name: getattr(place.call.config, job.section) for job in JOBS}
+    settings = place.call.config.timers
     wanted = _wanted(place, person)
     _check(settings, wanted.calendar, manager)
     admin = admin_directory(manager.scope, place.call.environ)
@@ -143,7 +142,7 @@ def _units(place: Place, timers: Timers) -> dict[Path, str]:
         properties = sandbox_properties(home_directory(place.call.environ))
         works = runs_with(place.manager, properties, installation.program)
         if works is not None:
-            installation = replace(installation, has_sandbox=works)
+            installation = installation._replace(has_sandbox=works)
     files = unit_files(installation)
     return {place.units / name: text for name, text in files.items()}
 
@@ -210,11 +209,11 @@ def _version(manager: Manager) -> int:
 
 
 def _check(
-    settings: Mapping[str, JobSettings], calendar: Calendar | None, manager: Manager
+    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager
 ) -> None:
     """Have systemd read every schedule. Raise ConfigError with its own message, naming the setting."""
     for job in JOBS:
-        schedule = schedule_of(job, settings[job.name].schedule, calendar)
+        schedule = schedule_of(job, settings[job.section].schedule, calendar)
         done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
         if done.is_missing:
             raise MemtoolError(f"schedules cannot be checked: {done.said}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from memtool.cli.options import Invocation
-from memtool.config import DEFAULT
 from memtool.errors import DamagedError, MemtoolError
 from memtool.ledger.reading import History, look_newest
 from memtool.paths import StoreChoice, home_directory
+from memtool.settings import DEFAULT
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
 from memtool.systemd.status import Look, Status, status_of
@@ -34,7 +33,7 @@ from memtool.systemd.systemctl import (
     manager_of,
     units_directory,
 )
-from memtool.systemd.unitfiles import Installation, differing, installation_in
+from memtool.systemd.units import Installation, differing, installation_in
 
 SYSTEM_STORE = Path("/var/lib/memtool")
 
@@ -46,8 +45,7 @@ ScopeOption = Annotated[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The systemd (None where no timers are installed), the store that its jobs use, and where else timers are."""
 
     call: Invocation
@@ -113,8 +111,7 @@ def timers_of(place: Place) -> Timers:
         return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
     linger = lacks_linger(place.call.environ, os.getuid()) if place.scope == "user" else ""
     sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
-    return replace(
-        timers,
+    return timers._replace(
         elsewhere=_elsewhere(place, timers),
         lacks_linger=linger,
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),

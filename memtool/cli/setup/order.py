@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import Page, clean, note, print_json, print_line
@@ -16,15 +16,14 @@ from memtool.person import name_of
 from memtool.systemd.changes import changes, diff, write
 from memtool.systemd.setup import package_places, page_texts
 from memtool.systemd.systemctl import Scope, default_scope, installed_in
-from memtool.systemd.unitfiles import Installation, unit_files
+from memtool.systemd.units import Installation, unit_files
 
 EXTRAS = ("openai", "anthropic")
 """What --with knows: the optional dependencies in pyproject.toml."""
 _LABEL = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """The options."""
 
     call: Invocation

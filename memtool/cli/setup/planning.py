@@ -7,8 +7,9 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.agents.discover import discover
 from memtool.cli.options import Invocation
@@ -37,7 +38,7 @@ from memtool.systemd.setup import (
     places,
 )
 from memtool.systemd.systemctl import Manager, Scope, manager_of, runs_with, units_directory
-from memtool.systemd.unitfiles import (
+from memtool.systemd.units import (
     Installation,
     installation_in,
     possible_unit_paths,
@@ -46,8 +47,7 @@ from memtool.systemd.unitfiles import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(NamedTuple):
     """What an agent has left on this machine: its sessions, their bytes, when the first and the last was written."""
 
     name: str
@@ -58,8 +58,7 @@ class Agent:
     last_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """Everything that is said before it is done."""
 
     scope: Scope

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from memtool.agents.discover import Discovered, discover
-from memtool.config import Config
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
 from memtool.ledger.reading import History, read
@@ -18,6 +17,7 @@ from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
 from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
+from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store

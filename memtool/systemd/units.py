@@ -1,6 +1,6 @@
-"""The unit files of one installation: the shipped ones, with its program, and what they need to run as its person.
+"""The unit files of one installation, rendered from the job table and the shipped templates. Writes none.
 
-Reads files, and writes none. `scheduler status` uses it at every start.
+`memtool scheduler status` compares them with what is installed.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.paths import shipped
 from memtool.systemd.changes import changes
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.systemctl import Scope
 
 SLICE = "memtool.slice"
@@ -22,13 +22,39 @@ SHARED = "memtool-.service.d"
 COMMON = f"{SHARED}/10-memtool.conf"
 RUN_AS = f"{SHARED}/15-memtool-run-as.conf"
 SANDBOX = f"{SHARED}/20-memtool-sandbox.conf"
-TRANSCRIPTS = "memtool-ingest.service.d/15-memtool-transcripts.conf"
+TRANSCRIPTS = tuple(
+    f"{job.unit}.d/15-memtool-transcripts.conf" for job in JOBS if job.reads_transcripts
+)
 
-_PROGRAMS: dict[Scope, str] = {
-    "system": "/usr/local/bin/memtool",
-    "user": "%h/.local/bin/memtool",
+# Of a model: where the key is, and what a job gets without one.
+_KEYS: dict[Scope, str] = {
+    "system": """\
+# A model's key: /etc/credstore/memtool.llm-key. A missing one is no failure.
+LoadCredential=memtool.llm-key""",
+    "user": """\
+# A model's key: ~/.config/memtool/llm-key. If it is missing, the job gets the empty one below.
+LoadCredential=memtool.llm-key:%h/.config/memtool/llm-key
+SetCredential=memtool.llm-key:\\n""",
 }
-"""The program as the shipped services name it."""
+_SECOND_TIME = """\
+# Where clocks skip the time above in spring, systemd skips that run. On all other days the run at
+# this time finds nothing to do.
+"""
+_WANTS = """\
+# {jobs} first: after a night asleep all timers fire at once. If that fails or is paused, this job
+# runs all the same.
+"""
+_LIMIT = """\
+# Ten starts in three hours: the retries below end within that, and then the unit has failed.
+StartLimitIntervalSec=3h
+StartLimitBurst=10"""
+_NO_LIMIT = """\
+# No start limit: it starts by its timer, and again with every job that wants it.
+StartLimitIntervalSec=0"""
+_RETRY = """\
+# RestartPreventExitStatus= in the shared file says what is not tried again.
+Restart=on-failure
+RestartSec=5min"""
 # What earlier versions wrote into the directory of each service.
 _OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS = (
     "10-run-as.conf",
@@ -39,12 +65,10 @@ _HEAD = '# Written by "memtool setup" and "memtool scheduler apply". Put lines o
 _PLAIN = re.compile(r"[^\s]+")
 _UNSAFE = re.compile(r"[\"'\\]")
 _SHELL = """/bin/sh -c 'exec "$$0" "$$@"'"""
-_INGEST = JOBS[0]
-assert _INGEST.name == "ingest"
+_INGEST = BY_NAME["ingest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(NamedTuple):
     """Whose timers these are, as far as the unit files depend on it."""
 
     scope: Scope
@@ -60,10 +84,10 @@ class Installation:
 def unit_files(installation: Installation) -> dict[str, str]:
     """Return the text of every unit file, by its path below the directory of units."""
     scope = installation.scope
-    files = {name: _shipped(name) for name in (SLICE, *(job.timer for job in JOBS))}
+    files = {SLICE: _shipped(SLICE), COMMON: _shipped(f"{scope}/{COMMON}")}
     for job in JOBS:
-        files[job.unit] = _service(installation, job.unit)
-    files[COMMON] = _shipped(f"{scope}/{COMMON}")
+        files[job.timer] = _timer(job)
+        files[job.unit] = _service(job, installation)
     if scope == "user" and installation.has_sandbox:
         files[SANDBOX] = _shipped(f"user/{SANDBOX}")
     if scope == "system" and installation.run_as:
@@ -76,7 +100,7 @@ def possible_unit_paths() -> tuple[str, ...]:
     old = (_OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS)
     return (
         *(SLICE, *(unit for job in JOBS for unit in (job.timer, job.unit))),
-        *(COMMON, RUN_AS, SANDBOX, TRANSCRIPTS),
+        *(COMMON, RUN_AS, SANDBOX, *TRANSCRIPTS),
         *(f"{job.unit}.d/{name}" for job in JOBS for name in old),
     )
 
@@ -162,15 +186,52 @@ def bound_path(path: Path) -> str:
     return quote + re.sub(r"([\\:])", r"\\\1", text) + quote
 
 
-def _service(installation: Installation, name: str) -> str:
-    scope, program, home = installation.scope, installation.program, installation.home
-    word = _words(program)
-    if scope == "user" and home is not None and program.is_relative_to(home):
-        word = _words(Path("/") / program.relative_to(home), "%h")
-    text = _shipped(f"{scope}/{name}")
-    start = f"ExecStart={_PROGRAMS[scope]} "
-    assert start in text
-    return text.replace(start, f"ExecStart={word} ")
+def _timer(job: Job) -> str:
+    first, *more = (f"OnCalendar={time}\n" for time in job.schedule)
+    return _filled(
+        "job.timer",
+        job,
+        schedule=(first + (_SECOND_TIME if more else "") + "".join(more)).rstrip(),
+        jitter_s=str(job.settings.jitter_s),
+    )
+
+
+def _service(job: Job, installation: Installation) -> str:
+    scope = installation.scope
+    after = [BY_NAME[name].unit for name in job.after]
+    order = [_WANTS.format(jobs=", ".join(job.wants)).rstrip()] if job.wants else []
+    order += [f"Wants={BY_NAME[name].unit}" for name in job.wants]
+    order += [f"After={' '.join(after[at : at + 3])}" for at in range(0, len(after), 3)]
+    asks_model = job.network == "summarizer"
+    return _filled(
+        f"{scope}/job.service",
+        job,
+        order="\n".join(order),
+        start_limit=_LIMIT if job.is_retried else _NO_LIMIT,
+        program=_program_word(installation),
+        command=" ".join(job.command),
+        key=_KEYS[scope] if asks_model else "",
+        retry=_RETRY if job.is_retried else "",
+        timeout_s=str(job.settings.timeout_s),
+        network="# No network; `memtool scheduler apply` allows it if the summarizer needs it."
+        if asks_model
+        else "# This job needs no network.",
+    )
+
+
+def _filled(template: str, job: Job, **values: str) -> str:
+    """Return the template with `{name}` replaced by each value; a line of an empty one goes."""
+    text = _shipped(template)
+    for name, value in {"job": job.name, "description": job.description, **values}.items():
+        text = text.replace(f"{{{name}}}" if value else f"{{{name}}}\n", value)
+    return text
+
+
+def _program_word(installation: Installation) -> str:
+    program, home = installation.program, installation.home
+    if installation.scope == "user" and home is not None and program.is_relative_to(home):
+        return _words(Path("/") / program.relative_to(home), "%h")
+    return _words(program)
 
 
 def _words(program: Path, before: str = "") -> str:
@@ -190,7 +251,7 @@ def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
             f"BindReadOnlyPaths={bound_path(home / '.config/memtool')}",
         ]
         transcripts = ["[Service]", f"BindReadOnlyPaths={bound_path(home / '.claude')}", ""]
-        yield TRANSCRIPTS, _HEAD + "\n".join(transcripts)
+        yield from ((name, _HEAD + "\n".join(transcripts)) for name in TRANSCRIPTS)
     yield RUN_AS, _HEAD + "\n".join(["[Service]", *service, ""])
 
 
