@@ -87,7 +87,7 @@ def scene_of(given: Invocation) -> Scene:
         config=seen.config,
         config_files=seen.config_files,
         store=place.store,
-        claude_root=seen.claude_root,
+        roots=seen.roots,
         look=lambda: state_of(place),
         faults=tuple(examined(seen)[1]),
         manager=None if place.scope is None else place.manager,

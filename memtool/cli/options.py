@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from memtool.agents.registry import Root, roots_of
 from memtool.cli.output import note
 from memtool.errors import UsageError
-from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
 from memtool.settings import Config, load_config
 from memtool.systemd.jobs import SETTINGS
 
@@ -119,9 +120,9 @@ class Invocation:
         )
 
     @cached_property
-    def claude_root(self) -> Path:
-        """Where Claude Code keeps its files."""
-        return claude_directory(self.environ, configured=self.config.ingest.claude_root)
+    def roots(self) -> tuple[Root, ...]:
+        """Where the agents keep their files."""
+        return roots_of(self.environ, self.config)
 
 
 def invocation(context: typer.Context) -> Invocation:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from memtool.agents.discover import Discovered, discover
+from memtool.agents.registry import Root
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
 from memtool.ledger.reading import History, read
@@ -123,7 +124,7 @@ class Scene:
     config: Config
     config_files: tuple[ConfigFile, ...]
     store: StoreChoice
-    claude_root: Path
+    roots: tuple[Root, ...]
     look: Callable[[], Status]
     faults: tuple[MemtoolError, ...] = ()
     manager: Manager | None = None
@@ -185,7 +186,7 @@ class Scene:
     @cached_property
     def transcripts(self) -> Discovered:
         """The transcripts that there are."""
-        return discover(claude_root=self.claude_root)
+        return discover(roots=self.roots)
 
     @property
     def has_store(self) -> bool:
