@@ -48,8 +48,8 @@ def needs_network(place: Place) -> bool:
 
 def command_of(place: Place) -> Command | None:
     """Return what the summarizer's program needs, if it is one. Raise ConfigError where a part of it is missing."""
+    from memtool.summarize import Options
     from memtool.summarize.models.command import NAME, argv_of
-    from memtool.summarize.options import Options
 
     settings, environ = place.call.config.summarizer, place.call.environ
     if settings.name != NAME:
