@@ -17,6 +17,20 @@ _DAY = timedelta(days=1)
 _SETTLED = timedelta(hours=24)
 
 
+UTC_DAY_US = 86_400 * _SECOND_US
+
+
+def utc_day(instant_us: int) -> int:
+    """Return the ordinal of the UTC day that holds the instant."""
+    return _EPOCH.toordinal() + instant_us // UTC_DAY_US
+
+
+def utc_bounds_us(day: int) -> tuple[int, int]:
+    """Return the first instant of a UTC day and the first one after it."""
+    start_us = (day - _EPOCH.toordinal()) * UTC_DAY_US
+    return start_us, start_us + UTC_DAY_US
+
+
 class Calendar(msgspec.Struct, frozen=True):
     """Zone (IANA name), minute of the day at which days start, and the weekday at which weeks start (0 is monday)."""
 
