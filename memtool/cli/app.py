@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import os
 import select
 import sys
@@ -101,6 +102,9 @@ class LazyCommands(CommandGroup):
         row = _ROWS.get(args[0])
         if row is not None:
             self.add_command(load(row), row.name)
+        if not gc.isenabled():  # memtool/__main__.py
+            gc.freeze()
+            gc.enable()
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -191,6 +195,7 @@ def main() -> None:
     _prepare_streams()
     code = run(sys.argv[1:], os.environ, time.time_ns() // 1000)
     _give_up_what_cannot_be_written()
+    gc.freeze()  # so that the interpreter does not walk through everything once more
     sys.exit(code)
 
 
