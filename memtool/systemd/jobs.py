@@ -87,7 +87,15 @@ class Job(NamedTuple):
     """Whether systemd tries it again after a failure; if not, it may start any number of times."""
     reads_transcripts: bool = False
     body: str = ""
-    """The function that does the work, as `module:function`; empty if a command of its own calls it."""
+    """The function that does the work, as `module:function`; empty if a module in cli/ calls it.
+
+    It takes a RunContext. The command is then made from this row, and is one word.
+    """
+
+    @property
+    def help(self) -> str:
+        """What it does, as a sentence."""
+        return f"{self.description[0].upper()}{self.description[1:]}."
 
     @property
     def schedule(self) -> tuple[str, ...]:
