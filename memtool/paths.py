@@ -1,4 +1,4 @@
-"""Where everything is: config files, the store, Claude Code's files, and the files that memtool ships."""
+"""Where everything is: config files, the store, and the files that memtool ships."""
 
 from __future__ import annotations
 
@@ -148,16 +148,6 @@ def other_owner(directory: Path) -> str | None:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"#{uid}"  # as sudo -u takes it
-
-
-def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:
-    """Return where Claude Code keeps its files: ingest.claude_root, $CLAUDE_CONFIG_DIR, else ~/.claude."""
-    if configured:
-        return expand(Path(configured), environ)
-    named = environ.get("CLAUDE_CONFIG_DIR", "")
-    if named:
-        return expand(Path(named), environ)
-    return home_directory(environ) / ".claude"
 
 
 def expand(path: Path, environ: Mapping[str, str]) -> Path:

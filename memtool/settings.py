@@ -1,6 +1,6 @@
 """The settings: one line each, read from files, the environment and options into one frozen Config.
 
-The jobs' settings come from the job table, so everything here is given the table of all settings. Nothing is guessed:
+The tables of jobs and agents add theirs, so everything here is given the table of all settings. Nothing is guessed:
 an unknown setting or a bad value is an error.
 """
 
@@ -51,7 +51,7 @@ class Setting(NamedTuple):
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return _PREFIX + self.key.upper().replace(".", "__")
+        return _PREFIX + self.key.upper().replace(".", "__").replace("-", "_")
 
 
 Table = Mapping[str, Setting]
@@ -274,11 +274,15 @@ class Config(NamedTuple):
     scheduler: SchedulerSettings = SchedulerSettings()
     timers: Mapping[str, TimerSettings] = {}
     """By the section of the job."""
+    agents: Mapping[str, str] = {}
+    """Each agent's directories, by the key of the setting."""
     origins: Mapping[str, Origin] = {}
     warnings: tuple[str, ...] = ()
 
     def value(self, key: str) -> Value:
         """Return the value of a key such as `calendar.timezone`."""
+        if key in self.agents:
+            return self.agents[key]
         section, _, name = key.partition(".")
         is_timer = name in TimerSettings._fields and section in self.timers
         part = self.timers[section] if is_timer else getattr(self, section)
@@ -301,15 +305,15 @@ REMOVED = {
 """Settings of earlier versions, and what is true without them. Where one is still set it is a warning."""
 
 
-def settings_table(timers: Mapping[str, TimerSettings]) -> Table:
-    """Return all settings: the fixed ones, and those of each job, whose defaults are given by section."""
+def settings_table(timers: Mapping[str, TimerSettings], agents: Iterable[Setting]) -> Table:
+    """Return all settings: the fixed ones, those of each job, whose defaults are given by section, and the agents'."""
     return {
         row.key: row
         for section in dict.fromkeys((*_SECTIONS, *timers))
         for part in (_SECTIONS.get(section), timers.get(section))
         if part is not None
         for row in _rows(section, part)
-    }
+    } | {row.key: row for row in agents}
 
 
 def _rows(section: str, part: Any) -> Iterator[Setting]:
@@ -444,10 +448,12 @@ def parse(text: str, path: Path) -> dict[str, object]:
 
 def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for section, content in document.items():
-        if isinstance(content, dict):
-            yield from ((f"{section}.{name}", value) for name, value in content.items())
-        else:
+        if not isinstance(content, dict):
             yield section, content
+        elif section == "agents":  # [agents.NAME]
+            yield from ((f"{section}.{key}", value) for key, value in _flatten(content))
+        else:
+            yield from ((f"{section}.{name}", value) for name, value in content.items())
 
 
 def _line(text: str, key: str) -> str:
@@ -464,12 +470,13 @@ def _line(text: str, key: str) -> str:
 
 
 def _in_environment(environ: Mapping[str, str], table: Table) -> Iterator[Assignment]:
+    by_variable = {row.variable: row for row in table.values()}
     for variable, text in sorted(environ.items()):
         name = variable.removeprefix(_PREFIX)
         if name == variable or "__" not in name or not text:
             continue  # MEMTOOL_CONFIG and the like are not settings; an empty one is unset, as for XDG's
-        key = name.lower().replace("__", ".", 1)
-        setting = table.get(key)
+        setting = by_variable.get(variable)
+        key = setting.key if setting else name.lower().replace("__", ".", 1)
         value = setting.kind.read(text) if setting else text
         yield Assignment(key, value, Origin("environment", variable), variable)
 
@@ -487,6 +494,7 @@ def _build(found: Sequence[Assignment], table: Table) -> Config:
     return Config(
         **{section: part(section, type(default)) for section, default in _SECTIONS.items()},
         timers={section: part(section, TimerSettings) for section in timers},
+        agents={key: str(values[key]) for key in table if key.startswith("agents.")},
         origins={one.key: one.origin for one in known},
         warnings=warnings_of(found),
     )

@@ -16,9 +16,10 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import replace
 
+from memtool.agents import registry
 from memtool.agents.lines import Damage, Line, decoded, lines_of, parts_of
 from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally
-from memtool.agents.registry import AGENTS, Agent, File, Parser, agent_named
+from memtool.agents.registry import Agent, File, Parser, agent_named
 from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
 from memtool.files import storage_error
@@ -187,7 +188,7 @@ def _choose_agent(lines: Iterator[Line], limits: Limits) -> tuple[Agent | None, 
     for line in itertools.islice(lines, limits.sniff_lines):
         looked_at.append(line)
         for part in parts_of(decoded(line.data or b"")[0]):
-            for agent in AGENTS:
+            for agent in registry.AGENTS:
                 if not isinstance(part, Damage) and agent.format.recognises(part):
                     return agent, itertools.chain(looked_at, lines)
         size_bytes += len(line.data or b"")

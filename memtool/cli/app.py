@@ -8,11 +8,10 @@ import select
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -27,8 +26,7 @@ from memtool.process import WITHIN
 from memtool.systemd.jobs import JOBS
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands.
 
     Without a target it is that of a job whose row names its body.

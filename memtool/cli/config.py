@@ -99,7 +99,12 @@ def _places(run: Invocation) -> dict[str, object]:
     store = run.store
     return {
         "store": {"root": str(store.root), "why": store.why},
-        "claude_root": str(run.claude_root),
+        **{
+            root.agent.setting.rpartition(".")[2]: str(root.path)
+            for root in reversed(run.roots)
+            if root.agent.setting
+        },
+        "agents": [{"name": root.agent.name, "root": str(root.path)} for root in run.roots],
     }
 
 
@@ -125,7 +130,8 @@ def _print_settings(run: Invocation, settings: list[Setting]) -> None:
     )
     print_line()
     print_line(f"store        {_short(str(run.store.root), home)} ({run.store.why})")
-    print_line(f"claude root  {_short(str(run.claude_root), home)}")
+    for root in run.roots:
+        print_line(f"agent        {root.agent.title}: {_short(str(root.path), home)}")
 
 
 def _short(path: str, home: str) -> str:
@@ -206,9 +212,12 @@ def _replace(document: dict[str, object], key: str, value: Value | None) -> obje
     table = document.setdefault(section, {})
     if not isinstance(table, dict):
         raise UsageError(f"[{section}] is not a table in the file", hint="mend the file by hand")
-    old = table.pop(name, None)
-    if value is not None:
-        table[name] = value
+    if "." in name:
+        old = _replace(table, name, value)
+    else:
+        old = table.pop(name, None)
+        if value is not None:
+            table[name] = value
     if not table:
         del document[section]
     return old

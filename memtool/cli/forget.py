@@ -113,7 +113,7 @@ def _print_found(call: Invocation, found: Found) -> None:
     if found.is_empty:
         page.line("Nothing that is recorded fits.")
     else:
-        days = [Period(Level.DAY, day).id.partition(":")[2] for day in sorted(found.days)]
+        days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         page.line(
             (f"{number(len(found.ids), 'event')} of {number(len(days), 'day')}", "bold"),

@@ -10,9 +10,8 @@ import typer
 from memtool.cli.options import JsonOption
 from memtool.cli.output import Clock, Line, Page, cited_passage, plain_passage, print_json
 from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
-from memtool.model.levels import heading
+from memtool.model.levels import heading, place_of
 from memtool.model.records import Event, NodeId
-from memtool.query.contents import period_holding
 from memtool.query.grip import Message, Proof, prove
 from memtool.query.reader import NoMemoryError
 
@@ -169,7 +168,7 @@ def _print_citing(page: Page, proof: Proof) -> None:
 
 
 def _scope(node_id: NodeId) -> str:
-    return heading(period_holding(node_id))
+    return heading(place_of(node_id).period)
 
 
 def _json(proof: Proof) -> dict[str, object]:

@@ -27,7 +27,7 @@ PathsArgument = Annotated[
     typer.Argument(
         metavar="[PATH]...",
         autocompletion=files,
-        help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
+        help="Files or directories; - reads lines of the event schema. Default: the sessions of all known agents.",
     ),
 ]
 
@@ -67,9 +67,7 @@ def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:
 
 
 def _order(call: Invocation) -> Order:
-    return Order(
-        paths=(), claude_root=call.claude_root, calendar=lambda: calendar_for_new_store(call.config)
-    )
+    return Order(paths=(), roots=call.roots, calendar=lambda: calendar_for_new_store(call.config))
 
 
 def _existing(name: str) -> Path:
@@ -91,7 +89,8 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     if not report.looked:
         return
     if not report.files and not report.unchanged:
-        yield f"No transcripts found under {order.claude_root / 'projects'}."
+        places = ", ".join(str(root.transcripts) for root in order.roots)
+        yield f"No transcripts found under {places}."
     else:
         files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"
         more = f", {report.unchanged} unchanged" if report.unchanged else ""

@@ -8,7 +8,7 @@ import typer
 
 from memtool.cli.options import Invocation, invocation
 from memtool.cli.output import Clock, Line, Part, cleaned, last_part
-from memtool.model.levels import heading, period_named
+from memtool.model.levels import heading, place_of
 from memtool.model.records import Event, Recipe
 from memtool.query.contents import Entry
 from memtool.query.reader import Reader, reader_for
@@ -58,7 +58,7 @@ def state_parts(words: Iterable[str]) -> list[str | Part]:
 def scope_of(clock: Clock, entry: Entry) -> str:
     """Return what an entry covers: a period's date, or a segment's times and project."""
     if entry.cut is None:
-        return heading(period_named(entry.id))
+        return heading(place_of(entry.id).period)
     return f"{clock.span(entry.cut.start_us, entry.cut.end_us)} {last_part(entry.cut.project)}"
 
 
@@ -67,7 +67,7 @@ def label(clock: Clock, entry: Entry) -> Line:
     title = ("not summarised yet", "italic") if entry.title is None else (entry.title, "")
     parts = [(scope_of(clock, entry), "bold"), " · ", title, *state_parts(entry.state.words)]
     if entry.also_under is not None:
-        parts.append((f" (also under {heading(period_named(entry.also_under))})", "dim"))
+        parts.append((f" (also under {heading(place_of(entry.also_under).period)})", "dim"))
     return cleaned(*parts)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 import typer
+from msgspec.structs import asdict
 
 from memtool.cli.options import Invocation, JsonOption, command_group
 from memtool.cli.output import Page, number, print_json

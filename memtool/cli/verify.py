@@ -10,7 +10,7 @@ from memtool.cli.options import JsonOption
 from memtool.cli.output import Clock, Page, number, print_json, progress
 from memtool.cli.reading import reading, say_no_memory
 from memtool.errors import FAILED, OK, ExitCode
-from memtool.model.levels import Level
+from memtool.model.levels import Level, place_of
 from memtool.query.verify import Checked, Verification, check
 
 VERSION = 1
@@ -102,7 +102,7 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
 
 
 def _by_level(found: Verification) -> str:
-    counts = Counter(node_id.partition(":")[0] for node_id in found.stale)
+    counts = Counter(place_of(node_id).level.word for node_id in found.stale)
     return ", ".join(
         number(counts[level.word], level.word) for level in Level if counts[level.word]
     )

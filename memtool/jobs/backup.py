@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 import msgspec
 from msgspec.structs import replace
@@ -30,7 +29,6 @@ from memtool.files import (
 from memtool.ledger.file import copy_ended
 from memtool.program import upgrade_hint
 from memtool.query.verify import Verification, verify
-from memtool.store import keys
 from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.store import Store
 
@@ -236,8 +234,8 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
     with access.lease(context.writer) as lease:
         store = lease.store()
         began_us = context.clock_us()
-        identity = cast("str", store.meta("store"))
-        store.engine.checkpoint(staging / "store")
+        identity = store.id
+        store.copy_to(staging / "store")
         if exists(context.root / FORMAT_FILE):
             copy_file(context.root, staging, FORMAT_FILE)
         lease.release()
@@ -277,7 +275,7 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
             memtool=__version__,
             time_us=context.now_us,
             time=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-            store=cast("str", store.meta("store")),
+            store=store.id,
             format=recorded_format(partial) or FORMAT,
             events=counts.get("events", 0),
             nodes=counts.get("nodes", 0),
@@ -314,14 +312,9 @@ def _walk(context: RunContext, store: Store) -> Verification:
 
 def _counts(context: RunContext, store: Store) -> dict[str, int]:
     """Return what a walk would count; no value is decoded."""
-    prefix = keys.generation(store.generation)
-    rows = {
-        "events": store.engine.scan(keys.EVENTS),
-        "nodes": store.engine.scan(keys.NODES, prefix, keys.after_prefix(prefix)),
-    }
-    counts = dict.fromkeys(rows, 0)
-    for name, found in rows.items():
-        for _ in found:
+    counts = {"events": 0, "nodes": 0}
+    for name, rows in (("events", store.times()), ("nodes", store.node_ids())):
+        for _ in rows:
             counts[name] += 1
             if counts[name] % 1000 == 0:
                 context.checkpoint()

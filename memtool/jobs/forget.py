@@ -23,21 +23,28 @@ from memtool.jobs.compact import compact_store
 from memtool.jobs.restore import NEW
 from memtool.ledger.reading import blank
 from memtool.locks import is_free, job_lock_path
-from memtool.model.levels import Level
-from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, Event, EventId, NodeId
+from memtool.model.levels import Level, place_of
+from memtool.model.records import (
+    EVENT_ID_DIGITS,
+    FIRST_INSTANT_US,
+    LAST_INSTANT_US,
+    Event,
+    EventId,
+    NodeId,
+)
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.query.events import span_us
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
-from memtool.store import codec, erase, keys
+from memtool.store import erase
 from memtool.store.access import Access, Lease
 from memtool.store.erase import Erasing, erasing, periods_over, suspects
 from memtool.store.store import Store
 from memtool.store.toc import drop_half_built
 
 MIN_EVENT_DIGITS = 8
-_EVENT = re.compile(rf"[0-9a-f]{{{MIN_EVENT_DIGITS},{2 * keys.ID_BYTES}}}")
-EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {2 * keys.ID_BYTES} hex digits, as memtool events --json prints them"
+_EVENT = re.compile(rf"[0-9a-f]{{{MIN_EVENT_DIGITS},{EVENT_ID_DIGITS}}}")
+EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {EVENT_ID_DIGITS} hex digits, as memtool events --json prints them"
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -153,7 +160,7 @@ def _event_named(store: Store, text: str) -> EventId:
     digits = text.strip().lower()
     if not _EVENT.fullmatch(digits):
         raise UsageError(f"{text!r} is no event", hint=EVENT_FORM)
-    found = sorted({EventId(key.hex()) for key in _keys_from(store, digits)})
+    found = sorted(store.ids_from(digits))
     if not found:
         raise UsageError(f"no event begins with {digits}", hint=EVENT_FORM)
     if len(found) > 1:
@@ -161,21 +168,10 @@ def _event_named(store: Store, text: str) -> EventId:
     return found[0]
 
 
-def _keys_from(store: Store, digits: str) -> Iterator[bytes]:
-    low = bytes.fromhex(digits[: len(digits) // 2 * 2])
-    for family in (keys.IDS, keys.TOMBSTONES):
-        for key, _ in store.engine.scan(family, low):
-            if key.hex().startswith(digits):
-                yield key
-            elif key.hex() > digits:
-                break
-
-
 def _older(store: Store, pattern: re.Pattern[str] | None) -> frozenset[EventId]:
     if pattern is None:
         return frozenset()
-    rows = (codec.EVENT.decode(value, key) for key, value in store.engine.scan(keys.REVISIONS))
-    return frozenset(event.id for event in rows if matches(pattern, event))
+    return frozenset(event.id for event in store.revisions() if matches(pattern, event))
 
 
 def fitting(store: Store, wanted: Filter) -> Iterator[Event]:
@@ -304,8 +300,7 @@ def _find_events(store: Store, wanted: Filter, found: Found) -> None:
             found.samples.append(event)
     if found.ids:  # what was moved or changed was on its older days as well
         gone = frozenset(found.ids)
-        for key, value in store.engine.scan(keys.REVISIONS):
-            older = codec.EVENT.decode(value, key)
+        for older in store.revisions():
             if older.id in gone:
                 found.days.add(store.calendar.day_of(older.time_us))
 
@@ -318,8 +313,8 @@ def _find_nodes(store: Store, found: Found) -> None:
     gone = frozenset(found.ids)
     for day in sorted(found.days):
         going |= {cut.id for cut in store.cuts(day) if not gone.isdisjoint(cut.events)}
-    words = Counter(one.partition(":")[0] for one in going if store.node(one) is not None)
-    found.nodes = {level: words[level.word] for level in Level if words[level.word]}
+    counts = Counter(place_of(one).level for one in going if store.node(one) is not None)
+    found.nodes = {level: counts[level] for level in Level if counts[level]}
 
 
 def _find_sources(store: Store, found: Found) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
+from memtool.agents.registry import Root
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
@@ -29,10 +30,10 @@ _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to take in: named paths, else Claude Code's own; or a stream. `calendar` is asked for a new store only."""
+    """What to read: named paths, else the agents' roots; or a stream. `calendar` is asked for a new store only."""
 
     paths: tuple[Path, ...]
-    claude_root: Path
+    roots: tuple[Root, ...]
     calendar: Callable[[], Calendar]
     stream: BinaryIO | None = None
 
@@ -131,7 +132,7 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
 def _take_files(
     context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
 ) -> None:
-    found = discover(order.paths, claude_root=order.claude_root)
+    found = discover(order.paths, roots=order.roots)
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)

@@ -223,3 +223,29 @@ class Source(msgspec.Struct, frozen=True):
     damaged: int = 0
     skipped: int = 0
     problem: str = ""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Bounds that hold all events of a session, and what was seen in it."""
+
+    first_us: int
+    last_us: int
+    agents: tuple[str, ...]
+    projects: tuple[str, ...]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A node that could not be written: from which inputs, how often, when to try again."""
+
+    inputs: str
+    recipe: Recipe
+    count: int
+    retry_us: int
+    error: str
+
+
+class Write(msgspec.Struct, frozen=True):
+    """When a node was written and by which run."""
+
+    written_us: int
+    run: str

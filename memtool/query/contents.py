@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
+
+from msgspec import Struct
 
 from memtool.model.levels import (
     Level,
     Period,
     listed_under,
-    parse_segment,
-    period_named,
     period_of,
+    place_of,
     stale_periods,
     straddles,
 )
-from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Node, NodeId, Recipe
+from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId, Recipe
 from memtool.query.names import shortest
 from memtool.query.reader import Reader
-from memtool.store.codec import Failure
 from memtool.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """Events, and the sessions and projects that they are of."""
 
     events: int = 0
@@ -45,10 +43,8 @@ def by_day(cuts: Iterable[Cut]) -> dict[int, Count]:
     """Return what the segments hold, by their day."""
     held: dict[int, list[Count]] = {}
     for cut in cuts:
-        segment = parse_segment(cut.id)
-        assert segment is not None, cut.id
         count = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
-        held.setdefault(segment.day, []).append(count)
+        held.setdefault(place_of(cut.id).period.first, []).append(count)
     return {day: total(counts) for day, counts in held.items()}
 
 
@@ -71,8 +67,7 @@ def count_of(store: Store, day: int) -> Count:
     return Count(number, frozenset(sessions), frozenset(projects - {""}))
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """The words of the design, each true or not; `failed` where the last try to write it did."""
 
     open: bool = False
@@ -84,11 +79,10 @@ class State:
     @property
     def words(self) -> list[str]:
         """Those that are true."""
-        return [row.name for row in fields(self) if getattr(self, row.name)]
+        return [name for name in self.__struct_fields__ if getattr(self, name)]
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
-class View:
+class View(Struct, frozen=True, dict=True):
     """A store as one reader sees it."""
 
     store: Store
@@ -116,7 +110,7 @@ class View:
 
     def state(self, node_id: NodeId, node: Node | None) -> State:
         """Return the state of a node, or of a period that has none yet."""
-        period = period_holding(node_id)
+        period = place_of(node_id).period
         return State(
             open=not self.store.calendar.is_closed(period, self.reader.now_us),
             stale=node is not None and period in self.stale,
@@ -129,12 +123,6 @@ class View:
         return self.reader.recipe is not None and recipe != self.reader.recipe
 
 
-def period_holding(node_id: NodeId) -> Period:
-    """Return the period itself, or the day that a segment is of."""
-    segment = parse_segment(node_id)
-    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
-
-
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
 DEFAULT_DEPTH_OF_ALL = 3
 _HIDDEN_DIGITS = 10
@@ -143,8 +131,7 @@ MAX_COUNTED_DAYS = 31
 """Of how many days without segments the events are counted, newest first: that means reading them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of the table of contents. `title` is None where nothing was summarised yet; counts where not counted.
 
     `name` is the shortest that `memtool show` accepts.
@@ -164,8 +151,7 @@ class Entry:
     children: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """The tree under a period, or under all years. `exists` is whether anything is remembered."""
 
     exists: bool
@@ -189,8 +175,7 @@ def contents(reader: Reader, text: str = "", depth: int | None = None) -> Conten
         return Contents(True, store.calendar.zone, period, entries)
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
-class Tree:
+class Tree(Struct, frozen=True, dict=True):
     """The entries below one period, or all."""
 
     view: View
@@ -199,7 +184,7 @@ class Tree:
     def years(self, depth: int) -> tuple[Entry, ...]:
         """Return the entries of all years, oldest first."""
         known = {period for period in self.view.stale if period.level is Level.YEAR}
-        known |= {period_named(node.id) for node in self._store.nodes(Level.YEAR)}
+        known |= {place_of(node.id).period for node in self._store.nodes(Level.YEAR)}
         return tuple(self.entry(year, depth - 1) for year in sorted(known) if self.holds(year))
 
     def entry(self, period: Period, depth: int, within: Period | None = None) -> Entry:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from memtool.agents.values import instant_us
@@ -17,7 +17,6 @@ from memtool.model.segmenting import in_order
 from memtool.query.grip import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
-from memtool.store import codec, keys
 from memtool.store.store import Store
 from memtool.text import nearest
 
@@ -61,8 +60,7 @@ def _in_range(span: tuple[int, int]) -> tuple[int, int]:
     return start_us, end_us
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """What a person asks for; what is empty asks for nothing."""
 
     session: str = ""
@@ -74,8 +72,7 @@ class Query:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
     older ones fit too.
     """
@@ -132,8 +129,7 @@ def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, i
     return start_us, end_us
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
+class Fitting(Struct, frozen=True):
     """The events of a store that fit a query; `session` is the one that it names."""
 
     store: Store
@@ -141,18 +137,10 @@ class Fitting:
     session: str
 
     def newest_first(self, start_us: int, end_us: int) -> Iterator[Event]:
-        """Yield them backwards from before one instant down to another."""
+        """Return them backwards from before one instant down to another."""
         if self.session and (bounds := self.store.session(self.session)) is not None:
             start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
-        last = keys.instant(
-            end_us
-        )  # a row's key is longer, so that all rows of this instant come after it
-        for key, value in self.store.engine.scan_back(keys.EVENTS, last):
-            if keys.read_instant(key) < start_us:
-                return
-            event = codec.EVENT.decode(value, key)
-            if self.fits(event):
-                yield event
+        return filter(self.fits, self.store.events_back(start_us, end_us))
 
     def fits(self, event: Event) -> bool:
         """Return whether the event is one of them, whenever it was."""

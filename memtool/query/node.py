@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from memtool.errors import UsageError
-from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of
-from memtool.model.records import Cut, Grip, Node, NodeId
-from memtool.query.contents import Entry, Tree, View, period_holding
+from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of, place_of
+from memtool.model.records import Cut, Failure, Grip, Node, NodeId, Write
+from memtool.query.contents import Entry, Tree, View
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
 from memtool.query.reader import NoMemoryError, Reader
-from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 
 NODE_FORMS = f"{PERIOD_FORMS}, {SEGMENT_FORM}"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """One node with all that belongs to it. `node` is None where nothing was summarised yet.
 
     `holding` is the period itself, of a segment its day, and `scope` its date in words.
@@ -61,7 +59,7 @@ def show(reader: Reader, text: str) -> Shown:
 
 
 def _segment(view: View, cut: Cut) -> Entry:
-    day = period_holding(cut.id)
+    day = place_of(cut.id).period
     rivals = [rival.id for rival in view.store.cuts(day.first)]
     return Tree(view, day).segment(cut, rivals)
 
@@ -83,8 +81,8 @@ def _shown(view: View, entry: Entry) -> Shown:
         zone=store.calendar.zone,
         entry=entry,
         node=node,
-        holding=period_holding(entry.id).id,
-        scope=heading(period_holding(entry.id)),
+        holding=place_of(entry.id).period.id,
+        scope=heading(place_of(entry.id).period),
         parents=_parents(entry, view.week_start),
         short_grips={grip.id: names.grip(grip.id) for grip in _grips(node)},
         short_session=names.session(entry.cut.session) if entry.cut else "",
@@ -104,7 +102,7 @@ def _why(view: View, gap: NodeId) -> str:
 
 
 def _parents(entry: Entry, week_start: int) -> tuple[NodeId, ...]:
-    period = period_holding(entry.id)
+    period = place_of(entry.id).period
     if entry.level is Level.SEGMENT:
         return (period.id,)
     return tuple(parent.id for parent in parents_of(period, week_start))

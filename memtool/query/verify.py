@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import count, groupby
+
+from msgspec import Struct, field
 
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
@@ -13,10 +14,10 @@ from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
     Period,
+    Segment,
     inputs_of,
     parents_of,
-    parse_segment,
-    period_named,
+    place_of,
     stale_periods,
 )
 from memtool.model.records import (
@@ -35,24 +36,20 @@ from memtool.model.records import (
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.reader import Reader
-from memtool.store import codec, keys
 from memtool.store.erase import erasing
 from memtool.store.store import Store
-from memtool.store.toc import generations_found
 
 MAX_LISTED = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that must not be: where, and what."""
 
     where: str
     what: str
 
 
-@dataclass(slots=True)
-class Verification:
+class Verification(Struct):
     """What a walk through the store found."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -79,8 +76,7 @@ class Verification:
             self.problems.append(Problem(where, what))
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """The store, the present, what is stale in it, and what was found so far."""
 
     store: Store
@@ -90,9 +86,7 @@ class Walk:
 
     def is_stale(self, node_id: NodeId) -> bool:
         """Return whether the node waits for a rollup: then its inputs may well differ from it."""
-        segment = parse_segment(node_id)
-        period = Period(Level.DAY, segment.day) if segment else period_named(node_id)
-        return period in self.stale
+        return place_of(node_id).period in self.stale
 
 
 _OLDEST_LIKELY_YEAR = 2015
@@ -113,26 +107,24 @@ def check_events_and_days(walk: Walk) -> Iterator[str]:
         _check_day(walk, day, held)
         yield "days"
     for cut in walk.store.cuts(1, 1 << 31):
-        segment = parse_segment(cut.id)
-        if segment is None or (segment.day not in seen and not walk.is_stale(cut.id)):
+        period = place_of(cut.id).period
+        if period.first not in seen and period not in walk.stale:
             walk.found.say(cut.id, "a segment of a day that has no events")
         yield "segments"
 
 
 def _events(walk: Walk) -> Iterator[Event]:
-    for key, value in walk.store.engine.scan(keys.EVENTS):
-        event = codec.EVENT.decode(value, key)
-        if keys.event(event.time_us, event.id) != key:
+    for event, is_in_place in walk.store.placed_events():
+        if not is_in_place:
             walk.found.say(event.id, "its key does not match its time and id")
         yield event
 
 
 def _check_event(walk: Walk, event: Event) -> None:
     store, say = walk.store, walk.found.say
-    raw = keys.identifier(event.id)
-    if store.engine.get(keys.IDS, raw) != keys.instant(event.time_us):
+    if store.time_of(event.id) != event.time_us:
         say(event.id, "the index by id does not lead to it")
-    if store.engine.get(keys.TOMBSTONES, raw) is not None:
+    if store.tombstone(event.id) is not None:
         say(event.id, "it is there although it was forgotten")
     if event.kind not in ROLES or list(event.claims) != sorted(event.claims) or not event.claims:
         say(event.id, "its kind or its claims are not well formed")
@@ -161,17 +153,16 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
 
 def check_ids(walk: Walk) -> Iterator[str]:
     """Check that the index by id leads to events only."""
-    for key, _ in walk.store.engine.scan(keys.IDS):
-        if walk.store.event(EventId(key.hex())) is None:
-            walk.found.say(key.hex(), "the index by id leads to no event")
+    for event_id, _ in walk.store.times():
+        if walk.store.event(event_id) is None:
+            walk.found.say(event_id, "the index by id leads to no event")
         yield "ids"
 
 
 def check_revisions(walk: Walk) -> Iterator[str]:
     """Check that superseded revisions lie where they belong, beside a current one."""
-    for key, value in walk.store.engine.scan(keys.REVISIONS):
-        event = codec.EVENT.decode(value, key)
-        if keys.revision(event.id, event.digest) != key:
+    for event, is_in_place in walk.store.placed_revisions():
+        if not is_in_place:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
         if walk.store.event(event.id) is None:
             walk.found.say(event.id, "a superseded revision of an event that is not there")
@@ -192,11 +183,11 @@ def _node_problems(walk: Walk, node: Node) -> Iterator[str]:
     if walk.is_stale(node.id):
         return
     yield from _proof_problems(walk, node)
-    segment = parse_segment(node.id)
-    if segment is not None:
-        yield from _segment_problems(walk, node, walk.store.cuts(segment.day))
+    place = place_of(node.id)
+    if isinstance(place, Segment):
+        yield from _segment_problems(walk, node, walk.store.cuts(place.day))
     else:
-        yield from _period_problems(walk, node)
+        yield from _period_problems(walk, node, place)
 
 
 def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
@@ -209,8 +200,7 @@ def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
     if held != cited:
         yield "the grips that it holds are not those that its bullets cite"
     for grip in node.grips:
-        key = keys.grip(walk.store.generation, grip.id, node.id)
-        if walk.store.engine.get(keys.GRIPS, key) is None:
+        if not walk.store.is_cited(grip.id, node.id):
             yield f"the index of grips does not know that it cites {grip.id}"
 
 
@@ -242,8 +232,7 @@ def _segment_problems(walk: Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[s
         yield "its inputs are not those that it was made from"
 
 
-def _period_problems(walk: Walk, node: Node) -> Iterator[str]:
-    period = period_named(node.id)
+def _period_problems(walk: Walk, node: Node, period: Period) -> Iterator[str]:
     children = _children(
         walk, period, {child.id for child in node.children if child.content == GAP}
     )
@@ -272,16 +261,12 @@ def check_parents(walk: Walk) -> Iterator[str]:
     """Check that what has inputs and is not marked has a node."""
     for level in PERIOD_LEVELS[:-1]:
         for node in walk.store.nodes(level):
-            for parent in _parents(walk, node.id):
+            for parent in parents_of(place_of(node.id), walk.store.calendar.week_start):
                 if parent not in walk.stale and walk.store.node(parent.id) is None:
                     walk.found.say(
                         parent.id, f"it has no node and no mark although {node.id} feeds it"
                     )
             yield "edges"
-
-
-def _parents(walk: Walk, node_id: NodeId) -> Iterable[Period]:
-    return parents_of(period_named(node_id), walk.store.calendar.week_start)
 
 
 def check_citations(walk: Walk) -> Iterator[str]:
@@ -302,7 +287,7 @@ def check_citations(walk: Walk) -> Iterator[str]:
 def check_generations(walk: Walk) -> Iterator[str]:
     """Check that every key of a table of contents belongs to one that is known."""
     known = {each.generation for each in walk.store.generations()}
-    for family, number in generations_found(walk.store):
+    for family, number in walk.store.generations_found():
         if number not in known:
             what = f"keys of it in {family}, although it is neither the current one nor half built"
             walk.found.say(f"generation {number}", what)
@@ -346,10 +331,8 @@ def _check_rest(walk: Walk) -> Iterator[str]:
         yield "sessions"
     for _ in walk.store.sources():
         yield "sources"
-    # A damaged block shows where it is read, and only there.
-    for family in (keys.REWINDS, keys.WRITES, keys.META):
-        for _ in walk.store.engine.scan(family):
-            yield "rows"
+    for _ in walk.store.other_rows():
+        yield "rows"
 
 
 _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
@@ -367,8 +350,7 @@ _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
 SHOWN_EVERY = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What the walk found, and the zone in which its times are told. `exists` is whether there is a store at all."""
 
     exists: bool

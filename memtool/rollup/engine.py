@@ -1,19 +1,23 @@
-"""The steps of a rollup: re-cut a day, write its segments, write a period; lower before upper, each step one batch."""
+"""The engine: re-cut days, write their segments, then days, weeks, months and years. Each step is one batch.
+
+Nothing here waits: requests go to `summarize.calls.drafts`, and each draft is written as it comes back.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import groupby
-from typing import Any, TypeVar, cast
+
+from msgspec import Struct
 
 from memtool.context import RunContext
-from memtool.model.calendar import Calendar
-from memtool.model.levels import Level, Period, heading, inputs_of, parse_segment
-from memtool.model.records import GAP, Child, Cut, Event, Node, NodeId
+from memtool.ledger.reading import Spent
+from memtool.model.levels import Level, Period, heading, inputs_of, place_of
+from memtool.model.records import GAP, Child, Cut, Failure, Node, NodeId, Write
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import (
+    Draft,
     Origin,
     Request,
     gaps_of,
@@ -24,11 +28,9 @@ from memtool.model.summary import (
     segment_label,
     segment_request,
 )
-from memtool.rollup.account import Account, account_of
-from memtool.rollup.plan import Order, moved_days, repairs, stale_now, targets, with_all_below
+from memtool.rollup.configured import spent_today
+from memtool.rollup.plan import Order, stale_now, with_below
 from memtool.store.access import Lease
-from memtool.store.capture import mark_moved_days
-from memtool.store.codec import Failure, Write
 from memtool.store.store import Store
 from memtool.store.toc import (
     Seen,
@@ -40,125 +42,250 @@ from memtool.store.toc import (
     see,
     settle,
 )
-from memtool.summarize import CallRefused, Summarizer, SummaryFailed, check_draft
+from memtool.summarize import SummaryFailed
+from memtool.summarize.calls import Account, drafts
 
 FIRST_RETRY_US = 3600 * 1_000_000
 LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
+_TRIES = 3
 
-_T = TypeVar("_T")
-
-Copy = Callable[[Store, NodeId, str], Node | None]
-"""Puts a node of this id, made from these inputs, into the store without a summarizer; None where there is none."""
-
-
-def _no_copy(_store: Store, _node_id: NodeId, _inputs: str) -> Node | None:
-    return None
+Copy = Callable[[Store, NodeId, str], bool]
+"""Puts a node of this id, made from these inputs, into the store without a summarizer; False where there is none."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a rollup came to."""
+class Step(Struct, frozen=True):
+    """A node to be written. `seen` is the mark of its period, or, of a segment, of its day."""
 
-    written: list[NodeId] = field(default_factory=list)
-    removed: list[NodeId] = field(default_factory=list)
-    failed: dict[NodeId, str] = field(default_factory=dict)
-    waiting: dict[NodeId, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Work:
-    """One run: the right to write, the summarizer, what to do, what was done.
-
-    Its coroutines take turns only where they wait for a summarizer, so whatever a step does between two such places
-    happens at once.
-    """
-
-    lease: Lease
-    calendar: Calendar
-    summarizer: Summarizer
-    account: Account
-    write: Write
-    checkpoint: Callable[[], None]
-    forced: frozenset[Period] = frozenset()
-    upgrades: bool = False
-    """Whether a node that another recipe wrote is written again."""
-    copy: Copy = _no_copy
-    stale: frozenset[Period] = frozenset()
-    tally: Tally = field(default_factory=Tally)
-    done: set[Period] = field(default_factory=set)
+    seen: Seen
+    origin: Origin
+    request: Request
 
     @property
-    def now_us(self) -> int:
-        """The instant that the run takes as the present."""
-        return self.write.written_us
+    def node_id(self) -> NodeId:
+        """The node's id."""
+        return self.origin.id
 
-    def is_forced(self, node_id: NodeId) -> bool:
-        """Return whether the node is to be written again although its inputs are the same."""
-        segment = parse_segment(node_id)
-        if segment is not None:
-            return Period(Level.DAY, segment.day) in self.forced
-        return any(period.id == node_id for period in self.forced)
 
-    def stands(self, node: Node, inputs: str) -> bool:
-        """Return whether the node that is there may stay as it is."""
-        is_outdated = self.upgrades and node.recipe != self.summarizer.recipe
-        return node.inputs == inputs and not is_outdated and not self.is_forced(node.id)
+class Rollup:
+    """The work of one run. What it did is in the context's tally."""
 
-    def standing(self, store: Store, node_id: NodeId, inputs: str) -> Node | None:
-        """Return the node that may stay as it is, or one that was copied there; None where it is to be written."""
-        node = store.node(node_id)
-        if node is not None and self.stands(node, inputs):
-            return node
-        return self.copy(store, node_id, inputs)
+    def __init__(
+        self, context: RunContext, order: Order, lease: Lease, copy: Copy | None = None
+    ) -> None:
+        self._context, self._lease, self._copy = context, lease, copy
+        self._summarizer = order.summarizer
+        self._write = Write(context.now_us, context.holder.run)
+        self._calendar = calendar = lease.store().calendar
+        force, self._outdated = order.choices.force, order.choices.outdated
+        self._forced = with_below([force], calendar.week_start) if force else frozenset()
+        self._at_once = order.at_once if order.summarizer.waits else 1
+        spent = Spent()
+        if order.summarizer.waits:
+            spent = spent_today(context.root, calendar, context.now_us)
+        self._account = Account(context, order.summarizer.recipe, order.budget, spent)
+        self._done: set[Period] = set()
+        self._gaps: set[NodeId] = set()
+        """What could not be written: its parents are incomplete."""
+        self._moved: set[Period] = set()
+        """Periods of this wave whose inputs changed since they were read."""
+        self._taken = 0
+        context.tally.details["removed"] = 0
 
-    def has_gap(self, node_id: NodeId) -> bool:
-        """Return whether the node could not be written in this run."""
-        return node_id in self.tally.failed or node_id in self.tally.waiting
+    def begin_again(self) -> None:
+        """Forget which periods were brought up to date."""
+        self._done.clear()
+        self._gaps.clear()
+        self._taken = 0
 
-    async def side_by_side(self, steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-        """Return what the steps return. All come to their end before an error of one is raised.
+    def bring_up(self, periods: Iterable[Period], *, more: int = 0) -> None:
+        """Bring periods up to date, lower levels first, each after what is stale below it.
 
-        So a call that is paid for is not thrown away because the one beside it failed. An error outranks a refusal,
-        which only says that no further call may begin.
+        Periods of one level share no input, so several are in work at a time. `more` is how many the run takes up
+        later, for the progress. Raise CallRefused where a budget is used up.
         """
-        self.let_go()
-        results = await asyncio.gather(*map(self._to_its_end, steps), return_exceptions=True)
-        errors = [result for result in results if isinstance(result, BaseException)]
-        for error in sorted(errors, key=lambda error: isinstance(error, CallRefused)):
-            raise error
-        return cast("list[_T]", results)
+        wanted = sorted(periods, key=self._place)
+        total = self._taken + len(wanted) + more
+        for _, group in groupby(wanted, key=lambda period: period.level):
+            targets = set(group)
+            need = stale_now(self._lease.store(), self._context.now_us) | self._forced
+            found = with_below(targets, self._calendar.week_start, need) - self._done
+            for wave in self._waves(found):
+                for period in wave:
+                    if period in targets:
+                        self._context.progress(self._taken, total, self._label(period))
+                        self._taken += 1
+                self._write_all(wave)
+                for period in wave:
+                    if period in targets:
+                        self._context.tally.add_period(period.id)
 
-    async def _to_its_end(self, step: Coroutine[Any, Any, _T]) -> _T:
-        try:
-            return await step
-        finally:
-            self.let_go()
+    def _place(self, period: Period) -> tuple[Level, int]:
+        """Lower levels first; of one level the oldest, in an upgrade the newest."""
+        return period.level, -period.first if self._outdated else period.first
 
-    def let_go(self) -> None:
-        """Let the writer go where the summarizer waits: others of this run may be waiting for it now."""
-        if self.summarizer.waits:
-            self.lease.release()
+    def _waves(self, periods: Iterable[Period]) -> Iterator[list[Period]]:
+        in_order = sorted(periods, key=self._place)
+        for _, group in groupby(in_order, key=lambda period: period.level):
+            level = list(group)
+            for at in range(0, len(level), self._at_once):
+                yield level[at : at + self._at_once]
 
+    def _label(self, period: Period) -> str:
+        calls = self._context.tally.calls
+        return f"{period.id}, {calls} calls" if self._summarizer.waits and calls else period.id
 
-async def summarised(work: Work, store: Store, request: Request, origin: Origin) -> Node | None:
-    """Return the new node, or None where the summarizer fails on it (recorded) or it is too early to try it again.
+    def _write_all(self, periods: list[Period]) -> None:
+        """Write the nodes of periods of one level, and of the days' segments, where their inputs changed."""
+        for _ in range(_TRIES):
+            self._moved.clear()
+            seen: list[Seen] = []
+            for period in periods:
+                self._context.checkpoint()
+                store = self._lease.store()
+                seen.append(see(store, period))
+                if period.level is Level.DAY:
+                    seen[-1] = self._recut(store, seen[-1])
+            if periods[0].level is Level.DAY:
+                self._ask(step for day in seen for step in self._segments(day))
+            self._ask(step for one in seen if (step := self._period(one)) is not None)
+            self._done.update(set(periods) - self._moved)
+            periods = [period for period in periods if period in self._moved]
+            if not periods:
+                return
+        # Something ingests into these days all the time: they stay stale, and the next run takes them up.
+        self._gaps.update(period.id for period in periods)
 
-    The store may be closed when this returns: the writer is let go before a call that waits for something outside.
-    """
-    failure = _failure_of_same(store, origin)
-    if failure is not None and work.now_us < failure.retry_us and not work.is_forced(origin.id):
-        work.tally.waiting[origin.id] = failure.error
-        return None
-    work.let_go()
-    if not work.summarizer.waits:
-        work.account.count_free()
-    try:
-        draft = await work.summarizer.summarize(request, work.account.calls_of(origin.id))
-        check_draft(request, draft)
-    except SummaryFailed as error:
-        _record_failure(work, origin, str(error), 1 if failure is None else failure.count + 1)
-        return None
-    return node_from(draft, request, origin)
+    def _recut(self, store: Store, seen: Seen) -> Seen:
+        """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
+        day = seen.period
+        if seen.number is None:
+            # The mark stays until the day's own node is written, whatever happens to its segments until then.
+            seen = mark_again(store, day)
+        sessions = by_session(store.events(*store.calendar.bounds_us(day)))
+        there: dict[str, list[Cut]] = {}
+        for cut in store.cuts(day.first):
+            there.setdefault(cut.session, []).append(cut)
+        for session in sorted(sessions.keys() | there.keys()):
+            old = there.get(session, [])
+            new = cuts_of(sessions.get(session, []), day.first)
+            if old != new:
+                replace_cuts(store, day.first, old, new)
+        return seen
+
+    def _ask(self, steps: Iterator[Step]) -> None:
+        """Write what the summarizer makes of each step, or record that it failed, as soon as that is known."""
+        answers = drafts(
+            steps,
+            self._summarizer,
+            self._account,
+            at_once=self._at_once,
+            on_wait=self._lease.release,
+        )
+        with closing(answers):
+            for step, draft in answers:
+                if isinstance(draft, SummaryFailed):
+                    self._record_failure(step.origin, draft.message)
+                else:
+                    self._put(step, draft)
+
+    def _put(self, step: Step, draft: Draft) -> None:
+        store = self._lease.store()
+        if not self._has_moved(store, step.seen):
+            node = node_from(draft, step.request, step.origin)
+            is_period = node.id == step.seen.period.id
+            put_node(store, node, self._write, seen=step.seen if is_period else None)
+            self._context.tally.nodes += 1
+
+    def _record_failure(self, origin: Origin, error: str) -> None:
+        store = self._lease.store()
+        before = _failure_of_same(store, origin)
+        count = 1 if before is None else before.count + 1
+        wait_us = min(FIRST_RETRY_US << min(count - 1, 10), LONGEST_RETRY_US)
+        retry_us = self._context.now_us + wait_us
+        failure = Failure(origin.inputs, origin.recipe, count, retry_us, error)
+        put_failure(store, origin.id, failure)
+        self._gaps.add(origin.id)
+        self._context.tally.fail(origin.id, error)
+
+    def _has_moved(self, store: Store, seen: Seen) -> bool:
+        """Return whether the period was marked since it was looked at; it is then taken up again."""
+        if store.mark(seen.period) != seen.number:
+            self._moved.add(seen.period)
+        return seen.period in self._moved
+
+    def _segments(self, seen: Seen) -> Iterator[Step]:
+        """Yield the steps for the day's segments that are to be written."""
+        for cut in self._lease.store().cuts(seen.period.first):
+            self._context.checkpoint()
+            store = self._lease.store()
+            if self._has_moved(store, seen):
+                return
+            found = [store.event(event_id) for event_id in cut.events]
+            events = [event for event in found if event is not None]
+            if len(events) < len(found):  # one is gone since the day was cut
+                self._moved.add(seen.period)
+                return
+            origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
+            if not self._stands(store, seen, origin) and not self._must_wait(store, seen, origin):
+                yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
+
+    def _period(self, seen: Seen) -> Step | None:
+        """Return the step for a period, None where nothing is to be asked; all below it is up to date."""
+        period = seen.period
+        self._context.checkpoint()
+        store = self._lease.store()
+        if self._has_moved(store, seen):
+            return None
+        cuts = (
+            {cut.id: cut for cut in store.cuts(period.first)} if period.level is Level.DAY else {}
+        )
+        below = cuts or [lower.id for lower in inputs_of(period, self._calendar.week_start)]
+        children: list[Child] = []
+        nodes: list[Node] = []
+        for node_id in below:
+            if node_id in self._gaps:
+                children.append(Child(node_id, GAP))
+            elif (node := store.node(node_id)) is not None:
+                children.append(Child(node_id, node.content))
+                nodes.append(node)
+        if not children:
+            self._context.tally.details["removed"] += remove_node(store, seen)
+            return None
+        if not nodes:
+            self._gaps.add(period.id)
+            return None
+        origin = Origin(
+            period.id,
+            period_inputs(period.id, self._calendar.bounds_us(period), children),
+            self._summarizer.recipe,
+            tuple(children),
+            gaps_of(children, nodes),
+        )
+        if self._stands(store, seen, origin):
+            settle(store, seen)
+            return None
+        if self._must_wait(store, seen, origin):
+            return None
+        labelled = ((node, *_labels(node.id, cuts)) for node in nodes)
+        return Step(seen, origin, period_request(period, labelled))
+
+    def _stands(self, store: Store, seen: Seen, origin: Origin) -> bool:
+        """Return whether the node is there and may stay, or was copied there."""
+        node = store.node(origin.id)
+        if node is not None and node.inputs == origin.inputs:
+            is_outdated = self._outdated and node.recipe != origin.recipe
+            if not is_outdated and seen.period not in self._forced:
+                return True
+        return self._copy is not None and self._copy(store, origin.id, origin.inputs)
+
+    def _must_wait(self, store: Store, seen: Seen, origin: Origin) -> bool:
+        """Return whether this failed before, and it is too early to try it again."""
+        failure = _failure_of_same(store, origin)
+        is_early = failure is not None and self._context.now_us < failure.retry_us
+        if is_early and seen.period not in self._forced:
+            self._gaps.add(origin.id)
+            return True
+        return False
 
 
 def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
@@ -169,275 +296,9 @@ def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
     return failure
 
 
-def _record_failure(work: Work, origin: Origin, error: str, count: int) -> None:
-    wait_us = min(FIRST_RETRY_US << min(count - 1, 10), LONGEST_RETRY_US)
-    failure = Failure(origin.inputs, origin.recipe, count, work.now_us + wait_us, error)
-    put_failure(work.lease.store(), origin.id, failure)
-    work.tally.failed[origin.id] = error
-
-
-_TRIES = 3
-
-
-class InputsMoved(Exception):  # noqa: N818 - no error: the period is simply taken up again
-    """The day's events are not those that it was cut from."""
-
-
-async def bring_up_to_date(work: Work, period: Period) -> Child | None:
-    """Write the period's node, after those below it, where its inputs changed.
-
-    Return what its parent is made from: the node's content, a gap where it failed, or None where there is nothing.
-    """
-    for _ in range(_TRIES):
-        try:
-            step = _day if period.level is Level.DAY else _upper
-            child = await step(work, period)
-        except InputsMoved:
-            continue
-        work.done.add(period)
-        return child
-    # Somebody ingests into this very day without pause: it stays stale, and the next run takes it up.
-    work.tally.waiting[period.id] = "its events kept changing"
-    return Child(period.id, GAP)
-
-
-async def _upper(work: Work, period: Period) -> Child | None:
-    seen = see(work.lease.store(), period)
-    below = [await _child(work, lower) for lower in inputs_of(period, work.calendar.week_start)]
-    return await _write_period(work, seen, [child for child in below if child is not None])
-
-
-async def _child(work: Work, period: Period) -> Child | None:
-    if period not in work.done and (period in work.stale or period in work.forced):
-        return await bring_up_to_date(work, period)
-    if work.has_gap(period.id):
-        return Child(period.id, GAP)
-    return _child_of(work.lease.store(), period.id)
-
-
-async def _day(work: Work, day: Period) -> Child | None:
-    work.checkpoint()
-    store = work.lease.store()
-    # The mark stays until the day's own node is written, whatever happens to its segments until then.
-    seen = see(store, day)
-    if seen.number is None:
-        seen = mark_again(store, day)
-    _recut(store, day)
-    cuts = store.cuts(day.first)
-    children = await work.side_by_side(_segment(work, seen, cut) for cut in cuts)
-    return await _write_period(work, seen, children, cuts)
-
-
-def _recut(store: Store, day: Period) -> None:
-    """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
-    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
-    standing: dict[str, list[Cut]] = {}
-    for cut in store.cuts(day.first):
-        standing.setdefault(cut.session, []).append(cut)
-    for session in sorted(sessions.keys() | standing.keys()):
-        old = standing.get(session, [])
-        new = cuts_of(sessions.get(session, []), day.first)
-        if old != new:
-            replace_cuts(store, day.first, old, new)
-
-
-def _unmoved(work: Work, seen: Seen) -> Store:
-    """Return the store; raise InputsMoved if the period was marked anew since it was looked at."""
-    store = work.lease.store()
-    if store.mark(seen.period) != seen.number:
-        raise InputsMoved
-    return store
-
-
-async def _segment(work: Work, seen: Seen, cut: Cut) -> Child:
-    work.checkpoint()
-    store = _unmoved(work, seen)
-    events = _events_of(store, cut)
-    origin = Origin(cut.id, segment_inputs(cut, events), work.summarizer.recipe)
-    node = work.standing(store, cut.id, origin.inputs)
-    if node is None:
-        request = segment_request(cut, events, heading(seen.period))
-        node = await summarised(work, store, request, origin)
-        if node is None:
-            return Child(cut.id, GAP)
-        put_node(_unmoved(work, seen), node, work.write, seen=None)
-        work.tally.written.append(node.id)
-    return Child(cut.id, node.content)
-
-
-async def _write_period(
-    work: Work, seen: Seen, children: Sequence[Child], cuts: Sequence[Cut] = ()
-) -> Child | None:
-    period = seen.period
-    work.checkpoint()
-    store = _unmoved(work, seen)
-    if not children:
-        if remove_node(store, seen):
-            work.tally.removed.append(period.id)
-        return None
-    if all(child.content == GAP for child in children):
-        work.tally.waiting.setdefault(period.id, "nothing below it could be summarised")
-        return Child(period.id, GAP)
-    inputs = period_inputs(period.id, work.calendar.bounds_us(period), children)
-    node = work.standing(store, period.id, inputs)
-    if node is not None:
-        settle(store, seen)
-        return Child(period.id, node.content)
-    nodes = _nodes_of(store, children)
-    gaps = gaps_of(children, nodes)
-    origin = Origin(period.id, inputs, work.summarizer.recipe, tuple(children), gaps)
-    request = period_request(period, _labelled(nodes, cuts))
-    node = await summarised(work, store, request, origin)
-    if node is None:
-        return Child(period.id, GAP)
-    put_node(_unmoved(work, seen), node, work.write, seen=seen)
-    work.tally.written.append(node.id)
-    return Child(node.id, node.content)
-
-
-def _events_of(store: Store, cut: Cut) -> list[Event]:
-    """Return the segment's events, in order. Raise InputsMoved where one is gone since the day was cut."""
-    found = [store.event(event_id) for event_id in cut.events]
-    events = [event for event in found if event is not None]
-    if len(events) != len(cut.events):
-        raise InputsMoved
-    return events
-
-
-def _child_of(store: Store, node_id: NodeId) -> Child | None:
-    """Return the node as its parent takes it, None where there is none."""
-    node = store.node(node_id)
-    return None if node is None else Child(node.id, node.content)
-
-
-def _nodes_of(store: Store, children: Sequence[Child]) -> list[Node]:
-    """Return the nodes of those children that are no gaps. Nobody may have taken one away meanwhile."""
-    found = [store.node(child.id) for child in children if child.content != GAP]
-    nodes = [node for node in found if node is not None]
-    assert len(nodes) == len(found), "only a run that holds the tree takes nodes away"
-    return nodes
-
-
-def _labelled(nodes: Iterable[Node], cuts: Iterable[Cut]) -> Iterator[tuple[Node, str, str]]:
-    labels = {cut.id: (segment_label(cut), cut.project) for cut in cuts}
-    return ((node, *labels.get(node.id, _dated(node.id))) for node in nodes)
-
-
-def _dated(node_id: NodeId) -> tuple[str, str]:
-    return node_id.partition(":")[2], ""
-
-
-_LOOK_S = 0.2
-"""How often a run that waits looks whether it was asked to stop."""
-
-
-def do(context: RunContext, order: Order, lease: Lease) -> None:
-    """Bring the order's periods up to date, and those above; the outcome is in the context's tally."""
-    mark_what_moved(lease.store())
-    work = new_work(context, order, lease)
-    carry_out(context, work, _all_levels(context, work, order))
-
-
-def mark_what_moved(store: Store) -> None:
-    """Mark the days that new zone data has moved."""
-    if (moved := moved_days(store)) is not None:
-        mark_moved_days(store, set(moved.days), moved.table)
-
-
-def carry_out(context: RunContext, work: Work, steps: Coroutine[None, None, None]) -> None:
-    """Take the steps to their end, or to where a budget ends; what they came to is in the context's tally."""
-    try:
-        asyncio.run(_stopped_in_time(context, steps))
-    except CallRefused as refusal:
-        context.tally.cut_short = str(refusal)
-    finally:
-        _report(context, work)  # also of a run that was stopped or failed half-way
-
-
-async def _stopped_in_time(context: RunContext, work: Coroutine[None, None, None]) -> None:
-    """Do the work. After a signal, or when the time is up, cancel it and raise as `checkpoint` does.
-
-    What it has written by then stays, and its calls are on record.
-    """
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        await asyncio.wait({task}, timeout=_LOOK_S)
-        if context.should_stop() and task.cancel():
-            await asyncio.wait({task})
-    if task.cancelled():
-        context.checkpoint()
-    await task
-
-
-def new_work(context: RunContext, order: Order, lease: Lease) -> Work:
-    """Return the work of a run, of which nothing is done yet."""
-    store = lease.store()
-    force = order.choices.force
-    return Work(
-        lease=lease,
-        calendar=store.calendar,
-        summarizer=order.summarizer,
-        account=account_of(context, order.summarizer, order.budget, store.calendar, order.at_once),
-        write=Write(context.now_us, context.holder.run),
-        checkpoint=context.checkpoint,
-        forced=with_all_below(force, store.calendar.week_start) if force else frozenset(),
-        upgrades=order.choices.outdated,
-    )
-
-
-async def _all_levels(context: RunContext, work: Work, order: Order) -> None:
-    now_us, choices = context.now_us, order.choices
-    recipe = order.summarizer.recipe
-    store = work.lease.store()
-    own = targets(store, order.level, choices, now_us, recipe)
-    expected = repairs(store, order.level, choices, now_us)
-    await bring_all(context, work, own, after=len(expected))
-    above = repairs(work.lease.store(), order.level, choices, now_us)
-    done = 0
-    for _, group in groupby(above, key=lambda period: period.level):
-        periods = list(group)
-        after = len(above) - done - len(periods)
-        await bring_all(context, work, periods, before=len(own) + done, after=after)
-        done += len(periods)
-
-
-async def bring_all(
-    context: RunContext, work: Work, periods: Sequence[Period], *, before: int = 0, after: int = 0
-) -> None:
-    """Bring periods of one level up to date: no two of them share an input, so they may be taken up together.
-
-    `before` and `after` are how many the run takes up at other times; progress counts them, too.
-    """
-    work.stale = stale_now(work.lease.store(), context.now_us)
-    work.let_go()
-    queue = enumerate(periods, before)
-    total = before + len(periods) + after
-    workers = work.account.at_once if work.summarizer.waits else 1
-    await work.side_by_side(_take_up(context, work, queue, total) for _ in range(workers))
-
-
-async def _take_up(
-    context: RunContext, work: Work, queue: Iterator[tuple[int, Period]], total: int
-) -> None:
-    """Take periods from the queue, which others take from, too, until it is empty."""
-    for number, period in queue:
-        context.checkpoint()
-        context.progress(number, total, _label(work, period))
-        if period not in work.done:
-            await bring_up_to_date(work, period)
-            context.tally.add_period(period.id)
-            work.let_go()
-
-
-def _label(work: Work, period: Period) -> str:
-    calls = work.account.spent.calls
-    return f"{period.id}, {calls} calls" if work.summarizer.waits and calls else period.id
-
-
-def _report(context: RunContext, work: Work) -> None:
-    tally = context.tally
-    tally.nodes = len(work.tally.written)
-    tally.calls, tally.tokens = work.account.spent.calls, work.account.spent.tokens
-    tally.details["removed"] = len(work.tally.removed)
-    for node_id, error in work.tally.failed.items():
-        tally.fail(node_id, error)
+def _labels(node_id: NodeId, cuts: dict[NodeId, Cut]) -> tuple[str, str]:
+    """Return how a child is called, and its project."""
+    cut = cuts.get(node_id)
+    if cut is None:
+        return place_of(node_id).period.date_text, ""
+    return segment_label(cut), cut.project

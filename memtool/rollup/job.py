@@ -1,11 +1,21 @@
-"""The body of the rollup jobs: look first, take the tree, mend what is stale at this level and above it."""
+"""The body of the rollup jobs: look first, take the tree, bring up what is stale at this level and above it."""
 
 from __future__ import annotations
 
 from memtool.context import RunContext
-from memtool.rollup.plan import Order, check_calendar, left_over, moved_days, repairs, targets
+from memtool.model.levels import place_of
+from memtool.rollup.plan import (
+    Order,
+    check_calendar,
+    left_over,
+    mark_what_moved,
+    moved_days,
+    repairs,
+    targets,
+)
 from memtool.store.access import Access
 from memtool.store.store import Store
+from memtool.summarize import CallRefused
 
 
 def roll_up(context: RunContext, order: Order) -> None:
@@ -14,34 +24,36 @@ def roll_up(context: RunContext, order: Order) -> None:
     if not access.exists():
         context.reports.talk("there is nothing to roll up yet: run `memtool ingest` first")
         return
+    now_us, level, choices = context.now_us, order.level, order.choices
+    recipe = order.summarizer.recipe
     with context.tree():
         with access.reading() as store:
             check_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
-            if moved_days(store) is None and not _anything(store, order, context.now_us):
+            own = targets(store, level, choices, now_us, recipe)
+            above = repairs(store, level, choices, now_us)
+            if not own and not above and moved_days(store) is None:
                 report_left(context, store)
                 return
-        # Only where there is work: asyncio would cost a run that has none a tenth of its time.
-        from memtool.rollup.engine import do
+        from memtool.rollup.engine import Rollup  # only where there is work
 
         try:
             with access.lease(context.writer) as lease:
-                do(context, order, lease)
+                mark_what_moved(lease.store())
+                rollup = Rollup(context, order, lease)
+                own = targets(lease.store(), level, choices, now_us, recipe)
+                rollup.bring_up(own, more=len(above))
+                rollup.bring_up(repairs(lease.store(), level, choices, now_us))
+        except CallRefused as refusal:
+            context.tally.cut_short = str(refusal)
         finally:
             with access.reading() as store:
                 report_left(context, store)
 
 
-def _anything(store: Store, order: Order, now_us: int) -> bool:
-    return bool(
-        targets(store, order.level, order.choices, now_us, order.summarizer.recipe)
-        or repairs(store, order.level, order.choices, now_us)
-    )
-
-
 def report_left(context: RunContext, store: Store) -> None:
-    """Tell the ledger what waits after this run."""
+    """Record what waits after this run."""
     context.tally.looked()
     for level, count in left_over(store, context.now_us).items():
         context.tally.leave(level.word, "stale", count)
     for node_id in store.failures():
-        context.tally.leave(node_id.partition(":")[0], "failed")
+        context.tally.leave(place_of(node_id).level.word, "failed")

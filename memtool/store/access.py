@@ -16,9 +16,8 @@ from memtool.files import atomic_write, exists, private_directory, reporting, sy
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.store import codec, keys
 from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
-from memtool.store.store import Store
+from memtool.store.store import Store, put_meta
 
 Step = Callable[[Engine], None]
 OLDEST = 1
@@ -128,7 +127,7 @@ class Access(msgspec.Struct, frozen=True):
 
     def _refuse_swept(self, store: Store) -> None:
         """Refuse a store whose retention, which memtool no longer has, was in force: its `meta` holds a horizon."""
-        if store.meta("horizon") is not None:
+        if store.meta("horizon", object) is not None:
             raise ConfigError(
                 f"the store at {self.root} was made with retention.events_days, which memtool no longer has: "
                 "its oldest summaries may have no events",
@@ -184,14 +183,10 @@ def _remove_torn_options(path: Path) -> None:
 def _initialise(engine: Engine, calendar: Calendar) -> None:
     """Pin the calendar and number the first table of contents, in one synced batch."""
     batch = engine.batch()
-    values: dict[str, object] = {
-        "store": secrets.token_hex(8),
-        "calendar": calendar.describe(),
-        "generation": 1,
-        "sequence": 0,
-    }
-    for name, value in values.items():
-        batch.put(keys.META, name.encode(), codec.encode_json(value))
+    put_meta(batch, "store", secrets.token_hex(8))
+    put_meta(batch, "calendar", calendar.describe())
+    put_meta(batch, "generation", 1)
+    put_meta(batch, "sequence", 0)
     engine.write(batch, sync=True)
 
 
@@ -225,7 +220,7 @@ class Lease:
         if not is_free(lock_path(self._access.root, WRITER_QUEUE)):
             self.release()
             return
-        store.engine.sync()
+        store.sync()
         self._since_s = time.monotonic()
 
     def _acquire(self) -> None:
@@ -244,7 +239,7 @@ class Lease:
         store, self._store = self._store, None
         with self._held:
             if store is not None:
-                store.engine.sync()
+                store.sync()
         self._held = ExitStack()
 
 

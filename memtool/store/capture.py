@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from memtool.model.calendar import span_end_us, transitions, year_of
+from memtool.model.calendar import ZoneTable, year_of, zone_table
 from memtool.model.merge import Identity, merged
-from memtool.model.records import Event, EventId, Record, Source
+from memtool.model.records import Event, EventId, Record, Session, Source
 from memtool.store import codec, keys
-from memtool.store.codec import Session
 from memtool.store.engine import RawBatch
-from memtool.store.store import Store, ZoneTable, encode_zone
+from memtool.store.store import Store, put_meta
 from memtool.store.toc import mark_days, mark_moments
 
 
@@ -35,32 +34,28 @@ def capture(
     Nothing is written where nothing changed. The caller holds the writer.
     """
     result = Captured()
-    batch = store.engine.batch()
+    by_id: dict[EventId, list[Record]] = defaultdict(list)
+    for record in records:
+        by_id[record.id].append(record)
     fresh: list[Event] = []
     moments: set[int] = set()
-    for event_id, same in _by_id(records).items():
-        before = store.identity(event_id)
-        after = merged(before, same)
-        _count(result, before, after)
-        if after != before:
-            put_identity(batch, event_id, before, after)
-            moments |= _moments_to_mark(before, after)
-            fresh += after.revisions[:1]
-    _put_sessions(store, batch, fresh)
-    _put_zone(store, batch, fresh)
-    result.days = mark_moments(store, batch, moments)
-    if source is not None:
-        _put_source(store, batch, path, source)
-    if len(batch):
-        store.engine.write(batch, sync=True)
+    with store.batch(sync=True) as batch:
+        for event_id, same in by_id.items():
+            before = store.identity(event_id)
+            after = merged(before, same)
+            _count(result, before, after)
+            if after != before:
+                put_identity(batch, event_id, before, after)
+                moments |= _moments_to_mark(before, after)
+                fresh += after.revisions[:1]
+        _put_sessions(store, batch, fresh)
+        _put_zone(store, batch, fresh)
+        result.days = mark_moments(store, batch, moments)
+        if source is not None:
+            key, value = keys.path(path), codec.SOURCE.encode(source)
+            if store.engine.get(keys.SOURCES, key) != value:
+                batch.put(keys.SOURCES, key, value)
     return result
-
-
-def _by_id(records: Sequence[Record]) -> dict[EventId, list[Record]]:
-    found: dict[EventId, list[Record]] = defaultdict(list)
-    for record in records:
-        found[record.id].append(record)
-    return found
 
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:
@@ -77,13 +72,9 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
 def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
     """Return where in time what a summarizer sees of the event has changed."""
     seen = [event for event in (before.current, after.current) if event and not event.rewound]
-    if len(seen) == 2 and _looks(seen[0]) == _looks(seen[1]):  # noqa: PLR2004 - before and after
-        return set()
-    return {event.time_us for event in seen}
-
-
-def _looks(event: Event) -> tuple[int, str]:
-    return event.time_us, event.body_digest()
+    times = {event.time_us for event in seen}
+    looks = {event.body_digest() for event in seen}  # the time is in the digest
+    return set() if len(seen) > 1 and len(looks) == 1 else times
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
@@ -139,35 +130,13 @@ def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
     first, last = min(years), max(years)
     for each in store.generations():
         zone, table = each.calendar.zone, each.zone_table()
-        if table is None:
-            new = ZoneTable(first, last, transitions(zone, first, last))
-        elif table.first_year <= first and last <= table.last_year:
-            continue
-        else:
-            new = _extended(zone, table, first, last)
-        batch.put(keys.META, each.zone_key, encode_zone(new))
-
-
-def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
-    first, last = min(first, table.first_year), max(last, table.last_year)
-    start_us = table.transitions[0][0]
-    end_us = span_end_us(table.last_year)
-    today = transitions(zone, first, last)
-    before = [row for row in today if row[0] < start_us]
-    after = [row for row in today if row[0] > end_us]
-    return ZoneTable(first, last, [*before, *table.transitions, *after])
-
-
-def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> None:
-    key = path.encode(errors="surrogateescape")
-    value = codec.SOURCE.encode(source)
-    if store.engine.get(keys.SOURCES, key) != value:
-        batch.put(keys.SOURCES, key, value)
+        new = table.extended(zone, first, last) if table else zone_table(zone, first, last)
+        if new != table:
+            put_meta(batch, each.zone_key, new)
 
 
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
     """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
-    batch = store.engine.batch()
-    batch.put(keys.META, store.zone_key, encode_zone(table))
-    mark_days(store, batch, days)
-    store.engine.write(batch, sync=True)
+    with store.batch(sync=True) as batch:
+        put_meta(batch, store.zone_key, table)
+        mark_days(store, batch, days)

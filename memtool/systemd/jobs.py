@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeVar
 
+from memtool.agents import registry
 from memtool.errors import UsageError
 from memtool.settings import TimerSettings, settings_table
 from memtool.text import nearest
@@ -204,7 +205,7 @@ Runnable = Job | Task
 
 BY_NAME = {job.name: job for job in JOBS}
 _RUNNABLES: dict[str, Runnable] = {row.name: row for row in (*JOBS, *TASKS)}
-SETTINGS = settings_table({job.section: job.settings for job in JOBS})
+SETTINGS = settings_table({job.section: job.settings for job in JOBS}, registry.settings())
 """All settings of memtool by their keys."""
 
 assert len(_RUNNABLES) == len(JOBS) + len(TASKS)

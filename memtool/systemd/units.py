@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from memtool.agents import registry
 from memtool.paths import shipped
 from memtool.systemd.changes import changes
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
@@ -250,7 +251,9 @@ def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
             "# The settings of this person. Of the rest of the home nothing is seen.",
             f"BindReadOnlyPaths={bound_path(home / '.config/memtool')}",
         ]
-        transcripts = ["[Service]", f"BindReadOnlyPaths={bound_path(home / '.claude')}", ""]
+        roots = [root for agent in registry.AGENTS for root in agent.roots if root[:2] == "~/"]
+        bound = [f"BindReadOnlyPaths={bound_path(home / root[2:])}" for root in roots]
+        transcripts = ["[Service]", *bound, ""]
         yield from ((name, _HEAD + "\n".join(transcripts)) for name in TRANSCRIPTS)
     yield RUN_AS, _HEAD + "\n".join(["[Service]", *service, ""])
 

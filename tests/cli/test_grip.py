@@ -20,9 +20,9 @@ from memtool.model.records import (
     Record,
     Rewind,
     Tombstone,
+    Write,
     grip_id,
 )
-from memtool.store.codec import Write
 from memtool.store.toc import put_node
 from tests.cli.golden import Golden
 from tests.cli.history import NOVEMBER, NOW_US, Scribe, call, event, grips_of, seen

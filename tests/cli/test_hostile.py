@@ -11,8 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from memtool.model.levels import Level
-from memtool.model.records import Bullet, Claim, Grip, Node, NodeId, grip_id
-from memtool.store.codec import Failure, Write
+from memtool.model.records import Bullet, Claim, Failure, Grip, Node, NodeId, Write, grip_id
 from memtool.store.toc import put_failure, put_node
 from tests.cli.history import NOW_US, Scribe, call, event, seen
 from tests.memory import Memory

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from memtool.ledger.reading import look
 from memtool.model.calendar import Calendar
-from memtool.model.levels import period_named
+from memtool.model.levels import place_of
 from memtool.model.records import EventId, NodeId, digest_of, event_id
 from memtool.query.verify import verify
 from memtool.store import keys
@@ -93,7 +93,7 @@ class Offered:
         """Return the events that forgetting with this selector is about."""
         way, value = selector
         if way == "since":
-            start_us, end_us = calendar.bounds_us(period_named(NodeId(f"day:{value}")))
+            start_us, end_us = calendar.bounds_us(place_of(NodeId(f"day:{value}")).period)
             return {one for one, time_us in self.time_us.items() if start_us <= time_us < end_us}
         if way == "event":
             return {EventId(value)}

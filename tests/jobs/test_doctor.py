@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.agents.claude.retention import retention_of
+from memtool.agents.registry import AGENTS, Root
 from memtool.errors import ConfigError, StorageError
 from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
@@ -81,7 +82,7 @@ def scene(tmp_path: Path) -> Scene:
         config=load_config({}, [], SETTINGS, options={"calendar.timezone": "UTC"}),
         config_files=(ConfigFile(home / ".config/memtool/config.toml", Role.USER),),
         store=StoreChoice(root, "a test"),
-        claude_root=home / ".claude",
+        roots=(Root(AGENTS[0], home / ".claude"),),
         look=status,
         machine=tmp_path / "machine",
     )
@@ -98,7 +99,7 @@ def stored(scene: Scene, *times: str, zone: str = "UTC") -> Memory:
 
 
 def transcript(scene: Scene, name: str, *, age_days: float = 0, text: str = "{}\n") -> Path:
-    path = scene.claude_root / "projects/p" / f"{name}.jsonl"
+    path = scene.roots[0].path / "projects/p" / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     then_s = NOW_US / 1e6 - age_days * 86_400
@@ -118,8 +119,8 @@ def ingested(
 
 
 def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
-    scene.claude_root.mkdir(exist_ok=True)
-    path = scene.claude_root / name
+    scene.roots[0].path.mkdir(exist_ok=True)
+    path = scene.roots[0].path / name
     path.write_text(json.dumps({"theme": "dark", "cleanupPeriodDays": days}))
     return path
 
@@ -243,7 +244,7 @@ def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
     _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
     found = doctor.check_store(replace(scene))
-    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+    assert (found.verdict, "has no calendar" in found.found) == ("problem", True)
 
 
 def _write(kept: Memory, change: Callable[..., None]) -> None:
@@ -525,7 +526,7 @@ def test_what_is_in_force_of_claude_codes_settings(
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"cleanupPeriodDays": value}))
-    found = retention_of(scene.claude_root, scene.machine)
+    found = retention_of(scene.roots[0].path, scene.machine)
     assert found.days == days
     assert found.origin.endswith(origin)
     assert bool(found.unreadable) == ("soon" in written.values())
@@ -535,9 +536,9 @@ def test_what_is_in_force_of_claude_codes_settings(
     "text", ["", "{", "[1]", '{"cleanupPeriodDays": true}', "[" * 99_999, "\xff"]
 )
 def test_no_settings_file_is_too_strange(scene: Scene, text: str) -> None:
-    scene.claude_root.mkdir()
-    (scene.claude_root / "settings.json").write_text(text, encoding="latin-1")
-    assert retention_of(scene.claude_root, scene.machine).days == 30
+    scene.roots[0].path.mkdir()
+    (scene.roots[0].path / "settings.json").write_text(text, encoding="latin-1")
+    assert retention_of(scene.roots[0].path, scene.machine).days == 30
 
 
 def test_a_timer_that_takes_transcripts_in_before_they_go_is_well(scene: Scene) -> None:

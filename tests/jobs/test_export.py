@@ -79,7 +79,7 @@ def lines(records: Sequence[Record]) -> bytes:
 def take_in(memory: Memory, data: bytes) -> IngestReport:
     """Do what `memtool ingest -` does."""
     report = IngestReport()
-    order = Order((), memory.root, lambda: memory.calendar, BytesIO(data))
+    order = Order((), (), lambda: memory.calendar, BytesIO(data))
 
     def body(context: RunContext) -> None:
         ingest(context, order, report)

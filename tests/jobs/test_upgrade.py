@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,12 +24,13 @@ from memtool.query.recipes import recipes
 from memtool.query.verify import verify
 from memtool.rollup.plan import Choices, forecast
 from memtool.store import codec, keys
-from memtool.summarize import Calls, Options, Summarizer, make
+from memtool.summarize import Local, Options, Summarizer, make
 from memtool.summarize.calls import Budget
+from memtool.summarize.mock import Mock
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 
-MOCK = make("mock", Options(max_bullets=5))
+MOCK = Mock(5)
 UPGRADE = Choices(outdated=True)
 
 
@@ -49,8 +50,8 @@ class Newer:
     It may break down after so many.
     """
 
-    inner: Summarizer = MOCK
-    waits: bool = False
+    inner: Local = MOCK
+    waits: Literal[False] = False
     quiet: bool = False
     breaks_after: int = 1 << 30
     asked: list[Request] = field(default_factory=list)
@@ -59,11 +60,11 @@ class Newer:
     def recipe(self) -> Recipe:
         return Recipe("newer", prompt="newer-1")
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:
+    def summarize(self, request: Request) -> Draft:
         if len(self.asked) >= self.breaks_after:
             raise UnavailableError("it is down")
         self.asked.append(request)
-        draft = await self.inner.summarize(request, calls)
+        draft = self.inner.summarize(request)
         return draft if self.quiet else replace(draft, title=f"new: {draft.title}")
 
     def scopes(self, level: Level) -> list[str]:
@@ -220,7 +221,7 @@ def change(memory: Memory, nodes: list[Node]) -> None:
 def test_since_leaves_what_is_older(memory: Memory) -> None:
     since = memory.calendar.parse("2026-11-04", NOW_US)
     newer = Newer()
-    upgrade(memory, newer, dataclasses.replace(UPGRADE, since=since))
+    upgrade(memory, newer, replace(UPGRADE, since=since))
     assert newer.scopes(Level.DAY) == DAYS[:3]
     by_day = {str(node.id): node.recipe.summarizer for node in memory.nodes(Level.DAY)}
     assert (by_day["day:2026-11-04"], by_day["day:2026-11-02"]) == ("newer", "mock")
@@ -234,7 +235,7 @@ def test_an_open_period_waits_unless_it_is_asked_for(memory: Memory) -> None:
     newer = Newer()
     upgrade(early, newer, now_us=noon_us)
     assert "Wed 11 Nov 2026" not in newer.scopes(Level.DAY)
-    upgrade(early, newer, dataclasses.replace(UPGRADE, include_open=True), noon_us)
+    upgrade(early, newer, replace(UPGRADE, include_open=True), noon_us)
     assert newer.scopes(Level.DAY)[-1] == "Wed 11 Nov 2026"
     assert outdated(early, newer.recipe) == {}
 

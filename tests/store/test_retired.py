@@ -130,5 +130,5 @@ def test_an_export_with_expired_tombstones_is_taken_in_without_them(
 def test_a_new_store_has_no_horizon(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     store = Access(tmp_path / "memory").open_for_writing(UTC_CALENDAR)
-    assert store.meta("horizon") is None
+    assert store.meta("horizon", object) is None
     store.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +47,7 @@ def as_the_jobs(place: Place, person: str) -> Place:
     if home is None:
         return place
     kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
-    return place_of(replace(place.call, environ={**kept, "HOME": str(home)}), is_system=True)
+    return place_of(place.call.fresh({**kept, "HOME": str(home)}), is_system=True)
 
 
 def needs_network(place: Place) -> bool:
@@ -60,8 +59,8 @@ def needs_network(place: Place) -> bool:
 
 def command_of(place: Place) -> Command | None:
     """Return what the summarizer's program needs, if it is one. Raise ConfigError where a part of it is missing."""
+    from memtool.summarize import Options
     from memtool.summarize.models.command import NAME, argv_of
-    from memtool.summarize.options import Options
 
     settings, environ = place.call.config.summarizer, place.call.environ
     if settings.name != NAME:

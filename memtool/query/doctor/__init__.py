@@ -8,9 +8,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from memtool import __version__
 from memtool.errors import MOVE, ConfigError, DamagedError, MemtoolError
@@ -54,8 +55,7 @@ from memtool.text import size
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One row of /proc/self/mountinfo: where, of which type, from what, and with which options."""
 
     point: PurePosixPath
@@ -64,8 +64,7 @@ class Mount:
     options: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True):
     """What is wrong with a type of file system for a store. `options`: those that make it a problem at once."""
 
     kinds: tuple[str, ...]

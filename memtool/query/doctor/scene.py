@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+from msgspec import Struct, field
+
 from memtool.agents.discover import Discovered, discover
+from memtool.agents.registry import Root
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
 from memtool.ledger.reading import History, read
@@ -28,8 +30,7 @@ Verdict = Literal["ok", "warning", "problem", "skipped"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The answer of one check; `todo` is a command where there is one, and empty where nothing has to be done."""
 
     verdict: Verdict
@@ -37,8 +38,7 @@ class Advice:
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """The answer with the name of its check."""
 
     name: str
@@ -93,8 +93,7 @@ def span(length_s: int) -> str:
 _GOOD = ("done", "partial")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
+class StoreFacts(Struct, frozen=True):
     """What the store says of itself. `building` and `erasing_us` are work that was begun and has not ended.
 
     `conflict` is why no rollup runs on its calendar; `moved_days` how many days lie otherwise under today's zone data.
@@ -110,8 +109,7 @@ class StoreFacts:
     erasing_us: int | None
 
 
-@dataclass(frozen=True)  # without slots: what is read on first use is kept
-class Scene:
+class Scene(Struct, frozen=True, dict=True):
     """One look at this machine. `faults` is what is wrong with the configuration, `config` the rest of it.
 
     `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
@@ -123,7 +121,7 @@ class Scene:
     config: Config
     config_files: tuple[ConfigFile, ...]
     store: StoreChoice
-    claude_root: Path
+    roots: tuple[Root, ...]
     look: Callable[[], Status]
     faults: tuple[MemtoolError, ...] = ()
     manager: Manager | None = None
@@ -185,7 +183,7 @@ class Scene:
     @cached_property
     def transcripts(self) -> Discovered:
         """The transcripts that there are."""
-        return discover(claude_root=self.claude_root)
+        return discover(roots=self.roots)
 
     @property
     def has_store(self) -> bool:

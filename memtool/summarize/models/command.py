@@ -13,12 +13,11 @@ from memtool.files import reporting
 from memtool.model.segmenting import tokens_of
 from memtool.paths import expand
 from memtool.process import WITHIN, Finished
-from memtool.summarize.calls import Reply
+from memtool.summarize import Options, Reply
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.sizes import size_problem
 from memtool.summarize.models.writer import Writer, writer
-from memtool.summarize.options import Options
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
