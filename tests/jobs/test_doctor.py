@@ -65,7 +65,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
     states = {job.name: EVERY_15_MIN._replace(schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
-    return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
+    return status_of(History(), Look(NOW_US, timers_found))
 
 
 @pytest.fixture

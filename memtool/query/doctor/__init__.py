@@ -45,9 +45,9 @@ from memtool.store.access import SWAP
 from memtool.summarize import problem as problem_of
 from memtool.summarize import row
 from memtool.summarize.models import command
+from memtool.systemd.dropins import names_zone
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
-from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.status import JobStatus, Trouble, sentence
 from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
 from memtool.text import size
@@ -462,7 +462,7 @@ def _timers_elsewhere(scene: Scene, zone: str, here: str) -> list[str]:
 def _is_by_machine(row: JobStatus) -> bool:
     if not row.job.levels or row.timer is None or not row.timer.is_live:
         return False
-    return any(not one.zone for one in parse_schedules(row.timer.schedule))
+    return not all(map(names_zone, row.timer.schedule))
 
 
 def _is_same_clock(one: str, other: str, now_us: int) -> bool:
