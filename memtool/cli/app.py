@@ -56,6 +56,7 @@ COMMANDS = (
         "memtool.cli.grip:grip",
         "Show the words that prove a bullet, in their conversation.",
     ),
+    Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
     Row("forget", "memtool.cli.forget:forget", "Take away for good what was recorded."),

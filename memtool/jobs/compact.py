@@ -11,6 +11,7 @@ import msgspec
 
 from memtool.context import RunContext
 from memtool.files import reporting
+from memtool.search import index
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 
@@ -35,6 +36,8 @@ def compact(context: RunContext, report: Report) -> None:
         context.reports.talk("there is nothing to compact yet: run `memtool ingest` first")
         return
     compact_store(context, access, report)
+    if not report.erased:
+        index.keep(context, rebuild=index.is_worn(context.root))
 
 
 def compact_store(context: RunContext, access: Access, report: Report) -> None:
@@ -47,6 +50,8 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
                 _trim(context, access, lease)
             _compact_all(context, lease, report, rewrite=seen is not None)
             if seen is not None:
+                lease.release()
+                index.remove(context)
                 report.erased = _conclude(access, lease, seen)
     finally:
         report.after_bytes = size_of(access.path)
@@ -55,6 +60,8 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
             "bytes_after": report.after_bytes,
             "slices": report.slices,
         }
+    if report.erased:
+        index.keep(context)
 
 
 def _compact_all(context: RunContext, lease: Lease, report: Report, *, rewrite: bool) -> None:
@@ -86,7 +93,6 @@ def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:
 
     The list of files and the log of writes begin anew with each open: they named the first and last keys of files.
     """
-    lease.release()
     store = lease.store()
     erase.remove_old_logs(access.path)
     return erase.clear_note(store, seen)

@@ -86,7 +86,7 @@ class Listing(Struct, frozen=True):
 
 def events(reader: Reader, query: Query) -> Listing:
     """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
-    _check_kinds(query.kinds)
+    check_kinds(query.kinds)
     with reader.memory() as store:
         start_us, end_us = bounds_us(reader, store, query)
         if store is None:
@@ -109,7 +109,8 @@ def fitting_of(store: Store, query: Query) -> Fitting:
     return Fitting(store, query, session_named(store, query.session) if query.session else "")
 
 
-def _check_kinds(kinds: tuple[str, ...]) -> None:
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Raise UsageError for what is no kind of event."""
     for kind in kinds:
         if kind not in ROLES:
             meant = nearest(kind, list(ROLES))

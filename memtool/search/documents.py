@@ -160,7 +160,7 @@ def documents_of_nodes(store: Store, day: int) -> Iterator[Document]:
     for level in Level:
         for node in store.nodes(level, day, day + 1):
             cut = cuts.get(node.id)
-            tags = (f"day:{day}", f"level:{level.word}")
+            tags: tuple[str, ...] = (f"day:{day}", f"level:{level.word}")
             if cut is not None:
                 tags += (f"agent:{cut.agent}", f"session:{cut.session}", f"project:{cut.project}")
             start_us = cut.start_us if cut else store.calendar.day_start_us(day)

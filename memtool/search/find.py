@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from memtool.model.levels import Level
-from memtool.model.records import EventId
 from memtool.search.dates import span_named
 from memtool.search.documents import KINDS, documents_of_day
 from memtool.search.index import (
@@ -22,7 +21,6 @@ from memtool.search.index import (
     manifest_of,
     reading,
     schema,
-    translated,
 )
 from memtool.search.ranking import Candidate, Question, Ranked, Summary, ranked
 from memtool.search.words import STOP_WORDS, expanded, terms
@@ -69,7 +67,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class _Terms(msgspec.Struct, frozen=True):
-    """The terms of a query: those that count with their weights, rarest last, the common ones, and those that must be."""
+    """The terms of a query: those that count with their weights, the common ones, and those that must match."""
 
     weights: dict[str, float]
     common: tuple[str, ...]
@@ -87,27 +85,30 @@ def wanted_of(words: Sequence[str], **rest: object) -> Wanted:
 
 def find(root: Path, store: Store, wanted: Wanted, now_us: int) -> Found:
     """Return the documents that answer best. Reads what the index lacks by a scan; never fails because of the index."""
-    access = Access(root)
     manifest = manifest_of(root)
-    stale = behind(manifest, access, store)
+    stale = behind(manifest, Access(root), store)
+    dated = span_named(wanted.text, store.calendar, now_us)
     lacks: list[str] = []
     if manifest is not None and stale is not None:
         try:
             with reading(root, manifest) as searcher:
-                more = _scanned(store, sorted(stale, reverse=True), lacks)
-                return _answer(store, wanted, now_us, searcher, sorted(stale), more, lacks)
+                hidden = [f"day:{day}" for day in sorted(stale)]
+                looks = [(searcher, hidden), *_scanned(store, sorted(stale, reverse=True), lacks)]
+                return _answer(wanted, dated, looks, lacks)
         except BrokenIndexError:
-            lacks.append("the search index cannot be read; `memtool ingest` makes it again")
-    elif all_days(store):
-        lacks.append("there is no search index of this memory yet; `memtool ingest` makes it")
-    more = _scanned(store, sorted(all_days(store), reverse=True), lacks)
-    return _answer(store, wanted, now_us, None, [], more, lacks)
+            lacks = ["the search index cannot be read; `memtool ingest` makes it again"]
+    else:
+        lacks = ["there is no search index of this memory; `memtool ingest` makes it"]
+    looks = list(_scanned(store, sorted(all_days(store), reverse=True), lacks))
+    return _answer(wanted, dated, looks, lacks)
 
 
-def _scanned(store: Store, days: Sequence[int], lacks: list[str]) -> tantivy.Searcher | None:
-    """Return the documents of these days, read into memory: the newest days as far as the bound goes."""
+def _scanned(
+    store: Store, days: Sequence[int], lacks: list[str]
+) -> Iterator[tuple[tantivy.Searcher, list[str]]]:
+    """Yield a look at the documents of these days, read into memory: the newest days, as far as the bound goes."""
     if not days:
-        return None
+        return
     import tantivy
 
     index = tantivy.Index(schema())
@@ -120,30 +121,20 @@ def _scanned(store: Store, days: Sequence[int], lacks: list[str]) -> tantivy.Sea
         count += add(writer, documents_of_day(store, day))
     writer.commit()
     index.reload()
-    return index.searcher()
+    yield index.searcher(), []
 
 
 def _answer(
-    store: Store,
     wanted: Wanted,
-    now_us: int,
-    indexed: tantivy.Searcher | None,
-    stale: Sequence[int],
-    scanned: tantivy.Searcher | None,
-    lacks: list[str],
+    dated: tuple[int, int] | None,
+    looks: Sequence[tuple[tantivy.Searcher, list[str]]],
+    lacks: Sequence[str],
 ) -> Found:
-    searchers = [one for one in (indexed, scanned) if one is not None]
-    asked = _terms_of(wanted, searchers)
-    question = Question(
-        wanted.text,
-        tuple(asked.weights.values()),
-        len(asked.common),
-        span_named(wanted.text, store.calendar, now_us),
-    )
+    asked = _terms_of(wanted, [searcher for searcher, _ in looks])
+    question = Question(wanted.text, tuple(asked.weights.values()), len(asked.common), dated)
     candidates: list[Candidate] = []
     summaries: list[Summary] = []
-    for searcher in searchers:
-        hidden = [f"day:{day}" for day in stale] if searcher is indexed else []
+    for searcher, hidden in looks:
         look = _Look(searcher, asked, wanted, hidden)
         candidates += look.nodes() if wanted.levels else look.events()
         summaries += [] if wanted.levels else look.summaries()
@@ -292,11 +283,12 @@ class _Look:
     def summaries(self) -> list[Summary]:
         """Return the segments whose summaries the query finds."""
         hits = self._run("summary", _MOST_SUMMARIES)
-        addresses = [address for _, address in hits]
-        rows = zip(
-            *(self._values(name, addresses) for name in ("session", "time", "end")), strict=True
-        )
-        return [Summary(*row, score) for row, (score, _) in zip(rows, hits, strict=True) if row[0]]
+        columns = [
+            self._values(name, [address for _, address in hits])
+            for name in ("session", "time", "end")
+        ]
+        rows = zip(*columns, (score for score, _ in hits), strict=True)
+        return [Summary(*row) for row in rows if row[0]]
 
     def nodes(self) -> list[Candidate]:
         """Return the nodes that may answer."""

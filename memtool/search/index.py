@@ -7,16 +7,16 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from memtool.context import RunContext
-from memtool.errors import MemtoolError, StorageError
+from memtool.errors import MemtoolError, StorageError, UnavailableError
 from memtool.files import atomic_write, private_directory, reporting, sync_directory
-from memtool.locks import INDEX, lock_path, try_lock
+from memtool.locks import INDEX, lock_path, try_lock, wait_for
 from memtool.model.calendar import Calendar
 from memtool.model.levels import place_of
 from memtool.redact.rules import RULESET_VERSION
@@ -34,6 +34,9 @@ MANIFEST = "manifest.json"
 TEXT_FIELDS = ("prose", "data", "summary")
 NUMBERS = ("time", "end", "kind", "session", "turn", "size", "shape")
 _SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+")
+_MOST_SEGMENTS = 12
+_MOST_DELETED = 10
+"""A compaction makes an index again of which more than one document in so many was replaced."""
 _HEAP_BYTES = 64 << 20
 
 
@@ -42,7 +45,7 @@ class BrokenIndexError(StorageError):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an index was made from, and how far. `name` is its directory's; `documents` how many it holds, `files` their sizes."""
+    """What an index was made from, and how far. `name` is its directory; `files` are those in it, with their sizes."""
 
     format: int
     words: int
@@ -53,6 +56,20 @@ class Manifest(msgspec.Struct, frozen=True):
     name: str
     documents: int
     files: dict[str, int]
+
+
+class _Deletes(msgspec.Struct):
+    num_deleted_docs: int = 0
+
+
+class _Segment(msgspec.Struct):
+    deletes: _Deletes | None = None
+
+
+class _Commit(msgspec.Struct):
+    """tantivy's meta.json, as far as it is read here."""
+
+    segments: list[_Segment]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -243,14 +260,38 @@ def sweep(root: Path, kept: str) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def remove(root: Path) -> None:
-    """Remove the index, so that no byte of it is left: first its manifest, so that nobody begins to read it."""
-    place = root / DIRECTORY
-    with reporting(place):
-        (place / MANIFEST).unlink(missing_ok=True)
-        if place.is_dir():
-            shutil.rmtree(place)
-            sync_directory(root)
+def remove(context: RunContext) -> None:
+    """Remove the index, so that no byte of it is left. Waits for another process that keeps it, within the bound.
+
+    One that does not end in time finds its directory gone, and fails.
+    """
+    place = context.root / DIRECTORY
+    with ExitStack() as held, reporting(place):
+        if not place.is_dir():
+            return
+        try:
+            patience = context.patience("search index", context.limits.lock_wait_s)
+            held.enter_context(wait_for(lock_path(context.root, INDEX), context.holder, patience))
+        except UnavailableError as error:
+            context.reports.talk(f"the search index is removed all the same: {error.message}")
+        (place / MANIFEST).unlink(missing_ok=True)  # first, so that nobody begins to read it
+        shutil.rmtree(place)
+        sync_directory(context.root)
+
+
+def is_worn(root: Path) -> bool:
+    """Return whether so much was replaced, or so many commits left files, that a compaction should make it again."""
+    manifest = manifest_of(root)
+    if manifest is None:
+        return False
+    try:
+        listed = msgspec.json.decode(
+            (root / DIRECTORY / manifest.name / "meta.json").read_bytes(), type=_Commit
+        ).segments
+    except (OSError, msgspec.MsgspecError):
+        return True
+    deleted = sum(one.deletes.num_deleted_docs for one in listed if one.deletes)
+    return len(listed) > _MOST_SEGMENTS or deleted * _MOST_DELETED > manifest.documents
 
 
 # Reading it

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from memtool.search.documents import KINDS, NUMBER, QUESTION, REASON, WHEN
 from memtool.model.records import ROLES
+from memtool.search.documents import KINDS, NUMBER, QUESTION, REASON, WHEN
 
 WEIGHTS: Mapping[str, float] = {
     "text": 2.9,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 
 VERSION = 1
 """Of the analysis: an index that was made with another one is rebuilt."""
 
 _LONGEST = 64
 _LONGEST_CHUNK = 400
-_CHUNK = re.compile(r"[\w'’][\w'’./\\:@+-]*|--?[A-Za-z][\w-]*|\.[A-Za-z]\w+|#\d+")
+_CHUNK = re.compile(r"[\w'\u2019][\w'\u2019./\\:@+-]*|--?[A-Za-z][\w-]*|\.[A-Za-z]\w+|#\d+")
 """What may be one word: an identifier, a path, a flag, a dotted file name, a ticket."""
-_EDGE = ".:/\\@+-'’"
+_EDGE = ".:/\\@+-'\u2019"
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PIECE = re.compile(r"[/\\:@]+")
@@ -24,7 +24,7 @@ _BIGRAM = re.compile(
 """Scripts that write no spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) and Korean: pairs of characters."""
 _ACCENT = re.compile("[\u0300-\u036f]")
 """Not those of Japanese, which tell other sounds."""
-_POSSESSIVE = re.compile(r"['’]s$")
+_POSSESSIVE = re.compile(r"['\u2019]s$")
 _HASH = re.compile(r"(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}")
 HASH_PREFIX = 7
 _SHORTEST_STEM = 3
@@ -39,7 +39,7 @@ STOP_WORDS = frozenset(
     same say says shall she should shouldn so some still such t take than that the their theirs them themselves then
     there these they thing things this those through to too under until up us use ve very was wasn we were weren what
     when where whether which while who whom whose why will with won would wouldn yes yet you your yours yourself
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """Left out of queries, unless nothing else is left."""
 
@@ -69,7 +69,7 @@ def expanded(chunk: str) -> tuple[str, ...]:
         return ()
     found: dict[str, None] = {}
     lead = chunk[0] if chunk[0] in ".#-" else ""
-    body = _POSSESSIVE.sub("", chunk.strip(_EDGE + "#")).replace("'", "").replace("’", "")
+    body = _POSSESSIVE.sub("", chunk.strip(_EDGE + "#")).replace("'", "").replace("\u2019", "")
     for piece in _PIECE.split(body):
         found.update(dict.fromkeys(_of_piece(piece.strip(_EDGE))))
     whole = folded(body)
@@ -123,14 +123,13 @@ def folded(word: str) -> str:
     )
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> object:
-    from Stemmer import Stemmer
+@cache
+def _stemming() -> Callable[[str], str]:
+    from Stemmer import Stemmer  # type: ignore[import-not-found]
 
-    return Stemmer("english", 0)
+    stem: Callable[[str], str] = Stemmer("english", 0).stemWord  # what `expanded` keeps is enough
+    return stem
 
 
 def _stem(word: str) -> str:
-    if len(word) < _SHORTEST_STEM:
-        return word
-    return _stemmer().stemWord(word)
+    return word if len(word) < _SHORTEST_STEM else _stemming()(word)
