@@ -50,7 +50,7 @@ def view_of(threads: Sequence[Thread], level: Level) -> View:
             used += _take(queue.pop(0), points[number], budget - used)
     waiting = sorted(
         ((point, number) for number, queue in enumerate(queues) for point in queue),
-        key=lambda each: (-each[0].weight, each[0].time_us, each[0].text),
+        key=lambda each: (-worth(each[0]), each[0].time_us, each[0].text),
     )
     for point, number in waiting:
         if len(points[number]) < MOST_POINTS[level]:
@@ -68,13 +68,23 @@ def _queue(thread: Thread) -> list[Point]:
     """Return the points of a thread by weight, without those that say what another or the headline says."""
     said = [content_words(thread.headline)]
     kept: list[Point] = []
-    for point in sorted(thread.points, key=lambda p: (-p.weight, p.time_us, p.text)):
+    for point in sorted(thread.points, key=lambda p: (-worth(p), p.time_us, p.text)):
         words = content_words(point.text)
         if point.weight < _SMALLEST or any(_alike(words, other) for other in said):
             continue
         said.append(words)
         kept.append(point)
     return kept
+
+
+DENSITY = 0.3
+_USUAL_WORDS = 10
+
+
+def worth(point: Point) -> float:
+    """Return the weight of a point for the words that it takes: a short one leaves room for another."""
+    room: float = (_USUAL_WORDS / max(5, len(point.text.split()))) ** DENSITY
+    return point.weight * room
 
 
 def _alike(words: frozenset[str], other: frozenset[str]) -> bool:

@@ -75,6 +75,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Path, number of edits, time of the last one."""
     asks_back: bool = False
     """The last answer ends in a question, and nothing was changed: its statements are candidates, not results."""
+    corrects: bool = False
+    """Its prompt says that the turn before it was wrong."""
     is_work: bool = False
     """It has edits, commits, pull requests or issues."""
 
@@ -188,6 +190,8 @@ LIMITS: Mapping[Level, Limits] = {
     Level.MONTH: Limits(8, 20, 12, 40, 40, 60),
     Level.YEAR: Limits(8, 12, 8, 20, 20, 60),
 }
+QUESTION = "asked: "
+"""How the key of an item begins that is a question nobody answered."""
 CLOSING_SHARE = 0.5
 """A later text closes an open item if it holds this share of the item's content words."""
 
@@ -216,7 +220,7 @@ def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
     latest = max(parts, key=lambda part: (part.last_us, part.first_us, part.state))
     references = joined_references(each for part in parts for each in part.references)
     points = best_points((each for part in parts for each in part.points), limits.points)
-    items = closed_items((each for part in parts for each in part.items), points, references)
+    items = closed_items(_standing(parts, latest), points, references)
     files: dict[str, int] = {}
     for part in parts:
         for path, count in part.files:
@@ -240,6 +244,16 @@ def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
         edits=sum(part.edits for part in parts),
         turns=sum(part.turns for part in parts),
     )
+
+
+def _standing(parts: Sequence[Thread], latest: Thread) -> Iterable[Item]:
+    """Yield the items of all parts; a question was answered, or given up, where the thread went on later."""
+    for part in parts:
+        for item in part.items:
+            if item.key.startswith(QUESTION) and item.time_us < latest.first_us:
+                yield msgspec.structs.replace(item, closed_us=item.closed_us or latest.first_us)
+            else:
+                yield item
 
 
 def best_headlines(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

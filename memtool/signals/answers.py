@@ -8,15 +8,24 @@ from typing import NamedTuple
 
 from memtool.model.words import content_words
 from memtool.signals import cues
-from memtool.signals.text import Piece, capitalised, clause, is_whole, without_path
+from memtool.signals.text import (
+    FEWEST_WORDS,
+    Piece,
+    capitalised,
+    clause,
+    is_made_of,
+    is_whole,
+    without_path,
+)
 
 MOST_FURTHER = 3
 _GREETING = cues.start("greeting")
 _REPORT = cues.start("report")
-_EMPTY = cues.whole("empty")
+_EMPTY = cues.words("empty")
 _ANNOUNCEMENT = cues.start("announcement")
 _OFFER = cues.anywhere("offer")
 _MISSING = cues.anywhere("missing")
+_BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
 _TELLING_LABELS = re.compile(
@@ -24,7 +33,8 @@ _TELLING_LABELS = re.compile(
     re.IGNORECASE,
 )
 _OPEN_HEADING = re.compile(
-    r"^(?:still open|open (?:items|questions|points|issues)|remaining(?: work| tasks| issues| items)?|to ?do|not (?:done|fixed|addressed|covered|tested)(?: yet)?|"
+    r"^(?:still open|open (?:items|questions|points|issues)|remaining(?: work| tasks| issues| "
+    r"items)?|to ?do|not (?:done|fixed|addressed|covered|tested)(?: yet)?|"
     r"known (?:limitations|issues)|follow-?ups?|deferred|left out|noch offen|offen)\b",
     re.IGNORECASE,
 )
@@ -49,7 +59,7 @@ def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
     if not candidates:
         return
     lead = next((each for each in candidates if each[1].kind in {"sentence", "heading"}), None)
-    first = lead if lead is not None and candidates.index(lead) < 4 else candidates[0]
+    first = lead if lead is not None and candidates.index(lead) <= MOST_FURTHER else candidates[0]
     yield first[0]
     taken = [content_words(first[0].text)]
     rest = sorted(
@@ -82,7 +92,8 @@ _FRAGMENT = re.compile(
     r"(?:for|in|on|at|by|with|if|when|from|as|to|like|e\.g|such|see|via|per)\b", re.IGNORECASE
 )
 _DEED = re.compile(
-    r"(?:\w+ed|built|made|wrote|rewrote|cut|set|split|put|brought|found|kept|left|lost|now|new|no longer)\b",
+    r"(?:\w+ed|built|made|wrote|rewrote|cut|set|split|put|brought|found|kept|left|lost|now|new|"
+    r"no longer)\b",
     re.IGNORECASE,
 )
 
@@ -92,12 +103,12 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return
     text = piece.text
     if piece.kind == "row":
-        cells = [cell for cell in text.split(" | ") if len(cell.split()) > 2]
+        cells = [cell for cell in text.split(" | ") if len(cell.split()) >= FEWEST_WORDS]
         text = max(cells, key=lambda cell: len(cell.split()), default="")
     if piece.kind == "heading" and not _DEED.search(text):
         return
     text = lead_of(text)
-    if not text or _MISSING.search(text) or _FRAGMENT.match(text):
+    if not text or _is_missing(piece) or _FRAGMENT.match(text):
         return
     first = text.split(" ", 1)[0].lower()
     if (
@@ -112,19 +123,23 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
 def lead_of(text: str) -> str:
     """Return a statement without greeting and first person, in whole clauses; "" where it says nothing."""
     bare = _REPORT.sub("", _GREETING.sub("", text, count=1), count=1).strip()
-    bare = without_path(_GREETING.sub("", bare, count=1))
+    bare = without_path(_GREETING.sub("", bare, count=1)).strip("` ")
     if (
         not bare
         or bare.endswith("?")
-        or bare[0] in "\"“'"
-        or _EMPTY.match(bare)
+        or bare[0] in "\"“'("
+        or is_made_of(_BRACKETS.sub("", bare), _EMPTY)
         or _CODE_ONLY.match(bare)
     ):
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
     short = clause(bare)
-    if not is_whole(short) or _EMPTY.match(short):
+    if (
+        not is_whole(_BRACKETS.sub("", short).strip())
+        or not is_whole(short)
+        or is_made_of(_BRACKETS.sub("", short), _EMPTY)
+    ):
         return ""
     return capitalised(short)
 
@@ -145,7 +160,7 @@ def closing_question(pieces: Sequence[Piece]) -> Piece | None:
 
 def is_offer(question: str) -> bool:
     """Return whether a closing question offers to do more, and so is not a question that must be answered."""
-    return bool(_OFFER.search(question)) or len(content_words(question)) < 3
+    return bool(_OFFER.search(question)) or len(content_words(question)) < FEWEST_WORDS
 
 
 def open_of(pieces: Sequence[Piece]) -> Iterator[Said]:
@@ -183,6 +198,7 @@ def _is_missing(piece: Piece) -> bool:
 
 # "was missing", "if the file is missing", "no longer failing": how it was, not how it is.
 _PAST = re.compile(
-    r"\b(?:was|were|had|no longer|previously|before|if|when|whether|unless|would|could be|may|might|fixed|pre-?existing|unrelated|handles?|returns?)\b",
+    r"\b(?:was|were|had|no longer|previously|before|if|when|whether|unless|would|could be|may|"
+    r"might|fixed|pre-?existing|unrelated|handles?|returns?)\b",
     re.IGNORECASE,
 )

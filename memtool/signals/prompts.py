@@ -16,6 +16,7 @@ from memtool.signals.text import (
     capitalised,
     clause,
     code_share,
+    is_made_of,
     is_whole,
     pieces_of,
     without_path,
@@ -23,24 +24,28 @@ from memtool.signals.text import (
 
 Answer = tuple[Event, list[Piece]]
 MOST_RULING_WORDS = 30
-_ROUTINE = cues.whole("routine")
+_ROUTINE = cues.words("routine")
 _WISH = cues.start("wish")
 _INTERJECTIONS = cues.start("interjections")
 _RULING = cues.start("ruling")
 _VERBS = cues.words("verbs")
+PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
 _OFFER = cues.anywhere("offer")
 _STRONG = re.compile(
     r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
-    r"(?:no[,.]|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we (?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
+    r"(?:no[,.]|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
+    r"(?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
     r"nein\b|nicht\b|stattdessen|behalte)\b",
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
+    r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|"
+    r"this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
     re.IGNORECASE,
 )
 _PLAN_WORD = re.compile(
-    r"^(?:implementation\s+)?plan\s*[:–—-]\s*|^feat(?:ure)?\s+plan\s*[:–—-]\s*|\s*[-–—:]?\s*\b(?:implementation )?plan$",
+    r"^(?:implementation\s+)?plan\s*[:–—-]\s*|^feat(?:ure)?\s+plan\s*[:–—-]\s*|"
+    r"\s*[-–—:]?\s*\b(?:implementation )?plan$",
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^(?:step|task|phase|part)\s+\w+\s*[:.–—-]\s*|^\d+[.)]\s*", re.IGNORECASE)
@@ -48,17 +53,24 @@ _GOAL = re.compile(
     r"^(?:goal|overview|summary|context|problem|motivation|background|objective)\b", re.IGNORECASE
 )
 _PROCESS_QUESTION = re.compile(
-    r"\b(?:what would you like|like to do next|how (?:should|would you like) (?:i|me|we) (?:to )?proceed|next step|ready to|shall i|should i (?:proceed|continue|start))\b",
+    r"\b(?:what would you like|like to do next|how (?:should|would you like) (?:i|me|we) (?:to "
+    r")?proceed|next step|ready to|shall i|should i (?:proceed|continue|start))\b",
     re.IGNORECASE,
 )
 _SLASH = re.compile(r"^/[\w:-]+\s*")
 _RECOMMENDED = re.compile(r"\s*\((?:recommended|empfohlen)\)", re.IGNORECASE)
 _YES = re.compile(
-    r"^(?:yes|yep|yeah|ja|sure|please do|do it|go ahead|yes please|sounds good)\b[\s,.!]*(?:please|do it|go ahead|do that)?[\s.!]*$",
+    r"^(?:yes|yep|yeah|ja|sure|please do|do it|go ahead|yes please|sounds "
+    r"good)\b[\s,.!]*(?:please|do it|go ahead|do that)?[\s.!]*$",
     re.IGNORECASE,
 )
 _OR = re.compile(r"\bor\b|\boder\b", re.IGNORECASE)
 MOST_STEPS = 8
+MOST_CHOICE_WORDS = 8
+"""A choice with fewer words asks for nothing more."""
+FEWEST_SUBJECT = 2
+FEWEST_RULED = 3
+LONGEST_OPTION = 40
 MOST_CODE_ASKED = 0.5
 
 
@@ -79,7 +91,7 @@ def signals_of(
         return []
     pieces = pieces_of(event.text)
     found = list(_chosen(event, answer))
-    is_only_choice = found and len(content_words(text)) < 8
+    is_only_choice = found and len(content_words(text)) < MOST_CHOICE_WORDS
     rulings = [] if found else list(_rulings(event, pieces, answer))
     taken = {(signal.proofs[0].start, signal.proofs[0].end) for signal in rulings}
     asks = [] if is_only_choice else list(_asks(event, pieces, answer, taken))
@@ -115,10 +127,10 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
             if heading:
                 yield _signal("plan", heading, event, *proofs)
         if action.verdict != "approved":
-            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan", whole)
+            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
     elif isinstance(action, act.Rejection):
         call = calls.get(event.metadata.get("tool_use_id", ""))
-        yield from _rejected(event, action.subject or _subject(call), whole)
+        yield from _rejected(event, action.subject or _subject(call))
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -132,17 +144,17 @@ def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
             yield _signal("decision", capitalised(text), event, proof, state="ruling")
         return
     question = asked.question.strip()
-    short = clause(answer) or (clause(answer, 40) if is_option else "")
+    short = clause(answer) or (clause(answer, LONGEST_OPTION) if is_option else "")
     if short:
         yield _signal("decision", f"{question} → {short}", event, proof, state="answer")
 
 
-def _rejected(event: Event, subject: str, whole: Proof) -> Iterator[Signal]:
+def _rejected(event: Event, subject: str) -> Iterator[Signal]:
     pieces = pieces_of(event.text)
     rulings = [piece for piece in _first_paragraph(pieces) if _is_ruling(piece)]
     for piece in rulings[:2]:
         text = clause(piece.text)
-        if text and len(content_words(text)) >= 2:
+        if is_whole(text) and len(content_words(text) - PROCESS) >= FEWEST_SUBJECT:
             about = f" (rejected: {subject})" if subject else ""
             yield _signal(
                 "decision",
@@ -170,7 +182,7 @@ def plan_heading(text: str) -> str:
     bare = _PLAN_WORD.sub(
         "", _PLAN_WORD.sub("", text.strip("# ").strip(), count=1), count=1
     ).strip()
-    return bare if len(content_words(bare)) >= 2 else ""
+    return bare if len(content_words(bare)) >= FEWEST_SUBJECT else ""
 
 
 def _plan(event: Event) -> Iterator[Signal]:
@@ -197,7 +209,7 @@ def _plan(event: Event) -> Iterator[Signal]:
                 )
         elif not told and piece.kind == "sentence" and _GOAL.match(section):
             text = clause(piece.text)
-            if text and is_whole(text):
+            if is_whole(text, MOST_CODE_ASKED):
                 told = True
                 yield _signal(
                     "ask", text, event, _proof(event, piece.start, piece.end), state="goal"
@@ -225,7 +237,7 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
             )
     for question, start, end in choices.replies(event.text, pieces):
         reply = clause(event.text[start:end])
-        if reply and not _ROUTINE.match(reply):
+        if reply and not is_made_of(reply, _ROUTINE):
             yield _signal(
                 "decision",
                 f"{question.text} → {reply}",
@@ -243,7 +255,7 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
             continue
         text = clause(piece.text)
         words = content_words(text)
-        if len(words) < 3 or _ROUTINE.match(text):
+        if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
             continue
         is_asked = question is not None and not _OFFER.search(question.text)
         if answer is None or not (_STRONG.match(piece.text) or is_asked):
@@ -268,6 +280,20 @@ def _first_paragraph(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 # --- asks
+
+
+def wanted(text: str) -> str:
+    """Return a ruling as an act: without what stands before it, and without what was rejected."""
+    bare = _REJECTED.sub("", text)
+    wish = _WISH.match(bare)
+    return capitalised(_ADVERB.sub("", bare[wish.end() :] if wish else bare))
+
+
+_REJECTED = re.compile(r" \(rejected: [^)]*\)$")
+_ADVERB = re.compile(
+    r"^(?:thinking again:? (?:let's )?)?(?:completely|simply|just|also|only|instead,?)?\s*",
+    re.IGNORECASE,
+)
 
 
 class _Wanted(NamedTuple):
@@ -305,7 +331,12 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
     bare = without_path(text[len(lead) :]).strip()
-    if _ROUTINE.match(bare) or _ROUTINE.match(text) or code_share(bare) > MOST_CODE_ASKED:
+    if (
+        _ABOUT_ME.match(bare)
+        or is_made_of(bare, _ROUTINE)
+        or is_made_of(text, _ROUTINE)
+        or code_share(bare) > MOST_CODE_ASKED
+    ):
         return
     is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
     is_wish = bool(_REQUESTS.search(lead))
@@ -314,13 +345,29 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
-    if not short or not is_whole(short):
+    if not short or not is_whole(short, MOST_CODE_ASKED):
         return
     yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
 
 
+_CORRECTION = cues.start("correction")
+
+
+def corrects(text: str) -> bool:
+    """Return whether a prompt says that what was said or done before it is wrong."""
+    wish = _INTERJECTIONS.match(text.strip())
+    assert wish is not None
+    return bool(_CORRECTION.match(text.strip()) or _CORRECTION.match(text.strip()[wish.end() :]))
+
+
+_ABOUT_ME = re.compile(
+    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|done|never ?mind|thanks|thank "
+    r"you)\b",
+    re.IGNORECASE,
+)
 _REQUESTS = re.compile(
-    r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|kannst|bitte)\b|let's",
+    r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
+    r"kannst|bitte)\b|let's",
     re.IGNORECASE,
 )
 
@@ -334,7 +381,11 @@ def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
         return
     bare = _OFFERED.sub("", question.text).rstrip("? ")
     text = clause(bare)
-    if bare != question.text.rstrip("? ") and len(content_words(text)) >= 3 and is_whole(text):
+    if (
+        bare != question.text.rstrip("? ")
+        and len(content_words(text)) >= FEWEST_RULED
+        and is_whole(text)
+    ):
         yield _signal(
             "ask",
             capitalised(text),
@@ -346,6 +397,7 @@ def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
 
 
 _OFFERED = re.compile(
-    r"^(?:.{0,40}?\b)?(?:want me to|would you like me to|shall i|should i|do you want me to|soll ich)\s+(?:go ahead and\s+|also\s+)?",
+    r"^(?:.{0,40}?\b)?(?:want me to|would you like me to|shall i|should i|do you want me to|soll "
+    r"ich)\s+(?:go ahead and\s+|also\s+)?",
     re.IGNORECASE,
 )

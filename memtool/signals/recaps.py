@@ -11,6 +11,8 @@ from memtool.model.words import content_words
 from memtool.signals.text import Piece, capitalised, clause, is_whole, pieces_of, without_path
 
 MOST_ITEMS = 8
+FEWEST_WORDS = 3
+FEWEST_AWAY = 2
 
 
 class Said(NamedTuple):
@@ -24,16 +26,24 @@ class Said(NamedTuple):
 
 
 _SECTION = re.compile(
-    r"^\s*(?:#+\s*)?(?:\d{1,2}[.)]\s+)?\**(?P<name>[A-Z][A-Za-z ()/'-]{3,60}?)\**\s*:\**\s*$|^\s*\d{1,2}\.\s+\**(?P<numbered>[A-Z][A-Za-z ()/'-]{3,60}?)\**\s*:\**(?:\s|$)"
+    r"^\s*(?:#+\s*)?(?:\d{1,2}[.)]\s+)?\**(?P<name>[A-Z][A-Za-z ()/'-]{3,60}?)\**\s*:\**\s*$|"
+    r"^\s*\d{1,2}\.\s+\**(?P<numbered>[A-Z][A-Za-z ()/'-]{3,60}?)\**\s*:\**(?:\s|$)"
 )
 _SUMMARY = re.compile(r"^\s*(?:#+\s*)?\**Summary\**:?\**\s*$", re.MULTILINE)
 _ASKED = re.compile(
-    r"^(?:(?:the )?user(?:'s)?(?: also| then| explicitly| initially| wanted)*\s+(?:asked|wants?|wanted|requested|request|chose|said|needs?|needed|requests?)(?: me)?(?: was)?(?: to| that| for)?:?\s+|"
-    r"(?:primary|main|initial|original|final|secondary|explicit|follow-?up|current|first|second|third|additional|later|next|current)?\s*(?:user )?(?:request|goal|task|intent|objective|issue|problem)s?(?: was)?(?: to)?\s*:\s+)",
+    r"^(?:(?:the )?user's (?:most recent |latest |last |final |first |initial )?(?:request|"
+    r"message|question|goal)(?: asked)?(?: is| was)?(?: to| about)?:?\s+|(?:the )?user(?:'s)?(?: "
+    r"also| then| explicitly| initially| wanted)*\s+(?:asked|wants?|wanted|requested|request|"
+    r"chose|said|needs?|needed|requests?)(?: me)?(?: was)?(?: to| that| for)?:?\s+|"
+    r"(?:primary|main|latest|initial|original|final|secondary|explicit|follow-?up|current|first|"
+    r"second|third|additional|later|next|current)?\s*(?:user )?(?:request|goal|task|intent|"
+    r"objective|issue|problem)s?(?: was)?(?: to)?\s*:\s+)",
     re.IGNORECASE,
 )
+_MARK = re.compile(r"^\((?:latest|current|new|initial|first|later|then)\)\s*", re.IGNORECASE)
 _DECIDED = re.compile(
-    r"^(?:the )?user (?:explicitly )?(?:clarified|decided|chose|confirmed|rejected|preferred|prefers|agreed|insisted|corrected)(?: that| to)?:?\s+",
+    r"^(?:the )?user (?:explicitly )?(?:clarified|decided|chose|confirmed|rejected|preferred|"
+    r"prefers|agreed|insisted|corrected)(?: that| to)?:?\s+",
     re.IGNORECASE,
 )
 _NONE = re.compile(
@@ -49,10 +59,12 @@ _STATUS = re.compile(
 )
 _DONE = re.compile(r"[✅✓]|\b(?:completed|done)\)?\W*$|^\[x\]", re.IGNORECASE)
 _AWAY = re.compile(
-    r"\b(?P<label>Goal|Next|Open|Still open|Remaining|Decided)\s*:\s*(?P<text>.+?)(?=\s+(?:Goal|Done|Next|Open|Still open|Remaining|Decided)\s*:|\s*\(disable recaps|\n|$)"
+    r"\b(?P<label>Goal|Next|Open|Still open|Remaining|Decided)\s*:\s*(?P<text>.+?)(?=\s+(?:Goal|"
+    r"Done|Next|Open|Still open|Remaining|Decided)\s*:|\s*\(disable recaps|\n|$)"
 )
 _PROCEDURE = re.compile(
-    r"^(?:run|re-?run|commit|push|verify|check|review|lint|test|ensure all|make sure all|format|wait)\b[^.]{0,60}$",
+    r"^(?:run|re-?run|commit|push|verify|check|review|lint|test|ensure all|make sure all|format|"
+    r"wait)\b[^.]{0,60}$",
     re.IGNORECASE,
 )
 _USER_QUOTE = re.compile(r"^[\"“>]")
@@ -66,8 +78,8 @@ def said_in(text: str) -> Iterator[Said]:
         return
     intents = pending = 0
     section = ""
-    for piece in pieces_of(text[summary.end() :]):
-        piece = _moved(piece, summary.end())
+    for found in pieces_of(text[summary.end() :]):
+        piece = _moved(found, summary.end())
         line = _line_at(text, piece)
         if match := _SECTION.match(line):
             section = (match["name"] or match["numbered"]).lower()
@@ -92,15 +104,21 @@ def _intent(piece: Piece, rank: int) -> Iterator[Said]:
         kind, text = "decision", text[match.end() :]
     elif match := _ASKED.match(text):
         text = text[match.end() :]
-    text = clause(without_path(text.strip('"“” ')))
-    if text and is_whole(text) and not _about_user(text) and len(content_words(text)) >= 3:
+    text = clause(without_path(_MARK.sub("", text).strip('"“” ')))
+    if (
+        text
+        and is_whole(text)
+        and not _about_user(text)
+        and len(content_words(text)) >= FEWEST_WORDS
+    ):
         yield Said(kind, capitalised(text), piece.start, piece.end, rank)
 
 
 def _about_user(text: str) -> bool:
     return bool(
         re.match(
-            r"(?:this (?:session|conversation|evolved|is)|the (?:user|session|conversation)|continu\w+ from|user )",
+            r"(?:this (?:session|conversation|evolved|is)|the (?:user|session|conversation)|"
+            r"continu\w+ from|user |if |whether |about )",
             text,
             re.IGNORECASE,
         )
@@ -119,7 +137,7 @@ def _pending(piece: Piece, line: str) -> Iterator[Said]:
 def _away(text: str) -> Iterator[Said]:
     for rank, match in enumerate(_AWAY.finditer(text[:4_000])):
         said = clause(match["text"].strip())
-        if not said or len(content_words(said)) < 2:
+        if not said or len(content_words(said)) < FEWEST_AWAY:
             continue
         kind: Kind = {"goal": "recap", "decided": "decision"}.get(match["label"].lower(), "pending")  # type: ignore[assignment]
         yield Said(kind, capitalised(said), *match.span("text"), rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from memtool.model.actions import AnyAction, Commit, Issue, PullRequest, Run, Verb
@@ -13,8 +13,14 @@ Purpose = Literal["", "test", "lint", "build", "undo"]
 
 _LONGEST_COMMAND = 160
 _MOST_COMMANDS = 12
-_SILENT = frozenset(
-    "cd echo printf cat head tail grep sed awk ls pwd export set true sleep wc sort uniq tee mkdir".split()
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SILENT = _set(
+    "cd echo printf cat head tail grep sed awk ls pwd export set true sleep wc sort uniq tee mkdir"
 )
 _WRAPPERS = {"sudo": 0, "env": 0, "time": 0, "nice": 0, "nohup": 0, "command": 0, "exec": 0}
 _RUNNERS = (
@@ -153,7 +159,7 @@ def _action(words: list[str], simple: Simple, files: Mapping[str, str]) -> AnyAc
             return _commit(rest[1:], directory, simple.stdin, files)
         words = ["git", *rest]
     elif name in {"gh", "glab"} and (verb := _FORGE.get(tuple(words[1:3]))):
-        return _forge(words, verb, simple.stdin)
+        return _forge(words, verb)
     elif name in _SILENT:
         return None
     command = " ".join(words)
@@ -257,12 +263,12 @@ def _options(words: list[str], with_value: frozenset[str]) -> list[tuple[str, st
 
 
 class _ForgeVerb(NamedTuple):
-    make: type[PullRequest] | type[Issue]
+    make: type[PullRequest | Issue]
     verb: Verb
 
 
 def _verbs(
-    noun: str, make: type[PullRequest] | type[Issue], *verbs: tuple[str, Verb]
+    noun: str, make: type[PullRequest | Issue], *verbs: tuple[str, Verb]
 ) -> dict[tuple[str, ...], _ForgeVerb]:
     return {(noun, word): _ForgeVerb(make, verb) for word, verb in verbs}
 
@@ -289,21 +295,30 @@ _FORGE = {
     **_verbs("mr", PullRequest, *_COMMON, *_OF_REQUESTS),
     **_verbs("issue", Issue, *_COMMON),
 }
-_FORGE_FLAGS_WITH_VALUE = frozenset(
-    "-t --title -b --body -F --body-file -R --repo -B --base -H --head -d --description -l --label"
-    " -a --assignee -r --reviewer -m --message -c --comment --json -q --jq --subject".split()
+_FORGE_FLAGS_WITH_VALUE = _set(
+    "-t --title -b --body -F --body-file -R --repo -B --base -H --head -d --description -l --label "
+    "-a --assignee -r --reviewer -m --message -c --comment --json -q --jq --subject"
 )
 _FORGE_URL = re.compile(
     r"https?://[\w.-]+/([\w.-]+(?:/[\w.-]+)+?)/(?:-/)?(?:pull|pulls|merge_requests|issues)/(\d+)"
 )
 
 
-def _forge(words: list[str], verb: _ForgeVerb, _stdin: str) -> AnyAction:
+_NUMBER_DIGITS = 8
+
+
+def _forge(words: list[str], verb: _ForgeVerb) -> AnyAction:
     options = _options(words[3:], _FORGE_FLAGS_WITH_VALUE)
     given = dict(reversed(options))
     target = next((value for flag, value in options if not flag), "")
     url = _FORGE_URL.search(target)
-    number = int(url[2]) if url else int(target) if target.isdecimal() and len(target) < 9 else 0
+    number = (
+        int(url[2])
+        if url
+        else int(target)
+        if target.isdecimal() and len(target) <= _NUMBER_DIGITS
+        else 0
+    )
     title = given.get("--title", given.get("-t", ""))
     return verb.make(
         verb=verb.verb,
@@ -324,7 +339,8 @@ class Made(NamedTuple):
 
 
 _MADE = re.compile(
-    r"^\[(?P<branch>[^\s\]]+|detached HEAD)(?P<root> \(root-commit\))? (?P<hash>[0-9a-f]{7,40})\] (?P<subject>.*)$",
+    r"^\[(?P<branch>[^\s\]]+|detached HEAD)(?P<root> \(root-commit\))? "
+    r"(?P<hash>[0-9a-f]{7,40})\] (?P<subject>.*)$",
     re.MULTILINE,
 )
 
@@ -343,12 +359,15 @@ def forge_links(output: str) -> list[tuple[str, str, int]]:
 
 
 _FAILED = re.compile(
-    r"^(?:--- FAIL|FAIL\b|FAILED\b|ERROR\b.* failed)|\b[1-9]\d* (?:failed|failures?|errors?|failing)\b|"
-    r"\b[1-9]\d* (?:problems?|issues?)\b|\bTests? failed\b|^(?:E  |error(?:\[\w+\])?: )|\bpanic: |exit (?:code|status) [1-9]|^make: \*\*\*|\[build failed\]",
+    r"^(?:--- FAIL|FAIL\b|FAILED\b|ERROR\b.* failed)|\b[1-9]\d* (?:failed|failures?|errors?|"
+    r"failing)\b|"
+    r"\b[1-9]\d* (?:problems?|issues?)\b|\bTests? failed\b|^(?:E  |error(?:\[\w+\])?: )|\bpanic: "
+    r"|exit (?:code|status) [1-9]|^make: \*\*\*|\[build failed\]",
     re.MULTILINE,
 )
 _PASSED = re.compile(
-    r"^ok\s|^\s*(?:--- )?PASS\b|\b\d+ pass(?:ed|ing)\b|\b0 (?:issues|errors|failed|failures|problems)\b|"
+    r"^ok\s|^\s*(?:--- )?PASS\b|\b\d+ pass(?:ed|ing)\b|\b0 (?:issues|errors|failed|failures|"
+    r"problems)\b|"
     r"\ball (?:tests|checks) passed\b|\btest result: ok\b|\bno issues found\b",
     re.MULTILINE | re.IGNORECASE,
 )

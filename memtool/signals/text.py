@@ -11,6 +11,9 @@ from memtool.signals import cues
 
 MOST_WORDS = 26
 FEWEST_WORDS = 3
+FEWEST_CONTENT = 2
+FEWEST_OF_CLAUSE = 5
+MOST_CODE = 0.33
 _LONGEST_TEXT = 60_000
 _WORD = re.compile(r"[^\W_]+")
 _DANGLING = cues.words("dangling")
@@ -34,13 +37,14 @@ _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+")
 _BOLD_HEADING = re.compile(r"^\s*\*\*([^*]+?)(?::\*\*|\*\*:?)\s*$")
 _ITEM = re.compile(
-    r"^\s*(?:[-*•·–]\s+(?:\[[ xX]\]\s+)?|(?P<label>\d{1,2}|[A-Za-z])[.)]\s+|\*\*(?P<bold>\d{1,2}|[A-Z])[.)]\s+)"
+    r"^\s*(?:[-*•·–]\s+(?:\[[ xX]\]\s+)?|(?P<label>\d{1,2}|[A-Za-z])[.)]\s+|\*\*(?P<bold>\d{1,2}|"
+    r"[A-Z])[.)]\s+)"
 )
 _OPTION = re.compile(
     r"^\s*(?:#+\s*)?\**(?:Option|Approach)\s+(?P<label>\d{1,2}|[A-Z])\b\**\s*[:.)–—-]*\s*",
     re.IGNORECASE,
 )
-_QUOTE = re.compile(r"^\s*(?:>|❯|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ )")
+_QUOTE = re.compile(r"^\s*(?:>|\u276f|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ |\d{1,5}\s+[+-]\s)")
 _ROW = re.compile(r"^\s*\|.*\|\s*$")
 _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
@@ -56,27 +60,65 @@ def pieces_of(text: str) -> list[Piece]:
 
 
 def _pieces(text: str) -> Iterator[Piece]:
-    position, paragraph = 0, 0
+    paragraph = 0
     is_code, after_blank, in_item = False, True, False
-    for line in text.splitlines(keepends=True):
-        start, position = position, position + len(line)
-        bare = line.rstrip()
-        if not bare.strip():
+    for start, line in _unwrapped(text):
+        if not line.strip():
             paragraph += not after_blank
             after_blank, in_item = True, False
             continue
-        if _FENCE.match(bare):
+        if _FENCE.match(line):
             is_code = not is_code
             continue
-        if is_code:
-            yield Piece(bare.strip(), start, start + len(bare), "code", paragraph=paragraph)
-        elif _INDENTED.match(line) and after_blank and not _ITEM.match(bare):
-            yield Piece(bare.strip(), start, start + len(bare), "code", paragraph=paragraph)
+        if is_code or (_INDENTED.match(line) and after_blank and not _ITEM.match(line)):
+            yield Piece(line.strip(), start, start + len(line), "code", paragraph=paragraph)
             continue
-        else:
-            yield from _line(bare, start, paragraph, is_more=in_item and line[:1] == " ")
-            in_item = bool(_ITEM.match(bare)) or (in_item and line[:1] == " ")
+        yield from _line(line, start, paragraph, is_more=in_item and line[:1] == " ")
+        in_item = bool(_ITEM.match(line)) or (in_item and line[:1] == " ")
         after_blank = False
+
+
+def _unwrapped(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (start, line); a line that was broken at a width is joined with the next, a blank for each break."""
+    waiting_start, waiting = 0, ""
+    position, is_code = 0, False
+    for line in text.splitlines(keepends=True):
+        start, position = position, position + len(line)
+        bare = line.rstrip("\r\n")
+        is_code ^= bool(_FENCE.match(bare))
+        if waiting and not is_code and _is_plain(bare):
+            waiting = waiting.ljust(start - waiting_start) + bare
+        else:
+            if waiting:
+                yield waiting_start, waiting
+            waiting_start, waiting = start, bare
+        if is_code or not _may_go_on(bare):
+            yield waiting_start, waiting
+            waiting = ""
+    if waiting:
+        yield waiting_start, waiting
+
+
+_WIDTH = 60
+
+
+def _may_go_on(line: str) -> bool:
+    """Return whether a line looks broken: long, without an end, and neither table, heading nor code."""
+    bare = line.rstrip()
+    return (
+        len(bare) >= _WIDTH
+        and bare[-1] not in ".!?:;|"
+        and not _HEADING.match(line)
+        and not _ROW.match(line)
+        and not _QUOTE.match(line)
+    )
+
+
+def _is_plain(line: str) -> bool:
+    return bool(line.strip()) and not any(
+        pattern.match(line)
+        for pattern in (_FENCE, _HEADING, _BOLD_HEADING, _ITEM, _OPTION, _QUOTE, _ROW, _RULE)
+    )
 
 
 def _line(line: str, start: int, paragraph: int, *, is_more: bool) -> Iterator[Piece]:
@@ -170,18 +212,24 @@ _CODE = re.compile(
     r"`[^`]*`|\b\w+(?:\.\w+)*\([^)]*\)|(?:\w+/)+[\w.]+|\b\w+\.\w{1,4}:\d+|[{}<>=;\\$]+|\b\w+_\w+\b"
 )
 _LEADING_PATH = re.compile(
-    r"^(?:(?:in|at|from|file)\s+)?`?[~\w./@-]*(?:/[\w.@-]+|\.(?:go|py|js|ts|tsx|rs|md|json|ya?ml|toml|sh|c|h|java|rb|txt))(?::[\d,\s-]+)?`?(?:\s*\([^)]{0,40}\))?\s*(?:[-–—:|]+|→)\s*(?=\S)",
+    r"^(?:(?:in|at|from|file)\s+)?`?[~\w./@-]*(?:/[\w.@-]+|\.(?:go|py|js|ts|tsx|rs|md|json|ya?ml|"
+    r"toml|sh|c|h|java|rb|txt))(?::[\d,\s-]+)?`?(?:\s*\([^)]{0,40}\))?\s*(?:[-–—:|]+|→)\s*(?=\S)",
     re.IGNORECASE,
 )
 _LEADING_REFERENCE = re.compile(
-    r"^(?:@\S+\s+)+|^(?:lines?|line) \d+(?:-\d+)?\s*[:–—-]\s*", re.IGNORECASE
+    r"^(?:task|step|phase|item)\s+#?\d+[a-z]?\s*[:.–—-]\s*|^\w+ on [\w./-]+:\d+\s*[—–-]+\s*|"
+    r"^(?:@\S+\s+)+|^(?:lines?|line) \d+(?:-\d+)?\s*[:–—-]\s*",
+    re.IGNORECASE,
 )
+
+
+_SHORTEST_LEFT = 8
 
 
 def without_path(text: str) -> str:
     """Return the text without a path that it begins with."""
     left = _LEADING_REFERENCE.sub("", _LEADING_PATH.sub("", text, count=1), count=1)
-    return left if len(left) > 8 else text
+    return left if len(left) > _SHORTEST_LEFT else text
 
 
 def code_share(text: str) -> float:
@@ -189,20 +237,20 @@ def code_share(text: str) -> float:
     return sum(len(match[0]) for match in _CODE.finditer(text)) / max(1, len(text))
 
 
-def is_whole(text: str) -> bool:
+def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
     """Return whether a text can stand by itself: some words, not mostly code, no open end."""
     words = text.split()
-    if not FEWEST_WORDS <= len(words) or len(content_words(text)) < 2:
+    if len(words) < FEWEST_WORDS or len(content_words(text)) < FEWEST_CONTENT:
         return False
     last = words[-1].strip(".,;:!?\"'()[]`*").lower()
     return (
         last not in _DANGLING
+        and _is_closed(text)
         and not text.endswith((":", ",", "(", "…"))
-        and code_share(text) <= MOST_CODE
+        and code_share(text) <= most_code
     )
 
 
-MOST_CODE = 0.4
 _BREAK = re.compile(
     rf"[;:.](?=\s)|\s[–—-]{{1,2}}\s|\s[(\[]|,?\s(?=(?:{cues.anywhere('clause').pattern})\b)",
     re.IGNORECASE,
@@ -222,7 +270,7 @@ def clause(text: str, most: int = MOST_WORDS) -> str:
         count = len(head.split())
         if count > most:
             break
-        if count >= 5 and _is_closed(head):
+        if count >= FEWEST_OF_CLAUSE and _is_closed(head):
             best = head
     return best if best and is_whole(best) else ""
 
@@ -243,3 +291,11 @@ def capitalised(text: str) -> str:
     if not first.isalpha() or not first.islower():
         return text
     return text[:1].upper() + text[1:]
+
+
+_TOLD_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
+
+
+def is_made_of(text: str, words: frozenset[str]) -> bool:
+    """Return whether a text has no other words than these, numbers and signs apart."""
+    return all(word.lower().replace("\u2019", "'") in words for word in _TOLD_WORD.findall(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.model import actions as act
@@ -17,6 +17,8 @@ from memtool.signals.text import Piece, capitalised, clause, pieces_of
 TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
 _MOST_SIGNALS = 60
 _INTERRUPTED = "[Request interrupted"
+UNNAMED = "…"
+"""A to-do of which these events say only its ID."""
 _NOTHING = "nothing to commit"
 
 
@@ -48,10 +50,17 @@ class _Segment:
                 self.calls.setdefault(call, event)
             elif call and event.role == "tool":
                 self.results.setdefault(call, event)
-        self.answer: tuple[Event, list[Piece]] | None = (
-            None  # the last one of the main conversation
-        )
-        self.commits: list[tuple[_Draft, int]] = []  # where the commits of this segment stand
+        self.readers: dict[str, Callable[[_Draft, Event], None]] = {
+            "title": self._title,
+            "prompt": self._prompt,
+            "compaction": self._recap,
+            "recap": self._recap,
+            "subagent_end": self._subagent,
+        }
+        self.answer: tuple[Event, list[Piece]] | None = None
+        """The last one of the main conversation."""
+        self.todos: dict[str, tuple[_Draft, Signal]] = {}
+        self.commits: list[tuple[_Draft, Signal]] = []
 
     def turns(self) -> Iterator[Turn]:
         drafts = self._drafts()
@@ -73,6 +82,8 @@ class _Segment:
                 asks_back=any(signal.kind == "question" for signal in draft.signals)
                 and not draft.is_work,
                 is_work=draft.is_work,
+                corrects=self._is_prompt(draft.events[0])
+                and prompts.corrects(draft.events[0].text),
             )
 
     def _drafts(self) -> list[_Draft]:
@@ -115,54 +126,36 @@ class _Segment:
         return features[-1] if features else (worked[-1] if worked else before)
 
     def _read(self, draft: _Draft, *, is_last: bool) -> None:
-        final: Event | None = None
-        error: Event | None = None
         tests: dict[str, Signal] = {}
         for event in draft.events:
-            is_main = not event.metadata.get("sidechain")
-            if event.kind == "title":
-                self._add(
-                    draft,
-                    "title",
-                    event,
-                    event.text,
-                    0,
-                    len(event.text),
-                    state=event.metadata.get("given_by", ""),
-                )
-            elif event.kind == "prompt" and is_main:
-                self._prompt(draft, event)
-            elif event.kind in {"compaction", "recap"} and is_main:
-                self._recap(draft, event)
-            elif event.kind == "answer" and is_main:
-                final = event
-            elif event.kind == "error" and is_main:
-                error = event
-            elif event.kind == "subagent_end":
-                self._subagent(draft, event)
-            elif event.kind == "note" and event.text.startswith(_INTERRUPTED):
-                final = None
-            if event.kind in {"answer", "prompt"}:
-                error = None
-            if event.kind == "tool_call" and is_main:
-                final = None
-            for action in self.actions[event.id]:
-                if event.kind not in {"prompt"}:
+            if event.kind != "prompt":
+                for action in self.actions[event.id]:
                     self._action(draft, event, action, tests)
+            read = self.readers.get(event.kind)
+            if read is not None and (event.kind == "subagent_end" or _is_main(event)):
+                read(draft, event)
         draft.signals += tests.values()
-        if final is not None:
-            self._final(draft, final)
-        elif error is not None and is_last:
-            text = clause(error.text.strip().split("\n", 1)[0])
-            if text:
-                self._add(draft, "error", error, text, 0, len(error.text))
-        said = [
-            event
-            for event in draft.events
-            if event.kind == "answer" and not event.metadata.get("sidechain")
-        ]
+        last = self._last_word(draft)
+        if last is not None and last.kind == "answer":
+            self._final(draft, last)
+        elif last is not None and is_last:
+            text = clause(last.text.strip().split("\n", 1)[0])
+            self._add(draft, "error", last, text, (0, len(last.text)))
+        said = [event for event in draft.events if event.kind == "answer" and _is_main(event)]
         if said:
             self.answer = (said[-1], pieces_of(said[-1].text))
+
+    def _last_word(self, draft: _Draft) -> Event | None:
+        """Return the last answer, if no call followed it and nothing interrupted it, or the error that came last."""
+        last: Event | None = None
+        for event in draft.events:
+            if not _is_main(event):
+                continue
+            if event.kind in {"answer", "error"}:
+                last = event
+            elif event.kind in {"prompt", "tool_call"} or event.text.startswith(_INTERRUPTED):
+                last = None
+        return last
 
     def _add(
         self,
@@ -170,8 +163,7 @@ class _Segment:
         kind: Kind,
         event: Event,
         text: str,
-        start: int,
-        end: int,
+        span: tuple[int, int],
         *,
         state: str = "",
         key: str = "",
@@ -180,8 +172,12 @@ class _Segment:
     ) -> None:
         text = " ".join(text.replace("`", "").split())
         if text:
-            proofs = (proof(event, start, end), *more)
+            proofs = (proof(event, *span), *more)
             draft.signals.append(Signal(kind, text, event.time_us, proofs, state, key, rank))
+
+    def _title(self, draft: _Draft, event: Event) -> None:
+        given_by = event.metadata.get("given_by", "")
+        self._add(draft, "title", event, event.text, (0, len(event.text)), state=given_by)
 
     def _prompt(self, draft: _Draft, event: Event) -> None:
         found = prompts.signals_of(event, self.actions[event.id], self.answer, self.calls)
@@ -189,24 +185,24 @@ class _Segment:
 
     def _recap(self, draft: _Draft, event: Event) -> None:
         for said in recaps.said_in(event.text):
-            self._add(draft, said.kind, event, said.text, said.start, said.end, rank=said.rank)
+            self._add(draft, said.kind, event, said.text, (said.start, said.end), rank=said.rank)
 
     def _subagent(self, draft: _Draft, event: Event) -> None:
         said = next(answers.results_of(pieces_of(event.text)), None)
         if said is not None:
-            self._add(draft, "subagent", event, said.text, said.start, said.end)
+            self._add(draft, "subagent", event, said.text, (said.start, said.end))
 
     def _final(self, draft: _Draft, event: Event) -> None:
         pieces = pieces_of(event.text)
         question = answers.closing_question(pieces)
         if question is not None:
-            self._add(draft, "question", event, question.text, question.start, question.end)
+            self._add(draft, "question", event, question.text, (question.start, question.end))
         kind: Kind = "result" if draft.is_work else "found"
         if question is None or draft.is_work:
             for said in answers.results_of(pieces):
-                self._add(draft, kind, event, said.text, said.start, said.end, rank=said.rank)
+                self._add(draft, kind, event, said.text, (said.start, said.end), rank=said.rank)
         for said in answers.open_of(pieces):
-            self._add(draft, "open", event, said.text, said.start, said.end)
+            self._add(draft, "open", event, said.text, (said.start, said.end))
 
     def _action(
         self, draft: _Draft, event: Event, action: act.AnyAction, tests: dict[str, Signal]
@@ -233,25 +229,28 @@ class _Segment:
         elif isinstance(action, (act.PullRequest, act.Issue)) and not is_error:
             self._forge(draft, event, action, result)
         elif isinstance(action, act.Todo):
-            for item in action.items:
-                start, end = _span(event.text, item.text)
-                key = item.id or " ".join(sorted(content_words(item.text)))
-                self._todo(draft, event, item, key, start, end)
+            self._todo(draft, event, action)
 
-    def _todo(
-        self, draft: _Draft, event: Event, item: act.Item, key: str, start: int, end: int
-    ) -> None:
-        signal = Signal(
-            "todo", item.text or "…", event.time_us, (proof(event, start, end),), item.state, key
-        )
-        # Of one list that is written again and again only the last state counts, told where it was reached.
-        for position, other in enumerate(draft.signals):
-            if other.kind == "todo" and other.key == key:
-                if other.state == item.state:
-                    return
-                draft.signals[position] = signal
-                return
-        draft.signals.append(signal)
+    def _todo(self, draft: _Draft, event: Event, action: act.Todo) -> None:
+        """Keep the last state of each to-do, told in the turn that reached it.
+
+        A whole list stamps what is not done with its time: what an older list held and the last one does not is gone.
+        """
+        for item in action.items:
+            key = f"#{item.id}" if item.id else " ".join(sorted(content_words(item.text)))
+            known = self.todos.get(key)
+            text = item.text or UNNAMED
+            proofs: tuple[Proof, ...] = (proof(event, *_span(event.text, item.text)),)
+            if known is not None:
+                holder, old = known
+                if old.state == item.state and item.state not in {"pending", "started"}:
+                    continue
+                holder.signals.remove(old)
+                if not item.text:
+                    text, proofs = old.text, (old.proofs[0], *proofs)
+            signal = Signal("todo", text, event.time_us, proofs, item.state, key)
+            self.todos[key] = (draft, signal)
+            draft.signals.append(signal)
 
     def _commit(
         self,
@@ -275,23 +274,22 @@ class _Segment:
             more = (proof(result, *_span(result.text, own.subject)),)
         draft.is_work = True
         if action.amend and self.commits:
-            holder, position = self.commits[-1]
-            old = holder.signals[position]
-            start, end = _span(event.text, subject)
-            holder.signals[position] = Signal(
+            holder, old = self.commits.pop()
+            renamed = (*more, proof(event, *_span(event.text, subject)))
+            signal = Signal(
                 "commit",
                 subject or old.text,
                 event.time_us,
-                (*more, proof(event, start, end)) if action.subject else old.proofs,
+                renamed if action.subject else old.proofs,
                 key=known or old.key,
             )
+            holder.signals[holder.signals.index(old)] = signal
+            self.commits.append((holder, signal))
             return
         if not subject:
             return
-        self._add(
-            draft, "commit", event, subject, *_span(event.text, subject), key=known, more=more
-        )
-        self.commits.append((draft, len(draft.signals) - 1))
+        self._add(draft, "commit", event, subject, _span(event.text, subject), key=known, more=more)
+        self.commits.append((draft, draft.signals[-1]))
 
     def _forge(
         self,
@@ -316,11 +314,16 @@ class _Segment:
             kind,
             event,
             action.title or f"#{number}",
-            *_span(event.text, action.title or str(number)),
+            _span(event.text, action.title or str(number)),
             state=action.verb,
             key=url or (f"#{number}" if number else action.title),
             more=more,
         )
+
+
+def _is_main(event: Event) -> bool:
+    """Return whether an event belongs to the main conversation, not to a subagent's."""
+    return not event.metadata.get("sidechain")
 
 
 def proof(event: Event, start: int, end: int) -> Proof:

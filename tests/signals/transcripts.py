@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from memtool.signals.shell import actions_of
 
 Json = dict[str, object]
 _SAID = "To tell you how to proceed, the user said:\n"
+_CREATED = re.compile(r"Task #(\d+) created successfully: (.*)")
 _STATES: dict[str, State] = {
     "pending": "pending",
     "in_progress": "started",
@@ -89,6 +91,9 @@ def _of_file(path: Path) -> Iterator[Event]:
         call = metadata.get("tool_use_id", "")
         if event.kind in {"tool_call", "subagent_start"} and calls.get(call):
             metadata[METADATA_KEY] = encode(calls[call])
+        if event.kind == "tool_result" and (made := _CREATED.match(event.text)):
+            item = Item(made[2].strip(), "pending", made[1])
+            metadata[METADATA_KEY] = encode([Todo(items=(item,), partial=True)])
         if event.kind == "subagent_end":
             metadata[METADATA_KEY] = encode([Subagent(stage="ended")])
         yield replace(event, metadata=metadata)
@@ -157,8 +162,6 @@ def _call(name: str, given: Json) -> tuple[AnyAction, ...]:
             for t in (todos if isinstance(todos, list) else [])
         ]
         return (Todo(items=tuple(items)),)
-    if name == "TaskCreate":
-        return (Todo(items=(Item(str(given.get("subject"))),), partial=True),)
     if name == "TaskUpdate" and given.get("status"):
         item = Item(
             str(given.get("subject", "")), _STATES[str(given["status"])], str(given["taskId"])
