@@ -31,7 +31,7 @@ ONE_RANGE = """
 import sys
 from pathlib import Path
 from memtool.store.engine import open_writer
-from memtool.store.families import FAMILIES
+from memtool.store.keys import FAMILIES
 engine = open_writer(Path(sys.argv[1]) / "store")
 engine.flush()
 for family in FAMILIES:

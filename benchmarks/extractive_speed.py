@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from memtool.agents.reading import read_chunks
-from memtool.model.drafting import segment_request
 from memtool.model.records import Event
 from memtool.model.segmenting import by_session, cuts_of
-from memtool.model.summary import Request
+from memtool.model.summary import Request, segment_request
 from memtool.summarize.extractive.segments.draft import summarize_segment
 from memtool.summarize.text.words import words
 

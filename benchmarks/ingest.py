@@ -93,14 +93,12 @@ def _seconds(action: Callable[[], object]) -> float:
 def _keep_rows(store: Path, rows: Path) -> None:
     """Keep what the ingest has written, with the number of batches that it took."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from memtool.store import families  # noqa: PLC0415
+    from memtool.store import keys  # noqa: PLC0415
     from memtool.store.access import Access  # noqa: PLC0415
 
     with Access(store).reading() as opened:
         found = [
-            (name, key, value)
-            for name in families.FAMILIES
-            for key, value in opened.engine.scan(name)
+            (name, key, value) for name in keys.FAMILIES for key, value in opened.engine.scan(name)
         ]
         batches = sum(
             max(1, -(-source.size_bytes // (4 << 20))) for source in opened.sources().values()

@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))
@@ -32,8 +33,13 @@ from made import originals  # noqa: E402
 from memtool.agents.reading import read_chunks  # noqa: E402
 from memtool.locks import Holder, Patience, writer  # noqa: E402
 from memtool.model.calendar import Calendar  # noqa: E402
-from memtool.model.digest import digest_of  # noqa: E402
-from memtool.model.records import Claim, Event, EventId, event_id  # noqa: E402
+from memtool.model.records import (  # noqa: E402
+    Claim,
+    Event,
+    EventId,
+    digest_of,
+    event_id,
+)
 from memtool.store.access import Access  # noqa: E402
 from memtool.store.capture import capture  # noqa: E402
 from memtool.store.engine import Engine  # noqa: E402

@@ -1,7 +1,8 @@
-"""Files written so that a crash leaves the old one or the new one. Never changes the mode of what it did not make."""
+"""Files: written whole and durably, made private, exchanged; errors that name the path."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -9,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.errors import StorageError
-from memtool.os_errors import meaning_of
+from memtool.errors import StorageError, meaning_of
 
 
 def storage_error(error: OSError | MemoryError, path: Path | str) -> StorageError:
@@ -130,3 +130,25 @@ def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
+
+
+_RENAME_EXCHANGE = 2
+_AT_THE_WORKING_DIRECTORY = -100
+_UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange what the two names stand for. Return False, with nothing changed, where the system has no such step.
+
+    Linux has it (renameat2), ext4, XFS, Btrfs and tmpfs do; NFS does not.
+    """
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    here = _AT_THE_WORKING_DIRECTORY
+    if call(here, os.fsencode(one), here, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNKNOWN:
+        return False
+    raise OSError(number, os.strerror(number), os.fspath(one))

@@ -21,10 +21,9 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from memtool.errors import UnavailableError
 from memtool.files import private_directory, reporting
@@ -41,8 +40,7 @@ _HOLDER_BYTES = 1000
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, pid; length 0 is the whole file
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who holds a lock: written into it for the others to read."""
 
     pid: int
@@ -120,8 +118,7 @@ def _no_word(_: Holder | None) -> None:
     """Nobody is told of this wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How a wait goes: its bound, what may break it by raising, and who is told, once, that it began."""
 
     wait_s: float
@@ -218,7 +215,7 @@ def _sign(fd: int, holder: Holder) -> None:
     """
     with suppress(OSError):
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0))
-    text = json.dumps(asdict(holder)).encode() + b"\n"
+    text = json.dumps(holder._asdict()).encode() + b"\n"
     with suppress(OSError):
         os.pwrite(fd, text, 0)
         os.ftruncate(fd, len(text))

@@ -1,14 +1,14 @@
-"""Where config files, the store and Claude Code's files are. Reads the environment it is given, never the process's."""
+"""Where everything is: config files, the store, and the files that memtool ships."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from stat import S_ISDIR
+from typing import NamedTuple
 
 from memtool.errors import ConfigError
 
@@ -27,16 +27,14 @@ class Role(Enum):
     NAMED = "named"  # --config or $MEMTOOL_CONFIG: it has to exist
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """One file that settings are read from, whether it exists or not."""
 
     path: Path
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class StoreChoice:
+class StoreChoice(NamedTuple):
     """The store's directory, and in words why it is this one."""
 
     root: Path
@@ -152,16 +150,6 @@ def other_owner(directory: Path) -> str | None:
         return f"#{uid}"  # as sudo -u takes it
 
 
-def claude_directory(environ: Mapping[str, str], *, configured: str) -> Path:
-    """Return where Claude Code keeps its files: ingest.claude_root, $CLAUDE_CONFIG_DIR, else ~/.claude."""
-    if configured:
-        return expand(Path(configured), environ)
-    named = environ.get("CLAUDE_CONFIG_DIR", "")
-    if named:
-        return expand(Path(named), environ)
-    return home_directory(environ) / ".claude"
-
-
 def expand(path: Path, environ: Mapping[str, str]) -> Path:
     """Return the path made absolute, with a leading `~` read as the home directory."""
     if path.parts[:1] == ("~",):
@@ -183,3 +171,20 @@ def _absolute(environ: Mapping[str, str], name: str) -> Path | None:
 def _systemd_directories(environ: Mapping[str, str], name: str) -> list[Path]:
     paths = [Path(part) for part in environ.get(name, "").split(":")]
     return [path for path in paths if path.is_absolute()]
+
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(name: str) -> Path:
+    """Return a file or directory that memtool ships, such as `systemd` or `man/memtool.1`.
+
+    A wheel has them in memtool/share (pyproject.toml puts them there). In a checkout and in an editable install they
+    are beside the package. Raise FileNotFoundError where neither has it: then the installation is incomplete.
+    """
+    for folder in (_PACKAGE / "share", _PACKAGE.parent):
+        if (folder / name).exists():
+            return folder / name
+    raise FileNotFoundError(
+        f"memtool ships no {name}: neither {_PACKAGE}/share nor its parent has it"
+    )

@@ -1,13 +1,10 @@
-"""The one way to start another program (base/family beside it): an argument list, a bound, plain output.
-
-Never raises for how a program ended.
-"""
+"""The one way to start another program: an argument list, a bound, plain output. Never raises for how it ended."""
 
 from __future__ import annotations
 
 import subprocess  # noqa: TID251 - the one place
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MISSING = 127  # as a shell says it
 TIMED_OUT = 124  # as timeout(1) says it
@@ -18,8 +15,7 @@ PLAIN = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "SYSTEMD_COLORS": "0", "SYSTEMD_PA
 PARSED = {**PLAIN, "TZ": "UTC"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """How a program ended. A negative code is the signal that killed it, as subprocess has it."""
 
     argv: tuple[str, ...]
@@ -118,3 +114,11 @@ def text_of(output: bytes | str | None) -> str:
     if isinstance(output, bytes):
         return output.decode("utf-8", "replace")
     return output or ""
+
+
+WITHIN = "MEMTOOL_WITHIN"
+"""An environment variable: set, to anything, in all that memtool runs a model with."""
+
+SUMMARIZER_DIRECTORY = "memtool-summarizer"
+"""Where it runs it, below the store: a session that works in a directory of this name is memtool's own, whichever
+store's it was."""

@@ -1,26 +1,33 @@
-"""The settings: one field a setting, with its default, its kind and what it is for. Reads no file, no environment."""
+"""The settings: one line each, read from files, the environment and options into one frozen Config.
 
-from __future__ import annotations
+The tables of jobs and agents add theirs, so everything here is given the table of all settings. Nothing is guessed:
+an unknown setting or a bad value is an error.
+"""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import Field, dataclass, field, fields
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from memtool.errors import ConfigError
+from memtool.files import reporting
+from memtool.paths import ConfigFile, Role
+from memtool.text import nearest
 
 Value = str | int
-_T = TypeVar("_T", str, int)
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-# Whether systemd understands it, systemd says; here only what would be no value in a unit file is refused.
+# systemd checks the expression; this only refuses what could not stand in a unit file.
 _SCHEDULE = re.compile(r"[A-Za-z0-9*~:,./;_+ -]{0,200}")
 _LONGEST_COMMAND = 1000
 _LONGEST_NAME = 200
 _URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
+_PREFIX = "MEMTOOL_"
+_LIST_THEM = '"memtool config show" lists every setting'
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What a setting may hold: in words, as a test, and the words to compare a mistyped one with."""
 
     expected: str
@@ -29,13 +36,12 @@ class Kind:
     is_number: bool = False
 
     def read(self, text: str) -> Value:
-        """Return what an environment variable or a command-line argument stands for."""
+        """Return the value of an environment variable or a command-line argument."""
         return int(text) if self.is_number and _NUMBER.fullmatch(text) else text
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the settings table."""
+class Setting(NamedTuple):
+    """One setting, such as `calendar.timezone`."""
 
     key: str
     default: Value
@@ -45,12 +51,11 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return "MEMTOOL_" + self.key.upper().replace(".", "__")
+        return _PREFIX + self.key.upper().replace(".", "__").replace("-", "_")
 
 
-def setting(default: _T, kind: Kind, doc: str) -> _T:
-    """Declare a setting: a dataclass field that carries its row."""
-    return field(default=default, metadata={"kind": kind, "doc": doc})
+Table = Mapping[str, Setting]
+"""All settings by their keys."""
 
 
 def one_of(*words: str) -> Kind:
@@ -71,10 +76,6 @@ def whole_number(low: int, high: int) -> Kind:
 
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value and value[:1] in ("", "/", "~")
-
-
-def _is_time_of_day(value: object) -> bool:
-    return isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) is not None
 
 
 def _is_zone(value: object) -> bool:
@@ -99,10 +100,12 @@ def _zones() -> Sequence[str]:
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PATH = Kind('an absolute path, one that starts with "~/", or ""', _is_path)
-TIME_OF_DAY = Kind("a time of day such as 04:00", _is_time_of_day)
+TIME_OF_DAY = Kind(
+    "a time of day such as 04:00",
+    lambda value: isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) is not None,
+)
 ZONE = Kind('"auto" or the name of a time zone such as Europe/Paris', _is_zone, _zones)
 SECONDS = whole_number(0, 7 * 24 * 3600)
-TIMEOUT = whole_number(60, 7 * 24 * 3600)
 SCHEDULE = Kind(
     'systemd calendar expressions such as "Sun *-*-* 02:00:00", separated by ";", or ""',
     lambda value: isinstance(value, str) and _SCHEDULE.fullmatch(value) is not None,
@@ -125,172 +128,373 @@ COMMAND = Kind(
     lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_COMMAND,
 )
 
-# What every job's section says of its timer; "memtool scheduler apply" tells systemd. Empty: the job table's default,
-# moved by the calendar's day_starts_at and week_starts_on. tests/scheduler holds the numbers to the job table.
-_SCHEDULE_DOC = "When its timer fires (OnCalendar=); empty: the default, moved with the calendar."
-_JITTER_DOC = "Up to how much later its timer fires, the same each time (RandomizedDelaySec=)."
-_TIMEOUT_DOC = "After how long systemd ends a run (TimeoutStartSec=); the next does the rest."
 
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
+class StoreSettings(NamedTuple):
     """`[store]`"""
 
-    path: str = setting("", PATH, "The store's directory; empty: systemd's or the user's own.")
+    path: Annotated[str, PATH, "The store's directory; empty: systemd's or the user's own."] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarSettings:
+class CalendarSettings(NamedTuple):
     """`[calendar]`: recorded in a store when it is made."""
 
-    timezone: str = setting(
-        "auto", ZONE, "The zone whose midnights end days; auto: this machine's."
+    timezone: Annotated[str, ZONE, "The zone whose midnights end days; auto: this machine's."] = (
+        "auto"
     )
-    day_starts_at: str = setting("00:00", TIME_OF_DAY, "The wall-clock time at which a day begins.")
-    week_starts_on: str = setting("sunday", one_of(*WEEKDAYS), "The weekday that begins a week.")
-
-
-@dataclass(frozen=True, slots=True)
-class IngestSettings:
-    """`[ingest]`"""
-
-    claude_root: str = setting(
-        "", PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
+    day_starts_at: Annotated[str, TIME_OF_DAY, "The wall-clock time at which a day begins."] = (
+        "00:00"
     )
-    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
-    jitter_s: int = setting(60, SECONDS, _JITTER_DOC)
-    timeout_s: int = setting(1800, TIMEOUT, _TIMEOUT_DOC)
+    week_starts_on: Annotated[str, one_of(*WEEKDAYS), "The weekday that begins a week."] = "sunday"
 
 
-@dataclass(frozen=True, slots=True)
-class SummarizerSettings:
+class IngestSettings(NamedTuple):
+    """`[ingest]`, beside its timer's."""
+
+    claude_root: Annotated[
+        str, PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
+    ] = ""
+
+
+class SummarizerSettings(NamedTuple):
     """`[summarizer]`"""
 
-    name: str = setting(
-        "extractive",
+    name: Annotated[
+        str,
         one_of("extractive", "openai", "anthropic", "command", "mock"),
         "What writes the summaries.",
-    )
-    max_bullets: int = setting(5, whole_number(1, 20), "How many bullets a node has at most.")
-    model: str = setting("", WORD, "The model's name, as its endpoint knows it.")
-    endpoint: str = setting("", URL, "The model's base URL; empty: the provider's own.")
-    command: str = setting(
-        "", COMMAND, "The program of the summarizer `command`, which reads a prompt and answers."
-    )
-    command_writes: str = setting(
-        "", PATHS, "Directories that this program has to write to, separated by colons."
-    )
-    window_tokens: int = setting(
-        32_000, whole_number(4_000, 2_000_000), "How much the model reads at once, in tokens."
-    )
-    answer_tokens: int = setting(
-        2_000, whole_number(200, 64_000), "How long an answer may be, in tokens."
-    )
-    timeout_s: int = setting(120, whole_number(5, 3600), "How long one call may take.")
-    concurrency: int = setting(2, whole_number(1, 16), "How many calls are made at once.")
+    ] = "extractive"
+    max_bullets: Annotated[int, whole_number(1, 20), "How many bullets a node has at most."] = 5
+    model: Annotated[str, WORD, "The model's name, as its endpoint knows it."] = ""
+    endpoint: Annotated[str, URL, "The model's base URL; empty: the provider's own."] = ""
+    command: Annotated[
+        str, COMMAND, "The program of the summarizer `command`, which reads a prompt and answers."
+    ] = ""
+    command_writes: Annotated[
+        str, PATHS, "Directories that this program has to write to, separated by colons."
+    ] = ""
+    window_tokens: Annotated[
+        int, whole_number(4_000, 2_000_000), "How much the model reads at once, in tokens."
+    ] = 32_000
+    answer_tokens: Annotated[
+        int, whole_number(200, 64_000), "How long an answer may be, in tokens."
+    ] = 2_000
+    timeout_s: Annotated[int, whole_number(5, 3600), "How long one call may take."] = 120
+    concurrency: Annotated[int, whole_number(1, 16), "How many calls are made at once."] = 2
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSettings:
-    """`[budget]`: what models may be asked. Where it is used up, the next run or the next day does the rest."""
+class BudgetSettings(NamedTuple):
+    """`[budget]`: limits of model calls. Where one is used up, the next run or the next day does the rest."""
 
-    calls_per_run: int = setting(0, AMOUNT, "How many calls a run makes at most; 0: no bound.")
-    calls_per_day: int = setting(500, AMOUNT, "How many calls a day has at most; 0: no bound.")
-    tokens_per_run: int = setting(
-        0, AMOUNT, "How many tokens, in and out, a run spends at most; 0: no bound."
-    )
-    tokens_per_day: int = setting(
-        2_000_000, AMOUNT, "How many tokens, in and out, a day spends at most; 0: no bound."
-    )
+    calls_per_run: Annotated[int, AMOUNT, "How many calls a run makes at most; 0: no limit."] = 0
+    calls_per_day: Annotated[int, AMOUNT, "How many calls a day has at most; 0: no limit."] = 500
+    tokens_per_run: Annotated[
+        int, AMOUNT, "How many tokens, in and out, a run spends at most; 0: no limit."
+    ] = 0
+    tokens_per_day: Annotated[
+        int, AMOUNT, "How many tokens, in and out, a day spends at most; 0: no limit."
+    ] = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class LockSettings:
+class LockSettings(NamedTuple):
     """`[locks]`"""
 
-    wait_s: int = setting(300, SECONDS, "How long a job waits for the tree or the writer.")
+    wait_s: Annotated[int, SECONDS, "How long a job waits for the tree or the writer."] = 300
 
 
-@dataclass(frozen=True, slots=True)
-class JobSettings:
+class JobSettings(NamedTuple):
     """`[jobs]`"""
 
-    deadline_s: int = setting(0, SECONDS, "After how long a job stops between two steps; 0: never.")
+    deadline_s: Annotated[
+        int, SECONDS, "After how long a job stops between two steps; 0: never."
+    ] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RollupSettings:
-    """`[day_rollup]`, `[week_rollup]`, `[month_rollup]` and `[year_rollup]`"""
-
-    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
-    jitter_s: int = setting(300, SECONDS, _JITTER_DOC)
-    timeout_s: int = setting(7200, TIMEOUT, _TIMEOUT_DOC)
-
-
-@dataclass(frozen=True, slots=True)
-class CompactionSettings:
-    """`[compaction]`"""
-
-    schedule: str = setting("", SCHEDULE, _SCHEDULE_DOC)
-    jitter_s: int = setting(600, SECONDS, _JITTER_DOC)
-    timeout_s: int = setting(3600, TIMEOUT, _TIMEOUT_DOC)
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerSettings:
+class SchedulerSettings(NamedTuple):
     """`[scheduler]`"""
 
-    on_failure: str = setting(
-        "",
+    on_failure: Annotated[
+        str,
         COMMAND,
         "What to run when a job's unit fails, such as a mail or a ping; empty: nothing.",
-    )
-    rollups_on_battery: str = setting(
-        "run",
+    ] = ""
+    rollups_on_battery: Annotated[
+        str,
         one_of("run", "skip"),
         "Whether rollups start on battery power; skip: the next does the rest.",
-    )
+    ] = "run"
 
 
-SECTIONS = {
-    "store": StoreSettings,
-    "calendar": CalendarSettings,
-    "ingest": IngestSettings,
-    "summarizer": SummarizerSettings,
-    "budget": BudgetSettings,
-    "locks": LockSettings,
-    "jobs": JobSettings,
-    "scheduler": SchedulerSettings,
-    "day_rollup": RollupSettings,
-    "week_rollup": RollupSettings,
-    "month_rollup": RollupSettings,
-    "year_rollup": RollupSettings,
-    "compaction": CompactionSettings,
+class TimerSettings(NamedTuple):
+    """What the section of each job says of its timer; the job table has the defaults.
+
+    `memtool scheduler apply` writes it into the units.
+    """
+
+    schedule: Annotated[
+        str,
+        SCHEDULE,
+        "When its timer fires (OnCalendar=); empty: the default, moved with the calendar.",
+    ] = ""
+    jitter_s: Annotated[
+        int,
+        SECONDS,
+        "Up to how much later its timer fires, the same each time (RandomizedDelaySec=).",
+    ] = 0
+    timeout_s: Annotated[
+        int,
+        whole_number(60, 7 * 24 * 3600),
+        "After how long systemd ends a run (TimeoutStartSec=); the next does the rest.",
+    ] = 7200
+
+
+class Origin(NamedTuple):
+    """Where a value comes from: `default`, `file`, `environment` or `option`, and which one."""
+
+    kind: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.kind} {self.name}".strip() if self.kind != "file" else self.name
+
+
+DEFAULT = Origin("default")
+
+
+class Config(NamedTuple):
+    """Every setting's value, by section, and where each was set."""
+
+    store: StoreSettings = StoreSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    ingest: IngestSettings = IngestSettings()
+    summarizer: SummarizerSettings = SummarizerSettings()
+    budget: BudgetSettings = BudgetSettings()
+    locks: LockSettings = LockSettings()
+    jobs: JobSettings = JobSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    timers: Mapping[str, TimerSettings] = {}
+    """By the section of the job."""
+    agents: Mapping[str, str] = {}
+    """Each agent's directories, by the key of the setting."""
+    origins: Mapping[str, Origin] = {}
+    warnings: tuple[str, ...] = ()
+
+    def value(self, key: str) -> Value:
+        """Return the value of a key such as `calendar.timezone`."""
+        if key in self.agents:
+            return self.agents[key]
+        section, _, name = key.partition(".")
+        is_timer = name in TimerSettings._fields and section in self.timers
+        part = self.timers[section] if is_timer else getattr(self, section)
+        value = getattr(part, name)
+        assert isinstance(value, str | int)
+        return value
+
+    def origin(self, key: str) -> Origin:
+        """Return where the value was set; DEFAULT where it was not."""
+        return self.origins.get(key, DEFAULT)
+
+
+_SECTIONS: Mapping[str, tuple[Any, ...]] = {
+    name: default for name, default in Config._field_defaults.items() if hasattr(default, "_fields")
 }
-
-
-def _row(section: str, declared: Field[Value]) -> Setting:
-    kind, doc = declared.metadata["kind"], declared.metadata["doc"]
-    assert isinstance(kind, Kind)
-    assert isinstance(doc, str)
-    assert isinstance(declared.default, str | int)
-    assert kind.accepts(declared.default), declared.name
-    return Setting(f"{section}.{declared.name}", declared.default, kind, doc)
-
-
-SETTINGS = tuple(_row(name, row) for name, section in SECTIONS.items() for row in fields(section))
-BY_KEY = {row.key: row for row in SETTINGS}
 
 REMOVED = {
     "retention.events_days": "events are kept until `memtool forget` deletes them",
 }
-"""Settings that earlier versions had, and what is true without them. Where one is still set it is a warning."""
+"""Settings of earlier versions, and what is true without them. Where one is still set it is a warning."""
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """Return the word that was most likely meant, or nothing."""
-    from difflib import get_close_matches
+def settings_table(timers: Mapping[str, TimerSettings], agents: Iterable[Setting]) -> Table:
+    """Return all settings: the fixed ones, those of each job, whose defaults are given by section, and the agents'."""
+    return {
+        row.key: row
+        for section in dict.fromkeys((*_SECTIONS, *timers))
+        for part in (_SECTIONS.get(section), timers.get(section))
+        if part is not None
+        for row in _rows(section, part)
+    } | {row.key: row for row in agents}
 
-    by_lower = {candidate.lower(): candidate for candidate in words}
-    found = get_close_matches(word.lower(), list(by_lower), n=1)
-    return by_lower[found[0]] if found else ""
+
+def _rows(section: str, part: Any) -> Iterator[Setting]:
+    for name, declared in type(part).__annotations__.items():
+        kind, doc = declared.__metadata__
+        default = getattr(part, name)
+        assert kind.accepts(default), name
+        yield Setting(f"{section}.{name}", default, kind, doc)
+
+
+class Assignment(NamedTuple):
+    """One value as it was found, unchecked. `where` is for messages: a path and line, or a variable."""
+
+    key: str
+    value: object
+    origin: Origin
+    where: str
+
+
+def load_config(
+    environ: Mapping[str, str],
+    files: Sequence[ConfigFile],
+    table: Table,
+    *,
+    options: Mapping[str, Value] | None = None,
+) -> Config:
+    """Return defaults < files in order < environment < options, merged. Raise ConfigError at the first problem."""
+    found, problems = examine(environ, files, table)
+    if problems:
+        raise problems[0]
+    for key, value in (options or {}).items():
+        found.append(Assignment(key, value, Origin("option", f"--{key.partition('.')[0]}"), ""))
+    return _build(found, table)
+
+
+def examine(
+    environ: Mapping[str, str], files: Sequence[ConfigFile], table: Table
+) -> tuple[list[Assignment], list[ConfigError]]:
+    """Return what is set, weakest first, and everything that is wrong with it. Removed settings are not wrong."""
+    found: list[Assignment] = []
+    problems: list[ConfigError] = []
+    for file in files:
+        try:
+            found.extend(_in_file(file))
+        except ConfigError as problem:
+            problems.append(problem)
+    found.extend(_in_environment(environ, table))
+    problems.extend(wrong for one in found if (wrong := problem_of(one, table)) is not None)
+    return found, problems
+
+
+def problem_of(assignment: Assignment, table: Table) -> ConfigError | None:
+    """Return what is wrong with a value, or None."""
+    if assignment.key in REMOVED:
+        return None
+    setting = table.get(assignment.key)
+    if setting is None:
+        return _unknown(assignment, table)
+    if setting.kind.accepts(assignment.value):
+        return None
+    meant = nearest(str(assignment.value), setting.kind.words())
+    return ConfigError(
+        f"{assignment.where}: {assignment.key} cannot be {_quoted(assignment.value)}",
+        hint=f"it is {setting.kind.expected}" + (f'; did you mean "{meant}"?' if meant else ""),
+    )
+
+
+def warnings_of(found: Iterable[Assignment]) -> tuple[str, ...]:
+    """Return a line for each removed setting that is still set: where, and what is true now."""
+    return tuple(
+        f"{one.where}: {one.key} was removed and does nothing: {REMOVED[one.key]}"
+        for one in found
+        if one.key in REMOVED
+    )
+
+
+def _unknown(assignment: Assignment, table: Table) -> ConfigError:
+    meant = table.get(nearest(assignment.key, list(table)))
+    is_variable = assignment.origin.kind == "environment"
+    name = assignment.where if is_variable else f"{assignment.where}: {assignment.key}"
+    hint = _LIST_THEM
+    if meant is not None:
+        hint = f'did you mean "{meant.variable if is_variable else meant.key}"? {_LIST_THEM}'
+    return ConfigError(f"{name}: there is no such setting", hint=hint)
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _in_file(file: ConfigFile) -> list[Assignment]:
+    text = read_text(file)
+    origin = Origin("file", str(file.path))
+    return [
+        Assignment(key, value, origin, f"{file.path}{_line(text, key)}")
+        for key, value in _flatten(parse(text, file.path))
+    ]
+
+
+def read_text(file: ConfigFile) -> str:
+    """Return the file's text, "" where there is none. Raise ConfigError where a file that was named does not exist."""
+    with reporting(file.path):
+        try:
+            return file.path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            if file.role is Role.NAMED:
+                raise ConfigError(
+                    f"{file.path}: there is no such file",
+                    hint='--config or $MEMTOOL_CONFIG names it; "memtool config set" makes it',
+                ) from None
+        except PermissionError:
+            if file.role is not Role.SYSTEM:  # root may keep the service's own from other users
+                raise
+        except UnicodeDecodeError as error:
+            raise _unreadable(file.path, error) from error
+    return ""
+
+
+def _unreadable(path: Path, error: ValueError) -> ConfigError:
+    return ConfigError(f"{path}: not valid TOML: {error}", hint="correct it, or move it away")
+
+
+def parse(text: str, path: Path) -> dict[str, object]:
+    """Return the TOML document. Raise ConfigError naming the path, line and column."""
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _unreadable(path, ValueError(str(error))) from error
+
+
+def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            yield section, content
+        elif section == "agents":  # [agents.NAME]
+            yield from ((f"{section}.{key}", value) for key, value in _flatten(content))
+        else:
+            yield from ((f"{section}.{name}", value) for name, value in content.items())
+
+
+def _line(text: str, key: str) -> str:
+    """Return `:` and the line of a key, found without a TOML parser, since tomllib does not tell lines."""
+    section, _, name = key.rpartition(".")
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = re.split(r"[=\s]", line.strip(), maxsplit=1)
+        if line.strip().startswith("["):
+            current = line.strip().strip("[]").strip()
+        elif words[0].strip('"') in (name if current == section else key, key):
+            return f":{number}"
+    return ""
+
+
+def _in_environment(environ: Mapping[str, str], table: Table) -> Iterator[Assignment]:
+    by_variable = {row.variable: row for row in table.values()}
+    for variable, text in sorted(environ.items()):
+        name = variable.removeprefix(_PREFIX)
+        if name == variable or "__" not in name or not text:
+            continue  # MEMTOOL_CONFIG and the like are not settings; an empty one is unset, as for XDG's
+        setting = by_variable.get(variable)
+        key = setting.key if setting else name.lower().replace("__", ".", 1)
+        value = setting.kind.read(text) if setting else text
+        yield Assignment(key, value, Origin("environment", variable), variable)
+
+
+def _build(found: Sequence[Assignment], table: Table) -> Config:
+    known = [one for one in found if one.key not in REMOVED]
+    values = {key: row.default for key, row in table.items()} | {
+        one.key: one.value for one in known
+    }
+
+    def part(section: str, kind: Any) -> Any:
+        return kind._make(values[f"{section}.{name}"] for name in kind._fields)
+
+    timers = [key.partition(".")[0] for key in table if key.endswith(".schedule")]
+    return Config(
+        **{section: part(section, type(default)) for section, default in _SECTIONS.items()},
+        timers={section: part(section, TimerSettings) for section in timers},
+        agents={key: str(values[key]) for key in table if key.startswith("agents.")},
+        origins={one.key: one.origin for one in known},
+        warnings=warnings_of(found),
+    )

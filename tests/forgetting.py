@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rocksdict import Cache, DBCompressionType, Options
 
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact
-from memtool.jobs.forget.doing import Report, forget
-from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.forget import Report, Selector, forget
 from memtool.jobs.runner import Outcome, run_job
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Claim, Event, event_id
+from memtool.model.records import ROLES, Claim, Event, digest_of, event_id
 from memtool.query.reader import Reader
-from memtool.store import families
+from memtool.store import engine as engine_module
+from memtool.store import keys
 from memtool.store.engine import open_reader
 from memtool.systemd.jobs import runnable_named
 from tests.memory import Memory
@@ -79,7 +78,7 @@ def revised(event: Event, text: str, *, revision: int = 1, later_us: int = 0) ->
 
 def plain_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tables uncompressed: what is searched for in a file's bytes would not be found in compressed ones."""
-    real = families.options
+    real = engine_module.options
 
     def options(cache: Cache, *, create: bool = False) -> Options:
         chosen = real(cache, create=create)
@@ -87,7 +86,7 @@ def plain_files(monkeypatch: pytest.MonkeyPatch) -> None:
         chosen.set_bottommost_compression_type(DBCompressionType.none())
         return chosen
 
-    monkeypatch.setattr(families, "options", options)
+    monkeypatch.setattr(engine_module, "options", options)
 
 
 def in_files(root: Path, needles: Iterable[bytes]) -> dict[bytes, set[str]]:
@@ -107,9 +106,7 @@ def in_rows(root: Path, needles: Iterable[bytes]) -> dict[bytes, set[str]]:
     """Return the families with a key or value, as the raw engine reads it, that holds each needle."""
     engine = open_reader(root / "store")
     try:
-        rows = [
-            (name, key + value) for name in families.FAMILIES for key, value in engine.scan(name)
-        ]
+        rows = [(name, key + value) for name in keys.FAMILIES for key, value in engine.scan(name)]
     finally:
         engine.close()
     found: dict[bytes, set[str]] = {}
@@ -127,8 +124,8 @@ def dead_entries(root: Path) -> tuple[int, int]:
     """
     engine = open_reader(root / "store")
     try:
-        tables = engine._families[families.META].live_files()  # of all families
-        alive = sum(1 for name in families.FAMILIES for _ in engine.scan(name))
+        tables = engine._families[keys.META].live_files()  # of all families
+        alive = sum(1 for name in keys.FAMILIES for _ in engine.scan(name))
     finally:
         engine.close()
     entries = sum(table["num_entries"] for table in tables)

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits, RunContext
+from memtool.context import Limits, RunContext
 from memtool.jobs.runner import Outcome, run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Node, Record
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.run import roll_up
-from memtool.store import families, keys
+from memtool.rollup.job import roll_up
+from memtool.rollup.plan import Choices, Order
+from memtool.store import keys
 from memtool.store.access import Access
 from memtool.store.capture import Captured, capture
 from memtool.store.store import Store
 from memtool.summarize import Options, Summarizer, make
+from memtool.summarize.calls import Budget
 from memtool.systemd.jobs import job_named
 
 UTC_CALENDAR = Calendar("UTC")
@@ -84,15 +84,11 @@ class Memory:
         """Return every key and value of the closed periods' cuts, nodes and grips."""
         with self.access.reading() as store:
             return {
-                families.CUTS: _rows(
-                    store, families.CUTS, lambda key: _day_closed(store, key, now_us)
-                ),
-                families.NODES: _rows(
-                    store, families.NODES, lambda key: _node_closed(store, key, now_us)
-                ),
-                families.GRIPS: _rows(
+                keys.CUTS: _rows(store, keys.CUTS, lambda key: _day_closed(store, key, now_us)),
+                keys.NODES: _rows(store, keys.NODES, lambda key: _node_closed(store, key, now_us)),
+                keys.GRIPS: _rows(
                     store,
-                    families.GRIPS,
+                    keys.GRIPS,
                     lambda key: _node_closed(store, key[:4] + key[4 + keys.ID_BYTES :], now_us),
                 ),
             }
@@ -110,7 +106,7 @@ class Memory:
     def everything(self) -> dict[str, dict[bytes, bytes]]:
         """Return every key and value of the store."""
         with self.access.reading() as store:
-            return {name: dict(store.engine.scan(name)) for name in families.FAMILIES}
+            return {name: dict(store.engine.scan(name)) for name in keys.FAMILIES}
 
 
 def _rows(store: Store, family: str, wanted: object) -> dict[bytes, bytes]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Claim, Event, Record, Rewind, Tombstone, event_id
+from memtool.model.records import (
+    ROLES,
+    Claim,
+    Event,
+    Record,
+    Rewind,
+    Tombstone,
+    digest_of,
+    event_id,
+)
 
 HOUR_US = 3600 * 1_000_000
 DAY_US = 24 * HOUR_US

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from docs.generating.tree import Command, program
-from memtool.settings import BY_KEY, SECTIONS
+from docs.generating.commands import Command, program, subcommands
+from memtool.systemd.jobs import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "memtool"
 TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md")
 PAGES = [*(REPOSITORY / name for name in TOP_PAGES), *sorted((REPOSITORY / "docs").glob("*.md"))]
 SOURCES = ("memtool/**/*.py", "systemd/**/*", "install.sh", "tests/run")
-# `store/` is also what the database is called below the store's directory.
-STORE_FILES = {"store/CURRENT"}
+# `store/` and `ledger/` are also directories of a store.
+STORE_FILES = {f"ledger/{name}" for name in ("ledger.sqlite3", "runs.jsonl", "calls.jsonl")}
+STORE_FILES |= {"store/CURRENT"}
 HELP = {"-h", "--help"}
 _SETTING_FIRST = (["config", "set"], ["config", "show"])
 
@@ -59,9 +60,10 @@ def test_what_a_page_names_exists(page: Path) -> None:
         ("Set OPEN_API_KEY.", "unknown variable: OPEN_API_KEY"),
         ("See `docs/nothing.md`.", "no such file: docs/nothing.md"),
         ("See docs/nothing.md.", "no such file: docs/nothing.md"),
-        ("It is in `core/nothing.py`.", "no such file: core/nothing.py"),
+        ("It is in `model/nothing.py`.", "no such file: model/nothing.py"),
         ("See [that](nothing.md).", "no such file: nothing.md"),
         ("See [that](store-format.md#nothing).", "no such heading: store-format.md#nothing"),
+        ("# This\n\nSee [that](#that).", "no such heading: #that"),
     ],
 )
 def test_what_does_not_exist_is_found(text: str, found: str) -> None:
@@ -71,7 +73,7 @@ def test_what_does_not_exist_is_found(text: str, found: str) -> None:
 def test_what_exists_is_accepted() -> None:
     text = (
         "`memtool --store DIR toc [PERIOD] [--depth N]`, `memtool scheduler pause --all`,\n"
-        "`summarizer.model`, `MEMTOOL_STORE__PATH`, `core/calendar.py`, `tests/run --quick`,\n"
+        "`summarizer.model`, `MEMTOOL_STORE__PATH`, `model/calendar.py`, `tests/run --quick`,\n"
         "docs/install.md, `--json`, [format](store-format.md#marks)\n\n"
         "    memtool export | ssh new memtool ingest -      # --not-an-option\n"
     )
@@ -88,7 +90,7 @@ def problems(text: str, directory: Path) -> Iterator[str]:
     for span in spans:
         yield from _in_span(span)
     for target in _LINK.findall(text):
-        yield from _in_link(target, directory)
+        yield from _in_link(target, directory, text)
     for name in sorted(set(_VARIABLE.findall(text))):
         if name not in _variables():
             yield f"unknown variable: {name}"
@@ -115,41 +117,46 @@ def _words(line: str) -> list[str]:
 
 
 def _in_command(words: list[str]) -> Iterator[str]:
-    command = program()
+    command, path = program(), "memtool"
     takes_value = False
     for index, word in enumerate(words):
         if word.startswith("-") and len(word) > 1:
             name = word.partition("=")[0]
             if name not in _options(command):
-                yield f"unknown option of {command.name}: {name}"
+                yield f"unknown option of {path}: {name}"
             takes_value = _options(command).get(name, False) and "=" not in word
         elif takes_value:
             takes_value = False
-        elif command.children:
+        elif below := subcommands(command):
             name = word.partition("|")[0]
-            child = next((one for one in command.children if one.path[-1] == name), None)
-            if child is None:
+            if name not in below:
                 if re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
-                    yield f"unknown command: {command.name} {word}"
+                    yield f"unknown command: {path} {word}"
                 return
-            command = child
-        elif words[:index] in _SETTING_FIRST and word.islower() and word not in BY_KEY:
+            command, path = below[name], f"{path} {name}"
+        elif words[:index] in _SETTING_FIRST and word.islower() and word not in SETTINGS:
             yield f"unknown setting: {word}"
 
 
 def _options(command: Command) -> dict[str, bool]:
     """Return the options of a command, each with whether it takes a value."""
-    known = {name: bool(one.value) for one in command.options for name in one.names}
-    known |= {name: False for one in command.options for name in one.opposites}
-    return known | dict.fromkeys(HELP, False)
+    known = dict.fromkeys(HELP, False)
+    for one in command.params:
+        for name in (*one.opts, *one.secondary_opts):
+            if name.startswith("-"):
+                known[name] = not one.is_flag
+    return known
 
 
 def _in_span(span: str) -> Iterator[str]:
     if span.startswith("-"):
         yield from _unknown(span, _all_options(), "")
     elif setting := _SETTING.fullmatch(span):
-        names = {key.partition(".")[2] for key in BY_KEY}
-        if span not in BY_KEY and (setting[1] in SECTIONS or setting[2] in names):
+        names = {key.partition(".")[2] for key in SETTINGS}
+        is_like_one = (
+            setting[1] in {key.partition(".")[0] for key in SETTINGS} or setting[2] in names
+        )
+        if span not in SETTINGS and is_like_one and list(_missing(span)):
             yield f"unknown setting: {span}"
     elif "/" in span and span not in STORE_FILES and (file := _FILE.fullmatch(span)):
         top = file[1].partition("/")[0]
@@ -167,7 +174,7 @@ def _unknown(text: str, known: set[str], whose: str) -> Iterator[str]:
 def _all_options() -> set[str]:
     def below(command: Command) -> Iterator[str]:
         yield from _options(command)
-        for child in command.children:
+        for child in subcommands(command).values():
             yield from below(child)
 
     scripts = [REPOSITORY / name for name in ("install.sh", "tests/run", "docs/generate")]
@@ -181,7 +188,7 @@ def _variables() -> set[str]:
     files = [path for pattern in SOURCES for path in REPOSITORY.glob(pattern) if path.is_file()]
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in files)
     own = set().union(*(_VARIABLE.findall(text) for text in texts))
-    return own | {row.variable for row in BY_KEY.values()} | {"MEMTOOL_SECTION__KEY"}
+    return own | {row.variable for row in SETTINGS.values()} | {"MEMTOOL_SECTION__KEY"}
 
 
 def _missing(name: str) -> Iterator[str]:
@@ -196,19 +203,18 @@ def _missing(name: str) -> Iterator[str]:
     yield f"no such file: {name}"
 
 
-def _in_link(target: str, directory: Path) -> Iterator[str]:
+def _in_link(target: str, directory: Path, text: str) -> Iterator[str]:
     if "://" in target:
         return
     name, _, heading = target.partition("#")
-    path = directory / name if name else None
-    if path is not None and not path.exists():
+    path = directory / name
+    if not path.exists():
         yield f"no such file: {target}"
-    elif path is not None and heading and heading not in _headings(path):
+    elif heading and heading not in _anchors(path.read_text("utf-8") if name else text):
         yield f"no such heading: {target}"
 
 
-@cache
-def _headings(page: Path) -> set[str]:
+def _anchors(page: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
-    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in found}

@@ -11,7 +11,8 @@ import pytest
 from memtool.cli.app import COMMANDS, Row, load
 from memtool.errors import EXIT_CODES, MemtoolError
 from memtool.model import levels
-from memtool.settings import SETTINGS, WEEKDAYS
+from memtool.settings import WEEKDAYS
+from memtool.systemd.jobs import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HELP_WIDTH = 65  # 80 columns less the names of the commands
@@ -32,9 +33,9 @@ def test_every_error_has_a_code_of_the_table() -> None:
     assert {kind.exit_code for kind in MemtoolError.__subclasses__()} <= set(EXIT_CODES)
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: str(setting.key))
 def test_every_setting_says_what_it_is_for_and_what_it_may_be(setting: object) -> None:
-    row = next(one for one in SETTINGS if one is setting)
+    row = next(one for one in SETTINGS.values() if one is setting)
     assert row.doc.endswith(".")
     assert row.kind.expected
     assert row.kind.accepts(row.default)

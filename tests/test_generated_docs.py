@@ -1,32 +1,29 @@
-"""The pages that docs/generate writes are what the code says, on every machine; the man page is sound."""
+"""The generated blocks are what the code says, on every machine; the man page is valid."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from docs.generating import pages
-from docs.generating.config_page import SAMPLE
-from docs.generating.man_page import EXAMPLES, text
-from docs.generating.tree import Command, program
+from docs.generating import blocks
+from docs.generating.man import text
 from memtool.cli.app import COMMANDS, run
-from memtool.config import examine
-from memtool.paths import ConfigFile, Role
-from memtool.settings import SETTINGS
+from memtool.paths import ConfigFile, Role, choose_store, config_files, key_files
+from memtool.settings import examine
+from memtool.summarize import SUMMARIZERS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from tests.waiting import HUNG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIG_PAGE = REPOSITORY / "docs/config.md"
-CLI_PAGE = REPOSITORY / "docs/cli.md"
+CONFIG_PAGE = (REPOSITORY / "docs/config.md").read_text(encoding="utf-8")
+CLI_PAGE = (REPOSITORY / "docs/cli.md").read_text(encoding="utf-8")
 MAN_PAGE = REPOSITORY / "man/memtool.1"
 ELSEWHERE = {
     "COLUMNS": "40",
@@ -39,60 +36,71 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("env", [{}, ELSEWHERE], ids=["here", "elsewhere"])
-def test_the_pages_are_what_the_code_says(env: dict[str, str], home: Path) -> None:
+def test_the_blocks_are_what_the_code_says(env: dict[str, str], home: Path) -> None:
     done = tool(sys.executable, str(REPOSITORY / "docs/generate"), "--check", cwd=home, **env)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nto mend it: python docs/generate"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nto fix it: python docs/generate"
 
 
-def test_a_page_that_is_out_of_date_is_told_with_what_differs(
+def test_an_outdated_block_is_shown_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pages, "ROOT", tmp_path)
-    for name in pages.PAGES:
+    monkeypatch.setattr(blocks, "ROOT", tmp_path)
+    for name in blocks.PAGES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-    assert pages.main([]) == 0
-    assert pages.main(["--check"]) == 0
+        shutil.copy(REPOSITORY / name, tmp_path / name)
     page = tmp_path / "docs/cli.md"
-    page.write_text(page.read_text(encoding="utf-8").replace("--depth", "--width"), "utf-8")
-    capsys.readouterr()
-    assert pages.main(["--check"]) == 1
-    said = capsys.readouterr().out
-    assert "+| `--depth N` |" in said
-    assert "docs/generate writes these files anew" in said
+    page.write_text(CLI_PAGE.replace("--depth", "--width").replace("# Com", "# My com"), "utf-8")
+    assert blocks.main(["--check"]) == 1
+    assert "+| `--depth N` |" in capsys.readouterr().out
+    assert blocks.main([]) == 0
+    assert page.read_text("utf-8") == CLI_PAGE.replace("# Com", "# My com")
+    assert blocks.main(["--check"]) == 0
 
 
 def test_wrong_usage_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pages.main(["--chekc"]) == 2
+    assert blocks.main(["--chekc"]) == 2
     assert "--check" in capsys.readouterr().err
 
 
-def test_the_sample_is_a_config_that_memtool_accepts(tmp_path: Path) -> None:
-    found = re.search(r"```toml\n(.*?)```", CONFIG_PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    assert tomllib.loads(found[1])
+def test_the_example_is_a_config_without_problems(tmp_path: Path) -> None:
+    example = CONFIG_PAGE.partition("## Example\n")[2].partition("<!--")[0]
     path = tmp_path / "config.toml"
-    path.write_text(found[1], encoding="utf-8")
-    settings, faults = examine({}, [ConfigFile(path, Role.NAMED)])
-    assert faults == []
-    assert {one.key: one.value for one in settings} == SAMPLE
+    path.write_text(re.sub(r"^ {4}", "", example, flags=re.MULTILINE), encoding="utf-8")
+    settings, problems = examine({}, [ConfigFile(path, Role.NAMED)], SETTINGS)
+    assert problems == []
+    assert len(settings) == example.count(" = ")
 
 
-def test_every_setting_has_its_row() -> None:
-    rows = CONFIG_PAGE.read_text(encoding="utf-8").splitlines()
-    for setting in SETTINGS:
-        name = setting.key.partition(".")[2]
-        assert [row for row in rows if row.startswith(f"| `{name}` |") and setting.variable in row]
+def test_every_setting_and_every_job_is_on_its_page() -> None:
+    for setting in SETTINGS.values():
+        section, _, name = setting.key.partition(".")
+        part = CONFIG_PAGE.partition(f"\n## `[{section}]`\n")[2].partition("\n## ")[0]
+        assert f"\n| `{name}` |" in part + CONFIG_PAGE.partition("\n## Jobs\n")[2]
+    timers = (REPOSITORY / "docs/scheduling.md").read_text(encoding="utf-8")
+    for job in JOBS:
+        assert f"\n| {job.name} | `memtool {' '.join(job.command)}` | `{job.schedule[0]}`" in timers
+
+
+def test_both_pages_have_the_files_and_variables_of_the_program() -> None:
+    home = {"HOME": "/h"}
+    nowhere = Path("/there/is/nothing/here")
+    store = choose_store(home, configured="", origin="", uid=0, root=nowhere).root
+    files = [*(file.path for file in config_files(home)), key_files(home)[1], store]
+    keys = [row.key_variable for row in SUMMARIZERS if row.key_variable]
+    roff = MAN_PAGE.read_text(encoding="utf-8").replace("\\-", "-").replace("\\(ti", "~")
+    for name in [*(str(path).replace("/h/", "~/") for path in files), *keys]:
+        assert name in roff
+        assert name in CONFIG_PAGE or name.endswith("state/memtool")
 
 
 @pytest.mark.parametrize("name", [row.name for row in COMMANDS])
 def test_what_help_names_is_on_both_pages(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """By the program's own --help, so that what the walk of the tree forgets is seen."""
+    """By the program's own --help, to find what the generator forgets."""
     own = _help([name], capsys)
     found = re.search(r"^Commands:\n(.*)", own, re.DOTALL | re.MULTILINE)
     children = re.findall(r"^  ([a-z-]+)", found[1] if found else "", re.MULTILINE)
     helps = [own, *(_help([name, child], capsys) for child in children)]
-    markdown = CLI_PAGE.read_text(encoding="utf-8")
-    section = markdown.partition(f"\n## memtool {name}\n")[2].partition("\n## ")[0]
+    section = CLI_PAGE.partition(f"\n## memtool {name}\n")[2].partition("\n## ")[0]
     roff = MAN_PAGE.read_text(encoding="utf-8").replace("\\-", "-")
     for text_of in helps:
         for option in set(re.findall(r"(?<![\w-])--[a-z-]+", text_of)) - {"--help"}:
@@ -103,22 +111,6 @@ def test_what_help_names_is_on_both_pages(name: str, capsys: pytest.CaptureFixtu
 def _help(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert run([*words, "--help"], {}, 0) == 0
     return capsys.readouterr().out.partition("\nOptions:\n")[2]
-
-
-@pytest.mark.parametrize("line", [line for _, lines in EXAMPLES for line in lines])
-def test_every_example_is_a_command_with_its_options(line: str) -> None:
-    command = program()
-    words = shlex.split(line)[1:]
-    while words and (child := _child(command, words[0])) is not None:
-        command = child
-        words = words[1:]
-    assert len(command.path) > 1
-    known = {name for one in command.options for name in (*one.names, *one.opposites)}
-    assert {word for word in words if word.startswith("-")} <= known
-
-
-def _child(command: Command, name: str) -> Command | None:
-    return next((one for one in command.children if one.path[-1] == name), None)
 
 
 # --- roff ---------------------------------------------------------------------------------

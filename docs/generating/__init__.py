@@ -1,1 +1,1 @@
-"""What docs/generate is made of: the command tree and the settings as pages. Nothing of it is installed."""
+"""What docs/generate is made of. Nothing of this is installed."""

@@ -1,46 +1,95 @@
-"""Markdown that says what it is given: tables and code, with what would be markup in a sentence kept from being it."""
+"""The blocks of docs/cli.md and docs/config.md."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from textwrap import wrap
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill
 
-_CODE = re.compile(r"(`[^`]+`)")
-_MARKUP = re.compile(r"([*<\[\]])")
-_BAR = r"\|"
-_WIDTH = 100
-NOTICE = "<!-- Written by docs/generate from the code; edit that. -->"
+from docs.generating.commands import Command, entries, program, sections, usage
+from memtool.cli.app import COMMANDS
+from memtool.settings import Setting, Value
+from memtool.systemd.jobs import JOBS, SETTINGS
+
+JOB_SETTINGS = ("schedule", "jitter_s", "timeout_s")
 
 
-def prose(text: str) -> str:
-    """Return a sentence with nothing but its `code` as markup."""
-    parts = _CODE.split(text)
-    return "".join(
-        part if index % 2 else _MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts)
+def commands() -> Iterator[str]:
+    """Yield the options of the program, and a section for each command."""
+    yield from _synopsis("memtool", [*usage(program()), "COMMAND", "..."])
+    yield from ("", *_takes(program()), "")
+    links = [(f"[{_code(row.name)}](#memtool-{row.name})", _prose(row.help)) for row in COMMANDS]
+    yield from _table(["command", "what it does"], links)
+    for name, help_text, command in sections():
+        words = [word for word in name.split() if "|" not in word]
+        yield from ("", f"{'#' * len(words)} {' '.join(words)}", "")
+        yield from _synopsis(name, usage(command))
+        for paragraph in help_text.split("\n\n"):
+            yield from ("", _prose(" ".join(paragraph.split())))
+        yield from ["", *_takes(command)] if entries(command) else []
+
+
+def settings() -> Iterator[str]:
+    """Yield a table for each section, without the settings that all jobs have."""
+    of_jobs = {f"{job.section}.{name}" for job in JOBS for name in JOB_SETTINGS}
+    for section in dict.fromkeys(key.partition(".")[0] for key in SETTINGS):
+        rows = [row for row in SETTINGS.values() if row.key.startswith(f"{section}.")]
+        cells = [_setting(row) for row in rows if row.key not in of_jobs]
+        if cells:
+            yield from (f"## `[{section}]`", "")
+            yield from (*_table(["key", "default", "meaning", "accepts"], cells), "")
+
+
+def job_settings() -> list[str]:
+    """Return the settings that all jobs have."""
+    rows = [_setting(SETTINGS[f"{JOBS[0].section}.{name}"]) for name in JOB_SETTINGS]
+    return _table(["key", "meaning", "accepts"], [(key, *more) for key, _, *more in rows])
+
+
+def jobs() -> list[str]:
+    """Return the jobs and the defaults of their settings."""
+    rows = []
+    for job in JOBS:
+        numbers = [_literal(SETTINGS[f"{job.section}.{name}"].default) for name in JOB_SETTINGS[1:]]
+        command = _code(f"memtool {' '.join(job.command)}")
+        rows.append((job.name, command, "; ".join(map(_code, job.schedule)), *numbers))
+    return _table(["job", "command", *map(_code, JOB_SETTINGS)], rows)
+
+
+def _takes(command: Command) -> list[str]:
+    rows = [(", ".join(map(_code, names)), _prose(remarks)) for names, remarks in entries(command)]
+    return _table(["", ""], rows)
+
+
+def _synopsis(name: str, forms: Sequence[str]) -> list[str]:
+    """Return an indented block, wrapped only between the forms."""
+    text = " ".join(word.replace(" ", "\0") for word in (name, *forms))
+    indent = " " * len("    memtool ")
+    folded = fill(
+        text, 100, initial_indent="    ", subsequent_indent=indent, break_on_hyphens=False
     )
+    return folded.replace("\0", " ").splitlines()
 
 
-def code(text: str) -> str:
-    """Return a literal word or words."""
+def _setting(row: Setting) -> tuple[str, ...]:
+    key = _code(row.key.partition(".")[2])
+    return key, _literal(row.default), _prose(row.doc), _prose(row.kind.expected)
+
+
+def _literal(value: Value) -> str:
+    return _code(f'"{value}"' if isinstance(value, str) else str(value))
+
+
+def _prose(text: str) -> str:
+    """Return text in which only `code` is markup."""
+    parts = enumerate(re.split(r"(`[^`]+`)", text))
+    return "".join(part if at % 2 else re.sub(r"([*<\[\]])", r"\\\1", part) for at, part in parts)
+
+
+def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table whose cells are Markdown already."""
-    lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |" for row in (heads, *rows)]
-    return [lines[0], "|" + "---|" * len(heads), *lines[1:]]
-
-
-def synopsis(name: str, forms: Sequence[str]) -> list[str]:
-    """Return a synopsis as an indented block, cut between its parts where it is too long for a line."""
-    whole = [form.replace(" ", "\0") for form in forms]
-    lines = wrap(
-        " ".join([name.replace(" ", "\0"), *whole]),
-        _WIDTH,
-        initial_indent="    ",
-        subsequent_indent=" " * (5 + len(name)),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace("\0", " ") for line in lines]
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in (heads, *rows)]
+    return [f"| {lines[0]} |", "|" + "---|" * len(heads), *(f"| {line} |" for line in lines[1:])]

@@ -1,4 +1,4 @@
-"""Which files to read: those that were named, or all of Claude Code's. Opens no file, enters no directory twice."""
+"""Which files to read: those that were named, or all of the agents'. Opens no file, enters no directory twice."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from memtool.agents import registry
+from memtool.agents.registry import Agent, Root
 from memtool.errors import StorageError
 from memtool.files import exists, storage_error
 
-SUFFIX = ".jsonl"
-COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
-SUBAGENT = "subagent: not read yet"
 STRAY = "no session transcript"
 BROKEN_LINK = "link that leads nowhere"
 SPECIAL = "neither a file nor a directory"
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
+class Discovered(NamedTuple):
     """Files to read, in order of path; what else was found, with the reason why it is not read.
 
     `failed` holds what could not be looked at; that is no reason to stop.
@@ -32,27 +30,24 @@ class Discovered:
     failed: tuple[tuple[Path, StorageError], ...] = ()
 
 
-def discover(paths: Iterable[Path] = (), *, claude_root: Path | None = None) -> Discovered:
-    """Return what the paths hold; without any, what lies under `projects` of Claude Code's root.
+def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Discovered:
+    """Return what the paths hold; without any, the transcripts below the agents' roots.
 
-    A file that is named is read whatever it is called; a directory is walked for `*.jsonl`.
+    A file that is named is read whatever it is called; in a directory the agents' endings count.
     """
     named = tuple(paths)
     walk = _Walk(lists_strays=not named)
-    if not named and claude_root is not None and exists(claude_root / "projects"):
-        named = (claude_root / "projects",)
     for path in named:
-        walk.add_named(path)
+        walk.add_named(path, registry.AGENTS)
+    for root in () if named else roots:
+        if exists(root.transcripts):
+            walk.add_named(root.transcripts, (root.agent,))
     return walk.result()
 
 
-def unread_reason(path: Path) -> str:
-    """Return why a transcript of this name and place is not read, or ""."""
-    if path.name.startswith("agent-acompact-"):
-        return COMPACTION_COPY
-    if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
-        return SUBAGENT
-    return ""
+def skip_reason(path: Path, agents: Iterable[Agent]) -> str:
+    """Return why one of the agents says that a transcript of this name and place is not read, or ""."""
+    return next(filter(None, (agent.format.skip_reason(path) for agent in agents)), "")
 
 
 def _leads_nowhere(link: Path) -> bool:
@@ -73,17 +68,15 @@ class _Walk:
         self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
 
-    def add_named(self, path: Path) -> None:
-        """Take in what a person named."""
+    def add_named(self, path: Path, agents: tuple[Agent, ...]) -> None:
+        """Add a file, or the files of a directory, of one of these agents."""
         found = self._stat(path)
         if found is None:
             return
         if stat.S_ISDIR(found.st_mode):
-            self._walk(path)
+            self._walk(path, agents)
         elif not stat.S_ISREG(found.st_mode):
             self._unread[path] = SPECIAL
-        elif unread_reason(path) == COMPACTION_COPY:
-            self._unread[path] = COMPACTION_COPY
         else:
             self._files[path] = (found.st_dev, found.st_ino)
 
@@ -99,7 +92,7 @@ class _Walk:
             failed=tuple((path, self._failed[path]) for path in sorted(self._failed)),
         )
 
-    def _walk(self, top: Path) -> None:
+    def _walk(self, top: Path, agents: tuple[Agent, ...]) -> None:
         waiting = [top]
         while waiting:
             directory = waiting.pop()
@@ -108,9 +101,9 @@ class _Walk:
                 continue
             self._entered.add((found.st_dev, found.st_ino))
             for path in self._names(directory):
-                self._add_found(path, waiting)
+                self._add_found(path, waiting, agents)
 
-    def _add_found(self, path: Path, waiting: list[Path]) -> None:
+    def _add_found(self, path: Path, waiting: list[Path], agents: tuple[Agent, ...]) -> None:
         if path.is_symlink() and _leads_nowhere(path):
             self._unread[path] = BROKEN_LINK
             return
@@ -119,10 +112,12 @@ class _Walk:
             return
         if stat.S_ISDIR(found.st_mode):
             waiting.append(path)
-        elif path.suffix != SUFFIX or not stat.S_ISREG(found.st_mode):
+        elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
+            tuple(agent.suffix for agent in agents)
+        ):
             if self._lists_strays:
                 self._unread[path] = STRAY
-        elif reason := unread_reason(path):
+        elif reason := skip_reason(path, agents):
             self._unread[path] = reason
         else:
             self._files[path] = (found.st_dev, found.st_ino)

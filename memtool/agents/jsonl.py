@@ -8,12 +8,17 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from memtool.agents import Fate, File, Outcome
-from memtool.agents.ordinals import Ordinals
-from memtool.agents.sealing import seal
-from memtool.agents.times import in_range, instant_us, rfc3339
-from memtool.agents.values import JsonObject, canonical, text_at
-from memtool.model.digest import digest_of
+from memtool.agents.drafts import Ordinals, sanitize
+from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.registry import File, Format
+from memtool.agents.values import (
+    JsonObject,
+    canonical,
+    in_range,
+    instant_us,
+    rfc3339,
+    text_at,
+)
 from memtool.model.records import (
     RECORD_DIGITS,
     ROLES,
@@ -23,10 +28,10 @@ from memtool.model.records import (
     Record,
     Rewind,
     Tombstone,
+    digest_of,
     event_id,
 )
 
-NAME = "jsonl"
 _KINDS = frozenset(ROLES)
 _ROLES = frozenset(ROLES.values())
 _REASONS = frozenset({"forgotten"})
@@ -99,11 +104,8 @@ class FieldError(ValueError):
     """A field that is missing, or does not hold what it must."""
 
 
-class Jsonl:
-    """The format's row in the table."""
-
-    name = NAME
-    place_key = ""
+class Jsonl(Format):
+    """Lines of the event schema, from any program."""
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the object is a record of the schema, if perhaps not a valid one."""
@@ -134,13 +136,13 @@ class JsonlParser:
                 return self._event(record)
             if kind == "tombstone":
                 if record.get("reason") == _EXPIRED:
-                    return Outcome(Fate.IGNORED, "expired tombstone")
-                return Outcome(Fate.TAKEN, kind, (_tombstone(record),))
+                    return Outcome(Disposition.IGNORED, "expired tombstone")
+                return Outcome(Disposition.TAKEN, kind, (_tombstone(record),))
             if kind == "rewind":
-                return Outcome(Fate.TAKEN, kind, (_rewind(record),))
+                return Outcome(Disposition.TAKEN, kind, (_rewind(record),))
         except FieldError as error:
-            return Outcome(Fate.DAMAGED, str(error))
-        return Outcome(Fate.UNKNOWN, kind or "(no type)")
+            return Outcome(Disposition.DAMAGED, str(error))
+        return Outcome(Disposition.UNKNOWN, kind or "(no type)")
 
     def _event(self, record: JsonObject) -> Outcome:
         # An equal of a record without an id has none either, valid or not: each is counted.
@@ -148,11 +150,11 @@ class JsonlParser:
         line = _line(record, EventLine)
         kind = _choice("kind", line.kind, _KINDS)
         text, metadata = line.text or "", _metadata(line)
-        sealed = seal(kind, text, metadata)
+        clean = sanitize(kind, text, metadata)
         stated = line.redaction or 0
         # The version of the rules that shaped the text is the stated one, where today's find nothing more: then two
         # stores that exchange an event that was redacted long ago hold the very same one.
-        is_as_stated = bool(stated) and (sealed.text, sealed.metadata) == (text, metadata)
+        is_as_stated = bool(stated) and (clean.text, clean.metadata) == (text, metadata)
         time_us = _time_us(line.time)
         own = Claim(line.session, line.project or "")
         event = Event(
@@ -164,16 +166,16 @@ class JsonlParser:
             time_us=time_us,
             kind=kind,
             role=_choice("role", line.role or ROLES[kind], _ROLES),
-            text=sealed.text,
+            text=clean.text,
             digest=_digest(line) or digest_of(canonical(record, _NOT_IN_DIGEST)),
             group=line.group or "",
             parent=(_id(line.parent, line.agent) or "")[:RECORD_DIGITS],
-            metadata=sealed.metadata,
+            metadata=clean.metadata,
             revision=line.revision or 0,
-            redaction=stated if is_as_stated else max(sealed.redaction, stated),
+            redaction=stated if is_as_stated else max(clean.redaction, stated),
             rewound=bool(line.rewound),
         )
-        return Outcome(Fate.TAKEN, "event", _with_rewind(event), sealed.redactions)
+        return Outcome(Disposition.TAKEN, "event", _with_rewind(event), clean.redactions)
 
 
 def _line(record: JsonObject, kind: type[_Line]) -> _Line:

@@ -1,142 +1,343 @@
 """Reads a transcript as chunks of records with bounded memory, from where the last reading ended.
 
-The state in a chunk is true once its records are stored: a crash in between loses nothing and reads again.
+The format is chosen by content. The state in a chunk is true once its records are stored: after a crash in between,
+they are read again. What agents write when memtool runs them as its summarizer is not taken in.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents import File, format_named
-from memtool.agents.chunks import Chunk, Limits, choose_format, fill_chunks, foreign_chunk
-from memtool.agents.lines import lines_of
-from memtool.agents.objects import Damage, decoded, parts_of
-from memtool.agents.own import Own, without_own
-from memtool.agents.sources import fingerprint, resume_at, unchanged
-from memtool.agents.values import JsonObject
+import msgspec
+from msgspec.structs import replace
+
+from memtool.agents import registry
+from memtool.agents.lines import Damage, Line, decoded, lines_of, parts_of
+from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally
+from memtool.agents.registry import Agent, File, Parser, agent_named
+from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
 from memtool.files import storage_error
-from memtool.model.records import Source
+from memtool.model.records import Event, Record, Source, digest_of
 
-__all__ = ["Chunk", "Limits", "Own", "read_chunks", "read_stream", "unchanged"]
+FOREIGN = "foreign: no transcript that memtool knows"
+OWN = "memtool's own"
+MAX_DAMAGE_LISTED = 100
+FINGERPRINT_BYTES = 4096
+_MOST_OBJECTS_FOR_PLACE = 1000
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much is held at once, and how far a source is searched for something understood.
+
+    `own` is the name of the directories in which memtool runs programs: sessions there are skipped; "" skips none.
+    """
+
+    line_bytes: int = 64 << 20
+    chunk_bytes: int = 4 << 20
+    chunk_records: int = 1000
+    sniff_lines: int = 100
+    own: str = ""
+
 
 _LIMITS = Limits()
-_NONE = Own()
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Records to store together, the state of the source once they are, and what was counted on the way.
+
+    `damage` lists the byte offset of the line and the reason, at most MAX_DAMAGE_LISTED a chunk.
+    """
+
+    records: tuple[Record, ...]
+    source: Source
+    counts: Counts
+    damage: tuple[tuple[int, str], ...] = ()
 
 
 def read_chunks(
-    path: Path, source: Source | None = None, *, limits: Limits = _LIMITS, own: Own = _NONE
+    path: Path, source: Source | None = None, *, limits: Limits = _LIMITS
 ) -> Iterator[Chunk]:
     """Yield what is new in the file since `source`, nothing if it is unchanged; the last chunk has the final state.
 
-    What is memtool's own is passed over. Raise StorageError where the file cannot be read.
+    Raise StorageError where the file cannot be read.
     """
     try:
         if source is not None and unchanged(path.stat(), source):
             return
-        with _opened(path) as stream:
-            yield from _read_file(_Asked(path, limits, own), stream, source)
+        # O_NONBLOCK: a FIFO in a file's place must not hang the job.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            yield from _read_file(path, stream, source, limits)
     except OSError as error:
         raise storage_error(error, path) from error
 
 
-def read_stream(
-    stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS, own: Own = _NONE
-) -> Iterator[Chunk]:
+def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -> Iterator[Chunk]:
     """Yield what a stream without a past says; `name` stands in where records tell no session."""
-    lines = lines_of(stream, 0, None, limits.line_bytes)
-    chosen, lines = choose_format(lines, limits)
-    if chosen is None:
-        yield foreign_chunk(lines, Source())
+    agent, lines = _choose_agent(lines_of(stream, 0, None, limits.line_bytes), limits)
+    if agent is None:
+        yield _foreign_chunk(lines, Source())
         return
     # Of a stream, nothing can be looked at again or ahead: each record counts by itself.
-    parser = without_own(chosen, File(name, lambda _: iter(())), own, lambda _: iter(()))
-    state = Source(format=chosen.name)
-    yield from fill_chunks(lines, parser, state, limits, is_growing=False)
+    parser = _parser(agent, File(name, lambda _: iter(())), limits.own, lambda _: iter(()))
+    yield from _fill_chunks(lines, parser, Source(format=agent.name), limits, is_growing=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which file is read, and how."""
-
-    path: Path
-    limits: Limits
-    own: Own
+def unchanged(found: os.stat_result, source: Source) -> bool:
+    """Return whether the file is as it was when it was read to its end: then it need not be opened."""
+    seen = (source.inode, source.size_bytes, source.mtime_ns)
+    return seen == (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def _opened(path: Path) -> BinaryIO:
-    # O_NONBLOCK: a FIFO in a file's place must not hang the job.
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-
-
-def _read_file(asked: _Asked, stream: BinaryIO, source: Source | None) -> Iterator[Chunk]:
+def _read_file(
+    path: Path, stream: BinaryIO, source: Source | None, limits: Limits
+) -> Iterator[Chunk]:
     found = os.fstat(stream.fileno())
     if not stat.S_ISREG(found.st_mode):
-        raise StorageError(f"{asked.path}: not a regular file")
+        raise StorageError(f"{path}: not a regular file")
+    start = _resume_at(stream.fileno(), found, source)
     last = None
-    start = resume_at(stream.fileno(), found, source)
     # Only the bytes of this stat are read: its size and time are then what the state can vouch for.
-    for chunk in _chunks(asked, stream, start, found.st_size):
+    for chunk in _chunks(path, stream, start, found.st_size, limits):
         if last is not None:
-            yield _signed(last, stream, found, is_final=False)
+            yield _with_file_state(last, stream, found, is_final=False)
         last = chunk
     assert last is not None
-    yield _signed(last, stream, found, is_final=True)
+    yield _with_file_state(last, stream, found, is_final=True)
 
 
-def _chunks(asked: _Asked, stream: BinaryIO, start: Source, end: int) -> Iterator[Chunk]:
-    chosen = format_named(start.format)
-    if chosen is None:
+def _chunks(
+    path: Path, stream: BinaryIO, start: Source, end: int, limits: Limits
+) -> Iterator[Chunk]:
+    agent = agent_named(start.format)
+    if agent is None:
         start = Source(inode=start.inode)
     stream.seek(start.offset)
-    lines = lines_of(stream, start.offset, end, asked.limits.line_bytes)
-    if chosen is None:
-        chosen, lines = choose_format(lines, asked.limits)
-    if chosen is None:
-        yield foreign_chunk(lines, start)
+    lines = lines_of(stream, start.offset, end, limits.line_bytes)
+    if agent is None:
+        agent, lines = _choose_agent(lines, limits)
+    if agent is None:
+        yield _foreign_chunk(lines, start)
         return
-    past = _Past(stream, start.offset, asked.limits.line_bytes)
-    whole = _Past(stream, end, asked.limits.line_bytes)
-    parser = without_own(chosen, File(asked.path.stem, past.earlier), asked.own, whole.earlier)
-    state = replace(start, format=chosen.name, waiting_bytes=0)
-    yield from fill_chunks(lines, parser, state, asked.limits, is_growing=True)
+
+    def objects(end: int, word: str) -> Iterator[JsonObject]:
+        """Yield the file's objects up to a point; the stream is left where it was."""
+        here = stream.tell()
+        stream.seek(0)
+        needle = word.encode("ascii")
+        try:
+            for line in lines_of(stream, 0, end, limits.line_bytes):
+                # Only an escape could spell the word otherwise.
+                if line.data is not None and (needle in line.data or b"\\u" in line.data):
+                    parts = parts_of(decoded(line.data)[0])
+                    yield from (part for part in parts if not isinstance(part, Damage))
+        finally:
+            stream.seek(here)
+
+    file = File(path.stem, lambda word: objects(start.offset, word))
+    parser = _parser(agent, file, limits.own, lambda word: objects(end, word))
+    state = replace(start, format=agent.name, waiting_bytes=0)
+    yield from _fill_chunks(lines, parser, state, limits, is_growing=True)
 
 
-def _signed(chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: bool) -> Chunk:
+def _resume_at(descriptor: int, found: os.stat_result, source: Source | None) -> Source:
+    """Return the state to go on from: the recorded one where the file only grew, else a fresh one."""
+    if source is not None and source.offset and source.inode == found.st_ino:
+        grew = found.st_size > source.size_bytes
+        if grew and _fingerprint(descriptor, source.offset) == source.fingerprint:
+            return replace(source, problem="")
+    return Source(inode=found.st_ino)
+
+
+def _fingerprint(descriptor: int, offset: int) -> str:
+    """Return the digest of the first and the last 4 KiB before the offset."""
+    if not offset:
+        return ""
+    head = os.pread(descriptor, min(offset, FINGERPRINT_BYTES), 0)
+    start = max(0, offset - FINGERPRINT_BYTES)
+    return digest_of(head, os.pread(descriptor, offset - start, start))
+
+
+def _with_file_state(
+    chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: bool
+) -> Chunk:
     """Return the chunk with the file's state; only the last one may say that all of the file was read."""
     state = replace(
         chunk.source,
         inode=found.st_ino,
         size_bytes=found.st_size if is_final else chunk.source.offset,
         mtime_ns=found.st_mtime_ns if is_final else 0,
-        fingerprint=fingerprint(stream.fileno(), chunk.source.offset),
+        fingerprint=_fingerprint(stream.fileno(), chunk.source.offset),
     )
-    return replace(chunk, source=state)
+    return Chunk(chunk.records, state, chunk.counts, chunk.damage)
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """The part of a file before the point where this reading began."""
+# --- One pass over the lines ---------------------------------------------------------------
 
-    stream: BinaryIO
-    end: int
-    line_bytes: int
 
-    def earlier(self, word: str) -> Iterator[JsonObject]:
-        """Yield its objects; the stream is left where it was."""
-        here = self.stream.tell()
-        self.stream.seek(0)
-        needle = word.encode("ascii")
-        try:
-            for line in lines_of(self.stream, 0, self.end, self.line_bytes):
-                # Only an escape could spell the word otherwise.
-                if line.data is not None and (needle in line.data or b"\\u" in line.data):
-                    parts = parts_of(decoded(line.data)[0])
-                    yield from (part for part in parts if not isinstance(part, Damage))
-        finally:
-            self.stream.seek(here)
+def _choose_agent(lines: Iterator[Line], limits: Limits) -> tuple[Agent | None, Iterator[Line]]:
+    """Return whose format the first line is that any one recognises, and the lines with those looked at put back."""
+    looked_at: list[Line] = []
+    size_bytes = 0
+    for line in itertools.islice(lines, limits.sniff_lines):
+        looked_at.append(line)
+        for part in parts_of(decoded(line.data or b"")[0]):
+            for agent in registry.AGENTS:
+                if not isinstance(part, Damage) and agent.format.recognises(part):
+                    return agent, itertools.chain(looked_at, lines)
+        size_bytes += len(line.data or b"")
+        if size_bytes > limits.line_bytes:
+            break
+    return None, itertools.chain(looked_at, lines)
+
+
+class _Batch:
+    """A chunk in the making."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.damage: list[tuple[int, str]] = []
+        self.tally = Tally()
+        self.bytes = 0
+
+    def add(self, outcome: Outcome, offset: int) -> None:
+        """Add one part's outcome."""
+        self.tally.add(outcome)
+        self.records += outcome.records
+        if outcome.disposition is Disposition.DAMAGED and len(self.damage) < MAX_DAMAGE_LISTED:
+            self.damage.append((offset, outcome.name))
+
+    def counted(self, state: Source) -> Source:
+        """Return the state with what was counted added."""
+        counts = self.tally.counts()
+        return replace(
+            state, damaged=state.damaged + counts.damaged, skipped=state.skipped + counts.skipped
+        )
+
+    def chunk(self, state: Source) -> Chunk:
+        """Return it, with the state that is true once it is stored."""
+        return Chunk(tuple(self.records), state, self.tally.counts(), tuple(self.damage))
+
+
+def _fill_chunks(
+    lines: Iterable[Line], parser: Parser, state: Source, limits: Limits, *, is_growing: bool
+) -> Iterator[Chunk]:
+    """Yield chunks; `offset` in each state is the end of its last line, the rest of the state is the caller's to fill.
+
+    The last line of a growing source waits for its newline. What it says is taken if it is whole already, and
+    taken again, to no effect, when it is read with its end.
+    """
+    batch = _Batch()
+    for line in lines:
+        if is_growing and not line.complete:
+            # What the unfinished line holds is not counted in the state: it is read again.
+            state = replace(batch.counted(state), waiting_bytes=line.end - line.start)
+            _take_unfinished(line, parser, batch)
+            yield batch.chunk(state)
+            return
+        _take(line, parser, batch, limits)
+        state = replace(state, offset=line.end)
+        if batch.bytes >= limits.chunk_bytes or len(batch.records) >= limits.chunk_records:
+            state = batch.counted(state)
+            yield batch.chunk(state)
+            batch = _Batch()
+    yield batch.chunk(batch.counted(state))
+
+
+def _foreign_chunk(lines: Iterator[Line], state: Source) -> Chunk:
+    """Return the only chunk of a source that no format recognises; an empty one is just empty."""
+    line = next(lines, None)
+    if line is not None and not line.complete:
+        state = replace(state, waiting_bytes=line.end - line.start)
+    elif line is not None:
+        state = replace(state, problem=FOREIGN)
+    return _Batch().chunk(state)
+
+
+def _take(line: Line, parser: Parser, batch: _Batch, limits: Limits) -> None:
+    batch.bytes += line.end - line.start
+    if line.data is None:
+        batch.tally.add_line()
+        reason = f"line longer than {limits.line_bytes} bytes"
+        batch.add(Outcome(Disposition.DAMAGED, reason), line.start)
+        return
+    text, is_repaired = decoded(line.data)
+    if text:
+        batch.tally.add_line(is_repaired=is_repaired)
+    for part in parts_of(text):
+        if isinstance(part, Damage):
+            batch.add(Outcome(Disposition.DAMAGED, part.reason), line.start)
+        else:
+            batch.add(parser.parse(part), line.start)
+
+
+def _take_unfinished(line: Line, parser: Parser, batch: _Batch) -> None:
+    """Take what a line without its newline says, if it is whole; if not, it is still being written."""
+    text, is_repaired = decoded(line.data or b"")
+    parts = list(parts_of(text))
+    whole = [part for part in parts if not isinstance(part, Damage)]
+    if is_repaired or not whole or len(whole) != len(parts):
+        return
+    outcomes = [parser.parse(part) for part in whole]
+    if all(outcome.disposition is not Disposition.DAMAGED for outcome in outcomes):
+        batch.tally.add_line()
+        for outcome in outcomes:
+            batch.add(outcome, line.start)
+
+
+# --- memtool's own sessions ----------------------------------------------------------------
+
+
+def _parser(
+    agent: Agent, file: File, own: str, whole: Callable[[str], Iterator[JsonObject]]
+) -> Parser:
+    """Return the agent's parser, without memtool's own sessions. `whole` is `file.earlier` for all of the file."""
+    parser = agent.format.parser(file)
+    return _WithoutOwn(parser, agent.format.place_key, own, whole) if own else parser
+
+
+class _WithoutOwn:
+    """A parser that counts and skips the records of sessions in directories named `own`.
+
+    A record counts by its own project. In a format of one session a file, all of a file counts by the first place that
+    it names: a session may begin with records that name none, and go on elsewhere.
+    """
+
+    def __init__(
+        self,
+        parser: Parser,
+        place_key: str,
+        own: str,
+        whole: Callable[[str], Iterator[JsonObject]],
+    ) -> None:
+        self._parser = parser
+        self._place_key = place_key
+        self._own = own
+        self._whole = whole
+        self._is_own_file: bool | None = None
+
+    def parse(self, record: JsonObject) -> Outcome:
+        """Return what the object says; of an own one, only that it is one."""
+        outcome = self._parser.parse(record)
+        if outcome.disposition is not Disposition.TAKEN:
+            return outcome
+        if self._is_own_file is None:
+            self._is_own_file = bool(self._place_key) and self._is_own(self._first_place())
+        events = (one for one in outcome.records if isinstance(one, Event))
+        if self._is_own_file or any(self._is_own(event.project) for event in events):
+            return Outcome(Disposition.IGNORED, OWN)
+        return outcome
+
+    def _is_own(self, place: str) -> bool:
+        return self._own in place.split("/")
+
+    def _first_place(self) -> str:
+        records = itertools.islice(self._whole(self._place_key), _MOST_OBJECTS_FOR_PLACE)
+        places = (text_at(record, self._place_key) for record in records)
+        return next(filter(None, places), "")

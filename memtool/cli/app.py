@@ -8,27 +8,24 @@ import select
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.cli.completion import directories, files
-from memtool.cli.options import CommandGroup, Invocation, command_group
+from memtool.cli.options import CommandGroup, Invocation, command_group, directories, files
 from memtool.cli.output import note
 from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.paths import sound_environ
-from memtool.within import WITHIN
+from memtool.process import WITHIN
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands."""
 
     name: str

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import directories
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode
 from memtool.jobs.backup import Order, Report, check_order
 from memtool.jobs.backup import backup as backup_body
 from memtool.paths import expand
-from memtool.sizes import size
+from memtool.text import size
 
 VERSION = 1
 DirectoryArgument = Annotated[

@@ -10,7 +10,7 @@ from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode
 from memtool.jobs.compact import Report
 from memtool.jobs.compact import compact as compact_body
-from memtool.sizes import size
+from memtool.text import size
 
 VERSION = 1
 

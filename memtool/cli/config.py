@@ -11,14 +11,21 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import setting_values, settings
-from memtool.cli.options import Invocation, JsonOption, command_group, invocation
-from memtool.cli.output import clean, console, note, print_json, print_line
-from memtool.config import examine, parse, read_text, warnings_of
+from memtool.cli.options import (
+    Invocation,
+    JsonOption,
+    command_group,
+    invocation,
+    setting_values,
+    settings,
+)
+from memtool.cli.output import Page, note, print_json, print_line
 from memtool.errors import CONFIG, OK, ExitCode, UsageError
 from memtool.files import atomic_write, private_directory, reporting
 from memtool.paths import ConfigFile, Role, home_directory
-from memtool.settings import BY_KEY, SETTINGS, Setting, Value, nearest
+from memtool.settings import Setting, Value, examine, parse, read_text, warnings_of
+from memtool.systemd.jobs import SETTINGS
+from memtool.text import nearest
 
 _CAVEATS = {
     "calendar": "a store that exists keeps the calendar it was made with: rollups of it stop with exit 78",
@@ -64,7 +71,7 @@ def show_command(
 ) -> None:
     """Show every setting, its value and where that comes from."""
     run = invocation(context)
-    settings = [_setting_named(key)] if key else list(SETTINGS)
+    settings = [_setting_named(key)] if key else list(SETTINGS.values())
     if as_json:
         print_json(
             "config", 1, {"settings": [_describe(run, row) for row in settings]} | _places(run)
@@ -92,7 +99,12 @@ def _places(run: Invocation) -> dict[str, object]:
     store = run.store
     return {
         "store": {"root": str(store.root), "why": store.why},
-        "claude_root": str(run.claude_root),
+        **{
+            root.agent.setting.rpartition(".")[2]: str(root.path)
+            for root in reversed(run.roots)
+            if root.agent.setting
+        },
+        "agents": [{"name": root.agent.name, "root": str(root.path)} for root in run.roots],
     }
 
 
@@ -110,20 +122,16 @@ def _print_setting(run: Invocation, row: Setting) -> None:
 
 
 def _print_settings(run: Invocation, settings: list[Setting]) -> None:
-    from rich.table import Table
-
-    table = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.overflow = "fold"
     home = str(home_directory(run.environ))
-    for row in settings:
-        value, origin = run.config.value(row.key), run.config.origin(row.key)
-        table.add_row(row.key, clean(_literal(value)), clean(_short(str(origin), home)))
-    console(run.environ).print(table)
+    values = [(row.key, run.config.value(row.key), run.config.origin(row.key)) for row in settings]
+    Page(run.environ).table(
+        ("setting", "value", "from"),
+        [(key, _literal(value), _short(str(origin), home)) for key, value, origin in values],
+    )
     print_line()
     print_line(f"store        {_short(str(run.store.root), home)} ({run.store.why})")
-    print_line(f"claude root  {_short(str(run.claude_root), home)}")
+    for root in run.roots:
+        print_line(f"agent        {root.agent.title}: {_short(str(root.path), home)}")
 
 
 def _short(path: str, home: str) -> str:
@@ -136,9 +144,9 @@ def _literal(value: object) -> str:
 
 
 def _setting_named(key: str) -> Setting:
-    if key in BY_KEY:
-        return BY_KEY[key]
-    meant = nearest(key, list(BY_KEY))
+    if key in SETTINGS:
+        return SETTINGS[key]
+    meant = nearest(key, list(SETTINGS))
     guess = f'did you mean "{meant}"? ' if meant else ""
     raise UsageError(
         f"{key}: there is no such setting", hint=f'{guess}"memtool config show" lists them all'
@@ -204,9 +212,12 @@ def _replace(document: dict[str, object], key: str, value: Value | None) -> obje
     table = document.setdefault(section, {})
     if not isinstance(table, dict):
         raise UsageError(f"[{section}] is not a table in the file", hint="mend the file by hand")
-    old = table.pop(name, None)
-    if value is not None:
-        table[name] = value
+    if "." in name:
+        old = _replace(table, name, value)
+    else:
+        old = table.pop(name, None)
+        if value is not None:
+            table[name] = value
     if not table:
         del document[section]
     return old
@@ -235,7 +246,7 @@ def _undo(run: Invocation, key: str, old: object) -> str:
 def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
     if "#" in text:
         note(f"comments are kept only in {path}.bak")
-    found, _ = examine(run.environ, run.config_files)
+    found, _ = examine(run.environ, run.config_files, SETTINGS)
     origins = [one.origin for one in found if one.key == key]
     if origins and origins[-1].name != str(path):
         note(f"{origins[-1]} overrides it")
@@ -248,7 +259,7 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
     """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
     run = invocation(context)
-    found, faults = examine(run.environ, run.config_files)
+    found, faults = examine(run.environ, run.config_files, SETTINGS)
     warnings = warnings_of(found)
     if as_json:
         rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]

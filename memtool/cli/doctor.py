@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import print_json
-from memtool.cli.render import Page, number
-from memtool.cli.scheduler.looking import state_of
-from memtool.cli.scheduler.needs import as_the_jobs
-from memtool.cli.scheduler.place import Place, place_of, timers_of
-from memtool.config import Assignment, Config, examine, fault_of, load_config
+from memtool.cli.output import Page, number, print_json
+from memtool.cli.scheduler.apply import as_the_jobs
+from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError
 from memtool.query.doctor import examine as examine_scene
-from memtool.query.doctor.finding import VERDICTS, Finding, Verdict, is_healthy
-from memtool.query.doctor.scene import Scene
+from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
+from memtool.settings import Assignment, Config, examine, load_config, problem_of
+from memtool.systemd.jobs import SETTINGS
 
 VERSION = 1
 _STYLES: dict[Verdict, str] = {
@@ -33,7 +30,6 @@ _TODO = "do: "
 _WORD_WIDTH = max(map(len, VERDICTS))
 
 
-@dataclass(frozen=True)
 class Mended(Invocation):
     """An invocation whose configuration leaves out what is wrong with it, so that the rest can be looked at."""
 
@@ -47,7 +43,7 @@ class Mended(Invocation):
             values = {one.key: one.value for one in found if isinstance(one.value, str | int)}
             if self.store_option is not None:
                 values["store.path"] = str(self.store_option.absolute())
-            return load_config({}, [], options=values)
+            return load_config({}, [], SETTINGS, options=values)
 
 
 def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
@@ -55,11 +51,11 @@ def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
     found, faults = [], list[MemtoolError]()
     for environ, files in (*(({}, [file]) for file in call.config_files), (call.environ, [])):
         try:
-            more, wrong = examine(environ, files)
+            more, wrong = examine(environ, files, SETTINGS)
         except MemtoolError as error:  # a file that cannot be read
             faults.append(error)
         else:
-            found += [one for one in more if fault_of(one) is None]
+            found += [one for one in more if problem_of(one, SETTINGS) is None]
             faults += wrong
     return found, faults
 
@@ -89,7 +85,7 @@ def scene_of(given: Invocation) -> Scene:
         config=seen.config,
         config_files=seen.config_files,
         store=place.store,
-        claude_root=seen.claude_root,
+        roots=seen.roots,
         look=lambda: state_of(place),
         faults=tuple(examined(seen)[1]),
         manager=None if place.scope is None else place.manager,

@@ -6,20 +6,27 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import kinds, periods
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import note, print_json, print_line
-from memtool.cli.passages import plain_passage
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import ROLE_STYLES, Clock, Page, assembled, event_json, last_part
+from memtool.cli.options import Invocation, JsonOption, kinds, periods
+from memtool.cli.output import (
+    Clock,
+    Page,
+    cleaned,
+    last_part,
+    note,
+    plain_passage,
+    print_json,
+    print_line,
+)
+from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
 from memtool.model.records import ROLES, Event
-from memtool.query.listing import Listing, Query
-from memtool.query.listing import events as listed
+from memtool.query.events import Listing, Query
+from memtool.query.events import events as listed
 
 VERSION = 1
 _MARGIN = "  "
 _KIND_WIDTH = max(map(len, ROLES))
 _FIRST_LINE = 400
+_MOST = 10_000
 
 SessionOption = Annotated[
     str, typer.Option(metavar="S", help="Of this session: its id, or how it begins.")
@@ -49,7 +56,7 @@ UntilOption = Annotated[
     ),
 ]
 LimitOption = Annotated[
-    int, typer.Option(min=1, max=10_000, metavar="N", help="How many at most: the newest that fit.")
+    int, typer.Option(min=1, max=_MOST, metavar="N", help="How many at most: the newest that fit.")
 ]
 ReverseOption = Annotated[bool, typer.Option("--reverse", help="Newest first.")]
 FullOption = Annotated[bool, typer.Option("--full", help="All of their text.")]
@@ -83,9 +90,8 @@ def events(
     else:
         _print(call, found, shown, is_full=full)
     if found.has_more and not json:
-        note(
-            f"These are the newest {limit} that fit; older ones: --limit {limit * 10}, or --until {_edge(found)}"
-        )
+        more = f"--limit {min(limit * 10, _MOST)}, or " if limit < _MOST else ""
+        note(f"These are the newest {limit} that fit; older ones: {more}--until {_edge(found)}")
 
 
 def _edge(found: Listing) -> str:
@@ -114,18 +120,18 @@ def _heading(clock: Clock, found: Listing, event: Event) -> str:
 
 def _print_event(page: Page, clock: Clock, event: Event, *, is_full: bool) -> None:
     kind = event.kind.ljust(_KIND_WIDTH)
-    head = assembled(
-        (clock.second(event.time_us), "dim"), " ", (kind, ROLE_STYLES.get(event.role, ""))
-    )
+    head = [
+        (clock.second(event.time_us), "dim"),
+        (" ", ""),
+        (kind, ROLE_STYLES.get(event.role, "")),
+    ]
     if event.rewound:
-        head.append(" (taken back)", "dim")
+        head.append((" (taken back)", "dim"))
     if is_full:
         page.text(head, first=_MARGIN)
         page.text(plain_passage(event.text, is_full=True), first=_MARGIN * 2, rest=_MARGIN * 2)
         return
-    line = assembled(head, " ", _first_line(event.text))
-    line.truncate(page.width - len(_MARGIN), overflow="ellipsis")
-    page.row(line, _MARGIN)
+    page.row([*head, *cleaned(" ", _first_line(event.text))], _MARGIN, cut=True)
 
 
 def _first_line(text: str) -> str:

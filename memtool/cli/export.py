@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
 from memtool.agents.jsonl import encode
-from memtool.cli.completion import files
 from memtool.cli.events import AgentOption, ProjectOption, SessionOption, SinceOption, UntilOption
-from memtool.cli.options import JsonOption
-from memtool.cli.output import console, json_line, note, print_json
+from memtool.cli.options import JsonOption, files
+from memtool.cli.output import json_line, note, print_json, progress
 from memtool.cli.reading import reading, took_in
 from memtool.errors import UsageError
 from memtool.files import atomic_stream
 from memtool.paths import expand
+from memtool.query.events import Query
 from memtool.query.export import Report
 from memtool.query.export import export as exported
-from memtool.query.listing import Query
 from memtool.query.reader import NoMemoryError, Reader
 
 VERSION = 1
@@ -78,13 +76,13 @@ def _export(environ: Mapping[str, str], reader: Reader, query: Query, path: Path
     """Write the lines to the file, which an error leaves as it was, or to stdout."""
     with reader.existing_store():
         report = Report()
-    with _progress(environ) as on_progress:
+    with progress(environ, "exporting") as show:
         if path is not None:
             with atomic_stream(path) as file:
-                _write(reader, query, report, file, on_progress)
+                _write(reader, query, report, file, show)
         else:
             sys.stdout.flush()
-            _write(reader, query, report, sys.stdout.buffer, on_progress)
+            _write(reader, query, report, sys.stdout.buffer, show)
     return report
 
 
@@ -93,20 +91,10 @@ def _write(
     query: Query,
     report: Report,
     stream: BinaryIO,
-    on_progress: Callable[[int], None],
+    show: Callable[[str], None],
 ) -> None:
     for number, record in enumerate(exported(reader, query, report), start=1):
         stream.write(json_line(encode(record)).encode() + b"\n")
         if number % _SHOWN_EVERY == 0:
-            on_progress(number)
+            show(f"{number:,} records")
     stream.flush()
-
-
-@contextmanager
-def _progress(environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
-    """Show how far it is where stderr is a terminal and stdout is not."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield lambda _: None
-        return
-    with console(environ, sys.stderr).status("exporting …") as status:
-        yield lambda done: status.update(f"exporting … {done:,} records")

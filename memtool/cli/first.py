@@ -6,19 +6,18 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import typer
+from msgspec import Struct
 
 from memtool.agents.discover import discover
+from memtool.agents.registry import Root, root_of
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
-from memtool.cli.output import note
-from memtool.cli.progress import Show
-from memtool.cli.render import Page, assembled, number
+from memtool.cli.output import Page, cleaned, note, number
 from memtool.cli.rollup import run_level
+from memtool.cli.running import Show
 from memtool.errors import (
     BAD_DATA,
     EXIT_CODES,
@@ -32,18 +31,17 @@ from memtool.errors import (
     ExitCode,
     StorageError,
 )
-from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import Report, waiting
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
-from memtool.rollup.order import Choices
-from memtool.sizes import size
+from memtool.rollup.configured import calendar_for_new_store
+from memtool.rollup.plan import Choices
 from memtool.store.access import Access
 from memtool.summarize import row
+from memtool.text import size
 
-_AGENT = "Claude Code"
 _BYTES_PER_S = 5 << 20
 """How much ingest and rollup together get through: 3 MiB a second on a machine with eight times the work that it has
 cores for, about 10 MiB in a second of CPU time.
@@ -56,15 +54,24 @@ _LEFT_SOME = {OK.code, FAILED.code, BAD_DATA.code, IO_ERROR.code, SKIPPED.code}
 _STOPPED = {INTERRUPTED.code, TERMINATED.code}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The transcripts that could be taken in, and where they were looked for."""
+class Found(Struct, frozen=True):
+    """The transcripts that could be taken in by agent, and where they were looked for."""
 
-    directory: Path
-    files: int
-    size_bytes: int
+    roots: tuple[Root, ...]
+    sizes: Mapping[str, Sequence[int]]
+    """The size of each file, by the agent's title."""
     unreadable: StorageError | None = None
     """A place that could not be looked at, and why."""
+
+    @property
+    def files(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.sizes.values()))
+
+    @property
+    def size_bytes(self) -> int:
+        """Their size."""
+        return sum(map(sum, self.sizes.values()))
 
     @property
     def words(self) -> str:
@@ -72,8 +79,14 @@ class Found:
         if not self.files and self.unreadable is not None:
             return f"Cannot read {self.unreadable.message}."
         if not self.files:
-            return f"No session of {_AGENT} was found below {self.directory}."
-        return f"{_AGENT} has {number(self.files, 'session')} here ({size(self.size_bytes)})."
+            return " ".join(
+                f"No session of {root.agent.title} was found below {root.transcripts}."
+                for root in self.roots
+            )
+        return " ".join(
+            f"{agent} has {number(len(sizes), 'session')} here ({size(sum(sizes))})."
+            for agent, sizes in self.sizes.items()
+        )
 
 
 def offer(call: Invocation, *, as_json: bool) -> bool:
@@ -163,8 +176,9 @@ def say_what_helps(call: Invocation, found: Found | None = None) -> None:
     elif not found.files and found.unreadable is not None:
         note(f"hint: {found.unreadable.hint or 'look at it: ls -l'}")
     elif not found.files:
+        variables = " or ".join(filter(None, (root.agent.variable for root in found.roots)))
         note(
-            "hint: if they are elsewhere, set CLAUDE_CONFIG_DIR to the directory that holds them, "
+            f"hint: if they are elsewhere, set {variables} to the directory that holds them, "
             f"or name a file or a directory: {_command(call, 'ingest')} PATH"
         )
     else:
@@ -179,10 +193,12 @@ def find_transcripts(call: Invocation) -> Found:
     if access.exists():
         with access.reading() as store:
             sources = store.sources()
-    looked = discover(claude_root=call.claude_root)
-    sizes = [status.st_size for _, status in waiting(looked.files, sources)]
+    looked = discover(roots=call.roots)
+    sizes: dict[str, list[int]] = {}
+    for path, status in waiting(looked.files, sources):
+        sizes.setdefault(root_of(path, call.roots).agent.title, []).append(status.st_size)
     unreadable = next((why for _, why in looked.failed), None)
-    return Found(call.claude_root / "projects", len(sizes), sum(sizes), unreadable)
+    return Found(call.roots, sizes, unreadable)
 
 
 def _has_memory(call: Invocation) -> bool:
@@ -216,10 +232,9 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
     for line in _introduction(call, found):
         page.line(line)
     choice = "[y/N]" if _is_named(call) else "[Y/n]"
-    question = assembled(f"Take them in now? {_duration(call, found)} {choice}")
-    words = "\n".join(line.plain.rstrip() for line in page.wrapped(question, page.prose_width - 2))
+    words = f"Take them in now? {_duration(call, found)} {choice}"
     for _ in range(_MOST_ANSWERS):
-        answer = _answer(words)
+        answer = _answer(page, words)
         if answer in _YES or (answer == "" and not _is_named(call)):
             return True
         if answer in (*_NO, "", None):
@@ -230,11 +245,12 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
     return False
 
 
-def _answer(question: str) -> str | None:
+def _answer(page: Page, question: str) -> str | None:
     """Return what was typed, None at the end of input."""
     line = ""
     try:
-        print(question, end=" ", file=sys.stderr, flush=True)
+        page.text(cleaned(question), end=" ")
+        sys.stderr.flush()
         line = sys.stdin.readline()
     finally:
         if not line:  # so that what comes next begins on a line of its own
@@ -286,7 +302,7 @@ def _has_model(call: Invocation) -> bool:
 def _say_commands(call: Invocation) -> None:
     page = Page(call.environ, sys.stderr)
     for command in _commands(call):
-        page.row(assembled(command), "  ")
+        page.row(cleaned(command), "  ")
 
 
 def _commands(call: Invocation) -> tuple[str, str]:

@@ -10,15 +10,12 @@ import typer
 
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import note, print_json, print_line
-from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Clock, Page, event_json, number
+from memtool.cli.output import Clock, Page, note, number, print_json, print_line
+from memtool.cli.reading import event_json, reading, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.forget.doing import Report
-from memtool.jobs.forget.doing import forget as forget_body
-from memtool.jobs.forget.finding import Found, look
-from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.forget import Found, Report, Selector, look
+from memtool.jobs.forget import forget as forget_body
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import Level, Period
 
@@ -116,7 +113,7 @@ def _print_found(call: Invocation, found: Found) -> None:
     if found.is_empty:
         page.line("Nothing that is recorded fits.")
     else:
-        days = [Period(Level.DAY, day).id.partition(":")[2] for day in sorted(found.days)]
+        days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         page.line(
             (f"{number(len(found.ids), 'event')} of {number(len(days), 'day')}", "bold"),

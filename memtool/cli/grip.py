@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from memtool.cli.options import JsonOption
-from memtool.cli.output import print_json
-from memtool.cli.passages import cited_passage, plain_passage
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import ROLE_STYLES, Clock, Page, event_json
-from memtool.model.levels import heading
+from memtool.cli.output import Clock, Line, Page, cited_passage, plain_passage, print_json
+from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
+from memtool.model.levels import heading, place_of
 from memtool.model.records import Event, NodeId
-from memtool.query.conversation import Message
-from memtool.query.grips import Proof, prove
+from memtool.query.grip import Message, Proof, prove
 from memtool.query.reader import NoMemoryError
-from memtool.query.state import period_holding
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 VERSION = 1
 _CITED, _PLAIN = "▌ ", "  "
@@ -160,7 +153,7 @@ def _tool(event: Event) -> Iterator[tuple[str, str]]:
         yield " (failed)", "red"
 
 
-def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full: bool) -> Text:
+def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full: bool) -> Line:
     if span is None:
         return plain_passage(event.text, is_full=is_full)
     return cited_passage(page, event.text, span, is_full=is_full)
@@ -175,7 +168,7 @@ def _print_citing(page: Page, proof: Proof) -> None:
 
 
 def _scope(node_id: NodeId) -> str:
-    return heading(period_holding(node_id))
+    return heading(place_of(node_id).period)
 
 
 def _json(proof: Proof) -> dict[str, object]:

@@ -10,17 +10,15 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import files
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import print_json, print_line
-from memtool.cli.progress import Show
-from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import ExitCode, UsageError
 from memtool.files import storage_error
-from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report
 from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
+from memtool.rollup.configured import calendar_for_new_store
 
 VERSION = 1
 _MOST_LINES = 20
@@ -29,7 +27,7 @@ PathsArgument = Annotated[
     typer.Argument(
         metavar="[PATH]...",
         autocompletion=files,
-        help="Files or directories; - reads lines of the event schema. Default: all of Claude Code's sessions.",
+        help="Files or directories; - reads lines of the event schema. Default: the sessions of all known agents.",
     ),
 ]
 
@@ -69,9 +67,7 @@ def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:
 
 
 def _order(call: Invocation) -> Order:
-    return Order(
-        paths=(), claude_root=call.claude_root, calendar=lambda: calendar_for_new_store(call.config)
-    )
+    return Order(paths=(), roots=call.roots, calendar=lambda: calendar_for_new_store(call.config))
 
 
 def _existing(name: str) -> Path:
@@ -93,7 +89,8 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     if not report.looked:
         return
     if not report.files and not report.unchanged:
-        yield f"No transcripts found under {order.claude_root / 'projects'}."
+        places = ", ".join(str(root.transcripts) for root in order.roots)
+        yield f"No transcripts found under {places}."
     else:
         files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"
         more = f", {report.unchanged} unchanged" if report.unchanged else ""

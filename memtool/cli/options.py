@@ -1,33 +1,111 @@
-"""What every command is given: the environment, the time, the configuration and the store's place. Opens nothing."""
+"""What commands share: their options, what TAB offers for these, and what each command is given. Opens no store."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from typer.core import TyperGroup
 
+from memtool.agents.registry import Root, roots_of
 from memtool.cli.output import note
-from memtool.config import Config, load_config
 from memtool.errors import UsageError
-from memtool.paths import ConfigFile, StoreChoice, choose_store, claude_directory, config_files
+from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
+from memtool.settings import Config, load_config
+from memtool.systemd.jobs import SETTINGS
+
+Offers = list[tuple[str, str]]
+"""Words, each with its help. typer leaves out those that do not begin with what is typed."""
+
+# The help of the one offer that asks the shell for its own: completions/* look for it.
+_FILES = "(files)"
+_DIRECTORIES = "(directories)"
+
+
+def periods() -> Offers:
+    """Offer the words for periods; a date cannot be guessed."""
+    from memtool.model.levels import Level
+
+    levels = (Level.WEEK, Level.MONTH, Level.YEAR)
+    words = [f"{which}-{level.word}" for which in ("this", "last") for level in levels]
+    return [(word, "") for word in ("today", "yesterday", *words)]
+
+
+def jobs() -> Offers:
+    """Offer the jobs."""
+    from memtool.systemd.jobs import JOBS
+
+    return [(job.name, job.description) for job in JOBS]
+
+
+def kinds() -> Offers:
+    """Offer the kinds of events."""
+    from memtool.model.records import ROLES
+
+    return [(kind, "") for kind in ROLES]
+
+
+def settings() -> Offers:
+    """Offer the keys of the settings."""
+    return [(row.key, row.doc) for row in SETTINGS.values()]
+
+
+def setting_values(ctx: typer.Context) -> Offers:
+    """Offer the values of the setting that the line names, where they are words."""
+    row = SETTINGS.get(str(ctx.params.get("key")))
+    return [(word, "") for word in row.kind.words()] if row is not None else []
+
+
+def people() -> Offers:
+    """Offer this user, and those of the machine that are people by the range that distributions keep for them."""
+    import pwd
+
+    uids = {os.getuid(), *range(1000, 60_000)}
+    return [(row.pw_name, "") for row in pwd.getpwall() if row.pw_uid in uids]
+
+
+def files(incomplete: str) -> Offers:
+    """Let the shell offer files."""
+    return [(incomplete, _FILES)]
+
+
+def directories(incomplete: str) -> Offers:
+    """Let the shell offer directories."""
+    return [(incomplete, _DIRECTORIES)]
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
 class Invocation:
     """One run of the program. The configuration is read when it is first asked for, and then once."""
 
-    environ: Mapping[str, str]
-    now_us: int
-    store_option: Path | None = None
-    config_option: Path | None = None
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        now_us: int,
+        store_option: Path | None = None,
+        config_option: Path | None = None,
+    ) -> None:
+        self.environ = environ
+        self.now_us = now_us
+        self.store_option = store_option
+        self.config_option = config_option
+
+    def fresh(
+        self, environ: Mapping[str, str] | None = None, store_option: Path | None = None
+    ) -> Self:
+        """Return the same invocation with another environment or store, its configuration not read yet."""
+        return type(self)(
+            environ or self.environ,
+            self.now_us,
+            store_option or self.store_option,
+            self.config_option,
+        )
 
     @cached_property
     def config_files(self) -> tuple[ConfigFile, ...]:
@@ -45,7 +123,7 @@ class Invocation:
     def read_config(self) -> Config:
         """Return the configuration. Raise ConfigError."""
         options = {"store.path": str(self.store_option.absolute())} if self.store_option else {}
-        return load_config(self.environ, self.config_files, options=options)
+        return load_config(self.environ, self.config_files, SETTINGS, options=options)
 
     @cached_property
     def store(self) -> StoreChoice:
@@ -58,9 +136,9 @@ class Invocation:
         )
 
     @cached_property
-    def claude_root(self) -> Path:
-        """Where Claude Code keeps its files."""
-        return claude_directory(self.environ, configured=self.config.ingest.claude_root)
+    def roots(self) -> tuple[Root, ...]:
+        """Where the agents keep their files."""
+        return roots_of(self.environ, self.config)
 
 
 def invocation(context: typer.Context) -> Invocation:

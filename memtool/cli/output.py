@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from posixpath import basename
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+from unicodedata import combining, east_asian_width
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPED_WIDTH = 80
+_NARROWEST, _WIDEST = 20, 120
+"""Prose is not spread over more columns than one can read."""
+RIGHT_WIDTH = len("EVENTS")
 _TAB = 4
+
+Part = tuple[str, str]
+"""A text and its style."""
+Line = list[Part]
+"""A paragraph whose text is clean. It may have line ends."""
 
 # What a terminal takes as one command (ECMA-48), in its 7-bit and 8-bit forms. A string without its end
 # loses only its introducer, so that nothing after it is hidden.
@@ -49,29 +61,22 @@ def _picture(match: re.Match[str]) -> str:
 
 
 def console(environ: Mapping[str, str], stream: TextIO | None = None) -> Console:
-    """Return a rich console on stdout or the stream: no markup, no guessing; plain and 80 columns wide when piped."""
+    """Return a rich console on stdout or the stream, which is a terminal: no markup, no guessing."""
     from rich.console import Console
 
-    stream = stream or sys.stdout
-    is_terminal = stream.isatty()
-    is_plain = not is_terminal or "NO_COLOR" in environ or environ.get("TERM") == "dumb"
+    is_plain = "NO_COLOR" in environ or environ.get("TERM") == "dumb"
+    columns = environ.get("COLUMNS", "")
+    has_width = columns.isascii() and columns.isdigit() and int(columns) > 0
     return Console(
-        file=stream,
-        width=_width(environ, is_terminal=is_terminal),
+        file=stream or sys.stdout,
+        width=int(columns) if has_width else None,
         color_system=None if is_plain else "auto",
         no_color=is_plain,
-        force_terminal=is_terminal,
+        force_terminal=True,
         markup=False,
         highlight=False,
         emoji=False,
     )
-
-
-def _width(environ: Mapping[str, str], *, is_terminal: bool) -> int | None:
-    columns = environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns) > 0:
-        return int(columns)
-    return None if is_terminal else _PIPED_WIDTH
 
 
 def print_line(text: str = "") -> None:
@@ -79,10 +84,16 @@ def print_line(text: str = "") -> None:
     print(clean(text, lines=True))
 
 
-def print_json(kind: str, version: int, payload: Mapping[str, object]) -> None:
-    """Print one JSON object that begins with its kind and version. Its text is safe on a terminal, and lossless."""
+def print_json(kind: str, version: int, result: object) -> None:
+    """Print a mapping or a Struct as JSON, after its kind and version. Its text is safe on a terminal, and lossless."""
     import json
 
+    if isinstance(result, Mapping):
+        payload = dict(result)
+    else:
+        from msgspec import to_builtins
+
+        payload = to_builtins(result)
     text = json.dumps({"kind": kind, "version": version, **payload}, ensure_ascii=False, indent=2)
     print(_UNSAFE_IN_JSON.sub(_escape, text) if _is_unicode(sys.stdout) else _ascii(text))
 
@@ -93,7 +104,7 @@ def json_line(text: str) -> str:
 
 
 def _is_unicode(stream: TextIO | None) -> bool:
-    return stream is None or (stream.encoding or "").lower().startswith("utf")
+    return stream is None or (stream.encoding or "utf-8").lower().startswith("utf")
 
 
 def _ascii(text: str) -> str:
@@ -109,3 +120,256 @@ def _escape(match: re.Match[str]) -> str:
 def note(text: str) -> None:
     """Say something to the person on stderr: never data."""
     print(clean(text), file=sys.stderr)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(NamedTuple):
+    """Instants as the store's own clock shows them."""
+
+    zone: str
+
+    def date(self, instant_us: int) -> str:
+        """Return such as `2026-11-22`."""
+        return f"{self._local(instant_us):%Y-%m-%d}"
+
+    def minute(self, instant_us: int) -> str:
+        """Return such as `14:30`."""
+        return f"{self._local(instant_us):%H:%M}"
+
+    def second(self, instant_us: int) -> str:
+        """Return such as `14:30:05`."""
+        return f"{self._local(instant_us):%H:%M:%S}"
+
+    def day(self, instant_us: int) -> str:
+        """Return such as `Sun 22 Nov 2026`."""
+        local = self._local(instant_us)
+        return f"{local:%a} {local.day} {local:%b %Y}"
+
+    def moment(self, instant_us: int) -> str:
+        """Return such as `Sun 22 Nov 2026 14:30`."""
+        return f"{self.day(instant_us)} {self.minute(instant_us)}"
+
+    def span(self, start_us: int, end_us: int) -> str:
+        """Return the minutes of start and end, with the date of the end if it is on another day."""
+        start, end = self.minute(start_us), self.minute(end_us)
+        if self.date(start_us) != self.date(end_us):
+            return f"{start} to {self.moment(end_us)}"
+        return start if start == end else f"{start}–{end}"
+
+    def both(self, name: str, instant_us: int) -> dict[str, object]:
+        """Return the instant as JSON has it: `<name>_us` and `<name>`, RFC 3339 with the offset of the zone."""
+        text = self._local(instant_us).isoformat(timespec="microseconds")
+        return {f"{name}_us": instant_us, name: text}
+
+    def _local(self, instant_us: int) -> datetime:
+        from zoneinfo import ZoneInfo
+
+        return (_EPOCH + timedelta(microseconds=instant_us)).astimezone(ZoneInfo(self.zone))
+
+
+class Page:
+    """Prints paragraphs: wrapped and coloured on a terminal, else one line each, straight to the stream.
+
+    What is piped is not wrapped, so that a search finds its phrases, and rich is not loaded for it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._console = console(environ, stream) if self._stream.isatty() else None
+        self.has_colour = self._console is not None and self._console.color_system is not None
+        self.is_ascii = not _is_unicode(self._stream)
+
+    @property
+    def prose_width(self) -> int:
+        """How wide running text may be."""
+        return _PIPED_WIDTH if self._console is None else min(self._console.width, _WIDEST)
+
+    def line(
+        self,
+        *parts: str | Part,
+        first: str = "",
+        rest: str | None = None,
+        lead: str = "dim",
+    ) -> None:
+        """Print one paragraph of parts, which are cleaned.
+
+        `first` and `rest` (spaces, if not given) stand at the left of its lines, in the style `lead`.
+        """
+        self.text(cleaned(*parts), first=first, rest=rest, lead=lead)
+
+    def text(
+        self,
+        line: Line,
+        *,
+        first: str = "",
+        rest: str | None = None,
+        lead: str = "dim",
+        right: str | None = None,
+        end: str = "\n",
+    ) -> None:
+        """Print one paragraph that is clean already. `right`, if given, has a column of its own at the right edge."""
+        rest = " " * len(first) if rest is None else rest
+        if self._console is None:
+            self._write(line, first, rest, right, end)
+            return
+        from rich.text import Text
+
+        room = self.prose_width - len(first) - (0 if right is None else RIGHT_WIDTH + 1)
+        text = Text.assemble(*line)
+        rows = list(text.wrap(self._console, max(_NARROWEST, room))) or [text]
+        for index, row in enumerate(rows):
+            shown = Text.assemble((rest if index else first, lead), row)
+            shown.rstrip()
+            if right and index == 0:
+                shown.append(right.rjust(self.prose_width - shown.cell_len), "dim")
+            self._console.print(shown, soft_wrap=True, end=end if row is rows[-1] else "\n")
+
+    def _write(self, line: Line, first: str, rest: str, right: str | None, end: str) -> None:
+        rows = "".join(text for text, _ in line).split("\n")
+        if right:
+            gap = self.prose_width - len(first) - _cells(rows[0]) - len(right)
+            rows[0] += " " * max(2, gap) + right
+        shown = [(rest if index else first) + row for index, row in enumerate(rows)]
+        self._stream.write("\n".join(row.rstrip() for row in shown) + end)
+
+    def row(self, line: Line, lead: str = "", *, cut: bool = False) -> None:
+        """Print one line that is clean already, as wide as it is; with `cut`, not wider than the terminal."""
+        if self._console is None:
+            self._write(line, lead, "", None, "\n")
+            return
+        from rich.text import Text
+
+        shown = Text.assemble((lead, "dim"), *line)
+        shown.rstrip()
+        if cut:
+            shown.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(shown, soft_wrap=True)
+
+    def blank(self) -> None:
+        """Print an empty line."""
+        self._stream.write("\n")
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows of cells; on a terminal all but the first column are folded to its width."""
+        rows = [[clean(cell) for cell in row] for row in rows]
+        if self._console is None:
+            widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+            for row in (heads, *rows):
+                cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+                self._stream.write("  ".join(cells).rstrip() + "\n")
+            return
+        from rich.table import Table
+
+        table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+        table.columns[0].no_wrap = True
+        for column in table.columns[1:]:
+            column.overflow = "fold"
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+
+def _cells(text: str) -> int:
+    """Return how many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(east_asian_width(one) in "WF" for one in text)
+    return len(text) + wide - sum(combining(one) > 0 for one in text)
+
+
+@contextmanager
+def progress(environ: Mapping[str, str], words: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr, if it is a terminal, that something goes on; what is yielded shows how far it is."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(environ, sys.stderr).status(f"{words} …") as status:
+        yield lambda done: status.update(f"{words} … {done}")
+
+
+def cleaned(*parts: str | Part) -> Line:
+    """Return the parts as a line, with the spaces around each, which clean() removes."""
+    return [
+        (_kept(part), "") if isinstance(part, str) else (_kept(part[0]), part[1]) for part in parts
+    ]
+
+
+def _kept(text: str) -> str:
+    inner = clean(text)
+    if not inner:
+        return " " * len(text) if text.strip(" ") == "" else ""
+    before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
+    return " " * before + inner + " " * after
+
+
+def number(count: int, what: str, several: str = "") -> str:
+    """Return such as `1 event` and `1,204 events`."""
+    return f"{count:,} {what if count == 1 else several or f'{what}s'}"
+
+
+def last_part(project: str) -> str:
+    """Return the last part of a project's path."""
+    return basename(project.rstrip("/")) or project or "(no project)"
+
+
+CITED_STYLE = "black on yellow"
+_MARKS = ("▶", "◀")
+_MARKS_ASCII = (">>", "<<")
+_LINES, _CHARACTERS = 8, 600
+_LINES_BESIDE, _CHARACTERS_BESIDE = 4, 300
+_WORD = 40
+"""How far a cut may move to fall between words."""
+
+
+def plain_passage(text: str, *, is_full: bool = False) -> Line:
+    """Return the text of an event, or its beginning unless `is_full`."""
+    end = len(text) if is_full else head_end(text, _LINES, _CHARACTERS)
+    shown = clean(text[:end], lines=True).rstrip()
+    if not shown.strip():
+        return [("(no text)", "dim italic")]
+    left_out = _left_out(len(text) - end)
+    return [(shown, ""), (("\n" if "\n" in text[:end] else " ") * bool(left_out) + left_out, "dim")]
+
+
+def cited_passage(page: Page, text: str, span: tuple[int, int], *, is_full: bool = False) -> Line:
+    """Return the text of an event with the words in the span marked, and some lines around them."""
+    start, end = span
+    if not text[start:end].strip():
+        return plain_passage(text, is_full=is_full)
+    low = 0 if is_full else tail_start(text[:start], _LINES_BESIDE, _CHARACTERS_BESIDE)
+    high = len(text) if is_full else end + head_end(text[end:], _LINES_BESIDE, _CHARACTERS_BESIDE)
+    opening, closing = ("", "") if page.has_colour else _MARKS_ASCII if page.is_ascii else _MARKS
+    gap = "\n" if "\n" in text[low:high] else " "
+    before, after = _left_out(low), _left_out(len(text) - high)
+    return [
+        (before + gap * bool(before), "dim"),
+        (clean(text[low:start], lines=True).lstrip("\n"), ""),
+        (f"{opening}{clean(text[start:end], lines=True)}{closing}", CITED_STYLE),
+        (clean(text[end:high], lines=True).rstrip(), ""),
+        (gap * bool(after) + after, "dim"),
+    ]
+
+
+def _left_out(count: int) -> str:
+    return f"[… {count:,} more characters]" if count else ""
+
+
+def head_end(text: str, lines: int, characters: int) -> int:
+    """Return where the first so many lines and characters end, between words where one is near."""
+    end = -1
+    for _ in range(lines):
+        end = text.find("\n", end + 1)
+        if end < 0:
+            end = len(text)
+            break
+    if end <= characters:
+        return end if text[end:].strip() else len(text)
+    space = text.rfind(" ", characters - _WORD, characters)
+    return space if space > 0 else characters
+
+
+def tail_start(text: str, lines: int, characters: int) -> int:
+    """Return where the last so many lines and characters begin."""
+    return len(text) - head_end(text[::-1], lines, characters)

@@ -10,16 +10,13 @@ from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.jobs.runner import Outcome
-from memtool.jobs.summarizing import budget_of, summarizer_of
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.rebuild import abandon, next_calendar
+from memtool.rollup.configured import budget_of, summarizer_of, wanted_calendar, zone_is_set
+from memtool.rollup.plan import Choices, Order
+from memtool.rollup.rebuild import Price, Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
-from memtool.rollup.rebuild_building import Report
-from memtool.rollup.rebuild_price import Price, price
 from memtool.store.access import Access
 
 VERSION = 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import directories
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode
@@ -55,7 +53,7 @@ def restore(
     """Check a backup and put it in the store's place. What was written after it is read again by the next ingest."""
     call = invocation(context)
     if to:
-        call = replace(call, store_option=expand(Path(to), call.environ))
+        call = call.fresh(store_option=expand(Path(to), call.environ))
     order = Order(
         expand(Path(backup), call.environ), replaces=replace_store, verifies=not no_verify
     )

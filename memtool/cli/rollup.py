@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.completion import periods
-from memtool.cli.options import Invocation, JsonOption, command_group, invocation
+from memtool.cli.options import Invocation, JsonOption, command_group, invocation, periods
 from memtool.cli.output import print_json, print_line
-from memtool.cli.progress import Show
-from memtool.cli.running import conclude, outcome_json, run
+from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
-from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.jobs.runner import Outcome
-from memtool.jobs.summarizing import budget_of, recipe_of, summarizer_of
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.query.reader import Reader
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.run import roll_up
+from memtool.rollup.configured import (
+    budget_of,
+    recipe_of,
+    summarizer_of,
+    wanted_calendar,
+    zone_is_set,
+)
+from memtool.rollup.job import roll_up
+from memtool.rollup.plan import Choices, Order
 from memtool.store.access import Access
 
 if TYPE_CHECKING:
-    from memtool.rollup.forecast import Forecast
+    from memtool.rollup.plan import Forecast
 
 VERSION = 1
 _MOST_LINES = 40
@@ -177,7 +180,7 @@ def _line(outcome: Outcome) -> str:
 
 
 def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Forecast:
-    from memtool.rollup.forecast import Forecast, forecast
+    from memtool.rollup.plan import Forecast, forecast
 
     access = Access(call.store.root)
     if not access.exists():

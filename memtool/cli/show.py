@@ -7,26 +7,15 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import periods
-from memtool.cli.options import JsonOption
-from memtool.cli.output import print_json
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import (
-    Clock,
-    Page,
-    label,
-    last_part,
-    number,
-    recipe_json,
-    scope_of,
-    state_parts,
-)
+from memtool.cli.options import JsonOption, periods
+from memtool.cli.output import Clock, Page, last_part, number, print_json
+from memtool.cli.reading import label, reading, recipe_json, scope_of, state_parts, took_in
 from memtool.cli.toc import entry_json
 from memtool.model.levels import Level
 from memtool.model.records import Bullet, Node, Recipe
 from memtool.query.contents import Entry
-from memtool.query.nodes import Shown
-from memtool.query.nodes import show as shown
+from memtool.query.node import Shown
+from memtool.query.node import show as shown
 from memtool.query.reader import NoMemoryError
 
 VERSION = 1

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import console, print_json
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import Clock, Page, last_part, number, recipe_json
+from memtool.cli.output import Clock, Page, last_part, number, print_json, progress
+from memtool.cli.reading import reading, recipe_json, took_in
 from memtool.cli.summarizers import signed
 from memtool.model.levels import WEEKDAYS, Level, Period, heading
 from memtool.query.reader import Reader
-from memtool.query.stats import By, Part, Progress, Stats, Window
+from memtool.query.stats import By, Part, Stats, Window
 from memtool.query.stats import stats as stats_of
-from memtool.sizes import size
-
-if TYPE_CHECKING:
-    from rich.text import Text
+from memtool.text import size
 
 VERSION = 1
 _LABEL = 12
@@ -62,22 +56,8 @@ def stats(
 
 
 def _counted(call: Invocation, reader: Reader, year: int | None, by: By | None) -> Stats:
-    with _progress(call) as on_progress:
-        return stats_of(reader, year=year, by=by, on_progress=on_progress)
-
-
-@contextmanager
-def _progress(call: Invocation) -> Iterator[Progress]:
-    """Show how far the count is where stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    columns = (TextColumn("counting events"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console(call.environ, sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=1)
-        yield lambda part: bar.update(task, completed=part)
+    with progress(call.environ, "counting events") as show:
+        return stats_of(reader, year=year, by=by, on_progress=lambda part: show(f"{part:.0%}"))
 
 
 def _print_counts(page: Page, found: Stats) -> None:
@@ -108,7 +88,7 @@ def _print_nodes(page: Page, found: Stats) -> None:
     if written:
         page.blank()
         heads = [f"{level.word}s".upper() for level in Level]
-        page.row(styled((" ".join(f"{head:>8}" for head in heads) + "  RECIPE", "dim")))
+        page.row([(" ".join(f"{head:>8}" for head in heads) + "  RECIPE", "dim")])
     for one in written:
         cells = " ".join(f"{one.nodes.get(level, 0) or '-':>8}" for level in Level)
         current = "" if one.is_current else "; outdated"
@@ -138,7 +118,7 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
     clock = Clock(found.calendar.zone)
     page.blank()
     heads = f"{'EVENTS':>9} {'SESSIONS':>8}  {'FIRST':<10}  {'LAST':<10}  {by.value.upper()}"
-    page.row(styled((heads, "dim")))
+    page.row([(heads, "dim")])
     for part in found.parts[:_MOST_PARTS]:
         dates = f"{clock.date(part.first_us)}  {clock.date(part.last_us)}"
         lead = f"{part.events:>9,} {part.sessions:>8,}  {dates}  "
@@ -146,13 +126,6 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
         page.line(name, first=lead, rest=" " * len(lead), lead="")
     if len(found.parts) > _MOST_PARTS:
         page.line((f"… and {len(found.parts) - _MOST_PARTS:,} more: --json lists all", "dim"))
-
-
-def styled(*cells: tuple[str, str]) -> Text:
-    """Return the (text, style) cells as one line, with every space: for words of our own, which need no cleaning."""
-    from rich.text import Text
-
-    return Text.assemble(*cells)
 
 
 def _window_words(window: Window) -> str:

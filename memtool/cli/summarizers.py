@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 import typer
+from msgspec.structs import asdict
 
 from memtool.cli.options import Invocation, JsonOption, command_group
-from memtool.cli.output import print_json
-from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Page, number, recipe_json
+from memtool.cli.output import Page, number, print_json
+from memtool.cli.reading import reading, recipe_json, say_no_memory
 from memtool.errors import ConfigError, UsageError
-from memtool.jobs.budget import Budget
-from memtool.jobs.summarizing import budget_of, recipe_of
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.query.reader import Reader
 from memtool.query.recipes import Candidate, Counts, Outdated, Recipes, Today, candidates, recipes
+from memtool.rollup.configured import budget_of, recipe_of
+from memtool.summarize.calls import Budget
 
 VERSION = 1
 _MARGIN = "  "

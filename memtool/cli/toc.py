@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import periods
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import print_json, print_line
-from memtool.cli.reading import reading, took_in
-from memtool.cli.render import Clock, Page, assembled, label, scope_of
+from memtool.cli.options import Invocation, JsonOption, periods
+from memtool.cli.output import Clock, Page, cleaned, print_json, print_line
+from memtool.cli.reading import label, reading, scope_of, took_in
 from memtool.model.levels import Level, heading
 from memtool.query.contents import Contents, Entry, contents
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 VERSION = 1
 _GUIDES = {False: ("├─ ", "└─ ", "│  ", "   "), True: ("|- ", "`- ", "|  ", "   ")}
-_EVENTS = "EVENTS"
 
 PeriodArgument = Annotated[
     str,
@@ -72,8 +66,7 @@ def _print(call: Invocation, found: Contents) -> None:
 def _print_tree(call: Invocation, found: Contents) -> None:
     page = Page(call.environ)
     clock = Clock(found.zone)
-    column = page.prose_width - len(_EVENTS)
-    page.line((" " * column + _EVENTS, "dim"))
+    page.row([("EVENTS".rjust(page.prose_width), "dim")])
     for entry in found.entries:
         _print_entry(page, clock, entry, "", "")
     page.blank()
@@ -85,13 +78,11 @@ def _print_entry(page: Page, clock: Clock, entry: Entry, first: str, rest: str) 
     """Print the entry's line with its number at the right edge, then those below it."""
     tee, corner, bar, gap = _GUIDES[page.is_ascii]
     below = rest + (bar if entry.children else gap)
-    room = page.prose_width - len(_EVENTS) - 1
-    for index, row in enumerate(page.wrapped(_label(clock, entry), room - len(first))):
-        if index == 0 and entry.events is not None:
-            count = f"{entry.events:,}"
-            row.rstrip()
-            row.append(count.rjust(page.prose_width - len(first) - row.cell_len), "dim")
-        page.row(row, below if index else first)
+    line = label(clock, entry)
+    if entry.cut is not None:
+        line += cleaned((f" {entry.name}", "dim"))
+    count = "" if entry.events is None else f"{entry.events:,}"
+    page.text(line, first=first, rest=below, right=count)
     for child in entry.children:
         is_last = child is entry.children[-1]
         _print_entry(
@@ -101,11 +92,6 @@ def _print_entry(page: Page, clock: Clock, entry: Entry, first: str, rest: str) 
             rest + (corner if is_last else tee),
             rest + (gap if is_last else bar),
         )
-
-
-def _label(clock: Clock, entry: Entry) -> Text:
-    text = label(clock, entry)
-    return text if entry.cut is None else assembled(text, (f" {entry.name}", "dim"))
 
 
 def _footer(entries: Sequence[Entry]) -> Iterator[str]:

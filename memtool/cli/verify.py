@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 
 import typer
 
 from memtool.cli.options import JsonOption
-from memtool.cli.output import console, print_json
+from memtool.cli.output import Clock, Page, number, print_json, progress
 from memtool.cli.reading import reading, say_no_memory
-from memtool.cli.render import Clock, Page, number
 from memtool.errors import FAILED, OK, ExitCode
-from memtool.model.levels import Level
-from memtool.query.checking import Checked, check
-from memtool.query.verify import Verification
+from memtool.model.levels import Level, place_of
+from memtool.query.verify import Checked, Verification, check
 
 VERSION = 1
 _MARGIN = "  "
@@ -41,8 +36,8 @@ _WALKED = (
 def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
     """Walk the store and name what is wrong: coverage, provenance, digests. Exits 1 where anything is."""
     call, reader = reading(context)
-    with _progress(call.environ) as on_progress:
-        checked = check(reader, on_progress)
+    with progress(call.environ, "walking the store") as show:
+        checked = check(reader, lambda done: show(f"{done:,} looked at"))
     if not checked.exists:
         say_no_memory(call)
     if json:
@@ -53,16 +48,6 @@ def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
         _print_worth_knowing(page, checked)
         _print_verdict(page, checked.found)
     return OK if checked.found.healthy else FAILED
-
-
-@contextmanager
-def _progress(environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
-    """Show how far the walk is where stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with console(environ, sys.stderr).status("walking the store …") as status:
-        yield lambda done: status.update(f"walking the store … {done:,} looked at")
 
 
 def _print_problems(page: Page, found: Verification) -> None:
@@ -117,7 +102,7 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
 
 
 def _by_level(found: Verification) -> str:
-    counts = Counter(node_id.partition(":")[0] for node_id in found.stale)
+    counts = Counter(place_of(node_id).level.word for node_id in found.stale)
     return ", ".join(
         number(counts[level.word], level.word) for level in Level if counts[level.word]
     )

@@ -1,48 +1,183 @@
-"""The body of the backup task: the store of one moment, copied and proven. Holds the writer for a moment only."""
+"""Backups: their files and manifest, and the task that makes one. Holds the writer for a moment only.
+
+A backup is a directory with the layout of a store's (docs/backup.md). It has its name only when it is complete.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import cast
+from pathlib import Path, PurePosixPath
+
+import msgspec
+from msgspec.structs import replace
 
 from memtool import __version__
-from memtool.errors import MemtoolError, UsageError
-from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
-from memtool.jobs.context import RunContext
-from memtool.ledger.file import copy_ended
-from memtool.query.verify import Verification, verify
-from memtool.store import families, keys
-from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
-from memtool.store.backup import (
-    KIND,
-    VERSION,
-    Entry,
-    Manifest,
-    copy_file,
-    files_in,
-    sync_directories,
-    write_manifest,
+from memtool.context import RunContext
+from memtool.errors import BadDataError, DamagedError, MemtoolError, UsageError
+from memtool.files import (
+    atomic_write,
+    dated_place,
+    exists,
+    private_directory,
+    reporting,
+    sync_directory,
 )
+from memtool.ledger.file import copy_ended
+from memtool.program import upgrade_hint
+from memtool.query.verify import Verification, verify
+from memtool.store.access import FORMAT, FORMAT_FILE, Access, recorded_format
 from memtool.store.store import Store
+
+MANIFEST = "manifest.json"
+KIND = "memtool-backup"
+VERSION = 1
+_STEP_BYTES = 1 << 20
+_DIGEST_BYTES = 32
+_PARTS = ("store", "ledger")
+"""The directories that a backup has; besides them it has files at its top."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One file of a backup; `blake2b` is the digest of its bytes, in hex digits."""
+
+    path: str
+    size_bytes: int
+    blake2b: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup is, and what is in it. `verified` is null where nobody has walked it."""
+
+    kind: str
+    version: int
+    memtool: str
+    time_us: int
+    time: str
+    store: str
+    format: int
+    events: int
+    nodes: int
+    verified: bool | None
+    files: tuple[Entry, ...]
+    blake2b: str = ""
+    """The digest of this manifest with nothing here."""
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Put the manifest, with its own digest, into the backup."""
+    atomic_write(directory / MANIFEST, _encoded(_signed(manifest)))
+
+
+def _signed(manifest: Manifest) -> Manifest:
+    unsigned = replace(manifest, blake2b="")
+    return replace(manifest, blake2b=_hash(_encoded(unsigned)).hexdigest())
+
+
+def _encoded(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def _hash(data: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Return a backup's manifest. Raise BadDataError where there is none, DamagedError where it is damaged."""
+    file = directory / MANIFEST
+    with reporting(file):
+        try:
+            data = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise BadDataError(
+                f"{directory} is no backup: it has no {MANIFEST}",
+                hint="name a directory that `memtool backup` has made",
+            ) from None
+    damaged = DamagedError(
+        f"{file} is damaged: nothing was restored", hint="use another backup, or another copy of it"
+    )
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise damaged from error
+    if _encoded(_signed(manifest)) != data or manifest.kind != KIND:
+        raise damaged
+    if not all(_is_below(PurePosixPath(entry.path)) for entry in manifest.files):
+        raise BadDataError(f"{file} names files that are no backup's")
+    if manifest.version > VERSION:
+        raise BadDataError(
+            f"{directory} is a backup of version {manifest.version}, this memtool knows up to {VERSION}",
+            hint=upgrade_hint(),
+        )
+    return manifest
+
+
+def _is_below(path: PurePosixPath) -> bool:
+    """Return whether the path is one that a backup can have, and leads nowhere else."""
+    *above, name = path.parts or (".",)
+    return name not in (".", "..") and above in ([], *([part] for part in _PARTS))
+
+
+def files_in(directory: Path) -> Iterator[str]:
+    """Yield the files that a copy of a store is made of, as paths below its directory, in order."""
+    with reporting(directory):
+        for part in ("", *_PARTS):
+            below = directory / part
+            files = (
+                sorted(file for file in below.iterdir() if file.is_file()) if below.is_dir() else []
+            )
+            yield from (file.relative_to(directory).as_posix() for file in files)
+
+
+def copy_file(source: Path, target: Path, path: str) -> Entry:
+    """Copy the file `path` from one directory to another, durably and private; return what was read."""
+    private_directory((target / path).parent)
+    return _write_file(target, path, _parts_of(source / path))
+
+
+def _parts_of(file: Path) -> Iterator[bytes]:
+    with reporting(file), file.open("rb") as reading:
+        while data := reading.read(_STEP_BYTES):
+            yield data
+
+
+def _write_file(target: Path, path: str, parts: Iterable[bytes]) -> Entry:
+    digest, size_bytes = _hash(), 0
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with reporting(target / path), os.fdopen(os.open(target / path, flags, 0o600), "wb") as writing:
+        for data in parts:
+            digest.update(data)
+            size_bytes += len(data)
+            writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    return Entry(path, size_bytes, digest.hexdigest())
+
+
+def sync_directories(directory: Path) -> None:
+    """Make the names of all files of a copy durable."""
+    with reporting(directory):
+        for part in (*_PARTS, ""):
+            if (directory / part).is_dir():
+                sync_directory(directory / part)
+
 
 STAGING = "backup.new"
 PARTIAL = ".partial"
 _LEFT_OVER_AFTER_S = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Where the backup goes, into a directory of its own there; whether the copy is walked."""
 
     directory: Path
     verifies: bool = True
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a backup came to; no manifest where it was not completed."""
 
     place: Path | None = None
@@ -99,8 +234,8 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
     with access.lease(context.writer) as lease:
         store = lease.store()
         began_us = context.clock_us()
-        identity = cast("str", store.meta("store"))
-        store.engine.checkpoint(staging / "store")
+        identity = store.id
+        store.copy_to(staging / "store")
         if exists(context.root / FORMAT_FILE):
             copy_file(context.root, staging, FORMAT_FILE)
         lease.release()
@@ -140,7 +275,7 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
             memtool=__version__,
             time_us=context.now_us,
             time=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-            store=cast("str", store.meta("store")),
+            store=store.id,
             format=recorded_format(partial) or FORMAT,
             events=counts.get("events", 0),
             nodes=counts.get("nodes", 0),
@@ -177,14 +312,9 @@ def _walk(context: RunContext, store: Store) -> Verification:
 
 def _counts(context: RunContext, store: Store) -> dict[str, int]:
     """Return what a walk would count; no value is decoded."""
-    prefix = keys.generation(store.generation)
-    rows = {
-        "events": store.engine.scan(families.EVENTS),
-        "nodes": store.engine.scan(families.NODES, prefix, keys.after_prefix(prefix)),
-    }
-    counts = dict.fromkeys(rows, 0)
-    for name, found in rows.items():
-        for _ in found:
+    counts = {"events": 0, "nodes": 0}
+    for name, rows in (("events", store.times()), ("nodes", store.node_ids())):
+        for _ in rows:
             counts[name] += 1
             if counts[name] % 1000 == 0:
                 context.checkpoint()

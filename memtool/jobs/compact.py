@@ -5,37 +5,26 @@ The writer is let go, and signals are heeded, between two ranges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from memtool.context import RunContext
 from memtool.files import reporting
-from memtool.jobs.context import RunContext
 from memtool.store import erase
 from memtool.store.access import Access, Lease
-from memtool.store.families import FAMILIES
 
 SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One range of keys of one family; None is an open end."""
-
-    family: str
-    start: bytes | None
-    end: bytes | None
-
-
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a compaction came to, in bytes on the disk. `erased`: it also finished taking something away."""
 
     before_bytes: int = 0
     after_bytes: int = 0
     slices: int = 0
-    families: list[str] = field(default_factory=list)
+    families: list[str] = []
     erased: bool = False
 
 
@@ -69,15 +58,13 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
 
 
 def _compact_all(context: RunContext, lease: Lease, report: Report, *, rewrite: bool) -> None:
-    # What is still in memory and in the log joins the files first, or it would not be compacted with them.
-    lease.store().engine.flush()
-    # All of every family, also to take something away: a copy that was replaced or moved long ago lies anywhere.
-    slices = [part for family in FAMILIES for part in _slices(lease, family)]
+    # All of every family, also to delete something for good: a copy that was replaced long ago lies anywhere.
+    slices = lease.store().slices(SLICE_BYTES)
     for number, part in enumerate(slices):
         context.checkpoint()
         context.progress(number, len(slices), part.family)
         # The lease lets another writer in before a slice, where it has held the store for long.
-        lease.store().engine.compact(part.family, part.start, part.end, rewrite=rewrite)
+        lease.store().compact(part, rewrite=rewrite)
         report.slices += 1
         if part.end is None:
             report.families.append(part.family)
@@ -103,18 +90,6 @@ def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:
     store = lease.store()
     erase.remove_old_logs(access.path)
     return erase.clear_note(store, seen)
-
-
-def _slices(lease: Lease, family: str) -> Iterator[Slice]:
-    """Yield ranges that hold about SLICE_BYTES of files each, and together every key."""
-    start: bytes | None = None
-    size_bytes = 0
-    for _, last, file_bytes in lease.store().engine.files(family):
-        size_bytes += file_bytes
-        if size_bytes >= SLICE_BYTES:
-            yield Slice(family, start, last)
-            start, size_bytes = last, 0
-    yield Slice(family, start, None)
 
 
 def size_of(path: Path) -> int:

@@ -8,32 +8,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents.chunks import Chunk
-from memtool.agents.counts import Counts, total
 from memtool.agents.discover import Discovered, discover
-from memtool.agents.reading import Own, read_chunks, read_stream, unchanged
+from memtool.agents.outcomes import Counts, total
+from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
+from memtool.agents.registry import Root
+from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
-from memtool.jobs.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
-from memtool.within import DIRECTORY
 
 MAX_DAMAGE_LISTED = 20
 STDIN = "-"
 
 
-_OWN = Own(DIRECTORY)
+_LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to take in: named paths, else Claude Code's own; or a stream. `calendar` is asked for a new store only."""
+    """What to read: named paths, else the agents' roots; or a stream. `calendar` is asked for a new store only."""
 
     paths: tuple[Path, ...]
-    claude_root: Path
+    roots: tuple[Root, ...]
     calendar: Callable[[], Calendar]
     stream: BinaryIO | None = None
 
@@ -122,7 +122,7 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
     file = FileReport(STDIN)
     report.looked = True
     report.files.append(file)
-    for chunk in read_stream(stream, own=_OWN):
+    for chunk in read_stream(stream, limits=_LIMITS):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
@@ -132,7 +132,7 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
 def _take_files(
     context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
 ) -> None:
-    found = discover(order.paths, claude_root=order.claude_root)
+    found = discover(order.paths, roots=order.roots)
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
@@ -188,7 +188,7 @@ def _take_file(
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
-        for chunk in _readable(read_chunks(path, source, own=_OWN)):
+        for chunk in _readable(read_chunks(path, source, limits=_LIMITS)):
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)

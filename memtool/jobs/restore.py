@@ -8,19 +8,26 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
+from memtool.context import RunContext
 from memtool.errors import ConfigError, DamagedError, MemtoolError, UsageError
-from memtool.exchange import exchange
-from memtool.files import dated_place, exists, private_directory, reporting, sync_directory
-from memtool.jobs.context import RunContext
+from memtool.files import (
+    dated_place,
+    exchange,
+    exists,
+    private_directory,
+    reporting,
+    sync_directory,
+)
+from memtool.jobs.backup import Manifest, copy_file, read_manifest, sync_directories
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for
 from memtool.program import upgrade_hint
 from memtool.query.verify import verify
 from memtool.store.access import FORMAT, SWAP, Access, is_absent, recorded_format, write_format
-from memtool.store.backup import Manifest, copy_file, read_manifest, sync_directories
 from memtool.systemd.jobs import JOBS, TASKS
 
 NEW = "restore.new"
@@ -30,8 +37,7 @@ _OLD = "store.old"
 _MOST_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
 
     backup: Path
@@ -39,8 +45,7 @@ class Order:
     verifies: bool = True
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
 
     `verified` is whether the backup is known to be healthy; None where that was never checked.
@@ -162,7 +167,7 @@ def _alone(context: RunContext) -> Iterator[None]:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, replace(context.holder), patience))
+                held.enter_context(wait_for(path, context.holder._replace(), patience))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

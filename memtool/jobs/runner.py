@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memtool import __version__
+from memtool.context import DeadlineReached, Limits, Reports, RunContext, Signals, Stopped, Tally
 from memtool.errors import (
     FAILED,
     INTERRUPTED,
@@ -24,20 +25,12 @@ from memtool.errors import (
     UnavailableError,
 )
 from memtool.files import storage_error
-from memtool.jobs.context import (
-    DeadlineReached,
-    Limits,
-    Reports,
-    RunContext,
-    Signals,
-    Stopped,
-    Tally,
-)
+from memtool.ledger.file import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger
 from memtool.ledger.reading import record_end, record_start
-from memtool.ledger.run import MAX_DETAILS, MAX_LEFT, Result, Run, Trigger, first_line
 from memtool.locks import Holder, Lock, holder_of, job_lock_path, try_lock, wait_for
 from memtool.systemd.jobs import Runnable
 from memtool.systemd.pauses import ALL, admit, described, pause_of
+from memtool.text import first_line
 
 Body = Callable[[RunContext], None]
 _STOP_CODES = {signal.SIGTERM: TERMINATED, signal.SIGINT: INTERRUPTED}

@@ -1,7 +1,4 @@
-"""The ledger's file: an SQLite database, how it is opened, and what an older memtool has left.
-
-docs/ledger.md is its contract.
-"""
+"""The ledger's file: an SQLite database of runs and model calls. docs/ledger.md is its contract."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from memtool.errors import ConfigError, DamagedError, UnavailableError
 from memtool.files import (
@@ -24,8 +21,102 @@ from memtool.files import (
     storage_error,
     sync_directory,
 )
-from memtool.ledger.run import CallRecord, Run, run_of
 from memtool.locks import lock_path
+
+Trigger = Literal["timer", "systemd", "manual"]
+Result = Literal["done", "partial", "failed", "stopped", "skipped", "died"]
+RESULTS: tuple[Result, ...] = get_args(Result)
+BAD_RESULTS: frozenset[str] = frozenset({"failed", "died"})
+
+# What one record may hold at most, so that the ledger stays small whatever a job meets.
+MAX_PERIODS = 20
+MAX_LEFT = 40
+MAX_DETAILS = 40
+
+_END_OF_TIME_US = 2**53  # the year 2255; the C library's calendar cannot tell every later instant
+_INTEGERS = range(-(2**63), 2**63)  # what SQLite stores
+
+Left = Mapping[str, Mapping[str, int]]
+
+
+class Run(NamedTuple):
+    """One execution of a job. Without a result it has not ended, or not said so."""
+
+    run: str
+    job: str
+    trigger: str
+    started_us: int
+    pid: int
+    version: str
+    ended_us: int | None = None
+    result: str | None = None
+    exit_code: int | None = None
+    nodes: int = 0
+    events: int = 0
+    calls: int = 0
+    tokens: int = 0
+    periods: tuple[str, ...] = ()
+    periods_count: int = 0
+    error: str = ""
+    reason: str = ""
+    left: Left | None = None
+    details: Mapping[str, int] = {}
+
+    @property
+    def duration_us(self) -> int | None:
+        """How long it took, or None where it has no end or the clock went backwards."""
+        if self.ended_us is None or self.ended_us < self.started_us:
+            return None
+        return self.ended_us - self.started_us
+
+
+class CallRecord(NamedTuple):
+    """One call: when it began, for what, what it took, and how it ended ("ok", or what went wrong)."""
+
+    time_us: int
+    run: str
+    node: str
+    summarizer: str
+    model: str
+    duration_ms: int
+    input_tokens: int
+    output_tokens: int
+    result: str
+
+
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(Run._fields, int),
+    **dict.fromkeys(("run", "job", "trigger", "version", "result", "error", "reason"), str),
+    **dict.fromkeys(("left", "details"), dict),
+    "periods": list,
+}
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Return the run as JSON shows it, in `history --json`."""
+    return {**run._asdict(), "periods": list(run.periods)}
+
+
+def run_of(record: Mapping[str, Any]) -> Run:
+    """Return the run of a record; fields it does not know are ignored. Raise ValueError or TypeError otherwise."""
+    known = {name: record[name] for name in _KINDS if record.get(name) is not None}
+    for name, value in known.items():
+        if type(value) is not _KINDS[name] or (type(value) is int and value not in _INTEGERS):
+            raise TypeError(f"{name} is {value!r}")
+    known["periods"] = tuple(str(period) for period in known.get("periods", ()))
+    run = Run(**known)
+    reasons = list((run.left or {}).values())
+    counts = (run.details, *reasons)
+    if not all(isinstance(row, dict) and _are_counts(row.values()) for row in counts):
+        raise TypeError(f"not counts: {counts!r}")
+    if not 0 <= run.started_us < _END_OF_TIME_US or run.result not in (None, *RESULTS):
+        raise ValueError(f"not a run: {run!r}")
+    return run
+
+
+def _are_counts(values: Any) -> bool:
+    return all(type(number) is int for number in values)
+
 
 FORMAT = 2
 """The database's user_version. 1 was lines of JSON in two files."""
@@ -177,15 +268,14 @@ def read_with(root: Path, act: Callable[[Connection], T]) -> T:
 def _snapshot(path: Path) -> Connection:
     """Return a database that nothing changes: the file, or a copy in memory with what is still in the older files."""
     lines = _old_lines(path.parent)  # first: a writer removes them when the database has them
-    if not exists(path):
-        memory = _in_memory(None)
-    else:
+    memory = _connect(None)
+    if exists(path):
         db = _open_to_read(path)
         _check_format(db, path)
         if not lines and _format(db):
             return db
         with closing(db):
-            memory = _in_memory(db)
+            db.backup(memory)
     _prepare(memory, lines)
     return memory
 
@@ -227,14 +317,9 @@ def _rolled_back(path: Path) -> Connection | None:
         if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
             return None
         with closing(_connect(copies[1], "rw")) as copy:
-            return _in_memory(copy)
-
-
-def _in_memory(source: Connection | None) -> Connection:
-    copy = _connect(None)
-    if source is not None:
-        source.backup(copy)
-    return copy
+            copied = _connect(None)
+            copy.backup(copied)
+            return copied
 
 
 def _explained(error: sqlite3.Error, path: Path, wait_s: float) -> Exception:

@@ -15,6 +15,8 @@ from memtool.files import reporting, sync_directory
 from memtool.ledger.file import (
     RUN_COLUMNS,
     WAIT_S,
+    CallRecord,
+    Run,
     Talk,
     add_call,
     add_counts,
@@ -25,7 +27,6 @@ from memtool.ledger.file import (
     silent,
     write,
 )
-from memtool.ledger.run import CallRecord, Run, Spent
 from memtool.locks import holder_of, is_free, job_lock_path
 
 LIMIT_RUNS = 2000
@@ -50,6 +51,22 @@ _TOO_OLD = """SELECT number, job, result FROM (
         SELECT number, job, result, row_number() OVER (ORDER BY number DESC) AS place,
             row_number() OVER (PARTITION BY job ORDER BY number DESC) AS place_of_job FROM runs)
     WHERE result IS NOT NULL AND place > ? AND place_of_job > ?"""
+
+
+class Spent(NamedTuple):
+    """Calls, their tokens (in and out together), and how many of the calls failed or were cut off."""
+
+    calls: int = 0
+    tokens: int = 0
+    failed: int = 0
+
+    def plus(self, other: Spent) -> Spent:
+        """Return the sum."""
+        return Spent(*(one + more for one, more in zip(self, other, strict=True)))
+
+    def minus(self, other: Spent) -> Spent:
+        """Return the difference."""
+        return Spent(*(one - less for one, less in zip(self, other, strict=True)))
 
 
 class History(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
 
@@ -15,8 +17,7 @@ _DAY = timedelta(days=1)
 _SETTLED = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(msgspec.Struct, frozen=True):
     """Zone (IANA name), minute of the day at which days start, and the weekday at which weeks start (0 is monday)."""
 
     zone: str
@@ -122,7 +123,7 @@ def _span_end(last_year: int) -> datetime:
     return datetime(last_year, 12, 31, tzinfo=UTC) + 2 * _DAY
 
 
-def span_end_us(last_year: int) -> int:
+def _span_end_us(last_year: int) -> int:
     """Return the instant up to which a table that ends with this year knows the offsets."""
     return (_span_end(last_year) - _EPOCH) // timedelta(microseconds=1)
 
@@ -135,3 +136,42 @@ def _transition(moment: datetime, offset: timedelta | None) -> tuple[int, int]:
 def year_of(instant_us: int) -> int:
     """Return the UTC year of an instant, for the span of the zone table."""
     return (_EPOCH + timedelta(microseconds=instant_us)).year
+
+
+class ZoneTable(msgspec.Struct, frozen=True):
+    """The offsets that the days so far were cut by (invariant 13)."""
+
+    first_year: int
+    last_year: int
+    transitions: list[tuple[int, int]]
+    """Instant in microseconds, and the offset in seconds that is in force from then on."""
+
+    def today(self, zone: str) -> ZoneTable:
+        """Return today's zone data over the same years."""
+        return zone_table(zone, self.first_year, self.last_year)
+
+    def extended(self, zone: str, first_year: int, last_year: int) -> ZoneTable:
+        """Return a table that has these years too; the offsets of the years it has stay as they were."""
+        first, last = min(first_year, self.first_year), max(last_year, self.last_year)
+        if (first, last) == (self.first_year, self.last_year):
+            return self
+        start_us, end_us = self.transitions[0][0], _span_end_us(self.last_year)
+        today = transitions(zone, first, last)
+        before = [row for row in today if row[0] < start_us]
+        after = [row for row in today if row[0] > end_us]
+        return ZoneTable(first, last, [*before, *self.transitions, *after])
+
+    def differences(self, other: ZoneTable) -> list[tuple[int, int]]:
+        """Return the spans (from, to) in which another table of the same years has other offsets."""
+        instants = {instant for instant, _ in (*self.transitions, *other.transitions)}
+        spans = pairwise(sorted(instants | {_span_end_us(self.last_year)}))
+        return [span for span in spans if self._offset_at(span[0]) != other._offset_at(span[0])]
+
+    def _offset_at(self, instant_us: int) -> int | None:
+        offsets = [offset for start, offset in self.transitions if start <= instant_us]
+        return offsets[-1] if offsets else None
+
+
+def zone_table(zone: str, first_year: int, last_year: int) -> ZoneTable:
+    """Return today's zone data over these years."""
+    return ZoneTable(first_year, last_year, transitions(zone, first_year, last_year))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import IntEnum
+
+import msgspec
 
 from memtool.model.records import NodeId
 
@@ -35,8 +37,7 @@ _ID_FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
+class Period(msgspec.Struct, frozen=True, order=True):
     """A day, week, month or year, by the ordinal of its first day (1 is 0001-01-01)."""
 
     level: Level
@@ -55,10 +56,52 @@ class Period:
         return start.replace(year=start.year + 1).toordinal()
 
     @property
+    def period(self) -> Period:
+        """Itself: a segment has its day here."""
+        return self
+
+    @property
     def id(self) -> NodeId:
         """Its node's id, such as `week:2026-11-22`."""
-        text = date.fromordinal(self.first).strftime(_ID_FORMATS[self.level])
-        return NodeId(f"{self.level.word}:{text}")
+        return NodeId(f"{self.level.word}:{self.date_text}")
+
+    @property
+    def date_text(self) -> str:
+        """Its first day as far as its level tells it, such as `2026-11`."""
+        return date.fromordinal(self.first).strftime(_ID_FORMATS[self.level])
+
+
+class Segment(msgspec.Struct, frozen=True, order=True):
+    """A segment by its day and its tail: 16 hex digits."""
+
+    day: int
+    tail: str
+
+    @property
+    def level(self) -> Level:
+        """The level of segments."""
+        return Level.SEGMENT
+
+    @property
+    def period(self) -> Period:
+        """The day that it belongs to."""
+        return Period(Level.DAY, self.day)
+
+    @property
+    def id(self) -> NodeId:
+        """Its node's id, such as `segment:2026-11-22:0123456789abcdef`."""
+        return NodeId(f"segment:{date.fromordinal(self.day).isoformat()}:{self.tail}")
+
+
+def place_of(node_id: NodeId) -> Period | Segment:
+    """Return what a node is of. Nothing else reads a node's id."""
+    word, _, text = node_id.partition(":")
+    level = Level[word.upper()]
+    if level is Level.SEGMENT:
+        day, _, tail = text.partition(":")
+        return Segment(date.fromisoformat(day).toordinal(), tail)
+    year, month, day_of_month = (*map(int, text.split("-")), 1, 1)[:3]
+    return Period(level, date(year, month, day_of_month).toordinal())
 
 
 def week_start_number(week_starts_on: str) -> int:
@@ -83,8 +126,10 @@ def straddles(week: Period) -> bool:
     return date.fromordinal(week.first).month != date.fromordinal(week.end - 1).month
 
 
-def parents_of(period: Period, week_start: int) -> tuple[Period, ...]:
+def parents_of(period: Period | Segment, week_start: int) -> tuple[Period, ...]:
     """Return the periods that take this one as an input."""
+    if isinstance(period, Segment):
+        return (period.period,)
     if period.level is Level.DAY:
         week = period_of(Level.WEEK, period.first, week_start)
         month = period_of(Level.MONTH, period.first, week_start)
@@ -115,6 +160,18 @@ def _input_at(period: Period, day: int, week_start: int) -> Period:
         return period_of(Level.MONTH, day, week_start)
     week = period_of(Level.WEEK, day, week_start)
     return Period(Level.DAY, day) if straddles(week) else week
+
+
+def stale_periods(marked: Iterable[Period], week_start: int) -> frozenset[Period]:
+    """Return every period that is marked or fed by a marked one: the only answer to "is it stale?"."""
+    stale: set[Period] = set()
+    ahead = list(marked)
+    while ahead:
+        period = ahead.pop()
+        if period not in stale:
+            stale.add(period)
+            ahead += parents_of(period, week_start)
+    return frozenset(stale)
 
 
 def listed_under(period: Period, week_start: int) -> tuple[Period, ...]:
@@ -166,13 +223,6 @@ def _iso_week(text: str, week_start: int) -> Period | None:
     return period_of(Level.WEEK, thursday.toordinal(), week_start)
 
 
-def period_named(node_id: NodeId) -> Period:
-    """Return the period of a node id that memtool made (not what a person typed: a week is taken at its first day)."""
-    level, _, text = node_id.partition(":")
-    year, month, day = (*(int(part) for part in text.split("-")), 1, 1)[:3]
-    return Period(Level[level.upper()], date(year, month, day).toordinal())
-
-
 def _absolute(text: str, week_start: int) -> Period | None:
     for level, pattern in _PATTERNS:
         if match := pattern.fullmatch(text):
@@ -191,32 +241,16 @@ def _relative(text: str, today: int, week_start: int) -> Period | None:
     return period_of(level, current.first - 1, week_start) if back else current
 
 
-_SEGMENT = re.compile(r"segment:(\d{4})-(\d{2})-(\d{2}):([0-9a-f]{1,16})")
+_SEGMENT = re.compile(r"segment:(\d{4}-\d{2}-\d{2}):([0-9a-f]{1,16})")
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentKey:
-    """A segment by its day and its tail (16 hex digits, or fewer where a person typed a prefix)."""
-
-    day: int
-    tail: str
-
-    @property
-    def id(self) -> NodeId:
-        """The segment's node id."""
-        return NodeId(f"segment:{date.fromordinal(self.day).isoformat()}:{self.tail}")
-
-
-def parse_segment(text: str) -> SegmentKey | None:
-    """Return the segment that the id names, or None."""
+def parse_segment(text: str) -> Segment | None:
+    """Return the segment that a person typed, or None; of its tail the first digits are enough."""
     match = _SEGMENT.fullmatch(text.strip().lower())
-    if match is None:
-        return None
     try:
-        day = date(int(match[1]), int(match[2]), int(match[3])).toordinal()
+        return Segment(date.fromisoformat(match[1]).toordinal(), match[2]) if match else None
     except ValueError:
         return None
-    return SegmentKey(day, match[4])
 
 
 def heading(period: Period) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from memtool.model.records import Claim, Event, Record, Rewind, Tombstone
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """All that is known of one event id: revisions (newest first), the greatest rewind, a tombstone."""
 
     revisions: tuple[Event, ...] = ()

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from typing import NewType
 
-from memtool.model.digest import digest_of
+import msgspec
+
+DIGEST_BYTES = 16
+
+
+def digest_of(*parts: str | int | bytes) -> str:
+    """Return 32 hex digits over the parts, each framed by its length, so that no two lists of parts collide."""
+    framed: list[bytes] = []
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        framed += (len(data).to_bytes(8, "big"), data)
+    return blake2b(b"".join(framed), digest_size=DIGEST_BYTES).hexdigest()
+
 
 EventId = NewType("EventId", str)
 RecordId = NewType("RecordId", str)
@@ -37,16 +49,14 @@ ROLES = {
 """Every kind of event, and whose words it holds. A new kind is one row here."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, order=True):
     """A session that holds the record, and the project it was in there."""
 
     session: str
     project: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One immutable record (or block of one) of a source. Equal `digest` means the same record."""
 
     id: EventId
@@ -59,7 +69,7 @@ class Event:
     digest: str
     group: str = ""
     parent: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = {}
     revision: int = 0
     redaction: int = 0
     rewound: bool = False
@@ -102,8 +112,7 @@ def event_id(record_digest: str, block: int) -> EventId:
     return EventId(f"{record_digest[:RECORD_DIGITS]}{block:04x}")
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(msgspec.Struct, frozen=True):
     """An id that must never come back; `reason` is `forgotten`."""
 
     id: EventId
@@ -111,8 +120,7 @@ class Tombstone:
     time_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rewind:
+class Rewind(msgspec.Struct, frozen=True):
     """The source took the event back, up to and including this revision of it."""
 
     id: EventId
@@ -123,8 +131,7 @@ Record = Event | Tombstone | Rewind
 """What a source can say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """Where a segment begins and ends, and which events it holds, in order."""
 
     id: NodeId
@@ -137,8 +144,7 @@ class Cut:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grip:
+class Grip(msgspec.Struct, frozen=True):
     """The words that prove a bullet: a span over one or more events, verbatim."""
 
     id: GripId
@@ -153,16 +159,14 @@ def grip_id(events: tuple[EventId, ...], start: int, end: int) -> GripId:
     return GripId(digest_of("grip", start, end, *events))
 
 
-@dataclass(frozen=True, slots=True)
-class Bullet:
+class Bullet(msgspec.Struct, frozen=True):
     """One claim, and the grips that prove it (never none)."""
 
     text: str
     grips: tuple[GripId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """Who writes summaries, and with what: another recipe makes a node outdated, not stale."""
 
     summarizer: str
@@ -175,16 +179,14 @@ GAP = "gap"
 """Stands for the content of a child that could not be summarised."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(msgspec.Struct, frozen=True):
     """An input of a node as it was when the node was written; `content` is its digest, or GAP."""
 
     id: NodeId
     content: str
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, dict=True):
     """The table-of-contents entry of a segment or a period."""
 
     id: NodeId
@@ -208,8 +210,7 @@ class Node:
         return digest_of(*parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """How far a transcript file was read, and what was wrong with it (docs/store-format.md, "Sources")."""
 
     inode: int = 0
@@ -222,3 +223,29 @@ class Source:
     damaged: int = 0
     skipped: int = 0
     problem: str = ""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Bounds that hold all events of a session, and what was seen in it."""
+
+    first_us: int
+    last_us: int
+    agents: tuple[str, ...]
+    projects: tuple[str, ...]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A node that could not be written: from which inputs, how often, when to try again."""
+
+    inputs: str
+    recipe: Recipe
+    count: int
+    retry_us: int
+    error: str
+
+
+class Write(msgspec.Struct, frozen=True):
+    """When a node was written and by which run."""
+
+    written_us: int
+    run: str

@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from memtool.model.digest import digest_of
-from memtool.model.levels import SegmentKey
-from memtool.model.records import Cut, Event, RecordId
+from memtool.model.levels import Segment
+from memtool.model.records import Cut, Event, RecordId, digest_of
 
 GAP_US = 30 * 60 * 1_000_000
 MAX_TOKENS = 6000
@@ -91,7 +90,7 @@ def _cut(run: list[Event], day: int) -> Cut:
     first = run[0]
     tail = digest_of("segment", first.session, first.id)[:16]
     return Cut(
-        id=SegmentKey(day, tail).id,
+        id=Segment(day, tail).id,
         session=first.session,
         agent=first.agent,
         project=first.project,

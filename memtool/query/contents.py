@@ -1,18 +1,127 @@
-"""Reads the table of contents as a tree: what has a node, and what has events but waits for its first one."""
+"""How much a day or a period holds: from its cuts where there are any, else from its events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from memtool.model.levels import Level, Period, listed_under, period_named, period_of, straddles
-from memtool.model.records import Cut, NodeId
-from memtool.query.counting import Count, by_day, count_of, current_events, total
+from msgspec import Struct
+
+from memtool.model.levels import (
+    Level,
+    Period,
+    listed_under,
+    period_of,
+    place_of,
+    stale_periods,
+    straddles,
+)
+from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId, Recipe
 from memtool.query.names import shortest
 from memtool.query.reader import Reader
-from memtool.query.state import State, View
 from memtool.store.store import Store
+
+
+class Count(Struct, frozen=True):
+    """Events, and the sessions and projects that they are of."""
+
+    events: int = 0
+    sessions: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+
+
+def total(counts: Sequence[Count]) -> Count:
+    """Return the sum; a session or project that is in several counts once."""
+    return Count(
+        sum(count.events for count in counts),
+        frozenset[str]().union(*(count.sessions for count in counts)),
+        frozenset[str]().union(*(count.projects for count in counts)),
+    )
+
+
+def by_day(cuts: Iterable[Cut]) -> dict[int, Count]:
+    """Return what the segments hold, by their day."""
+    held: dict[int, list[Count]] = {}
+    for cut in cuts:
+        count = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
+        held.setdefault(place_of(cut.id).period.first, []).append(count)
+    return {day: total(counts) for day, counts in held.items()}
+
+
+def current_events(store: Store, period: Period) -> Iterator[Event]:
+    """Yield the events of a period that were not taken back, in order of time."""
+    start_us, end_us = store.calendar.bounds_us(period)
+    events = store.events(max(start_us, FIRST_INSTANT_US), max(end_us, FIRST_INSTANT_US))
+    return (event for event in events if not event.rewound)
+
+
+def count_of(store: Store, day: int) -> Count:
+    """Return what the events of a day come to."""
+    number = 0
+    sessions: set[str] = set()
+    projects: set[str] = set()
+    for event in current_events(store, Period(Level.DAY, day)):
+        number += 1
+        sessions.add(event.session)
+        projects.add(event.project)
+    return Count(number, frozenset(sessions), frozenset(projects - {""}))
+
+
+class State(Struct, frozen=True):
+    """The words of the design, each true or not; `failed` where the last try to write it did."""
+
+    open: bool = False
+    stale: bool = False
+    outdated: bool = False
+    incomplete: bool = False
+    failed: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """Those that are true."""
+        return [name for name in self.__struct_fields__ if getattr(self, name)]
+
+
+class View(Struct, frozen=True, dict=True):
+    """A store as one reader sees it."""
+
+    store: Store
+    reader: Reader
+
+    @cached_property
+    def marked(self) -> frozenset[Period]:
+        """The periods with a mark of their own."""
+        return frozenset(self.store.marks())
+
+    @cached_property
+    def stale(self) -> frozenset[Period]:
+        """Every period that is marked or fed by a marked one."""
+        return stale_periods(self.marked, self.week_start)
+
+    @cached_property
+    def failures(self) -> Mapping[NodeId, Failure]:
+        """What could not be summarised."""
+        return self.store.failures()
+
+    @property
+    def week_start(self) -> int:
+        """The weekday at which weeks start."""
+        return self.store.calendar.week_start
+
+    def state(self, node_id: NodeId, node: Node | None) -> State:
+        """Return the state of a node, or of a period that has none yet."""
+        period = place_of(node_id).period
+        return State(
+            open=not self.store.calendar.is_closed(period, self.reader.now_us),
+            stale=node is not None and period in self.stale,
+            outdated=node is not None and self._is_outdated(node.recipe),
+            incomplete=node is not None and bool(node.gaps),
+            failed=node_id in self.failures,
+        )
+
+    def _is_outdated(self, recipe: Recipe) -> bool:
+        return self.reader.recipe is not None and recipe != self.reader.recipe
+
 
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
 DEFAULT_DEPTH_OF_ALL = 3
@@ -22,8 +131,7 @@ MAX_COUNTED_DAYS = 31
 """Of how many days without segments the events are counted, newest first: that means reading them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of the table of contents. `title` is None where nothing was summarised yet; counts where not counted.
 
     `name` is the shortest that `memtool show` accepts.
@@ -43,8 +151,7 @@ class Entry:
     children: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """The tree under a period, or under all years. `exists` is whether anything is remembered."""
 
     exists: bool
@@ -68,8 +175,7 @@ def contents(reader: Reader, text: str = "", depth: int | None = None) -> Conten
         return Contents(True, store.calendar.zone, period, entries)
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
-class Tree:
+class Tree(Struct, frozen=True, dict=True):
     """The entries below one period, or all."""
 
     view: View
@@ -78,7 +184,7 @@ class Tree:
     def years(self, depth: int) -> tuple[Entry, ...]:
         """Return the entries of all years, oldest first."""
         known = {period for period in self.view.stale if period.level is Level.YEAR}
-        known |= {period_named(node.id) for node in self._store.nodes(Level.YEAR)}
+        known |= {place_of(node.id).period for node in self._store.nodes(Level.YEAR)}
         return tuple(self.entry(year, depth - 1) for year in sorted(known) if self.holds(year))
 
     def entry(self, period: Period, depth: int, within: Period | None = None) -> Entry:

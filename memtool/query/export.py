@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
-from memtool.model.records import Event, EventId, Record, Rewind
-from memtool.query.listing import Fitting, Query, bounds_us, fitting_of
+from msgspec import Struct
+from msgspec.structs import replace
+
+from memtool.model.records import EventId, Record
+from memtool.query.events import Fitting, Query, bounds_us, fitting_of
 from memtool.query.reader import NoMemoryError, Reader
-from memtool.store import codec, families, keys
 from memtool.store.store import Store
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What an export came to so far."""
 
     events: int = 0
@@ -37,12 +37,12 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
             if chosen.fitting.fits(event):
                 report.events += 1
                 yield event
-        for revision in _revisions(store):
+        for revision in store.revisions():
             if chosen.holds(revision.id):
                 report.revisions += 1
                 yield revision
         is_all = query == replace(Query(), limit=query.limit)
-        for rewind in _rewinds(store):
+        for rewind in store.rewinds():
             if is_all or chosen.holds(rewind.id):
                 report.rewinds += 1
                 yield rewind
@@ -51,8 +51,7 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
             yield tombstone
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """The events that fit, by their current revisions."""
 
     store: Store
@@ -64,13 +63,3 @@ class _Chosen:
         event = self.store.event(event_id)
         start_us, end_us = self.bounds
         return event is not None and start_us <= event.time_us < end_us and self.fitting.fits(event)
-
-
-def _revisions(store: Store) -> Iterator[Event]:
-    for key, value in store.engine.scan(families.REVISIONS):
-        yield codec.EVENT.decode(value, key)
-
-
-def _rewinds(store: Store) -> Iterator[Rewind]:
-    for key, value in store.engine.scan(families.REWINDS):
-        yield Rewind(EventId(key.hex()), keys.read_instant(value))

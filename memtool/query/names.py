@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
-from memtool.model.levels import SegmentKey, parse_segment
+from memtool.model.levels import Segment, parse_segment
 from memtool.model.records import Cut, GripId
 from memtool.store.store import Store
 
@@ -22,8 +23,7 @@ GRIP_FORM = f"a grip is {MIN_DIGITS} to {GRIP_DIGITS} hex digits, as memtool sho
 SEGMENT_FORM = "segment:2026-11-22:4ac3"
 
 
-@dataclass(frozen=True)
-class ShortNames:
+class ShortNames(Struct, frozen=True):
     """Gives short forms of ids that are unique in the store as it is now, each looked up once."""
 
     store: Store
@@ -82,31 +82,27 @@ def grip_named(store: Store, text: str) -> GripId:
 
 def is_segment(text: str) -> bool:
     """Return whether the text is of the form that names a segment."""
-    return _segment_place(text) is not None
+    return _segment(text) is not None
 
 
-def _segment_place(text: str) -> SegmentKey | None:
+def _segment(text: str) -> Segment | None:
     return parse_segment(text) or parse_segment(f"segment:{text}")
 
 
 def segment_named(store: Store, text: str) -> Cut | None:
     """Return the segment that the text names, None where it is not of that form. Raise UsageError as for grips."""
-    place = _segment_place(text)
+    place = _segment(text)
     if place is None:
         return None
     found = [cut for cut in store.cuts(place.day) if cut.id.startswith(place.id)]
     if not found:
         raise UsageError(
             f"there is no {place.id}",
-            hint=f"memtool toc {_day_of(place)} lists those of the day",
+            hint=f"memtool toc {place.period.date_text} lists those of the day",
         )
     if len(found) > 1:
         raise ambiguous(place.id, "segments", [cut.id for cut in found])
     return found[0]
-
-
-def _day_of(place: SegmentKey) -> str:
-    return place.id.split(":")[1]
 
 
 def session_named(store: Store, text: str) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from memtool.config import Config
+from msgspec import Struct
+
 from memtool.errors import ConfigError, UsageError
-from memtool.jobs.calendar import wanted_calendar
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS, Period
 from memtool.model.records import Recipe
+from memtool.rollup.configured import wanted_calendar
+from memtool.settings import Config
 from memtool.store.access import Access
 from memtool.store.store import Store
 
@@ -27,8 +28,7 @@ class NoMemoryError(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """One reading. `calendar` serves only where there is no store yet; without a `recipe` nothing is outdated."""
 
     root: Path
@@ -78,7 +78,7 @@ def reader_for(config: Config, root: Path, now_us: int) -> Reader:
 
 def _recipe(config: Config) -> Recipe | None:
     """Return what would sign a summary today; None where a summarizer cannot even be named: reading goes on."""
-    from memtool.jobs.summarizing import recipe_of
+    from memtool.rollup.configured import recipe_of
 
     try:
         return recipe_of(config)

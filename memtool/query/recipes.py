@@ -7,30 +7,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
-from memtool.config import Config
+from msgspec import Struct, field
+
 from memtool.errors import MemtoolError, StorageError
-from memtool.jobs.budget import spent_today
-from memtool.jobs.summarizing import options_of
-from memtool.ledger.run import Spent
+from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar
-from memtool.model.levels import Level, Period
-from memtool.model.records import NodeId, Recipe
+from memtool.model.levels import Level, Period, place_of
+from memtool.model.records import Recipe
 from memtool.query.reader import Reader
-from memtool.query.state import period_holding
-from memtool.rollup.forecast import Forecast
-from memtool.store import codec, families, keys
+from memtool.rollup.configured import options_of, spent_today
+from memtool.rollup.plan import Forecast
+from memtool.settings import Config
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
 
 Counts = Mapping[Level, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A summarizer of the table; `problem` is what it lacks before it can be asked, None where it is ready."""
 
     row: Row
@@ -56,8 +53,7 @@ def _problem(
         return error
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """How many nodes of each level a recipe wrote."""
 
     recipe: Recipe
@@ -65,8 +61,7 @@ class Written:
     nodes: Counts
 
 
-@dataclass(frozen=True, slots=True)
-class Outdated:
+class Outdated(Struct, frozen=True):
     """How many nodes of each level another recipe wrote; `open_nodes` of them belong to periods that have not ended.
 
     `price` is what it takes to write the others anew.
@@ -74,19 +69,17 @@ class Outdated:
 
     nodes: Counts = field(default_factory=dict)
     open_nodes: int = 0
-    price: Forecast = Forecast()  # noqa: RUF009 - frozen
+    price: Forecast = Forecast()
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
+class Today(Struct, frozen=True):
     """What the day that is now has spent."""
 
     day: Period
     spent: Spent
 
 
-@dataclass(frozen=True, slots=True)
-class Recipes:
+class Recipes(Struct, frozen=True):
     """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store."""
 
     exists: bool
@@ -120,30 +113,7 @@ def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
     return Today(calendar.holding(Level.DAY, now_us), spent)
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    """What is counted of a node: to decode no more of it takes half the time."""
-
-    id: NodeId
-    recipe: Recipe
-
-
-_SIGNATURE = codec.Codec(_Signature)
-
-
-def _signatures(store: Store, level: Level) -> Iterator[_Signature]:
-    low, high = keys.level_range(store.generation, level, 1, 1 << 31)
-    for key, value in store.engine.scan(families.NODES, low, high):
-        yield _SIGNATURE.decode(value, key)
-
-
-def _place(node: _Signature) -> str:
-    """Return what the segments of one day, and no other nodes, have in common."""
-    return node.id[: len("segment:2026-11-22")]
-
-
-@dataclass
-class _Count:
+class _Count(Struct):
     """What was counted so far: the nodes by recipe and level, and the closed periods that an upgrade would take up."""
 
     store: Store
@@ -157,10 +127,9 @@ class _Count:
 
     def add(self, level: Level) -> None:
         """Count the nodes of one level, which come in order of time."""
-        for _, nodes in groupby(_signatures(self.store, level), _place):
-            first = next(nodes)
-            period = period_holding(first.id)
-            old = [node.id for node in chain([first], nodes) if self._add(level, node)]
+        by_period = groupby(self.store.recipes(level), lambda row: place_of(row[0]).period)
+        for period, nodes in by_period:
+            old = [node_id for node_id, recipe in nodes if self._add(level, recipe)]
             if not old:
                 continue
             if not self.store.calendar.is_closed(period, self.reader.now_us):
@@ -172,10 +141,10 @@ class _Count:
                 self._segments += len(old)
                 self._tokens += sum(sizes.get(node_id, 0) for node_id in old)
 
-    def _add(self, level: Level, node: _Signature) -> bool:
+    def _add(self, level: Level, recipe: Recipe) -> bool:
         """Count the node, and return whether it is outdated, by the rule of `View.state` and of the rollup."""
-        self._nodes.setdefault(node.recipe, Counter())[level] += 1
-        is_old = self.reader.recipe not in (None, node.recipe)
+        self._nodes.setdefault(recipe, Counter())[level] += 1
+        is_old = self.reader.recipe not in (None, recipe)
         self._outdated[level] += is_old
         return is_old
 

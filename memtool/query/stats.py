@@ -8,19 +8,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
-from memtool.query.counting import current_events
+from memtool.model.records import Session
+from memtool.query.contents import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Recipes, recipes
 from memtool.rollup.plan import left_over
-from memtool.store import families, keys
-from memtool.store.codec import Session
 from memtool.store.store import Store
 
 Progress = Callable[[float], None]
@@ -37,8 +38,7 @@ class By(StrEnum):
     AGENT = "agent"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The days of a year or of twelve months, and how many events those of them that have any hold."""
 
     first: int
@@ -46,8 +46,7 @@ class Window:
     days: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What is of one project or agent. `events` are those that count: rewound ones do not."""
 
     name: str
@@ -57,8 +56,7 @@ class Part:
     last_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """Bytes by column family, as they are in files; of the database beside them; and of all that the store has."""
 
     families: Mapping[str, int] = field(default_factory=dict)
@@ -67,8 +65,7 @@ class Disk:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Struct, frozen=True):
     """What is kept. `exists` is whether anything is remembered; `stale` counts periods that have ended, by level."""
 
     exists: bool
@@ -144,22 +141,21 @@ def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, W
     days = range(window.first, window.last + 1)
     starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
     held, number = [0] * len(days), 0
-    for key, place in store.engine.scan(families.IDS):
+    for event_id, time_us in store.times():
         number += 1
         if (
             number % SHOWN_EVERY == 0
         ):  # ids are digests: where one lies is how far the walk has come
-            on_progress(int.from_bytes(key[:2], "big") / _KEY_SPACE)
+            on_progress(int(event_id[:4], 16) / _KEY_SPACE)
         # Of a day that the zone skipped both bounds are the same: the later one holds the instant.
-        index = bisect_right(starts, keys.read_instant(place)) - 1
+        index = bisect_right(starts, time_us) - 1
         if 0 <= index < len(held):
             held[index] += 1
     counts = {day: count for day, count in zip(days, held, strict=True) if count}
     return number, replace(window, days=counts)
 
 
-@dataclass
-class _Sessions:
+class _Sessions(Struct):
     """The sessions that were counted, by project and by agent. What has no project counts as a project without name."""
 
     number: int = 0
@@ -212,7 +208,7 @@ def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
 
 def disk_of(store: Store, root: Path) -> Disk:
     """Return what the store takes."""
-    tables = {family: store.engine.table_bytes(family) for family in families.FAMILIES}
+    tables = store.sizes()
     database = bytes_below(root / "store")
     other = max(0, database - sum(tables.values()))
     return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memtool.errors import ConfigError
-from memtool.model.calendar import Calendar, span_end_us, transitions
+from memtool.model.calendar import Calendar, ZoneTable
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
     Period,
     inputs_of,
-    parse_segment,
-    period_named,
+    place_of,
+    stale_periods,
 )
-from memtool.model.planning import offsets_differ, stale_periods
-from memtool.model.records import NodeId, Recipe
-from memtool.rollup.order import Choices
-from memtool.store.store import Store, ZoneTable
+from memtool.model.records import Recipe
+from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import segment_inputs
+from memtool.store.capture import mark_moved_days
+from memtool.store.store import Store
+from memtool.summarize import Summarizer
+from memtool.summarize.calls import Budget
+
+
+class Choices(Struct, frozen=True):
+    """What a person may ask of a rollup."""
+
+    include_open: bool = False
+    since: Period | None = None
+    force: Period | None = None
+    outdated: bool = False
+    """Also what another recipe wrote, newest first."""
+
+
+class Order(Struct, frozen=True):
+    """What a rollup run is to do: a level, the calendar that the config asks for, and what a person asked for."""
+
+    level: Level
+    summarizer: Summarizer
+    calendar: Calendar
+    zone_is_set: bool
+    choices: Choices
+    budget: Budget = Budget()
+    at_once: int = 1
+    """How many calls are made at once, where the summarizer waits for them."""
 
 
 def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
@@ -43,16 +71,11 @@ def stale_now(store: Store, now_us: int) -> frozenset[Period]:
     """Return what needs a look: every stale period, and every one with a failure that is due for another try."""
     marked = set(store.marks())
     due = {
-        _place(node_id)
+        place_of(node_id).period
         for node_id, failure in store.failures().items()
         if failure.retry_us <= now_us
     }
     return stale_periods(marked | due, store.calendar.week_start)
-
-
-def _place(node_id: NodeId) -> Period:
-    segment = parse_segment(node_id)
-    return Period(Level.DAY, segment.day) if segment else period_named(node_id)
 
 
 def targets(
@@ -72,7 +95,7 @@ def outdated_periods(store: Store, level: Level, recipe: Recipe) -> frozenset[Pe
     """Return the periods of this level whose node (or, of a day, whose segment's node) another recipe wrote."""
     levels = (Level.SEGMENT, Level.DAY) if level is Level.DAY else (level,)
     nodes = (node for each in levels for node in store.nodes(each))
-    return frozenset(_place(node.id) for node in nodes if node.recipe != recipe)
+    return frozenset(place_of(node.id).period for node in nodes if node.recipe != recipe)
 
 
 def _is_wanted(calendar: Calendar, period: Period, choices: Choices, now_us: int) -> bool:
@@ -106,11 +129,17 @@ def _is_ripe(store: Store, period: Period, now_us: int) -> bool:
     return calendar.is_settled(period, now_us) or store.node(period.id) is not None
 
 
-def with_all_below(period: Period, week_start: int) -> frozenset[Period]:
-    """Return the period and all periods that it is made from."""
-    found = {period}
-    for below in inputs_of(period, week_start):
-        found |= with_all_below(below, week_start)
+def with_below(
+    periods: Iterable[Period], week_start: int, wanted: Container[Period] | None = None
+) -> frozenset[Period]:
+    """Return the periods and all that they are made from; of the latter only the wanted ones where these are given."""
+    ahead = list(periods)
+    found = set(ahead)
+    while ahead:
+        for below in inputs_of(ahead.pop(), week_start):
+            if below not in found and (wanted is None or below in wanted):
+                found.add(below)
+                ahead.append(below)
     return frozenset(found)
 
 
@@ -122,8 +151,7 @@ def left_over(store: Store, now_us: int) -> dict[Level, int]:
     return {level: count for level, count in counts.items() if count}
 
 
-@dataclass(frozen=True, slots=True)
-class MovedDays:
+class MovedDays(Struct, frozen=True):
     """Days whose bounds differ under today's zone data, and that data."""
 
     days: frozenset[int]
@@ -135,13 +163,18 @@ def moved_days(store: Store) -> MovedDays | None:
     old = store.zone_table()
     if old is None:
         return None
-    today = transitions(store.calendar.zone, old.first_year, old.last_year)
-    spans = offsets_differ(old.transitions, today, span_end_us(old.last_year))
+    table = old.today(store.calendar.zone)
+    spans = old.differences(table)
     if not spans:
         return None
     days = {day for span in spans for day in _days_near(store.calendar, span)}
-    table = ZoneTable(old.first_year, old.last_year, today)
     return MovedDays(frozenset(_holding_anything(store, days)), table)
+
+
+def mark_what_moved(store: Store) -> None:
+    """Mark the days that new zone data has moved."""
+    if (moved := moved_days(store)) is not None:
+        mark_moved_days(store, set(moved.days), moved.table)
 
 
 def _days_near(calendar: Calendar, span: tuple[int, int]) -> Iterable[int]:
@@ -156,3 +189,62 @@ def _holding_anything(store: Store, days: Iterable[int]) -> list[int]:
         if next(store.events(*bounds), None) is not None or store.cuts(day):
             held.append(day)
     return held
+
+
+class Forecast(Struct, frozen=True):
+    """Periods in the order of their levels and time; `segments` and `tokens` are those that need a summary."""
+
+    periods: tuple[Period, ...] = ()
+    segments: int = 0
+    tokens: int = 0
+
+    @property
+    def calls(self) -> int:
+        """The summarizer calls it takes at most: a period whose inputs come out the same needs none."""
+        return self.segments + len(self.periods)
+
+    @property
+    def spend(self) -> int:
+        """About how many tokens a model takes for these calls: their prompts, what they are about, and the answers."""
+        of_periods = len(self.periods) * _PERIOD_TOKENS
+        return self.calls * (_PROMPT_TOKENS + _ANSWER_TOKENS) + self.tokens + of_periods
+
+
+_PROMPT_TOKENS, _ANSWER_TOKENS, _PERIOD_TOKENS = 500, 300, 600
+"""What a call was seen to take beside its text: instructions, the answer; and the bullets below a period."""
+
+
+def forecast(
+    store: Store, levels: Iterable[Level], choices: Choices, now_us: int, recipe: Recipe
+) -> Forecast:
+    """Return what rollups of these levels, one after the other, would do."""
+    week_start = store.calendar.week_start
+    forced = with_below([choices.force], week_start) if choices.force else frozenset()
+    found: set[Period] = set()
+    for level in levels:
+        found.update(targets(store, level, choices, now_us, recipe))
+        found.update(repairs(store, level, choices, now_us))
+    found.update(with_below(found, week_start, stale_now(store, now_us) | forced))
+    sizes: list[int] = []
+    for day in sorted(found):
+        if day.level is Level.DAY:
+            sizes += _new_segments(
+                store, day, recipe, is_forced=day in forced, upgrades=choices.outdated
+            )
+    return Forecast(tuple(sorted(found)), len(sizes), sum(sizes))
+
+
+def _new_segments(
+    store: Store, day: Period, recipe: Recipe, *, is_forced: bool, upgrades: bool
+) -> list[int]:
+    """Return the tokens of each segment of the day whose node would be written."""
+    sizes: list[int] = []
+    for held in by_session(store.events(*store.calendar.bounds_us(day))).values():
+        events = {event.id: event for event in held}
+        for cut in cuts_of(held, day.first):
+            node = store.node(cut.id)
+            inputs = segment_inputs(cut, [events[event_id] for event_id in cut.events])
+            is_old = node is not None and upgrades and node.recipe != recipe
+            if is_forced or is_old or node is None or node.inputs != inputs:
+                sizes.append(cut.tokens)
+    return sizes

@@ -1,25 +1,41 @@
 """The body of a rebuild: begin or go on with the next table of contents, bring it up to date, take it over.
 
-Must never touch the current one before the flip.
+Must never touch the current one before the flip, or call a summarizer for a node that the current one holds, made from
+the same inputs.
 """
 
 from __future__ import annotations
 
-from memtool.jobs.context import RunContext
-from memtool.model.calendar import Calendar
-from memtool.model.levels import Level
-from memtool.rollup.order import Order
-from memtool.rollup.plan import asked_calendar
-from memtool.rollup.rebuild_building import Report, build
-from memtool.rollup.run import report_left
-from memtool.store.access import Access, Lease
-from memtool.store.generations import begin_generation, drop_half_built, flip
-from memtool.store.store import Store
+from msgspec import Struct
 
+from memtool.context import RunContext
+from memtool.model.calendar import Calendar
+from memtool.model.levels import Level, Period, inputs_of, stale_periods
+from memtool.model.records import Child, Cut, Node, NodeId, Write
+from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import period_inputs, segment_inputs
+from memtool.rollup.engine import Rollup
+from memtool.rollup.job import report_left
+from memtool.rollup.plan import Forecast, Order, asked_calendar, mark_what_moved, stale_now
+from memtool.store.access import Access, Lease
+from memtool.store.store import Store
+from memtool.store.toc import begin_generation, drop_half_built, flip, put_node
+from memtool.summarize import CallRefused
+
+_MOST_ROUNDS = 10
 MOST_MISSING = 10
 """No more than one in so many nodes may be missing of a table of contents that nobody has looked at: a summarizer that
 fails on everything must not cost the summaries that are there.
 """
+
+
+class Report(Struct):
+    """What a rebuild came to. `copied` are nodes that no summarizer was asked for; `missing` could not be written."""
+
+    copied: int = 0
+    missing: int = 0
+    is_taken_over: bool = False
+    has_new_calendar: bool = False
 
 
 def rebuild(
@@ -43,9 +59,10 @@ def rebuild(
             with access.lease(context.writer) as lease:
                 _begin(context, lease.store(), order if adopts_calendar else None)
             with access.lease(context.writer, view=half_built) as lease:
-                build(context, order, lease, report)
-                if not context.tally.cut_short:
-                    _finish(context, lease, report, takes_gaps=takes_gaps)
+                _build(context, order, lease, report)
+                _finish(context, lease, report, takes_gaps=takes_gaps)
+        except CallRefused as refusal:
+            context.tally.cut_short = str(refusal)
         finally:
             context.tally.details["copied"] = report.copied
             with access.reading() as store:
@@ -109,3 +126,119 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
     flip(store.current())
     lease.release()
     report.is_taken_over = True
+
+
+def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
+    """Bring all closed periods up to date, and again those that were marked meanwhile.
+
+    The rounds have an end: what is still marked then is marked in the table of contents that is taken over, too.
+    """
+    mark_what_moved(lease.store())
+    _copy_what_is_newer(context, lease, report)
+
+    def copy(store: Store, node_id: NodeId, inputs: str) -> bool:
+        node = store.current().node(node_id)
+        if node is None or node.inputs != inputs:
+            return False
+        _copy(context, store, node, report)
+        return True
+
+    rollup = Rollup(context, order, lease, copy)
+    seen: dict[Period, int | None] = {}
+    for _ in range(_MOST_ROUNDS):
+        store = lease.store()
+        marks = store.marks()
+        stale = stale_now(store, context.now_us)
+        found = {
+            period: marks.get(period)
+            for period in stale
+            if store.calendar.is_closed(period, context.now_us)
+        }
+        if found == seen:  # nothing is left, or only what fails
+            return
+        seen = found
+        rollup.begin_again()
+        rollup.bring_up(found)
+
+
+def _copy(context: RunContext, store: Store, node: Node, report: Report) -> None:
+    """Put a node of the current table of contents into the next one, with when it was written."""
+    write = store.current().write_of(node.id) or Write(context.now_us, context.holder.run)
+    put_node(store, node, write, seen=None)
+    report.copied += 1
+
+
+def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> None:
+    """Copy what the current table of contents has written again since it was copied: no mark leads to it."""
+    for level in Level:
+        for node_id in [node.id for node in lease.store().current().nodes(level)]:
+            context.checkpoint()
+            store = lease.store()
+            current = store.current()
+            theirs, mine = current.node(node_id), store.node(node_id)
+            if theirs is None or mine is None or mine == theirs or mine.inputs != theirs.inputs:
+                continue
+            newer, older = current.write_of(node_id), store.write_of(node_id)
+            if newer is not None and older is not None and newer.written_us > older.written_us:
+                _copy(context, store, theirs, report)
+
+
+class Price(Struct, frozen=True):
+    """`forecast` is what a summarizer is asked for at most; `copied` are the nodes that stay equal."""
+
+    forecast: Forecast = Forecast()
+    copied: int = 0
+
+
+def price(store: Store, calendar: Calendar, now_us: int) -> Price:
+    """Return what a rebuild with this calendar takes; what an earlier one with it has done already is not counted."""
+    begun = store.building()
+    sources = [store] if begun is None or begun.calendar != calendar else [begun, store]
+    # Per period, and lower ones first: its child as its parents take it, None where its content is not known yet.
+    known: dict[Period, Child | None] = {}
+    unwritten: list[Period] = []
+    sizes: list[int] = []
+    copied = 0
+
+    def found(node_id: NodeId, inputs: str) -> Child | None:
+        nonlocal copied
+        nodes = (source.node(node_id) for source in sources)
+        same = next((node for node in nodes if node is not None and node.inputs == inputs), None)
+        copied += same is not None
+        return None if same is None else Child(node_id, same.content)
+
+    days = {Period(Level.DAY, day) for day in store.days(calendar)}
+    for period in sorted(stale_periods(days, calendar.week_start)):
+        if not calendar.is_closed(period, now_us):
+            continue
+        bounds_us = calendar.bounds_us(period)
+        children: list[Child | None] = []
+        if period.level is Level.DAY:
+            for cut, inputs in _segments(store, period, bounds_us):
+                children.append(found(cut.id, inputs))
+                sizes += [cut.tokens] if children[-1] is None else []
+        else:
+            below = inputs_of(period, calendar.week_start)
+            children = [known[one] for one in below if one in known]
+        if not children:
+            continue
+        there = [child for child in children if child is not None]
+        child = None
+        if len(there) == len(children):
+            child = found(period.id, period_inputs(period.id, bounds_us, there))
+        if child is None:
+            unwritten.append(period)
+        known[period] = child
+    return Price(Forecast(tuple(unwritten), len(sizes), sum(sizes)), copied)
+
+
+def _segments(store: Store, day: Period, bounds_us: tuple[int, int]) -> list[tuple[Cut, str]]:
+    """Return the segments that the day's events make, in order of time, each with its inputs."""
+    segments: list[tuple[Cut, str]] = []
+    for events in by_session(store.events(*bounds_us)).values():
+        by_id = {event.id: event for event in events}
+        segments += [
+            (cut, segment_inputs(cut, [by_id[one] for one in cut.events]))
+            for cut in cuts_of(events, day.first)
+        ]
+    return sorted(segments, key=lambda pair: (pair[0].start_us, pair[0].id))

@@ -1,26 +1,38 @@
-"""Who may open the store, when and how: the format check, readers beside writers, and the one writer in slices."""
+"""Who may open the store, when and how: the format and its migrations, readers, and the one writer in slices."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from memtool.errors import ConfigError, DamagedError, StorageError
 from memtool.files import atomic_write, exists, private_directory, reporting, sync_directory
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.store import codec, families, migrations
-from memtool.store.engine import Engine, create, open_reader, open_writer
-from memtool.store.errors import WAY_BACK
-from memtool.store.store import Store
+from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
+from memtool.store.store import Store, put_meta
 
-FORMAT = migrations.FORMAT
+Step = Callable[[Engine], None]
+OLDEST = 1
+
+
+def _second_generation(_: Engine) -> None:
+    """To 2: nothing lies otherwise, but an older memtool would not mark the days of a half-built generation."""
+
+
+MIGRATIONS: Mapping[int, Step] = {2: _second_generation}
+"""By the format that each step leads to."""
+
+FORMAT = OLDEST + len(MIGRATIONS)
+assert list(MIGRATIONS) == list(range(OLDEST + 1, FORMAT + 1))
+
 FORMAT_FILE = "FORMAT"
 _FORMAT_TEXT = "memtool store\nformat {}\n"
 SWAP = "restore.swap"
@@ -29,14 +41,13 @@ SLICE_S = 0.5
 """How long one writer keeps the store to itself before it lets another in."""
 
 WriterLock = Callable[[], AbstractContextManager[Lock]]
-"""Waits in line for the writer lock (`jobs.context.RunContext.writer`)."""
+"""Waits in line for the writer lock (`context.RunContext.writer`)."""
 
 View = Callable[[Store], Store]
 """Which table of contents of an open store is meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """The way to the store under one root directory. Holds nothing open by itself."""
 
     root: Path
@@ -78,12 +89,12 @@ class Access:
         self._check_format()
         if calendar is not None and self._is_absent():
             self._create(calendar)
-        have = recorded_format(self.root) or migrations.OLDEST
+        have = recorded_format(self.root) or OLDEST
         engine = open_writer(self.path)
         try:
             _remove_torn_options(self.path)
             self._refuse_swept(Store(engine))
-            migrations.migrate(engine, have, lambda number: write_format(self.root, number))
+            migrate(engine, have, lambda number: write_format(self.root, number))
             return Store(engine)
         except BaseException:
             engine.close()
@@ -116,7 +127,7 @@ class Access:
 
     def _refuse_swept(self, store: Store) -> None:
         """Refuse a store whose retention, which memtool no longer has, was in force: its `meta` holds a horizon."""
-        if store.meta("horizon") is not None:
+        if store.meta("horizon", object) is not None:
             raise ConfigError(
                 f"the store at {self.root} was made with retention.events_days, which memtool no longer has: "
                 "its oldest summaries may have no events",
@@ -172,14 +183,10 @@ def _remove_torn_options(path: Path) -> None:
 def _initialise(engine: Engine, calendar: Calendar) -> None:
     """Pin the calendar and number the first table of contents, in one synced batch."""
     batch = engine.batch()
-    values: dict[str, object] = {
-        "store": secrets.token_hex(8),
-        "calendar": calendar.describe(),
-        "generation": 1,
-        "sequence": 0,
-    }
-    for name, value in values.items():
-        batch.put(families.META, name.encode(), codec.encode_json(value))
+    put_meta(batch, "store", secrets.token_hex(8))
+    put_meta(batch, "calendar", calendar.describe())
+    put_meta(batch, "generation", 1)
+    put_meta(batch, "sequence", 0)
     engine.write(batch, sync=True)
 
 
@@ -213,7 +220,7 @@ class Lease:
         if not is_free(lock_path(self._access.root, WRITER_QUEUE)):
             self.release()
             return
-        store.engine.sync()
+        store.sync()
         self._since_s = time.monotonic()
 
     def _acquire(self) -> None:
@@ -232,5 +239,21 @@ class Lease:
         store, self._store = self._store, None
         with self._held:
             if store is not None:
-                store.engine.sync()
+                store.sync()
         self._held = ExitStack()
+
+
+def migrate(
+    engine: Engine,
+    have: int,
+    record: Callable[[int], None],
+    steps: Mapping[int, Step] = MIGRATIONS,
+) -> None:
+    """Bring the store from the format that it has to the newest; the caller holds the writer.
+
+    `record` writes the number on the disk.
+    """
+    for number in range(have + 1, OLDEST + len(steps) + 1):
+        steps[number](engine)
+        engine.sync()
+        record(number)

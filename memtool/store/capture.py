@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from memtool.model.calendar import span_end_us, transitions, year_of
+import msgspec
+
+from memtool.model.calendar import ZoneTable, year_of, zone_table
 from memtool.model.merge import Identity, merged
-from memtool.model.records import Event, EventId, Record, Source
-from memtool.store import codec, families, keys
-from memtool.store.codec import Session
+from memtool.model.records import Event, EventId, Record, Session, Source
+from memtool.store import codec, keys
 from memtool.store.engine import RawBatch
-from memtool.store.marks import mark_days, mark_moments
-from memtool.store.store import Store, ZoneTable, encode_zone
+from memtool.store.store import Store, put_meta
+from memtool.store.toc import mark_days, mark_moments
 
 
-@dataclass(slots=True)
-class Captured:
+class Captured(msgspec.Struct):
     """What taking records in came to, in events."""
 
     new: int = 0
     changed: int = 0
     known: int = 0
     buried: int = 0
-    days: set[int] = field(default_factory=set)
+    days: set[int] = set()
 
 
 def capture(
@@ -35,32 +34,28 @@ def capture(
     Nothing is written where nothing changed. The caller holds the writer.
     """
     result = Captured()
-    batch = store.engine.batch()
+    by_id: dict[EventId, list[Record]] = defaultdict(list)
+    for record in records:
+        by_id[record.id].append(record)
     fresh: list[Event] = []
     moments: set[int] = set()
-    for event_id, same in _by_id(records).items():
-        before = store.identity(event_id)
-        after = merged(before, same)
-        _count(result, before, after)
-        if after != before:
-            put_identity(batch, event_id, before, after)
-            moments |= _moments_to_mark(before, after)
-            fresh += after.revisions[:1]
-    _put_sessions(store, batch, fresh)
-    _put_zone(store, batch, fresh)
-    result.days = mark_moments(store, batch, moments)
-    if source is not None:
-        _put_source(store, batch, path, source)
-    if len(batch):
-        store.engine.write(batch, sync=True)
+    with store.batch(sync=True) as batch:
+        for event_id, same in by_id.items():
+            before = store.identity(event_id)
+            after = merged(before, same)
+            _count(result, before, after)
+            if after != before:
+                put_identity(batch, event_id, before, after)
+                moments |= _moments_to_mark(before, after)
+                fresh += after.revisions[:1]
+        _put_sessions(store, batch, fresh)
+        _put_zone(store, batch, fresh)
+        result.days = mark_moments(store, batch, moments)
+        if source is not None:
+            key, value = keys.path(path), codec.SOURCE.encode(source)
+            if store.engine.get(keys.SOURCES, key) != value:
+                batch.put(keys.SOURCES, key, value)
     return result
-
-
-def _by_id(records: Sequence[Record]) -> dict[EventId, list[Record]]:
-    found: dict[EventId, list[Record]] = defaultdict(list)
-    for record in records:
-        found[record.id].append(record)
-    return found
 
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:
@@ -77,13 +72,9 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
 def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
     """Return where in time what a summarizer sees of the event has changed."""
     seen = [event for event in (before.current, after.current) if event and not event.rewound]
-    if len(seen) == 2 and _looks(seen[0]) == _looks(seen[1]):  # noqa: PLR2004 - before and after
-        return set()
-    return {event.time_us for event in seen}
-
-
-def _looks(event: Event) -> tuple[int, str]:
-    return event.time_us, event.body_digest()
+    times = {event.time_us for event in seen}
+    looks = {event.body_digest() for event in seen}  # the time is in the digest
+    return set() if len(seen) > 1 and len(looks) == 1 else times
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
@@ -91,24 +82,22 @@ def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Id
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):
-        batch.delete(families.EVENTS, keys.event(old.time_us, event_id))
+        batch.delete(keys.EVENTS, keys.event(old.time_us, event_id))
     if new is not None:
-        batch.put(families.EVENTS, keys.event(new.time_us, event_id), codec.EVENT.encode(new))
-        batch.put(families.IDS, raw, keys.instant(new.time_us))
+        batch.put(keys.EVENTS, keys.event(new.time_us, event_id), codec.EVENT.encode(new))
+        batch.put(keys.IDS, raw, keys.instant(new.time_us))
     elif old is not None:
-        batch.delete(families.IDS, raw)
+        batch.delete(keys.IDS, raw)
     superseded = {event.digest for event in after.revisions[1:]}
     for event in before.revisions[1:]:
         if event.digest not in superseded:
-            batch.delete(families.REVISIONS, keys.revision(event_id, event.digest))
+            batch.delete(keys.REVISIONS, keys.revision(event_id, event.digest))
     for event in after.revisions[1:]:
-        batch.put(
-            families.REVISIONS, keys.revision(event_id, event.digest), codec.EVENT.encode(event)
-        )
+        batch.put(keys.REVISIONS, keys.revision(event_id, event.digest), codec.EVENT.encode(event))
     if after.rewind is not None:
-        batch.put(families.REWINDS, raw, keys.instant(after.rewind))
+        batch.put(keys.REWINDS, raw, keys.instant(after.rewind))
     if after.tombstone is not None:
-        batch.put(families.TOMBSTONES, raw, codec.TOMBSTONE.encode(after.tombstone))
+        batch.put(keys.TOMBSTONES, raw, codec.TOMBSTONE.encode(after.tombstone))
 
 
 def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
@@ -118,7 +107,7 @@ def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> Non
             known = seen.get(claim.session) or store.session(claim.session)
             seen[claim.session] = widened(known, event, claim.project)
     for session, value in seen.items():
-        batch.put(families.SESSIONS, session.encode(), codec.SESSION.encode(value))
+        batch.put(keys.SESSIONS, session.encode(), codec.SESSION.encode(value))
 
 
 def widened(known: Session | None, event: Event, project: str) -> Session:
@@ -141,35 +130,13 @@ def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
     first, last = min(years), max(years)
     for each in store.generations():
         zone, table = each.calendar.zone, each.zone_table()
-        if table is None:
-            new = ZoneTable(first, last, transitions(zone, first, last))
-        elif table.first_year <= first and last <= table.last_year:
-            continue
-        else:
-            new = _extended(zone, table, first, last)
-        batch.put(families.META, each.zone_key, encode_zone(new))
-
-
-def _extended(zone: str, table: ZoneTable, first: int, last: int) -> ZoneTable:
-    first, last = min(first, table.first_year), max(last, table.last_year)
-    start_us = table.transitions[0][0]
-    end_us = span_end_us(table.last_year)
-    today = transitions(zone, first, last)
-    before = [row for row in today if row[0] < start_us]
-    after = [row for row in today if row[0] > end_us]
-    return ZoneTable(first, last, [*before, *table.transitions, *after])
-
-
-def _put_source(store: Store, batch: RawBatch, path: str, source: Source) -> None:
-    key = path.encode(errors="surrogateescape")
-    value = codec.SOURCE.encode(source)
-    if store.engine.get(families.SOURCES, key) != value:
-        batch.put(families.SOURCES, key, value)
+        new = table.extended(zone, first, last) if table else zone_table(zone, first, last)
+        if new != table:
+            put_meta(batch, each.zone_key, new)
 
 
 def mark_moved_days(store: Store, days: set[int], table: ZoneTable) -> None:
     """Mark the days whose bounds differ under today's zone data and record that data, in one batch."""
-    batch = store.engine.batch()
-    batch.put(families.META, store.zone_key, encode_zone(table))
-    mark_days(store, batch, days)
-    store.engine.write(batch, sync=True)
+    with store.batch(sync=True) as batch:
+        put_meta(batch, store.zone_key, table)
+        mark_days(store, batch, days)

@@ -1,58 +1,44 @@
-"""Values: MessagePack of plain dataclasses, checked against their types when read. RocksDB's untyped bytes end here."""
+"""Values: MessagePack of the records, checked against their types when read. RocksDB's untyped bytes end here."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
 from memtool.errors import DamagedError
-from memtool.model.records import Cut, Event, Node, Recipe, Source, Tombstone
+from memtool.model.records import (
+    Cut,
+    Event,
+    Failure,
+    Node,
+    NodeId,
+    Recipe,
+    Session,
+    Source,
+    Tombstone,
+    Write,
+)
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Bounds that hold all events of a session, and what was seen in it."""
-
-    first_us: int
-    last_us: int
-    agents: tuple[str, ...]
-    projects: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A node that could not be written: from which inputs, how often, when to try again."""
-
-    inputs: str
-    recipe: Recipe
-    count: int
-    retry_us: int
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """When a node was written and by which run."""
-
-    written_us: int
-    run: str
-
-
 class Codec(Generic[T]):
-    """Encodes and decodes one type of value."""
+    """Encodes and decodes one type of value. `more` are fields that are written and not read."""
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], **more: object) -> None:
         self._kind = kind
+        self._more = more
         self._decoder = msgspec.msgpack.Decoder(kind)
 
     def encode(self, value: T) -> bytes:
         """Return the value's bytes."""
         assert isinstance(value, self._kind), value
+        if self._more:
+            return msgspec.msgpack.encode(
+                {**msgspec.structs.asdict(cast("msgspec.Struct", value)), **self._more}
+            )
         return msgspec.msgpack.encode(value)
 
     def decode(self, data: bytes, key: bytes) -> T:
@@ -60,19 +46,14 @@ class Codec(Generic[T]):
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise DamagedError(
-                f"a {self._kind.__name__.lower()} in the store cannot be read (key {key.hex()}): {error}",
-                hint="`memtool verify` shows what else is damaged; `memtool restore BACKUP --replace` is the way back",
-            ) from error
+            raise _damaged(f"a {self._kind.__name__.lower()}", key.hex(), error) from error
 
 
-class _NodeCodec(Codec[Node]):
-    """Writes `frozen`, which is always false, into the rows of nodes: equal nodes keep equal bytes in older stores."""
+class Signature(msgspec.Struct, frozen=True):
+    """What is counted of a node."""
 
-    def encode(self, value: Node) -> bytes:
-        """Return the node's bytes."""
-        named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return msgspec.msgpack.encode({**named, "frozen": False})
+    id: NodeId
+    recipe: Recipe
 
 
 EVENT = Codec(Event)
@@ -80,17 +61,28 @@ TOMBSTONE = Codec(Tombstone)
 SESSION = Codec(Session)
 SOURCE = Codec(Source)
 CUT = Codec(Cut)
-NODE = _NodeCodec(Node)
+NODE = Codec(Node, frozen=False)  # always so: equal nodes have equal bytes in older stores
+SIGNATURE = Codec(Signature)
 FAILURE = Codec(Failure)
 WRITE = Codec(Write)
 
 
 def encode_json(value: object) -> bytes:
     """Return a `meta` value's bytes."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+    plain = msgspec.to_builtins(value)
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
 
 
-def decode_json(data: bytes) -> object:
-    """Return a `meta` value."""
-    value: object = json.loads(data)
-    return value
+def decode_json(name: str, data: bytes, kind: type[T]) -> T:
+    """Return a `meta` value; raise DamagedError where the bytes are not one."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged("a value of meta", name, error) from error
+
+
+def _damaged(what: str, key: str, error: Exception) -> DamagedError:
+    return DamagedError(
+        f"{what} in the store cannot be read (key {key}): {error}",
+        hint="`memtool verify` shows what else is damaged; `memtool restore BACKUP --replace` is the way back",
+    )

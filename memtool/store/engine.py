@@ -1,4 +1,4 @@
-"""RocksDB itself: opening, reading, writing one batch, compacting. Decides nothing."""
+"""RocksDB itself: opening, reading, writing one batch, compacting, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -9,25 +9,105 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rocksdict import (
     AccessType,
+    BlockBasedOptions,
     BottommostLevelCompaction,
+    Cache,
     Checkpoint,
     ColumnFamily,
     CompactOptions,
     DbClosedError,
+    DBCompressionType,
+    Options,
     Rdict,
     ReadOptions,
     WriteBatch,
     WriteOptions,
 )
 
-from memtool.os_errors import number_in
-from memtool.store.errors import is_repeated, storage_error, translated
-from memtool.store.families import FAMILIES, open_options
+from memtool.errors import (
+    DamagedError,
+    MemtoolError,
+    StorageError,
+    UnavailableError,
+    meaning_of,
+    number_in,
+)
+from memtool.store.keys import FAMILIES
+
+_BUSY = (os.strerror(errno.EAGAIN), "lock hold by current process")
+_NO_ROOM = ("Compaction too large", "Max allowed space was reached")
+_DAMAGED = ("Corruption", "No such file or directory", "create_if_missing is false")
+_REPEATED = "Writer has previous error"
+
+WAY_BACK = (
+    "nothing was overwritten: `memtool restore BACKUP --replace` puts a backup in its place and keeps this one; "
+    "without a backup, rename its directory and keep it (agents delete old transcripts: it may hold the only copy), "
+    "then `memtool ingest` takes in what is still there"
+)
+"""What to do about a store that is damaged, in every error that says so."""
+
+_UNKNOWN = (
+    "run the same command again; if it fails again, `memtool doctor` looks for the cause. Keep the store: "
+    "this is no sign of damage, and `memtool restore BACKUP --replace` would keep it, too"
+)
+
+
+def storage_error(path: Path, text: str) -> MemtoolError:
+    """Return what a message of RocksDB means to a person. Only what it calls corruption is called damage.
+
+    It calls an error of the system corruption, too, where it met one while it read its lists: so those come first.
+    """
+    said = text.replace(str(path), "")  # a directory may be called as an error is
+    if any(phrase in said for phrase in _BUSY):
+        return UnavailableError(
+            f"the store at {path} is open in another program",
+            hint="wait for it to end, then try again",
+        )
+    is_full = any(phrase in said for phrase in _NO_ROOM)
+    file = re.search(re.escape(f"{path}/") + r"[^:;\s]+", text)
+    place = Path(file.group()) if file else path
+    meaning = meaning_of(errno.ENOSPC if is_full else number_in(said), place)
+    if meaning is not None:
+        return StorageError(f"the store at {place}: {meaning.words}", hint=meaning.hint)
+    if any(phrase in said for phrase in _DAMAGED):
+        return DamagedError(f"the store at {path} is damaged: {text}", hint=WAY_BACK)
+    return StorageError(f"the store at {path} could not be used: {text}", hint=_UNKNOWN)
+
+
+def _as_said(text: str) -> str:
+    return text
+
+
+def is_repeated(text: str) -> bool:
+    """Return whether a message says only that something went wrong before."""
+    return _REPEATED in text and number_in(text) is None
+
+
+@contextmanager
+def translated(path: Path, cause: Callable[[str], str] = _as_said) -> Iterator[None]:
+    """Raise our errors for what rocksdict raises, which is a plain Exception for everything.
+
+    `cause` returns the message that is meant by a message.
+    """
+    try:
+        yield
+    except (MemtoolError, AssertionError):
+        raise
+    except Exception as error:  # rocksdict has no narrower class, and OSErrors without a number
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise storage_error(path, cause(str(error))) from error
+
+
+_WRITE_BUFFER_BYTES = 16 << 20
+_CACHE_BYTES = 32 << 20
+_MANIFEST_BYTES = 64 << 10
+_LOG_BYTES = 1 << 20
 
 _READ_ONLY_ACCESS = AccessType.read_only(False)  # writes nothing, not even messages
 _READ_TRIES = 12
@@ -35,6 +115,37 @@ _READ_PAUSE_S = 0.01
 
 _TABLE = re.compile(r"^ ([0-9]+):", re.MULTILINE)
 """A table in RocksDB's own listing of a family's."""
+
+
+def options(cache: Cache, *, create: bool = False) -> Options:
+    """Return the options of the database and of each family, which share one block cache."""
+    chosen = Options(raw_mode=True)
+    chosen.create_if_missing(create)
+    chosen.create_missing_column_families(create)
+    chosen.set_paranoid_checks(True)
+    # All files are opened up front: a reader then never meets one that a compaction has just removed.
+    # One thread opens them: with the default of 16 a family an open of a small store took 27 ms, with one 8.
+    chosen.set_max_open_files(-1)
+    chosen.set_max_file_opening_threads(1)
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    chosen.set_block_based_table_factory(blocks)
+    chosen.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    chosen.set_compression_type(DBCompressionType.lz4())
+    chosen.set_bottommost_compression_type(DBCompressionType.zstd())
+    # One-shot jobs open often: no 4 MiB preallocation, no statistics thread, two short logs.
+    chosen.set_manifest_preallocation_size(_MANIFEST_BYTES)
+    chosen.set_stats_dump_period_sec(0)
+    chosen.set_stats_persist_period_sec(0)
+    chosen.set_keep_log_file_num(2)
+    chosen.set_max_log_file_size(_LOG_BYTES)
+    return chosen
+
+
+def open_options(*, create: bool = False) -> tuple[Options, dict[str, Options]]:
+    """Return the options of the database and those by family, as RocksDB wants them."""
+    cache = Cache(_CACHE_BYTES)
+    return options(cache, create=create), {name: options(cache, create=create) for name in FAMILIES}
 
 
 class Engine:

@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from memtool.errors import DamagedError, MemtoolError, StorageError, UnavailableError
-from memtool.os_errors import meaning_of, number_in
+from memtool.errors import (
+    DamagedError,
+    MemtoolError,
+    StorageError,
+    UnavailableError,
+    meaning_of,
+    number_in,
+)
 
 _BUSY = (os.strerror(errno.EAGAIN), "lock hold by current process")
 _NO_ROOM = ("Compaction too large", "Max allowed space was reached")

@@ -1,11 +1,45 @@
-"""Keys: order-preserving, decoded as strictly as they are encoded (docs/store-format.md, "Column families")."""
+"""Column families and their keys: order-preserving, decoded as strictly as they are encoded (docs/store-format.md)."""
 
 from __future__ import annotations
 
 import struct
 
-from memtool.model.levels import Level, Period, SegmentKey, parse_segment, period_named
+from memtool.model.levels import Level, Period, Segment, place_of
 from memtool.model.records import EventId, GripId, NodeId
+
+META = "meta"
+EVENTS = "events"
+IDS = "ids"
+REVISIONS = "revisions"
+REWINDS = "rewinds"
+TOMBSTONES = "tombstones"
+SESSIONS = "sessions"
+SOURCES = "sources"
+CUTS = "cuts"
+NODES = "nodes"
+GRIPS = "grips"
+MARKS = "marks"
+FAILURES = "failures"
+WRITES = "writes"
+
+FAMILIES = (
+    META,
+    EVENTS,
+    IDS,
+    REVISIONS,
+    REWINDS,
+    TOMBSTONES,
+    SESSIONS,
+    SOURCES,
+    CUTS,
+    NODES,
+    GRIPS,
+    MARKS,
+    FAILURES,
+    WRITES,
+)
+GENERATION_FAMILIES = (CUTS, NODES, GRIPS, MARKS, FAILURES, WRITES)
+"""Those whose keys begin with the number of a table of contents."""
 
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
@@ -37,6 +71,16 @@ def event(instant_us: int, event_id: EventId) -> bytes:
     return instant(instant_us) + identifier(event_id)
 
 
+def path(text: str) -> bytes:
+    """Return the key in `sources`: the file's path as the system has it."""
+    return text.encode(errors="surrogateescape")
+
+
+def read_path(key: bytes) -> str:
+    """Return the path of a key in `sources`."""
+    return key.decode(errors="surrogateescape")
+
+
 def revision(event_id: EventId, digest: str) -> bytes:
     """Return the key in `revisions`."""
     return identifier(event_id) + identifier(digest)
@@ -52,40 +96,32 @@ def read_generation(key: bytes) -> int:
     return int(_U32.unpack_from(key)[0])
 
 
-def period(number: int, place: Period) -> bytes:
-    """Return the key of a period in `nodes`, `marks` and the like."""
-    return _GENERATION_LEVEL_DAY.pack(number, place.level, place.first)
+def place(number: int, of: Period | Segment) -> bytes:
+    """Return the key of a period or segment in `nodes`, `marks` and the like."""
+    if isinstance(of, Period):
+        return _GENERATION_LEVEL_DAY.pack(number, of.level, of.first)
+    return _GENERATION_LEVEL_DAY.pack(number, of.level, of.day) + _tail(of)
 
 
-def segment(number: int, place: SegmentKey) -> bytes:
-    """Return the key of a segment in `nodes` and the like."""
-    tail = bytes.fromhex(place.tail)
-    assert len(tail) == TAIL_BYTES, place
-    return _GENERATION_LEVEL_DAY.pack(number, Level.SEGMENT, place.day) + tail
+def _tail(segment: Segment) -> bytes:
+    tail = bytes.fromhex(segment.tail)
+    assert len(tail) == TAIL_BYTES, segment
+    return tail
 
 
 def node(number: int, node_id: NodeId) -> bytes:
     """Return the key of any node by its id."""
-    if (place := parse_segment(node_id)) is not None:
-        return segment(number, place)
-    return period(number, period_named(node_id))
+    return place(number, place_of(node_id))
 
 
-def read_node(key: bytes) -> NodeId:
-    """Return the id of the node whose key (with its generation) this is."""
+def read_place(key: bytes) -> Period | Segment:
+    """Return the period or segment whose key (with its generation) this is."""
     _, level, day = _GENERATION_LEVEL_DAY.unpack_from(key)
     tail = key[_GENERATION_LEVEL_DAY.size :]
     if level == Level.SEGMENT:
         assert len(tail) == TAIL_BYTES, key
-        return SegmentKey(day, tail.hex()).id
+        return Segment(day, tail.hex())
     assert not tail, key
-    return Period(Level(level), day).id
-
-
-def read_period(key: bytes) -> Period:
-    """Return the period of a key in `marks`."""
-    assert len(key) == _GENERATION_LEVEL_DAY.size, key
-    _, level, day = _GENERATION_LEVEL_DAY.unpack(key)
     return Period(Level(level), day)
 
 
@@ -96,9 +132,9 @@ def level_range(number: int, level: Level, first: int, end: int) -> tuple[bytes,
     )
 
 
-def cut(number: int, place: SegmentKey, start_us: int) -> bytes:
+def cut(number: int, of: Segment, start_us: int) -> bytes:
     """Return the key in `cuts`: a day's segments lie in order of time."""
-    return _GENERATION_DAY.pack(number, place.day) + instant(start_us) + bytes.fromhex(place.tail)
+    return _GENERATION_DAY.pack(number, of.day) + instant(start_us) + _tail(of)
 
 
 def cut_range(number: int, first: int, end: int) -> tuple[bytes, bytes]:
@@ -115,7 +151,7 @@ def read_grip(key: bytes) -> tuple[GripId, NodeId]:
     """Return the grip and the node that cites it."""
     start = _U32.size
     grip_id = GripId(key[start : start + ID_BYTES].hex())
-    return grip_id, read_node(key[:start] + key[start + ID_BYTES :])
+    return grip_id, read_place(key[:start] + key[start + ID_BYTES :]).id
 
 
 def after_prefix(prefix: bytes) -> bytes:

@@ -1,26 +1,28 @@
-"""Summarizers: the one Protocol, the one table of them. Knows no store, no jobs and no terminal."""
+"""Summarizers: what they are, what they are given, and the table of them. Knows no store, no jobs and no terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from msgspec import Struct
 
 from memtool.errors import ConfigError
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
-from memtool.summarize.calls import Ask, CallRefused, Calls, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
-from memtool.summarize.options import Options
 
 __all__ = [
     "SUMMARIZERS",
     "Ask",
     "CallRefused",
     "Calls",
+    "Local",
     "Options",
+    "Remote",
     "Reply",
     "Row",
     "Summarizer",
@@ -32,34 +34,93 @@ __all__ = [
 ]
 
 
-class Summarizer(Protocol):
-    """Writes a draft from a request; the same recipe and request should give the same draft."""
+class Reply(Struct, frozen=True):
+    """What an endpoint answered, and the tokens that it counted (0 where it counts none)."""
+
+    text: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class CallRefused(Exception):  # noqa: N818 - not an error: the rest waits for the next run
+    """A budget does not hold the next call; the message says which. No summarizer may catch it."""
+
+
+Ask = Callable[[], Awaitable[Reply]]
+Calls = Callable[[int, Ask], Awaitable[Reply]]
+"""Makes and records one call, and returns its reply. The one way to make a call that costs something.
+
+The number is the tokens that it may take, input and answer together. Raises CallRefused where the budget does not hold
+them, before anything is asked; else what `Ask` raises.
+"""
+
+
+class Local(Protocol):
+    """A summarizer that calls nothing outside. The same recipe and request give the same draft."""
 
     @property
     def recipe(self) -> Recipe:
-        """Who signs its nodes."""
+        """What signs its nodes."""
         ...
 
     @property
-    def waits(self) -> bool:
-        """Whether it calls a network or a program: then no lock may be held meanwhile."""
+    def waits(self) -> Literal[False]: ...
+
+    def summarize(self, request: Request) -> Draft:
+        """Return a draft that `check_draft` accepts. Raise SummaryFailed where this request cannot be summarised."""
         ...
+
+
+class Remote(Protocol):
+    """A summarizer that calls a network or a program: no lock may be held meanwhile."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What signs its nodes."""
+        ...
+
+    @property
+    def waits(self) -> Literal[True]: ...
 
     async def summarize(self, request: Request, calls: Calls) -> Draft:
-        """Return a draft that `check_draft` accepts. All that costs something is done through `calls`.
+        """Return a draft that `check_draft` accepts. It makes one call at a time, each through `calls`.
 
         Raise SummaryFailed when this request cannot be summarised (the next one may), UnavailableError
-        when none can be for now, and ConfigError when a key, model or setting must be mended first.
+        when none can be for now, and ConfigError when a key, model or setting must be corrected first.
         """
         ...
+
+
+Summarizer = Local | Remote
+
+
+class Options(Struct, frozen=True):
+    """What a summarizer is made with: the `[summarizer]` settings, the key, and where programs run."""
+
+    max_bullets: int = 5
+    model: str = ""
+    endpoint: str = ""
+    """The base URL; empty: the provider's own."""
+    command: str = ""
+    """The program of `command` and its arguments, in the shell's quoting; no shell runs it."""
+    window_tokens: int = 32_000
+    """How much the model reads at once, prompt and answer together."""
+    answer_tokens: int = 2_000
+    timeout_s: float = 120
+    """How long one try of a call may take."""
+    key: str = ""
+    """The key for the endpoint; empty where none was found."""
+    directory: Path | None = None
+    """A directory of memtool's own in which `command` runs."""
+    environ: Mapping[str, str] = {}
+    """What `command` gets as its environment."""
 
 
 Factory = Callable[[Options], Summarizer]
 Needs = Callable[[Options], ConfigError | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One summarizer: its factory as "module:object", imported only when it is used."""
 
     name: str

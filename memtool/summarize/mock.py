@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
+
+from msgspec import Struct
 
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, DraftBullet, Request, Section
-from memtool.summarize.calls import Calls
+from memtool.summarize import Options
 from memtool.summarize.check import MOST_BULLETS, SummaryFailed
-from memtool.summarize.options import Options
 from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.keywords import Terms
 from memtool.summarize.text.plain import plain, shorten
@@ -19,19 +20,18 @@ _TEXT_LIMIT = 60
 _ITEM_CHARACTERS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Mock:
+class Mock(Struct, frozen=True):
     """Deterministic; a change of any item's text, order or number changes the draft."""
 
     max_bullets: int
-    waits: bool = False
+    waits: Literal[False] = False
 
     @property
     def recipe(self) -> Recipe:
         """What signs its nodes."""
         return Recipe("mock", prompt=VERSION, settings=f"max_bullets={self.max_bullets}")
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002 - it makes none
+    def summarize(self, request: Request) -> Draft:
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         sections = [section for section in request.sections if section.items]
         if not sections:

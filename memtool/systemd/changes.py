@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.systemctl import Manager, failure
-from memtool.systemd.units import TimerState
+from memtool.systemd.systemctl import Manager, TimerState, failure
 
 # As all of systemd's: what a unit says, systemd tells everyone anyway.
 _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One file that is to be written (`new`), replaced, or removed (`new` is None)."""
 
     path: Path

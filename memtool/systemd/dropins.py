@@ -1,18 +1,74 @@
-"""The unit files that the settings ask for, as text by path: drop-ins over what is installed. Pure; writes nothing."""
+"""The drop-ins that the settings ask for, as text by path. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple
 
 from memtool.model.calendar import Calendar
+from memtool.settings import TimerSettings
 from memtool.systemd.jobs import JOBS, Job
 from memtool.systemd.programs import HIDDEN, SYSTEM_PATH
 from memtool.systemd.systemctl import Scope
-from memtool.systemd.timing import schedule_of
-from memtool.systemd.unitfiles import bound_path, escaped, plain_path
+from memtool.systemd.units import bound_path, escaped, plain_path
+
+_DAY_MINUTES = 24 * 60
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# The forms of the job table's times of the day; ingest's, every so many minutes, has none and does not move.
+_FORM = re.compile(r"(?:([A-Z][a-z]{2}) )?\*-(\*|\d\d)-(\*|\d\d) (\d\d):(\d\d):00")
+
+
+def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str, ...]:
+    """Return the OnCalendar= expressions of a job: the setting's, else the table's, moved.
+
+    They name the calendar's zone unless they name one of their own, or there is no calendar yet: a machine that
+    travels keeps the store's nights.
+    """
+    if setting.strip(" ;"):
+        given = [part.strip() for part in setting.split(";") if part.strip()]
+        return tuple(_zoned(text, calendar) for text in given)
+    if calendar is None:
+        return job.schedule
+    return tuple(_moved(job, text, calendar) for text in job.schedule)
+
+
+def _moved(job: Job, text: str, calendar: Calendar) -> str:
+    """Return the default time, moved by when days start; the week's also to the day on which weeks start."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return text
+    weekday, month, day, hour, minute = found.groups()
+    total = int(hour) * 60 + int(minute) + calendar.day_start_minutes
+    later, rest = divmod(total, _DAY_MINUTES)
+    if weekday:
+        first = calendar.week_start if "week" in job.levels else _WEEKDAYS.index(weekday)
+        weekday = _WEEKDAYS[(first + later) % 7] + " "
+    day = day if day == "*" else f"{int(day) + later:02}"
+    clock = f"{rest // 60:02}:{rest % 60:02}:00"
+    return f"{weekday or ''}*-{month}-{day} {clock} {calendar.zone}"
+
+
+def _zoned(text: str, calendar: Calendar | None) -> str:
+    if calendar is None or _names_zone(text):
+        return text
+    return f"{text} {calendar.zone}"
+
+
+def _names_zone(text: str) -> bool:
+    """Return whether the last word is a zone: "daily", "Sun" and "2:00" are none."""
+    from zoneinfo import ZoneInfo
+
+    word = text.rsplit(maxsplit=1)[-1]
+    if word == "UTC":
+        return True
+    try:
+        ZoneInfo(word)
+    except (KeyError, ValueError, OSError):
+        return False
+    return word[0].isalpha()
+
 
 DROP_IN = "50-memtool.conf"
 NETWORK_DROP_IN = "60-memtool-network.conf"
@@ -26,27 +82,7 @@ _HEAD = (
 _RESTART_MODE_SINCE = 254
 
 
-class JobSettings(Protocol):
-    """What a job's section of the configuration says of its timer."""
-
-    @property
-    def schedule(self) -> str:
-        """OnCalendar= expressions, separated by semicolons; empty: the default."""
-        ...
-
-    @property
-    def jitter_s(self) -> int:
-        """RandomizedDelaySec=."""
-        ...
-
-    @property
-    def timeout_s(self) -> int:
-        """TimeoutStartSec=."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What the summarizer's program needs: where it is looked for, what it is made of, and what it writes to."""
 
     folders: tuple[Path, ...] = ()
@@ -55,8 +91,7 @@ class Command:
     at_once: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What drop-ins are made from, beside the jobs' own settings."""
 
     scope: Scope
@@ -76,11 +111,11 @@ class Wanted:
     version: int = 0
 
 
-def files_of(settings: Mapping[str, JobSettings], wanted: Wanted) -> dict[str, str]:
+def files_of(settings: Mapping[str, TimerSettings], wanted: Wanted) -> dict[str, str]:
     """Return every file that should be, by its path below the directory of units; what is not in it should not be."""
     files: dict[str, str] = {}
     for job in JOBS:
-        own = settings[job.name]
+        own = settings[job.section]
         files[f"{job.timer}.d/{DROP_IN}"] = _timer(job, own, wanted)
         files[f"{job.unit}.d/{DROP_IN}"] = _service(job, own, wanted)
         if job.network == "summarizer" and wanted.needs_network:
@@ -150,18 +185,18 @@ def _is_below(path: Path, folders: Sequence[Path]) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
 
 
-def _timer(job: Job, own: JobSettings, wanted: Wanted) -> str:
+def _timer(job: Job, own: TimerSettings, wanted: Wanted) -> str:
     rows: list[str] = []
     schedule = schedule_of(job, own.schedule, wanted.calendar)
     if schedule != job.schedule:
         # Without the empty line first, the times would be added to the shipped ones.
         rows += ["OnCalendar=", *(f"OnCalendar={text}" for text in schedule)]
-    if own.jitter_s != job.randomized_delay_s:
+    if own.jitter_s != job.settings.jitter_s:
         rows.append(f"RandomizedDelaySec={own.jitter_s}")
     return _text({"Timer": rows})
 
 
-def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
+def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:
     unit: list[str] = []
     service: list[str] = []
     if wanted.on_failure:
@@ -176,7 +211,7 @@ def _service(job: Job, own: JobSettings, wanted: Wanted) -> str:
         service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
         if wanted.scope == "user":
             service.append("ExecStartPre=")  # which would make the directory of the shipped place
-    if own.timeout_s != job.timeout_s:
+    if own.timeout_s != job.settings.timeout_s:
         service.append(f"TimeoutStartSec={own.timeout_s}")
     return _text({"Unit": unit, "Service": service})
 

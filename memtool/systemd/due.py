@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from memtool.systemd.schedule import DAY_S, Schedule
@@ -19,8 +19,7 @@ _LOOK_AHEAD_S = 370 * DAY_S
 _NEAR_S = DAY_S // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """Times of the clock that do not exist on a day, in seconds since its midnight: the clock jumps over them."""
 
     at_us: int

@@ -13,13 +13,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from memtool.errors import StorageError, UsageError
 from memtool.files import atomic_write, private_directory, reporting
-from memtool.ledger.run import first_line
+from memtool.text import first_line
 
 ALL = "all"
 _UNTIL = ".until"
@@ -35,8 +34,7 @@ _LONGEST_S = 10 * 366 * 86_400
 _T = TypeVar("_T", int, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """One pause: of a job or of `all`, since when, until when (None: until it is resumed), by whom and why."""
 
     who: str
@@ -196,9 +194,9 @@ def _read(root: Path, who: str, kind: str) -> Pause | None:
     rows = dict(line.partition(" ")[::2] for line in text.splitlines())
     pause = Pause(who, _number(rows.get("since_us", ""), made_us))
     if kind == _UNTIL:  # one whose end cannot be read has none: a pause fails safe
-        pause = replace(pause, until_us=_number(rows.get("until_us", ""), None))
-    return replace(
-        pause, by=first_line(rows.get("by", "")), reason=first_line(rows.get("reason", ""))
+        pause = pause._replace(until_us=_number(rows.get("until_us", ""), None))
+    return pause._replace(
+        by=first_line(rows.get("by", "")), reason=first_line(rows.get("reason", ""))
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.errors import ConfigError
 
@@ -23,8 +23,7 @@ _LONGEST_LINE = 512
 _SHARED = ("", ".local", ".config", ".cache", ".local/share", ".local/lib", ".local/state")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """Where it is found, and the files and directories that it is made of; less what every system has."""
 
     folders: tuple[Path, ...]

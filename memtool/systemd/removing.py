@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -15,16 +14,11 @@ from memtool.errors import MemtoolError
 from memtool.files import reporting
 from memtool.systemd.changes import Change, write
 from memtool.systemd.dropins import ON_FAILURE
-from memtool.systemd.jobs import JOBS
-from memtool.systemd.setup import RECORD, Places
+from memtool.systemd.setup import SERVICES, STOP_TIMEOUT_S, TIMERS, Places
 from memtool.systemd.systemctl import Manager, failure
-from memtool.systemd.unitfiles import SHARED, SLICE
+from memtool.systemd.units import SHARED, SLICE
 
-TIMERS = tuple(job.timer for job in JOBS)
-SERVICES = tuple(job.unit for job in JOBS)
 UNITS = (*TIMERS, *SERVICES, SLICE, ON_FAILURE)
-STOP_TIMEOUT_S = 180
-"""A job ends its step; after TimeoutStopSec= of its unit systemd kills it."""
 _MASK = Path("/dev/null")
 _PATTERNS = ("memtool-*", "on-memtool-failure@*", SLICE)
 
@@ -109,15 +103,6 @@ def forget_units(manager: Manager, removal: Removal) -> None:
         if not done.is_ok:
             raise failure(done, manager, "systemd still knows the units that are removed")
     manager.call("reset-failed", *_PATTERNS)  # fails where none has failed
-
-
-def read_record(store: Path) -> list[Path]:
-    """Return the directories that setup made; none where the store has no record that can be read."""
-    try:
-        found = json.loads((store / RECORD).read_text(encoding="utf-8"))
-        return [Path(name) for name in found["directories"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
 
 
 def _links(places: Places) -> Iterator[Path]:

@@ -1,194 +1,282 @@
-"""What `systemctl show` says of a job's timer and service, as a value. Pure: text in, values out.
+"""The unit files of one installation, rendered from the job table and the shipped templates. Writes none.
 
-The text is that of systemd 247 to 262 with TZ=UTC: blocks of Name=value lines, in any order, missing where a version
-does not know a property or a unit is not loaded.
+`memtool scheduler status` compares them with what is installed.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from calendar import timegm
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-from memtool.systemd.jobs import JOBS
+from memtool.agents import registry
+from memtool.paths import shipped
+from memtool.systemd.changes import changes
+from memtool.systemd.jobs import BY_NAME, JOBS, Job
+from memtool.systemd.systemctl import Scope
 
-PROPERTIES = (
-    "Id",
-    "LoadState",
-    "ActiveState",
-    "SubState",
-    "UnitFileState",
-    "DropInPaths",
-    "NeedDaemonReload",
-    "Result",
-    "TimersCalendar",
-    "NextElapseUSecRealtime",
-    "LastTriggerUSec",
-    "ActiveEnterTimestamp",
-    "Job",
-    "RandomizedDelayUSec",
-    "ExecMainStartTimestamp",
-    "ExecMainCode",
-    "ExecMainStatus",
-    "User",
+SLICE = "memtool.slice"
+SHARED = "memtool-.service.d"
+"""Where drop-ins for all services are. systemd reads them for every service whose name begins with "memtool-"."""
+COMMON = f"{SHARED}/10-memtool.conf"
+RUN_AS = f"{SHARED}/15-memtool-run-as.conf"
+SANDBOX = f"{SHARED}/20-memtool-sandbox.conf"
+TRANSCRIPTS = tuple(
+    f"{job.unit}.d/15-memtool-transcripts.conf" for job in JOBS if job.reads_transcripts
 )
 
-_KILLED = ("2", "3")  # CLD_KILLED, CLD_DUMPED: then the status is a signal
-_ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime", "alias", "generated")
-_CALENDAR = re.compile(r"\{ OnCalendar=(.*?) ; next_elapse=.* \}")
-_TIME = re.compile(
-    r"(?:[A-Z][a-z]{2} )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? UTC"
-)
-_SINCE_1970 = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?")
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)\b")
-_SPAN_S = {
-    "us": 1e-6,
-    "ms": 1e-3,
-    "s": 1,
-    "min": 60,
-    "h": 3600,
-    "d": 86_400,
-    "w": 604_800,
-    "month": 2_629_800,
-    "y": 31_557_600,
+# Of a model: where the key is, and what a job gets without one.
+_KEYS: dict[Scope, str] = {
+    "system": """\
+# A model's key: /etc/credstore/memtool.llm-key. A missing one is no failure.
+LoadCredential=memtool.llm-key""",
+    "user": """\
+# A model's key: ~/.config/memtool/llm-key. If it is missing, the job gets the empty one below.
+LoadCredential=memtool.llm-key:%h/.config/memtool/llm-key
+SetCredential=memtool.llm-key:\\n""",
 }
+_SECOND_TIME = """\
+# Where clocks skip the time above in spring, systemd skips that run. On all other days the run at
+# this time finds nothing to do.
+"""
+_WANTS = """\
+# {jobs} first: after a night asleep all timers fire at once. If that fails or is paused, this job
+# runs all the same.
+"""
+_LIMIT = """\
+# Ten starts in three hours: the retries below end within that, and then the unit has failed.
+StartLimitIntervalSec=3h
+StartLimitBurst=10"""
+_NO_LIMIT = """\
+# No start limit: it starts by its timer, and again with every job that wants it.
+StartLimitIntervalSec=0"""
+_RETRY = """\
+# RestartPreventExitStatus= in the shared file says what is not tried again.
+Restart=on-failure
+RestartSec=5min"""
+# What earlier versions wrote into the directory of each service.
+_OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS = (
+    "10-run-as.conf",
+    "10-sandbox.conf",
+    "10-transcripts.conf",
+)
+_HEAD = '# Written by "memtool setup" and "memtool scheduler apply". Put lines of your own into another file.\n'
+_PLAIN = re.compile(r"[^\s]+")
+_UNSAFE = re.compile(r"[\"'\\]")
+_SHELL = """/bin/sh -c 'exec "$$0" "$$@"'"""
+_INGEST = BY_NAME["ingest"]
 
-Properties = Mapping[str, str]
+
+class Installation(NamedTuple):
+    """Whose timers these are, as far as the unit files depend on it."""
+
+    scope: Scope
+    program: Path
+    run_as: str = ""
+    """The system's: whom the jobs run as; empty for the user that the shipped units name."""
+    home: Path | None = None
+    """The person's home: what the system's jobs may read is in it, and a user's program may be named by it."""
+    has_sandbox: bool = False
+    """A user's: whether the sandbox that needs user namespaces works here."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceState:
-    """A job's service: `inactive`, `running`, `queued` (behind others), `retrying`, `failed`, `masked`, `missing`."""
+def unit_files(installation: Installation) -> dict[str, str]:
+    """Return the text of every unit file, by its path below the directory of units."""
+    scope = installation.scope
+    files = {SLICE: _shipped(SLICE), COMMON: _shipped(f"{scope}/{COMMON}")}
+    for job in JOBS:
+        files[job.timer] = _timer(job)
+        files[job.unit] = _service(job, installation)
+    if scope == "user" and installation.has_sandbox:
+        files[SANDBOX] = _shipped(f"user/{SANDBOX}")
+    if scope == "system" and installation.run_as:
+        files |= _of_person(installation.run_as, installation.home)
+    return files
 
-    state: str = "missing"
-    result: str = ""
-    started_us: int | None = None
-    exit_code: int | None = None
-    """Of its last process: negative for the signal that killed it; None where none is known."""
-    user: str = ""
+
+def possible_unit_paths() -> tuple[str, ...]:
+    """Return the path of every file that `unit_files` may give, or that earlier versions wrote in its place."""
+    old = (_OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS)
+    return (
+        *(SLICE, *(unit for job in JOBS for unit in (job.timer, job.unit))),
+        *(COMMON, RUN_AS, SANDBOX, *TRANSCRIPTS),
+        *(f"{job.unit}.d/{name}" for job in JOBS for name in old),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class TimerState:
-    """A job's timer.
+def installation_in(directory: Path, scope: Scope, home: Path) -> Installation | None:
+    """Return the installation whose units are in the directory, as any version wrote them; None where none are.
 
-    `armed`; `running` (its service does, and the next time is set when that ends); `dead` (active, and never again);
-    `stopped` (enabled, but not started); `disabled`; `masked`; `missing`; `broken` (a bad setting); `failed`.
+    `home` is that of the user whose manager it is.
     """
-
-    state: str
-    next_us: int | None = None
-    enabled: str = ""
-    last_trigger_us: int | None = None
-    active_since_us: int | None = None
-    schedule: tuple[str, ...] = ()
-    randomized_delay_s: float = 0
-    drop_ins: tuple[str, ...] = ()
-    needs_reload: bool = False
-    service: ServiceState = ServiceState()
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it fires."""
-        return self.state in ("armed", "running")
+    commands = (_value(directory / job.unit, "ExecStart") for job in JOBS)
+    program = next(filter(None, map(_program, commands)), "")
+    if not program:
+        return None
+    if scope == "system":
+        old = directory / f"{_INGEST.unit}.d" / _OLD_RUN_AS
+        run_as = _value(directory / RUN_AS, "User") or _value(old, "User")
+        run_as = run_as.replace("%%", "%")
+        return Installation(scope, Path(program), run_as, home_of(run_as) if run_as else None)
+    old = directory / f"{_INGEST.unit}.d" / _OLD_SANDBOX
+    has_sandbox = (directory / SANDBOX).exists() or old.exists()
+    if program.startswith("%h/"):
+        return Installation(scope, home / program[3:], home=home, has_sandbox=has_sandbox)
+    return Installation(scope, Path(program), has_sandbox=has_sandbox)
 
 
-def parse_show(text: str) -> dict[str, Properties]:
-    """Return the properties of each unit by its name. A property that comes several times is joined by line ends."""
-    units: dict[str, Properties] = {}
-    for block in text.split("\n\n"):
-        rows: dict[str, str] = {}
-        for line in block.splitlines():
-            name, is_row, value = line.partition("=")
-            if is_row:
-                rows[name] = f"{rows[name]}\n{value}" if name in rows else value
-        if rows.get("Id"):
-            units[rows["Id"]] = rows
-    return units
+def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
+    """Return which unit files in the directory are not as `unit_files` gives them: changed, missing or too many.
+
+    What others have put there does not count. Nothing differs where nothing of ours is, as beside a distribution's
+    package.
+    """
+    ours = [directory / name for name in possible_unit_paths()]
+    installation = installation_in(directory, scope, home)
+    if installation is None:
+        is_ours = any(map(os.path.lexists, ours))
+        return tuple(job.unit for job in JOBS) if is_ours else ()
+    wanted = {directory / name: text for name, text in unit_files(installation).items()}
+    return tuple(str(change.path.relative_to(directory)) for change in changes(wanted, ours))
 
 
-def timers_of(units: Mapping[str, Properties]) -> dict[str, TimerState]:
-    """Return the state of each job's timer by the job's name."""
-    empty: Properties = {}
-    return {
-        job.name: _timer(units.get(job.timer, empty), units.get(job.unit, empty)) for job in JOBS
-    }
-
-
-def _timer(timer: Properties, service: Properties) -> TimerState:
-    next_us = time_us(timer.get("NextElapseUSecRealtime", ""))
-    state = _timer_state(timer)
-    return TimerState(
-        state=state,
-        next_us=next_us if state == "armed" else None,
-        enabled=timer.get("UnitFileState", ""),
-        last_trigger_us=time_us(timer.get("LastTriggerUSec", "")),
-        active_since_us=time_us(timer.get("ActiveEnterTimestamp", "")),
-        schedule=tuple(_CALENDAR.findall(timer.get("TimersCalendar", ""))),
-        randomized_delay_s=span_s(timer.get("RandomizedDelayUSec", "")),
-        drop_ins=tuple(timer.get("DropInPaths", "").split()),
-        needs_reload=timer.get("NeedDaemonReload") == "yes",
-        service=_service(service),
+def sandbox_properties(home: Path) -> tuple[str, ...]:
+    """Return the lines of a user's sandbox as systemd-run takes them, for a trial."""
+    lines = _shipped(f"user/{SANDBOX}").splitlines()
+    return tuple(
+        line.replace("%h", str(home))
+        for line in lines
+        if re.match(r"[A-Z][A-Za-z]*=", line) and not line.startswith("ExecStartPre=")
     )
 
 
-def _timer_state(timer: Properties) -> str:
-    load, active = timer.get("LoadState", "not-found"), timer.get("ActiveState", "")
-    for state, holds in (
-        ("masked", load == "masked"),
-        ("missing", load == "not-found"),
-        ("running", active == "active" and timer.get("SubState") == "running"),
-        ("dead", active == "active" and timer.get("SubState") == "elapsed"),
-        ("armed", active == "active"),
-        ("failed", active == "failed"),
-        ("broken", load != "loaded"),
-        ("stopped", timer.get("UnitFileState", "") in _ENABLED),
-    ):
-        if holds:
-            return state
-    return "disabled"
+def home_of(user: str) -> Path | None:
+    """Return the home of a user; None where there is no such user."""
+    import pwd
+
+    try:
+        return Path(pwd.getpwnam(user).pw_dir)
+    except KeyError:
+        return None
 
 
-def _service(service: Properties) -> ServiceState:
-    code = service.get("ExecMainStatus", "")
-    started_us = time_us(service.get("ExecMainStartTimestamp", ""))
-    has_ended = service.get("ExecMainCode", "0") != "0" and code.isdigit()
-    sign = -1 if service.get("ExecMainCode") in _KILLED else 1
-    return ServiceState(
-        state=_service_state(service),
-        result=service.get("Result", ""),
-        started_us=started_us,
-        exit_code=sign * int(code) if has_ended else None,
-        user=service.get("User", ""),
+def escaped(text: str) -> str:
+    """Return the text as it may stand between double quotes."""
+    for sign, instead in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%")):
+        text = text.replace(sign, instead)
+    return text
+
+
+def plain_path(path: Path) -> str:
+    """Return the path as a whole value, in which only percent signs mean something."""
+    return str(path).replace("%", "%%")
+
+
+def bound_path(path: Path) -> str:
+    """Return the path as one word of a Bind…Paths= whose source may be missing.
+
+    systemd splits the word at a colon even between quotes, unless a backslash is before it. Outside quotes, versions
+    differ in what a backslash means (seen: 252, 257, 262).
+    """
+    text = f"-{plain_path(path)}"
+    if not re.search(r"[\s:\\\"']", text):
+        return text
+    quote = "'" if '"' in text else '"'
+    return quote + re.sub(r"([\\:])", r"\\\1", text) + quote
+
+
+def _timer(job: Job) -> str:
+    first, *more = (f"OnCalendar={time}\n" for time in job.schedule)
+    return _filled(
+        "job.timer",
+        job,
+        schedule=(first + (_SECOND_TIME if more else "") + "".join(more)).rstrip(),
+        jitter_s=str(job.settings.jitter_s),
     )
 
 
-def _service_state(service: Properties) -> str:
-    load, active = service.get("LoadState", "not-found"), service.get("ActiveState", "")
-    if load in ("masked", "not-found"):
-        return "missing" if load == "not-found" else load
-    if active == "activating":
-        return "retrying" if service.get("SubState", "").startswith("auto-restart") else "running"
-    if active == "inactive" and service.get("Job", "") not in ("", "0"):
-        return "queued"
-    return {"failed": "failed", "deactivating": "running"}.get(active, "inactive")
+def _service(job: Job, installation: Installation) -> str:
+    scope = installation.scope
+    after = [BY_NAME[name].unit for name in job.after]
+    order = [_WANTS.format(jobs=", ".join(job.wants)).rstrip()] if job.wants else []
+    order += [f"Wants={BY_NAME[name].unit}" for name in job.wants]
+    order += [f"After={' '.join(after[at : at + 3])}" for at in range(0, len(after), 3)]
+    asks_model = job.network == "summarizer"
+    return _filled(
+        f"{scope}/job.service",
+        job,
+        order="\n".join(order),
+        start_limit=_LIMIT if job.is_retried else _NO_LIMIT,
+        program=_program_word(installation),
+        command=" ".join(job.command),
+        key=_KEYS[scope] if asks_model else "",
+        retry=_RETRY if job.is_retried else "",
+        timeout_s=str(job.settings.timeout_s),
+        network="# No network; `memtool scheduler apply` allows it if the summarizer needs it."
+        if asks_model
+        else "# This job needs no network.",
+    )
 
 
-def time_us(text: str) -> int | None:
-    """Return the instant that systemd wrote, in UTC or since 1970; None where it wrote that there is none."""
-    if found := _TIME.fullmatch(text):
-        seconds = timegm((*map(int, found.groups()[:6]), 0, 0, 0))
-        return seconds * 1_000_000 + _micro(found[7])
-    if found := _SINCE_1970.fullmatch(text):
-        return int(found[1]) * 1_000_000 + _micro(found[2])
-    return None
+def _filled(template: str, job: Job, **values: str) -> str:
+    """Return the template with `{name}` replaced by each value; a line of an empty one goes."""
+    text = _shipped(template)
+    for name, value in {"job": job.name, "description": job.description, **values}.items():
+        text = text.replace(f"{{{name}}}" if value else f"{{{name}}}\n", value)
+    return text
 
 
-def _micro(fraction: str | None) -> int:
-    return int((fraction or "").ljust(6, "0"))
+def _program_word(installation: Installation) -> str:
+    program, home = installation.program, installation.home
+    if installation.scope == "user" and home is not None and program.is_relative_to(home):
+        return _words(Path("/") / program.relative_to(home), "%h")
+    return _words(program)
 
 
-def span_s(text: str) -> float:
-    """Return the length of a time such as `1min 30s`; 0 where it is none."""
-    return sum(float(number) * _SPAN_S[unit] for number, unit in _SPAN.findall(text))
+def _words(program: Path, before: str = "") -> str:
+    """Return the program as ExecStart= takes it. systemd starts none with quotes in its name: a shell does."""
+    path = str(program)
+    if _UNSAFE.search(path):
+        return f'{_SHELL} "{before}{escaped(path).replace("$", "$$")}"'
+    word = before + plain_path(program)
+    return word if _PLAIN.fullmatch(path) else f'"{word}"'
+
+
+def _of_person(user: str, home: Path | None) -> Iterator[tuple[str, str]]:
+    service = [f"User={user.replace('%', '%%')}"]
+    if home is not None:
+        service += [
+            "# The settings of this person. Of the rest of the home nothing is seen.",
+            f"BindReadOnlyPaths={bound_path(home / '.config/memtool')}",
+        ]
+        roots = [root for agent in registry.AGENTS for root in agent.roots if root[:2] == "~/"]
+        bound = [f"BindReadOnlyPaths={bound_path(home / root[2:])}" for root in roots]
+        transcripts = ["[Service]", *bound, ""]
+        yield from ((name, _HEAD + "\n".join(transcripts)) for name in TRANSCRIPTS)
+    yield RUN_AS, _HEAD + "\n".join(["[Service]", *service, ""])
+
+
+def _shipped(name: str) -> str:
+    return shipped(f"systemd/{name}").read_text(encoding="utf-8")
+
+
+def _value(path: Path, name: str) -> str:
+    """Return what the file sets by this name first; empty where it does not, or cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = re.search(rf"^{name}=(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def _program(command: str) -> str:
+    """Return the program of ExecStart= as a path; a leading %h stays as it is."""
+    is_by_shell = command.startswith(_SHELL)
+    found = re.match(r'"((?:[^"\\]|\\.)*)"|(\S+)', command.removeprefix(_SHELL).lstrip())
+    if found is None:
+        return ""
+    word = found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
+    return (word.replace("$$", "$") if is_by_shell else word).replace("%%", "%")

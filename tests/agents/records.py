@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from memtool.agents.counts import Counts, total
+from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, read_chunks
 from memtool.model.records import Event, Record
 

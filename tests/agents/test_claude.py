@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from memtool.agents import Fate, File
-from memtool.agents.claude.format import FORMAT
+from memtool.agents.claude import FORMAT
+from memtool.agents.outcomes import Disposition
 from memtool.agents.reading import read_chunks
+from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Event, Rewind
+from memtool.model.records import ROLES, Event, Rewind, digest_of
 from tests.agents.records import (
     SESSION,
     TIME,
@@ -419,7 +419,7 @@ def test_no_object_crashes_the_parser(given_record: JsonObject) -> None:
     FORMAT.recognises(given_record)
     for candidate in (given_record, {**user("x"), **given_record}, {**assistant(), **given_record}):
         outcome = parser.parse(candidate)
-        assert isinstance(outcome.fate, Fate)
+        assert isinstance(outcome.disposition, Disposition)
         for event in outcome.records:
             assert isinstance(event, Event | Rewind)
             assert not isinstance(event, Event) or event.role == ROLES[event.kind]

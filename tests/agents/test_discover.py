@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memtool.agents.discover import discover
+from memtool.agents.registry import AGENTS, Root
 
 
 def made(root: Path, *names: str) -> list[Path]:
@@ -29,7 +30,7 @@ def test_all_sessions_are_found_and_what_is_not_read_says_why(tmp_path: Path) ->
         "p1/a/subagents/agent-acompact-3.jsonl",
         "p1/sessions-index.json",
     )
-    found = discover(claude_root=tmp_path)
+    found = discover(roots=(Root(AGENTS[0], tmp_path),))
     assert found.files == (a, b)
     reasons = dict(found.unread)
     assert set(reasons) == {old, new, journal, copy, index}
@@ -39,7 +40,7 @@ def test_all_sessions_are_found_and_what_is_not_read_says_why(tmp_path: Path) ->
 
 
 def test_no_claude_directory_is_nothing_to_read(tmp_path: Path) -> None:
-    assert discover(claude_root=tmp_path / "missing").files == ()
+    assert discover(roots=(Root(AGENTS[0], tmp_path / "missing"),)).files == ()
     assert discover().files == ()
 
 
@@ -63,7 +64,7 @@ def test_links_in_circles_and_to_nothing_end(tmp_path: Path) -> None:
     (real.parent / "self.jsonl").symlink_to(real.parent / "self.jsonl")
     (real.parent / "gone.jsonl").symlink_to(tmp_path / "gone")
     (real.parent / "b.jsonl").symlink_to(real)
-    found = discover(claude_root=tmp_path)
+    found = discover(roots=(Root(AGENTS[0], tmp_path),))
     assert found.files == (real,)
     assert [path.name for path, _ in found.unread] == ["gone.jsonl", "self.jsonl"]
     assert found.failed == ()
@@ -73,7 +74,7 @@ def test_links_in_circles_and_to_nothing_end(tmp_path: Path) -> None:
 def test_a_directory_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     good, hidden = made(tmp_path, "projects/p/a.jsonl", "projects/q/b.jsonl")
     hidden.parent.chmod(0)
-    found = discover(claude_root=tmp_path)
+    found = discover(roots=(Root(AGENTS[0], tmp_path),))
     hidden.parent.chmod(0o700)
     assert found.files == (good,)
     assert found.failed[0][0] == hidden.parent

@@ -9,13 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.agents import Fate, File
+from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import FORMAT, encode
+from memtool.agents.outcomes import Disposition
 from memtool.agents.reading import read_chunks
-from memtool.agents.sealing import seal
+from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
-from memtool.model.digest import digest_of
-from memtool.model.records import LAST_INSTANT_US, ROLES, Claim, Event, EventId, Rewind, Tombstone
+from memtool.model.records import (
+    LAST_INSTANT_US,
+    ROLES,
+    Claim,
+    Event,
+    EventId,
+    Rewind,
+    Tombstone,
+    digest_of,
+)
 from memtool.redact.rules import RULESET_VERSION
 from tests.agents.records import all_records, counts_of, events_of, odd_objects, write
 
@@ -39,7 +48,7 @@ SAMPLES = {
 
 def parsed(record: JsonObject) -> object:
     outcome = FORMAT.parser(File("", lambda _: iter(()))).parse(record)
-    return outcome.records[0] if outcome.fate is Fate.TAKEN else outcome.name
+    return outcome.records[0] if outcome.disposition is Disposition.TAKEN else outcome.name
 
 
 def event_from(**fields: object) -> Event:
@@ -57,7 +66,7 @@ claims = st.builds(Claim, names, texts)
 @st.composite
 def valid_events(draw: st.DrawFn) -> Event:
     kind = draw(st.sampled_from(sorted(ROLES)))
-    sealed = seal(kind, draw(texts), draw(st.dictionaries(names, texts, max_size=3)))
+    sealed = sanitize(kind, draw(texts), draw(st.dictionaries(names, texts, max_size=3)))
     return Event(
         id=EventId(draw(hex_texts)),
         agent=draw(names),
@@ -95,7 +104,11 @@ def test_tombstones_and_rewinds_written_and_read_are_the_same(identity: str, num
 def test_tombstones_of_an_older_memtools_retention_are_passed_over_and_counted() -> None:
     line = {"type": "tombstone", "id": "a" * 32, "reason": "expired", "time": 7}
     outcome = FORMAT.parser(File("", lambda _: iter(()))).parse(line)
-    assert (outcome.fate, outcome.name, outcome.records) == (Fate.IGNORED, "expired tombstone", ())
+    assert (outcome.disposition, outcome.name, outcome.records) == (
+        Disposition.IGNORED,
+        "expired tombstone",
+        (),
+    )
 
 
 def test_the_least_that_an_event_needs() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents.counts import total
-from memtool.agents.own import NAME, Own
-from memtool.agents.reading import Limits, read_chunks, read_stream
+from memtool.agents.outcomes import total
+from memtool.agents.reading import OWN, Limits, read_chunks, read_stream
 from memtool.model.records import Event
 from tests.agents.records import all_records, assistant, queued, user, write
 
 DIRECTORY = "/var/lib/memtool/memtool-summarizer"
-OWN = Own("memtool-summarizer")
+LIMITS = Limits(own="memtool-summarizer")
 # As `claude -p` writes it: what comes first names no directory.
 SESSION = (
     {"type": "summary", "summary": "A memory", "leafUuid": "x"},
@@ -23,23 +22,23 @@ SESSION = (
 )
 
 
-def events(path: Path, own: Own = OWN) -> list[str]:
-    records = all_records(read_chunks(path, own=own))
+def events(path: Path, limits: Limits = LIMITS) -> list[str]:
+    records = all_records(read_chunks(path, limits=limits))
     return [one.text for one in records if isinstance(one, Event)]
 
 
 def test_a_session_in_memtools_directory_gives_nothing_and_is_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "s.jsonl", *SESSION)
-    assert all_records(read_chunks(path, own=OWN)) == []
-    counts = total(chunk.counts for chunk in read_chunks(path, own=OWN))
-    assert (counts.taken, counts.ignored[NAME], counts.metadata["summary"]) == (0, 3, 1)
-    assert "Condense this" in events(path, Own())
+    assert all_records(read_chunks(path, limits=LIMITS)) == []
+    counts = total(chunk.counts for chunk in read_chunks(path, limits=LIMITS))
+    assert (counts.taken, counts.ignored[OWN], counts.metadata["summary"]) == (0, 3, 1)
+    assert "Condense this" in events(path, Limits())
 
 
 def test_the_same_session_elsewhere_is_taken_in(tmp_path: Path) -> None:
     elsewhere = ({**one, "cwd": f"{DIRECTORY}-2"} if "cwd" in one else one for one in SESSION)
     path = write(tmp_path / "s.jsonl", *elsewhere)
-    assert events(path) == events(path, Own())
+    assert events(path) == events(path, Limits())
     assert "{}" in events(path)
 
 
@@ -57,17 +56,17 @@ def test_of_a_persons_session_only_what_was_done_there_is_passed_over(tmp_path: 
 def test_in_pieces_it_is_the_same(tmp_path: Path) -> None:
     """Once a line has named a directory: before it, nothing tells whose session it will be."""
     path = write(tmp_path / "s.jsonl", *SESSION[:4])
-    first = list(read_chunks(path, own=OWN, limits=Limits(chunk_records=1)))
+    first = list(read_chunks(path, limits=Limits(own=LIMITS.own, chunk_records=1)))
     write(path, *SESSION)
-    more = list(read_chunks(path, first[-1].source, own=OWN))
+    more = list(read_chunks(path, first[-1].source, limits=LIMITS))
     assert all_records([*first, *more]) == []
 
 
 def test_it_is_read_on_where_the_last_reading_ended(tmp_path: Path) -> None:
     path = write(tmp_path / "s.jsonl", *SESSION)
-    source = list(read_chunks(path, own=OWN))[-1].source
+    source = list(read_chunks(path, limits=LIMITS))[-1].source
     assert source.offset == path.stat().st_size
-    assert list(read_chunks(path, source, own=OWN)) == []
+    assert list(read_chunks(path, source, limits=LIMITS)) == []
 
 
 def lines(path: Path) -> BinaryIO:
@@ -84,5 +83,5 @@ def test_lines_of_the_schema_count_one_by_one(tmp_path: Path) -> None:
     )
     assert events(path) == ["of nowhere", "mine"]
     with lines(path) as stream:
-        records = all_records(read_stream(stream, own=OWN))
+        records = all_records(read_stream(stream, limits=LIMITS))
     assert [one.text for one in records if isinstance(one, Event)] == ["of nowhere", "mine"]

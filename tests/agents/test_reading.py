@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.agents.reading import Limits, read_chunks, read_stream, unchanged
 from memtool.errors import StorageError

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from memtool.family import Bounds, run_family
 from memtool.process import MISSING, TIMED_OUT, Finished
+from memtool.process_group import Bounds, run_family
 from tests.waiting import HUNG_S, wait_until
 
 PATH = {"PATH": os.environ["PATH"]}
@@ -211,7 +211,7 @@ def test_an_interrupt_ends_the_family(tmp_path: Path) -> None:
     program = f"""
 import asyncio
 from pathlib import Path
-from memtool.family import Bounds, run_family
+from memtool.process_group import Bounds, run_family
 bounds = Bounds(3600, 1000, grace_s=0.2)
 argv = {(sys.executable, "-c", FAMILY)!r}
 asyncio.run(run_family(argv, {PATH!r}, directory=Path.cwd(), stdin=b"", bounds=bounds))

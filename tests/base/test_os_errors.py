@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from memtool.errors import DamagedError, UnavailableError
+from memtool.errors import ERROR_NUMBERS, DamagedError, ErrorNumber, UnavailableError, number_in
 from memtool.files import exists, storage_error
-from memtool.os_errors import ROWS, Row, number_in
-from memtool.store.errors import storage_error as rocksdb_error
+from memtool.store.engine import storage_error as rocksdb_error
 
 STORE = Path("/some/where/store")
-NAMES = [errno.errorcode[row.number] for row in ROWS]
+NAMES = [errno.errorcode[row.number] for row in ERROR_NUMBERS]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=NAMES)
-def test_rocksdb_and_python_say_the_same_of_one_error(row: Row) -> None:
+@pytest.mark.parametrize("row", ERROR_NUMBERS, ids=NAMES)
+def test_rocksdb_and_python_say_the_same_of_one_error(row: ErrorNumber) -> None:
     name = os.strerror(row.number)
     said = f"IO error: While appending to file: {STORE}/000012.log: {name}"
     assert number_in(said) == row.number

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memtool.errors import ConfigError
-from memtool.paths import Role, choose_store, claude_directory, config_files, expand, home_directory
+from memtool.paths import Role, choose_store, config_files, expand, home_directory
 
 HOME = {"HOME": "/home/ann"}
 UID = os.getuid()
@@ -88,13 +88,6 @@ def test_an_installed_store_has_to_be_a_directory_that_can_be_seen(tmp_path: Pat
     (tmp_path / "var/lib/memtool").unlink()
     (tmp_path / "var/lib/memtool").symlink_to("memtool")  # a loop: any look at it fails
     assert store(HOME, tmp_path)[0] == "/home/ann/.local/state/memtool"
-
-
-def test_claudes_directory_is_configured_or_its_own_variable_or_in_the_home() -> None:
-    environ = {**HOME, "CLAUDE_CONFIG_DIR": "/c"}
-    assert claude_directory(environ, configured="~/x") == Path("/home/ann/x")
-    assert claude_directory(environ, configured="") == Path("/c")
-    assert claude_directory(HOME, configured="") == Path("/home/ann/.claude")
 
 
 def test_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

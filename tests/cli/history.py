@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from memtool.agents.times import instant_us
+import pytest
+
+from memtool.agents.values import instant_us
 from memtool.cli.app import run as memtool
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.records import ROLES, Claim, Event, Recipe, event_id
+from memtool.model.records import ROLES, Claim, Event, Recipe, digest_of, event_id
 from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
-from memtool.summarize import Calls, Options, SummaryFailed, make
+from memtool.summarize import Options, SummaryFailed, make
 from tests.memory import Memory
 
 CALENDAR = Calendar("Europe/Berlin")
@@ -57,14 +61,14 @@ class Scribe:
     """A summarizer whose words only change with this file: it quotes, and fails on what it is told to."""
 
     fails_on: set[str] = field(default_factory=set)
-    waits: bool = False
+    waits: Literal[False] = False
 
     @property
     def recipe(self) -> Recipe:
         """The one that `summarizer.name = mock` asks for, so that nothing is outdated."""
         return make("mock", Options(max_bullets=5)).recipe
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002
+    def summarize(self, request: Request) -> Draft:
         """Return the first item as title, and the first two of each section as bullets."""
         items = [item for section in request.sections for item in section.items]
         if any(word in item.text for word in self.fails_on for item in items):
@@ -133,6 +137,16 @@ def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
         **environ,
     }
     return memtool(["--store", str(root), *arguments], variables, NOW_US)
+
+
+def seen(root: Path, *arguments: str, columns: int = 80) -> str:
+    """Return what the program prints on a terminal of this width, without colours."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        assert call(root, *arguments, columns=columns, NO_COLOR="1") in (0, 1)
+    return terminal.getvalue()
 
 
 def grips_of(memory: Memory, words: str) -> Sequence[str]:

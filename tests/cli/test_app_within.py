@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from memtool.cli.app import COMMANDS
-from memtool.within import WITHIN
+from memtool.process import WITHIN
 
 Call = Callable[..., tuple[int, str, str]]
 COMMAND_LINES = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.store.backup import read_manifest
+from memtool.jobs.backup import read_manifest
 from tests.cli.history import remember
 from tests.crash import history
 from tests.crash.checks import everything

@@ -15,8 +15,7 @@ import pytest
 
 from memtool.cli.app import COMMANDS, COMPLETE, Row, load
 from memtool.model.levels import parse_period
-from memtool.settings import SETTINGS
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from tests.conftest import REPOSITORY, SOURCE, Program
 from tests.waiting import HUNG_S
 
@@ -75,7 +74,7 @@ def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
         ("scheduler pause ", JOB_NAMES),
         ("scheduler pause --reason 'on battery' day", ["day-rollup"]),
         ("scheduler run --ignore-pause week", ["week-rollup"]),
-        ("config show ", [row.key for row in SETTINGS]),
+        ("config show ", [row.key for row in SETTINGS.values()]),
         ("config set summarizer.na", ["summarizer.name"]),
         ("config set calendar.week_starts_on s", ["saturday", "sunday"]),
         ("config set locks.wait_s ", []),
@@ -132,7 +131,7 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
     done = memtool(env={**asked("memtool "), "PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     verbs = {name for name in loaded if name.startswith("memtool.cli.")}
-    assert verbs == {f"memtool.cli.{name}" for name in ("app", "completion", "options", "output")}
+    assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output")}
     assert not {name.partition(".")[0] for name in loaded} & {"rich", "rocksdict", "msgspec"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.settings import SETTINGS
+from memtool.systemd.jobs import SETTINGS
 from tests.conftest import Program
 
 
@@ -47,7 +47,7 @@ def test_show_has_every_setting_its_value_and_its_origin(memtool: Program, writt
     done = memtool("config", "show", env={"MEMTOOL_JOBS__DEADLINE_S": "60"})
     assert done.returncode == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
-    assert {row.key for row in SETTINGS} <= set(lines)
+    assert {row.key for row in SETTINGS.values()} <= set(lines)
     assert lines["locks.wait_s"][1:] == ["10", "~/.config/memtool/config.toml"]
     assert lines["jobs.deadline_s"][1:] == ["60", "environment", "MEMTOOL_JOBS__DEADLINE_S"]
     assert lines["summarizer.name"][1:] == ['"extractive"', "default"]
@@ -69,7 +69,7 @@ def test_show_one_setting_in_full(memtool: Program) -> None:
 def test_show_as_json_is_complete(memtool: Program, written: Path) -> None:
     shown = json.loads(memtool("config", "show", "--json").stdout)
     assert (shown["kind"], shown["version"]) == ("config", 1)
-    assert [row["key"] for row in shown["settings"]] == [row.key for row in SETTINGS]
+    assert [row["key"] for row in shown["settings"]] == [row.key for row in SETTINGS.values()]
     wait = next(row for row in shown["settings"] if row["key"] == "locks.wait_s")
     assert (wait["value"], wait["default"]) == (10, 300)
     assert wait["origin"] == {"kind": "file", "name": str(written)}
@@ -226,7 +226,7 @@ def test_a_removed_setting_is_a_warning_and_stops_nothing(memtool: Program, writ
     assert done.stderr.count("retention.events_days was removed") == 1
     settings = {row["key"]: row["value"] for row in json.loads(done.stdout)["settings"]}
     assert settings["locks.wait_s"] == 10
-    assert settings.keys() == {row.key for row in SETTINGS}
+    assert settings.keys() == {row.key for row in SETTINGS.values()}
     done = memtool("doctor", "--json")
     assert "retention.events_days was removed" not in done.stderr
     (found,) = [one for one in json.loads(done.stdout)["checks"] if one["name"] == "configuration"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from memtool.model.records import Claim, Event, Rewind
 from tests.cli.golden import Golden
@@ -23,6 +23,7 @@ from tests.cli.history import (
     TEELADEN,
     call,
     event,
+    seen,
 )
 from tests.memory import Memory
 
@@ -48,10 +49,9 @@ def in_time(*events: Event) -> list[str]:
     ("name", "arguments"), [("all", []), ("full", ["--full", "--kind", "tool_result"])]
 )
 def test_the_list_as_it_is_read(
-    memory: Memory, capsys: Output, golden: Golden, *, columns: int, name: str, arguments: list[str]
+    memory: Memory, golden: Golden, *, columns: int, name: str, arguments: list[str]
 ) -> None:
-    assert call(memory.root, "events", *arguments, columns=columns) == 0
-    golden(f"events-{name}-{columns}", capsys.readouterr().out)
+    golden(f"events-{name}-{columns}", seen(memory.root, "events", *arguments, columns=columns))
 
 
 CASES: dict[str, tuple[list[str], Sequence[Event]]] = {
@@ -109,6 +109,19 @@ def test_a_limit_keeps_the_newest_and_says_that_older_ones_exist(
     found = listed(memory, capsys, "--limit", "2", "--until", "2026-12-09")
     assert found["has_more"]
     assert [one["id"] for one in found["events"]] == in_time(*DECEMBER[3:])
+
+
+def test_the_limit_that_is_named_is_one_that_is_taken(tmp_path: Path, capsys: Output) -> None:
+    memory = Memory(tmp_path / "store")
+    many = [
+        event(number, f"2026-12-01T10:{number % 60:02}:00", "prompt", "x")
+        for number in range(10_001)
+    ]
+    memory.take_in(many)
+    assert call(memory.root, "events", "--limit", "2000") == 0
+    assert "older ones: --limit 10000, or --until" in capsys.readouterr().err
+    assert call(memory.root, "events", "--limit", "10000", "--full") == 0
+    assert "older ones: --until" in capsys.readouterr().err
 
 
 def test_a_limit_that_fits_exactly_leaves_nothing_to_say(memory: Memory, capsys: Output) -> None:

@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from memtool.cli import first, progress
+from memtool.cli import first, running
 from memtool.cli.app import run
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
-from memtool.jobs.context import Progress
+from memtool.context import Progress
 from memtool.ledger.reading import read
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.paths import other_owner
-from memtool.sizes import size
+from memtool.text import size
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
 from tests.cli.terminal import CTRL_C, CTRL_D, Terminal
@@ -447,7 +447,7 @@ def test_taking_in_for_json_prints_nothing(environ: dict[str, str], capsys: Outp
 def test_elsewhere_than_on_a_terminal_the_progress_is_plain_lines(
     claude: Path, environ: dict[str, str], capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_EVERY_S", 0)
+    monkeypatch.setattr(running, "_EVERY_S", 0)
     size_bytes = sum(file.stat().st_size for file in claude.glob("projects/*/*.jsonl"))
     assert take_in(Invocation(environ, NOW_US)).code == 0
     lines = capsys.readouterr().err.splitlines()
@@ -462,7 +462,7 @@ def test_what_ingest_says_of_its_progress_adds_up(
 ) -> None:
     """Of what grew only the new part counts, of what is unchanged nothing."""
     seen: list[Progress] = []
-    monkeypatch.setattr("memtool.cli.progress._Lines.show", lambda _, step: seen.append(step))
+    monkeypatch.setattr("memtool.cli.running._Lines.show", lambda _, step: seen.append(step))
     files = sorted(claude.glob("projects/*/*.jsonl"))
     assert take_in(Invocation(environ, NOW_US)).code == 0
     ingested = [step for step in seen if step.is_bytes]

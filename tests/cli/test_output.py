@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memtool.cli.output import clean, console, note, print_json, print_line
+from memtool.cli.output import Page, clean, console, note, print_json, print_line
 
 ESC, BEL, ST, CSI, OSC = "\x1b", "\x07", "\x1b\\", "\x9b", "\x9d"
 
@@ -127,7 +127,6 @@ class Stream(io.StringIO):
         (True, {"TERM": "xterm"}, True),
         (True, {"TERM": "xterm", "NO_COLOR": "1"}, False),
         (True, {"TERM": "dumb"}, False),
-        (False, {"TERM": "xterm", "FORCE_COLOR": "1"}, False),
     ],
 )
 def test_colour_is_for_terminals_that_want_it(
@@ -140,12 +139,28 @@ def test_colour_is_for_terminals_that_want_it(
     assert ("\x1b[" in stream.getvalue()) is has_colour
 
 
-@pytest.mark.parametrize(
-    ("columns", "width"), [(None, 80), ("120", 120), ("0", 80), ("wide", 80), ("", 80)]
-)
-def test_piped_output_is_80_columns_unless_told(columns: str | None, width: int) -> None:
-    environ = {} if columns is None else {"COLUMNS": columns}
-    assert console(environ, Stream()).width == width
+@pytest.mark.parametrize(("columns", "width"), [("120", 120), ("0", 33), ("wide", 33), ("", 33)])
+def test_a_terminal_is_as_wide_as_it_is_unless_told(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "33")  # where rich looks
+    assert console({"COLUMNS": columns}, Stream(is_terminal=True)).width == width
+
+
+def test_what_is_piped_is_not_wrapped_and_has_no_colours() -> None:
+    stream = Stream()
+    page = Page({"COLUMNS": "40", "TERM": "xterm", "FORCE_COLOR": "1"}, stream)
+    page.line(("word " * 40 + "[red]:smile:", "bold"), first="* ")
+    page.text([("one\ntwo", "")], first="> ", rest=". ")
+    page.text([("title", "")], right="1,204")
+    page.text([("漢字", "")], right="7")
+    assert stream.getvalue().splitlines() == [
+        "* " + "word " * 40 + "[red]:smile:",
+        "> one",
+        ". two",
+        "title" + "1,204".rjust(75),
+        "漢字" + "7".rjust(76),
+    ]
 
 
 def test_the_console_takes_nothing_for_markup() -> None:

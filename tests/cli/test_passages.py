@@ -5,11 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.cli.output import clean
-from memtool.cli.passages import cited_passage, head_end, plain_passage, tail_start
-from memtool.cli.render import Page
+from memtool.cli.output import Line, Page, cited_passage, clean, head_end, plain_passage, tail_start
 
 texts = st.text("ab \n漢\x1b[31m", max_size=300)
+
+
+def plain(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
 PAGE = Page({"COLUMNS": "80"})
 
 
@@ -33,17 +37,17 @@ def test_a_tail_is_the_mirror_of_a_head(text: str, lines: int, characters: int) 
 def test_the_cited_words_are_shown_whole_and_marked(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    shown = cited_passage(PAGE, text * 3, (start, end)).plain
+    shown = plain(cited_passage(PAGE, text * 3, (start, end)))
     if text[start:end].strip():
         assert f"▶{clean(text[start:end], lines=True)}◀" in shown
 
 
 @given(texts)
 def test_all_of_a_text_is_shown_where_all_is_wanted(text: str) -> None:
-    shown = plain_passage(text * 10, is_full=True).plain
+    shown = plain(plain_passage(text * 10, is_full=True))
     assert shown in (clean(text * 10, lines=True).rstrip(), "(no text)")
 
 
 def test_what_is_left_out_is_counted() -> None:
-    assert plain_passage("word " * 1000).plain.endswith(" [… 4,401 more characters]")
-    assert plain_passage("line\n" * 1000).plain.endswith("line\n[… 4,961 more characters]")
+    assert plain(plain_passage("word " * 1000)).endswith(" [… 4,401 more characters]")
+    assert plain(plain_passage("line\n" * 1000)).endswith("line\n[… 4,961 more characters]")

@@ -18,13 +18,12 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Left, Run, ledger_path
 from memtool.ledger.reading import record_call, record_end, record_start
-from memtool.ledger.run import CallRecord, Left, Run
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause, set_pause
-from memtool.systemd.unitfiles import COMMON, Installation
+from memtool.systemd.units import COMMON, Installation
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 from tests.scheduler.ledgers import change
 from tests.scheduler.test_units import RECORDS

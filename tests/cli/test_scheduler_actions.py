@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
+from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import record_end, record_start
-from memtool.ledger.run import Left, Run
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.systemd.pauses import Pause, directory, pause_of, set_pause
 from tests.scheduler.children import REPOSITORY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from memtool.cli.app import run as memtool
 from memtool.systemd.dropins import COMMAND_DROP_IN, DROP_IN, NETWORK_DROP_IN
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.unitfiles import SANDBOX, Installation, unit_files
+from memtool.systemd.units import SANDBOX, Installation, unit_files
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 
 NOW_US = 1_795_521_600_000_000
@@ -215,7 +214,7 @@ def test_unit_files_of_another_version_are_renewed_and_keep_their_program(
     assert apply("", "--dry-run") == 0
     assert (units / "memtool-on-failure@.service").exists()
     assert apply("") == 0
-    wanted = unit_files(replace(elsewhere, has_sandbox=True))
+    wanted = unit_files(elsewhere._replace(has_sandbox=True))
     found = {str(path.relative_to(units)): path for path in units.rglob("*") if path.is_file()}
     assert set(found) == {*wanted, str(theirs.relative_to(units))}
     assert {name: found[name].read_text() for name in wanted} == wanted
@@ -246,7 +245,7 @@ def test_the_sandbox_is_put_in_place_where_a_trial_succeeds(
 def test_the_sandbox_goes_where_it_is_what_keeps_the_program_from_starting(
     apply: Apply, units: Path, systemd: FakeSystemd, script: str, stays: bool
 ) -> None:
-    install_units(units, replace(installation(units.parents[2]), has_sandbox=True))
+    install_units(units, installation(units.parents[2])._replace(has_sandbox=True))
     systemd.add("systemd-run", script)
     assert apply("") == 0
     assert (units / SANDBOX).exists() == stays
@@ -268,7 +267,7 @@ def test_what_is_set_to_its_default_writes_no_file(
 ) -> None:
     defaults = "".join(
         f'[{job.section}]\nschedule = "{"; ".join(job.schedule)}"\n'
-        f"jitter_s = {job.randomized_delay_s}\ntimeout_s = {job.timeout_s}\n"
+        f"jitter_s = {job.settings.jitter_s}\ntimeout_s = {job.settings.timeout_s}\n"
         for job in JOBS
     )
     store = f'[store]\npath = "{tmp_path}/.local/state/memtool/"\n'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memtool.cli.scheduler.history import did, history_lines
-from memtool.ledger.run import Run
+from memtool.cli.scheduler.text import did, history_lines
+from memtool.ledger.file import Run
 
 
 def run(events: int = 0, nodes: int = 0, calls: int = 0, tokens: int = 0) -> Run:

@@ -171,14 +171,14 @@ def test_what_the_shell_has_and_the_timers_have_not_is_said(
     done = memtool("setup", "--user", "--dry-run", env={**environ, **own})
     said = "".join(done.stdout.split())
     assert f"configsetstore.path{home}/s/memtool" in said
-    assert f"configsetingest.claude_root{home}/claude" in said
+    assert f"configsetagents.claude-code.roots{home}/claude" in said
 
 
 def test_a_program_that_does_not_start_is_refused_before_anything_is_written(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     from memtool.errors import MemtoolError
-    from memtool.systemd.installing import check_starts
+    from memtool.systemd.setup import check_starts
 
     program = tmp_path / "memtool"
     program.write_text("#!/bin/sh\nexit 0\n")

@@ -12,10 +12,10 @@ import pytest
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 from memtool.model.records import NodeId
-from memtool.rollup.order import Choices
-from memtool.store import families, keys
+from memtool.rollup.plan import Choices
+from memtool.store import keys
 from tests.cli.golden import Golden
-from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event
+from tests.cli.history import EARLY, NOVEMBER, NOW_US, TEELADEN, Scribe, at, call, event, seen
 from tests.memory import Memory
 
 Output = pytest.CaptureFixture[str]
@@ -44,17 +44,13 @@ NODES = {
 
 @pytest.mark.parametrize("columns", [80, 100])
 @pytest.mark.parametrize("name", NODES)
-def test_a_node_as_it_is_read(
-    memory: Memory, capsys: Output, golden: Golden, columns: int, name: str
-) -> None:
-    assert call(memory.root, "show", NODES[name], columns=columns) == 0
-    golden(f"show-{name}-{columns}", capsys.readouterr().out)
+def test_a_node_as_it_is_read(memory: Memory, golden: Golden, columns: int, name: str) -> None:
+    golden(f"show-{name}-{columns}", seen(memory.root, "show", NODES[name], columns=columns))
 
 
-def test_a_segment_as_it_is_read(memory: Memory, capsys: Output, golden: Golden) -> None:
+def test_a_segment_as_it_is_read(memory: Memory, golden: Golden) -> None:
     first = segments_of(memory, "2026-11-29")[0]
-    assert call(memory.root, "show", first) == 0
-    golden("show-segment-80", capsys.readouterr().out)
+    golden("show-segment-80", seen(memory.root, "show", first))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +141,7 @@ def test_a_node_without_a_record_of_its_writing_is_shown_all_the_same(
     memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe())
     store = memory.access.open_for_writing(None)
     batch = store.engine.batch()
-    batch.delete(families.WRITES, keys.node(store.generation, NodeId("day:2026-12-08")))
+    batch.delete(keys.WRITES, keys.node(store.generation, NodeId("day:2026-12-08")))
     store.engine.write(batch, sync=True)
     store.close()
     assert "written by mock" in shown(memory, capsys, "2026-12-08")

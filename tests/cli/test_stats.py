@@ -11,7 +11,7 @@ import pytest
 from memtool.model.calendar import Calendar
 from memtool.model.records import Claim
 from tests.cli.golden import Golden
-from tests.cli.history import call, event
+from tests.cli.history import call, event, seen
 from tests.cli.test_json_page import fields, section
 from tests.memory import Memory
 
@@ -28,9 +28,8 @@ def without_sizes(text: str) -> str:
     return "\n".join([f"{before}Disk …", *lines[end:], ""])
 
 
-def test_what_is_kept_as_it_is_read(memory: Memory, capsys: Output, golden: Golden) -> None:
-    assert call(memory.root, "stats", "--by", "project") == 0
-    shown = capsys.readouterr().out
+def test_what_is_kept_as_it_is_read(memory: Memory, golden: Golden) -> None:
+    shown = seen(memory.root, "stats", "--by", "project")
     assert max(map(len, shown.splitlines())) <= 80
     golden("stats-80", without_sizes(shown))
 
@@ -85,12 +84,11 @@ def test_json_is_described_and_adds_up(memory: Memory, capsys: Output) -> None:
     assert set(found["disk"]["families"]) >= {"events", "nodes", "ids"}
 
 
-def test_names_from_a_store_cannot_command_the_terminal(tmp_path: Path, capsys: Output) -> None:
+def test_names_from_a_store_cannot_command_the_terminal(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "store", Calendar("UTC"))
     claim = Claim("s", "/home/x/\x1b[31mred\u202e" + "long " * 40)
     memory.take_in([event(1, "2026-11-29T08:00:00", "prompt", "Hi", claim)])
-    assert call(memory.root, "stats", "--by", "project") == 0
-    shown = capsys.readouterr().out
+    shown = seen(memory.root, "stats", "--by", "project")
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert max(map(len, shown.splitlines())) <= 80

@@ -10,7 +10,7 @@ import pytest
 
 from memtool.model.records import Rewind
 from tests.cli.golden import Golden
-from tests.cli.history import call, event
+from tests.cli.history import call, event, seen
 from tests.memory import Memory
 
 Output = pytest.CaptureFixture[str]
@@ -28,11 +28,15 @@ def ids(entries: list[dict[str, Any]]) -> list[Any]:
 
 @pytest.mark.parametrize("columns", [80, 100])
 @pytest.mark.parametrize("period", ["", "2026-12", "2026-11-29"])
-def test_the_tree_as_it_is_read(
-    memory: Memory, capsys: Output, golden: Golden, columns: int, period: str
-) -> None:
-    assert call(memory.root, "toc", *([period] if period else []), columns=columns) == 0
-    golden(f"toc-{period or 'all'}-{columns}", capsys.readouterr().out)
+def test_the_tree_as_it_is_read(memory: Memory, golden: Golden, columns: int, period: str) -> None:
+    shown = seen(memory.root, "toc", *([period] if period else []), columns=columns)
+    golden(f"toc-{period or 'all'}-{columns}", shown)
+
+
+def test_piped_output_is_not_wrapped(memory: Memory, capsys: Output, golden: Golden) -> None:
+    for arguments in (["toc", "--depth", "5"], ["show", "2026-11-29"], ["events"]):
+        assert call(memory.root, *arguments, columns=40) == 0
+    golden("piped", capsys.readouterr().out)
 
 
 def test_years_go_down_to_weeks_and_a_straddling_week_is_under_both_its_months(

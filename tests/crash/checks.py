@@ -8,7 +8,7 @@ from pathlib import Path
 from memtool.ledger.reading import look
 from memtool.model.records import EventId
 from memtool.query.verify import verify
-from memtool.store import families
+from memtool.store import keys
 from tests.crash.history import AFTER_ALL_US
 from tests.memory import Memory
 
@@ -24,7 +24,7 @@ def problems(root: Path) -> list[object]:
 def event_ids(root: Path) -> set[EventId]:
     """Return the ids of all events in the store; each is there once."""
     with Memory(root).access.reading() as store:
-        found = [key[-16:].hex() for key, _ in store.engine.scan(families.EVENTS)]
+        found = [key[-16:].hex() for key, _ in store.engine.scan(keys.EVENTS)]
     assert len(found) == len(set(found))
     return {EventId(one) for one in found}
 

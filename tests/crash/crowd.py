@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memtool.query.verify import verify
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.access import Access
 from memtool.store.engine import Engine, open_reader, open_writer
 from tests.crash.history import AFTER_ALL_US
@@ -45,14 +45,14 @@ def flushing(path: Path, openings: int) -> int:
             if number % 4 == 0:
                 engine.flush()
             if number % 10 == 3:
-                engine.compact(families.META, None, None)
+                engine.compact(keys.META, None, None)
         engine.close()
     return number
 
 
 def _count(engine: Engine, number: int) -> None:
     batch = engine.batch()
-    for family in families.FAMILIES:
+    for family in keys.FAMILIES:
         batch.put(family, COUNTER, b"%d" % number)
     engine.write(batch, sync=False)
 
@@ -61,6 +61,6 @@ def counters(path: Path) -> set[int]:
     """Return the numbers that a reader finds in the families; 0 where there is none."""
     engine = open_reader(path)
     try:
-        return {int(engine.get(family, COUNTER) or b"0") for family in families.FAMILIES}
+        return {int(engine.get(family, COUNTER) or b"0") for family in keys.FAMILIES}
     finally:
         engine.close()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from memtool.context import Limits, RunContext
 from memtool.errors import MemtoolError
-from memtool.jobs.context import Limits, RunContext
 from memtool.jobs.runner import run_job
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
 from memtool.store.access import Access
 from memtool.store.capture import capture
 from memtool.summarize import Calls, Options, make
+from memtool.summarize.mock import Mock
 from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR
@@ -25,18 +27,18 @@ class Waiting:
 
     meanwhile: Callable[[Request], None]
     requests: list[Request] = field(default_factory=list)
-    waits: bool = True
+    waits: Literal[True] = True
 
     @property
     def recipe(self) -> Recipe:
         """The mock's, so that its nodes can be compared with the mock's."""
         return make("mock", Options(max_bullets=5)).recipe
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:
+    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002
         """Return the mock's draft."""
         self.requests.append(request)
         self.meanwhile(request)
-        return await make("mock", Options(max_bullets=5)).summarize(request, calls)
+        return Mock(5).summarize(request)
 
 
 def take_in_at_once(root: Path, numbers: list[int]) -> tuple[int, MemtoolError | None]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from memtool.model.digest import digest_of
-from memtool.model.records import Claim, Event, event_id
+from memtool.model.records import Claim, Event, digest_of, event_id
 from tests.crash.history import AFTER_ALL_US
 from tests.strategies import DAY_US
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from memtool.model.digest import digest_of
-from memtool.model.records import EventId, event_id
+from memtool.model.records import EventId, digest_of, event_id
 
 AGENT = "robo"
 AFTER_ALL_US = 1_767_225_600_000_000

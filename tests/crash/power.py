@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memtool.jobs.account import Account
+from memtool.context import RunContext
 from memtool.locks import Holder, Patience, writer
-from memtool.model.levels import Level, Period
+from memtool.model.levels import Level
 from memtool.model.records import Event
-from memtool.rollup.plan import stale_now
-from memtool.rollup.steps import bring_up_to_date
-from memtool.rollup.work import Work
+from memtool.rollup.engine import Rollup
+from memtool.rollup.plan import Choices, Order
 from memtool.store import access as access_module
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.access import Access, Lease
 from memtool.store.capture import capture
-from memtool.store.codec import Write
 from memtool.store.engine import Engine, RawBatch
-from memtool.summarize import Options, make
+from memtool.summarize.mock import Mock
 from tests.crash.checks import Rows
 from tests.crash.history import AFTER_ALL_US
 from tests.crash.steps import kill_this_process
@@ -45,7 +42,7 @@ def log_of(store: Path) -> Path:
 
 
 def _rows(engine: Engine) -> Rows:
-    return {name: dict(engine.scan(name)) for name in families.FAMILIES}
+    return {name: dict(engine.scan(name)) for name in keys.FAMILIES}
 
 
 def _note_steps(store: Path, steps: list[Step]) -> None:
@@ -79,21 +76,6 @@ def lose_power(root: Path, batches: list[list[Event]], kept: Path) -> None:
 
 def _roll_up(lease: Lease) -> None:
     store = lease.store()
-    summarizer = make("mock", Options(max_bullets=5))
-    work = Work(
-        lease=lease,
-        calendar=store.calendar,
-        summarizer=summarizer,
-        account=Account(Path(), Holder(0, "test", 0), summarizer.recipe, lambda: AFTER_ALL_US),
-        write=Write(AFTER_ALL_US, "test"),
-        checkpoint=lambda: None,
-        stale=stale_now(store, AFTER_ALL_US),
-    )
-    asyncio.run(_all_days(work))
-
-
-async def _all_days(work: Work) -> None:
-    for period in sorted(work.lease.store().marks()):
-        assert isinstance(period, Period)
-        assert period.level is Level.DAY
-        await bring_up_to_date(work, period)
+    order = Order(Level.DAY, Mock(5), store.calendar, zone_is_set=True, choices=Choices())
+    context = RunContext(Path(), AFTER_ALL_US, Holder(0, "test", 0))
+    Rollup(context, order, lease).bring_up(store.marks())

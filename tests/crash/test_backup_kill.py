@@ -11,9 +11,9 @@ import pytest
 
 from memtool.errors import StorageError
 from memtool.jobs import restore
+from memtool.jobs.backup import read_manifest
 from memtool.query.verify import verify
 from memtool.store.access import SWAP
-from memtool.store.backup import read_manifest
 from tests.crash import history
 from tests.crash.checks import Rows, assert_sound, event_ids, everything, problems
 from tests.crash.events import an_event

@@ -11,7 +11,7 @@ import pytest
 
 from memtool.errors import DamagedError, StorageError
 from memtool.store.engine import open_writer
-from memtool.store.families import EVENTS
+from memtool.store.keys import EVENTS
 from tests.crash import history
 from tests.crash.checks import Rows, assert_sound, closed_part, event_ids
 from tests.crash.disk import filled, small_disk

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from memtool.errors import StorageError
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import (
     History,
+    Spent,
     blank,
     look,
     record_call,
@@ -26,7 +27,6 @@ from memtool.ledger.reading import (
     record_start,
     spent_since,
 )
-from memtool.ledger.run import CallRecord, Run, Spent
 from tests.crash.disk import read_only, small_disk
 from tests.crash.forks import REPOSITORY, Forks
 from tests.scheduler.ledgers import call_line, counters_line, end_line, old_ledger, rows
@@ -42,7 +42,7 @@ HEAD = """
 import sys
 from pathlib import Path
 from memtool.ledger.reading import *
-from memtool.ledger.run import *
+from memtool.ledger.file import *
 from tests.crash.test_ledger_kill import *
 root = Path(sys.argv[1])
 """

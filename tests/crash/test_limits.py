@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from memtool.errors import StorageError
-from memtool.os_errors import ROWS, Row
+from memtool.errors import ERROR_NUMBERS, ErrorNumber, StorageError
 from memtool.store.engine import open_writer
-from memtool.store.families import FAMILIES
+from memtool.store.keys import FAMILIES
 from tests.conftest import REPOSITORY
 from tests.crash import history
 from tests.crash.checks import assert_sound, event_ids
@@ -128,8 +127,10 @@ def injected(
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="NO STRACE: rare errors are not proven")
-@pytest.mark.parametrize("row", ROWS, ids=[errno.errorcode[row.number] for row in ROWS])
-def test_an_error_of_the_kernel_is_named(scene: Scene, home: Path, row: Row) -> None:
+@pytest.mark.parametrize(
+    "row", ERROR_NUMBERS, ids=[errno.errorcode[row.number] for row in ERROR_NUMBERS]
+)
+def test_an_error_of_the_kernel_is_named(scene: Scene, home: Path, row: ErrorNumber) -> None:
     """Whatever the kernel says when the list of files is opened."""
     root = scene.reset()
     name = errno.errorcode[row.number]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.store import families, keys
+from memtool.store import keys
 from tests.crash import history
 from tests.crash.checks import Rows, assert_sound, closed_part, event_ids, results
 from tests.crash.crowd import commanding, reading
@@ -32,7 +32,7 @@ def table_of_contents(root: Path) -> Rows:
         prefix = keys.generation(store.generation)
         rows = {
             name: dict(store.engine.scan(name, prefix, keys.after_prefix(prefix)))
-            for name in families.GENERATION_FAMILIES
+            for name in keys.GENERATION_FAMILIES
         }
     return unnumbered(rows)
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from memtool.ledger.reading import look
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.levels import period_named
-from memtool.model.records import EventId, NodeId, event_id
+from memtool.model.levels import place_of
+from memtool.model.records import EventId, NodeId, digest_of, event_id
 from memtool.query.verify import verify
-from memtool.store import families
+from memtool.store import keys
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 from tests.crash.history import AGENT
@@ -51,11 +50,11 @@ def facts(root: Path, now_us: int) -> Facts:
 
 
 def _read(store: Store, stale: list[NodeId]) -> Facts:
-    keys = [EventId(key[-16:].hex()) for key, _ in store.engine.scan(families.EVENTS)]
-    index = [EventId(key.hex()) for key, _ in store.engine.scan(families.IDS)]
-    demand(sorted(keys) != sorted(set(index)), "an event is there twice, or not in the index")
+    ids = [EventId(key[-16:].hex()) for key, _ in store.engine.scan(keys.EVENTS)]
+    index = [EventId(key.hex()) for key, _ in store.engine.scan(keys.IDS)]
+    demand(sorted(ids) != sorted(set(index)), "an event is there twice, or not in the index")
     return Facts(
-        frozenset(keys),
+        frozenset(ids),
         frozenset(one.id for one in store.tombstones()),
         store.calendar,
         store.building() is not None,
@@ -94,7 +93,7 @@ class Offered:
         """Return the events that forgetting with this selector is about."""
         way, value = selector
         if way == "since":
-            start_us, end_us = calendar.bounds_us(period_named(NodeId(f"day:{value}")))
+            start_us, end_us = calendar.bounds_us(place_of(NodeId(f"day:{value}")).period)
             return {one for one, time_us in self.time_us.items() if start_us <= time_us < end_us}
         if way == "event":
             return {EventId(value)}

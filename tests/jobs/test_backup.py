@@ -7,14 +7,22 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from memtool.context import Limits
 from memtool.errors import StorageError
-from memtool.jobs.backup import Order, Report, backup
-from memtool.jobs.context import Limits
+from memtool.jobs.backup import (
+    MANIFEST,
+    Order,
+    Report,
+    backup,
+    copy_file,
+    read_manifest,
+    write_manifest,
+)
 from memtool.jobs.restore import Order as RestoreOrder
 from memtool.jobs.restore import Report as RestoreReport
 from memtool.jobs.restore import restore
@@ -22,10 +30,9 @@ from memtool.jobs.runner import Outcome, run_job
 from memtool.ledger.reading import look
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.store import access as access_module
-from memtool.store import families
-from memtool.store.backup import MANIFEST, copy_file, read_manifest, write_manifest
+from memtool.store import keys
+from memtool.store.access import OLDEST
 from memtool.store.engine import open_writer
-from memtool.store.migrations import OLDEST
 from memtool.store.store import Store
 from memtool.systemd.jobs import runnable_named
 from tests.cli.history import NOW_US, remember
@@ -118,8 +125,8 @@ def test_a_backup_says_what_it_is_and_reads_like_a_store(origin: tuple[Path, Pat
     manifest = read_manifest(place)
     rows = everything(root)
     assert (manifest.events, manifest.nodes) == (
-        len(rows[families.EVENTS]),
-        len(rows[families.NODES]),
+        len(rows[keys.EVENTS]),
+        len(rows[keys.NODES]),
     )
     assert manifest.verified is True
     assert everything(place) == rows
@@ -187,8 +194,8 @@ def unprove(root: Path) -> None:
     memory = Memory(root)
     store = Store(open_writer(memory.access.path))
     batch = store.engine.batch()
-    key = next(key for key, _ in store.engine.scan(families.GRIPS))
-    batch.delete(families.GRIPS, key)
+    key = next(key for key, _ in store.engine.scan(keys.GRIPS))
+    batch.delete(keys.GRIPS, key)
     store.engine.write(batch, sync=True)
     store.close()
 
@@ -394,7 +401,7 @@ def test_after_an_older_backup_the_next_ingest_reads_what_is_newer(
     restored(root, place, replaces=True)
     assert everything(root) != newest
     assert program(root, "ingest", transcripts) == 0
-    for family in (families.EVENTS, families.IDS, families.SOURCES, families.SESSIONS):
+    for family in (keys.EVENTS, keys.IDS, keys.SOURCES, keys.SESSIONS):
         assert everything(root)[family] == newest[family]
 
 
@@ -417,4 +424,4 @@ def test_the_writer_is_held_for_a_moment_only(
     place = place_of(root, tmp_path / "backups")
     assert taken == [1]
     assert everything(place) == before
-    assert json.loads((place / MANIFEST).read_text())["events"] == len(before[families.EVENTS])
+    assert json.loads((place / MANIFEST).read_text())["events"] == len(before[keys.EVENTS])

@@ -9,20 +9,22 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memtool.context import Limits
 from memtool.errors import ConfigError, UnavailableError
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits
-from memtool.ledger.run import CallRecord
+from memtool.ledger.file import CallRecord
 from memtool.locks import WRITER, is_free, lock_path
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply, SummaryFailed, make
+from memtool.summarize.calls import Budget
+from memtool.summarize.mock import Mock
 from tests.jobs.test_rollup import DAY_US, LATER_US, NOVEMBER, at, said
 from tests.memory import Memory
 from tests.scheduler.ledgers import calls
@@ -44,7 +46,7 @@ class Model:
 
     think: Callable[[Request], Awaitable[None]] = _at_once
     calls_of_one: int = 1
-    waits: bool = True
+    waits: Literal[True] = True
     now: int = 0
     most: int = 0
     asked: list[Request] = field(default_factory=list)
@@ -65,8 +67,8 @@ class Model:
             return Reply("", 70, 30)
 
         for _ in range(self.calls_of_one):
-            await calls.make(100, ask)
-        return await make("mock", Options()).summarize(request, calls)
+            await calls(100, ask)
+        return Mock(5).summarize(request)
 
 
 def thinking(seconds: float) -> Callable[[Request], Awaitable[None]]:

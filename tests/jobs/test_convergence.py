@@ -14,7 +14,7 @@ from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.model.records import Record
 from memtool.query.verify import verify
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 

@@ -5,36 +5,39 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from memtool.config import Config, load_config
+from memtool.agents.claude.retention import retention_of
+from memtool.agents.registry import AGENTS, Root
 from memtool.errors import ConfigError, StorageError
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Run, ledger_path
 from memtool.ledger.reading import History, record_call, record_end
-from memtool.ledger.run import CallRecord, Run
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, Role, StoreChoice
 from memtool.query import doctor
-from memtool.query.doctor import agents, asking, machine, memory, places, timers, zones
-from memtool.query.doctor.finding import Advice, CannotCheckError, is_healthy, ok
-from memtool.query.doctor.mounts import UNFIT, Mount, mount_of, parse_mounts, unfit
-from memtool.query.doctor.retention import retention_of
-from memtool.query.doctor.scene import Scene
-from memtool.store import codec, families
+from memtool.query.doctor import (
+    UNFIT,
+    Mount,
+    agents,
+    mount_of,
+    parse_mounts,
+    unfit,
+)
+from memtool.query.doctor.scene import Advice, CannotCheckError, Scene, is_healthy, ok
+from memtool.settings import Config, load_config
+from memtool.store import codec, keys
 from memtool.store.capture import capture
-from memtool.store.generations import begin_generation
-from memtool.systemd.jobs import JOBS
-from memtool.systemd.state import Look, Status
-from memtool.systemd.status import status_of
-from memtool.systemd.systemctl import Manager, Timers
-from memtool.systemd.units import ServiceState, TimerState
+from memtool.store.toc import begin_generation
+from memtool.systemd.jobs import JOBS, SETTINGS
+from memtool.systemd.status import Look, Status, status_of
+from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text
@@ -60,7 +63,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
     """Return the state of jobs whose timers are armed; of the ingest's it is given."""
     if ingest is None:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
-    states = {job.name: replace(EVERY_15_MIN, schedule=job.schedule) for job in JOBS}
+    states = {job.name: EVERY_15_MIN._replace(schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
     return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
 
@@ -76,10 +79,10 @@ def scene(tmp_path: Path) -> Scene:
         environ={"HOME": str(home), "LANG": "C.UTF-8"},
         now_us=NOW_US,
         uid=os.getuid(),
-        config=load_config({}, [], options={"calendar.timezone": "UTC"}),
+        config=load_config({}, [], SETTINGS, options={"calendar.timezone": "UTC"}),
         config_files=(ConfigFile(home / ".config/memtool/config.toml", Role.USER),),
         store=StoreChoice(root, "a test"),
-        claude_root=home / ".claude",
+        roots=(Root(AGENTS[0], home / ".claude"),),
         look=status,
         machine=tmp_path / "machine",
     )
@@ -96,7 +99,7 @@ def stored(scene: Scene, *times: str, zone: str = "UTC") -> Memory:
 
 
 def transcript(scene: Scene, name: str, *, age_days: float = 0, text: str = "{}\n") -> Path:
-    path = scene.claude_root / "projects/p" / f"{name}.jsonl"
+    path = scene.roots[0].path / "projects/p" / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     then_s = NOW_US / 1e6 - age_days * 86_400
@@ -116,8 +119,8 @@ def ingested(
 
 
 def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
-    scene.claude_root.mkdir(exist_ok=True)
-    path = scene.claude_root / name
+    scene.roots[0].path.mkdir(exist_ok=True)
+    path = scene.roots[0].path / name
     path.write_text(json.dumps({"theme": "dark", "cleanupPeriodDays": days}))
     return path
 
@@ -175,56 +178,56 @@ def test_whatever_is_wrong_has_something_to_do(scene: Scene) -> None:
     ("version", "verdict"), [((3, 11, 0), "ok"), ((3, 14, 1), "ok"), ((3, 10, 9), "problem")]
 )
 def test_python_is_3_11_or_later(version: tuple[int, ...], verdict: str) -> None:
-    assert machine.python_advice(version).verdict == verdict
+    assert doctor.python_advice(version).verdict == verdict
 
 
 @pytest.mark.parametrize(
     ("encoding", "verdict"), [("utf-8", "ok"), ("UTF8", "ok"), ("iso8859-1", "warning"), ("ascii", "warning")]
 )  # fmt: skip
 def test_file_names_are_utf_8(encoding: str, verdict: str) -> None:
-    assert machine.locale_advice("de_DE", encoding).verdict == verdict
+    assert doctor.locale_advice("de_DE", encoding).verdict == verdict
 
 
 def test_timers_that_run_another_version_are_told(scene: Scene) -> None:
-    assert machine.check_version(scene).verdict == "skipped"
+    assert doctor.check_version(scene).verdict == "skipped"
     ingested(scene, 2, version="0.0.9")
-    found = machine.check_version(replace(scene))
+    found = doctor.check_version(replace(scene))
     assert (found.verdict, "0.0.9" in found.found) == ("warning", True)
     ingested(scene, 1)
-    assert machine.check_version(replace(scene)).verdict == "ok"
+    assert doctor.check_version(replace(scene)).verdict == "ok"
 
 
 def test_a_clock_behind_the_ledger_or_an_event_is_told(scene: Scene) -> None:
-    assert machine.check_clock(scene).verdict == "ok"
-    assert machine.check_clock(replace(scene, now_us=0)).verdict == "problem"
+    assert doctor.check_clock(scene).verdict == "ok"
+    assert doctor.check_clock(replace(scene, now_us=0)).verdict == "problem"
     ingested(scene, 1)
-    found = machine.check_clock(replace(scene, now_us=NOW_US - 3 * DAY_US))
+    found = doctor.check_clock(replace(scene, now_us=NOW_US - 3 * DAY_US))
     assert (found.verdict, found.found) == (
         "problem",
         "the clock is 2 days behind the newest run in the ledger",
     )
     stored(scene, "2030-01-01T00:00:00")
-    assert machine.check_clock(replace(scene)).verdict == "warning"
+    assert doctor.check_clock(replace(scene)).verdict == "warning"
 
 
 # Configuration and store
 
 
 def test_a_fault_of_the_configuration_is_a_problem(scene: Scene) -> None:
-    assert memory.check_configuration(scene).verdict == "ok"
+    assert doctor.check_configuration(scene).verdict == "ok"
     faults = (ConfigError("x: there is no such setting", hint="did you mean y?"), ConfigError("z"))
-    found = memory.check_configuration(replace(scene, faults=faults))
+    found = doctor.check_configuration(replace(scene, faults=faults))
     assert found.verdict == "problem"
     assert found.todo == "did you mean y?"
     assert "(and 1 more)" in found.found
 
 
 def test_a_store_opens_or_says_why_not(scene: Scene) -> None:
-    assert memory.check_store(scene).verdict == "skipped"
+    assert doctor.check_store(scene).verdict == "skipped"
     stored(scene)
-    assert memory.check_store(replace(scene)).verdict == "ok"
+    assert doctor.check_store(replace(scene)).verdict == "ok"
     (scene.root / "FORMAT").write_text("memtool store\nformat 99\n")
-    found = memory.check_store(replace(scene))
+    found = doctor.check_store(replace(scene))
     assert (found.verdict, "format 99" in found.found) == ("problem", True)
 
 
@@ -239,9 +242,9 @@ def test_a_damaged_store_is_told_once(scene: Scene) -> None:
 
 def test_a_store_without_its_calendar_is_damage(scene: Scene) -> None:
     kept = stored(scene)
-    _write(kept, lambda batch: batch.delete(families.META, b"calendar"))
-    found = memory.check_store(replace(scene))
-    assert (found.verdict, "makes no sense" in found.found) == ("problem", True)
+    _write(kept, lambda batch: batch.delete(keys.META, b"calendar"))
+    found = doctor.check_store(replace(scene))
+    assert (found.verdict, "has no calendar" in found.found) == ("problem", True)
 
 
 def _write(kept: Memory, change: Callable[..., None]) -> None:
@@ -253,32 +256,32 @@ def _write(kept: Memory, change: Callable[..., None]) -> None:
 
 
 def test_a_damaged_ledger_is_told(scene: Scene) -> None:
-    assert memory.check_ledger(scene).verdict == "skipped"
+    assert doctor.check_ledger(scene).verdict == "skipped"
     ingested(scene, 1)
-    assert memory.check_ledger(replace(scene)).found == "1 run on record"
+    assert doctor.check_ledger(replace(scene)).found == "1 run on record"
     change(scene.root, "UPDATE runs SET periods = 'torn'")
-    found = memory.check_ledger(replace(scene))
+    found = doctor.check_ledger(replace(scene))
     assert (found.verdict, "1 record" in found.found) == ("warning", True)
     ledger_path(scene.root).write_bytes(b"no database")
-    found = memory.check_ledger(replace(scene))
+    found = doctor.check_ledger(replace(scene))
     assert found.verdict == "problem"
     assert "is damaged" in found.found
     ingested(scene, 2)
-    found = memory.check_ledger(replace(scene))
+    found = doctor.check_ledger(replace(scene))
     assert (found.verdict, "set aside" in found.found) == ("warning", True)
     assert "ledger.damaged-" in found.todo
 
 
 def test_work_that_was_left_half_done_is_told(scene: Scene) -> None:
     kept = stored(scene)
-    assert memory.check_unfinished(replace(scene)).verdict == "ok"
+    assert doctor.check_unfinished(replace(scene)).verdict == "ok"
     note = codec.encode_json({"since_us": NOW_US - 3 * DAY_US, "number": 1})
-    _write(kept, lambda batch: batch.put(families.META, b"erasing", note))
-    found = memory.check_unfinished(replace(scene))
+    _write(kept, lambda batch: batch.put(keys.META, b"erasing", note))
+    found = doctor.check_unfinished(replace(scene))
     assert (found.verdict, found.todo) == ("warning", "memtool compact")
     assert "3 days ago" in found.found
     (scene.root / "restore.swap").mkdir()
-    assert memory.check_unfinished(replace(scene)).verdict == "problem"
+    assert doctor.check_unfinished(replace(scene)).verdict == "problem"
 
 
 def test_a_rebuild_that_was_begun_is_told(scene: Scene) -> None:
@@ -286,17 +289,17 @@ def test_a_rebuild_that_was_begun_is_told(scene: Scene) -> None:
     store = kept.access.open_for_writing(None)
     begin_generation(store, store.calendar)
     store.close()
-    found = memory.check_unfinished(replace(scene))
+    found = doctor.check_unfinished(replace(scene))
     assert (found.verdict, "memtool rebuild" in found.todo) == ("warning", True)
 
 
 def test_damaged_transcripts_are_told(scene: Scene) -> None:
     kept = stored(scene)
-    assert memory.check_damage(replace(scene)).verdict == "ok"
+    assert doctor.check_damage(replace(scene)).verdict == "ok"
     store = kept.access.open_for_writing(None)
     capture(store, [], path="/t/a.jsonl", source=Source(inode=1, size_bytes=9, damaged=2))
     store.close()
-    found = memory.check_damage(replace(scene))
+    found = doctor.check_damage(replace(scene))
     assert (found.verdict, "/t/a.jsonl: 2 damaged lines" in found.found) == ("warning", True)
 
 
@@ -304,23 +307,23 @@ def test_damaged_transcripts_are_told(scene: Scene) -> None:
 
 
 def test_a_store_that_others_may_read_or_write_is_told(scene: Scene) -> None:
-    assert places.check_permissions(scene).verdict == "skipped"
+    assert doctor.check_permissions(scene).verdict == "skipped"
     stored(scene)
-    assert places.check_permissions(scene).verdict == "ok"
+    assert doctor.check_permissions(scene).verdict == "ok"
     scene.root.chmod(0o750)
-    found = places.check_permissions(scene)
+    found = doctor.check_permissions(scene)
     assert (found.verdict, found.todo) == ("warning", f"chmod 700 {scene.root}")
     scene.root.chmod(0o770)
-    assert places.check_permissions(scene).verdict == "problem"
+    assert doctor.check_permissions(scene).verdict == "problem"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
 def test_a_file_of_another_owner_is_told(scene: Scene) -> None:
     stored(scene)
     os.chown(scene.root / "locks/writer", 12345, -1)
-    found = places.check_permissions(scene)
+    found = doctor.check_permissions(scene)
     assert (found.verdict, "1 file of another owner" in found.found) == ("problem", True)
-    found = places.check_permissions(replace(scene, uid=12345))
+    found = doctor.check_permissions(replace(scene, uid=12345))
     assert (found.verdict, "not yours" in found.found) == ("problem", True)
 
 
@@ -330,12 +333,12 @@ def test_a_file_of_another_owner_is_told(scene: Scene) -> None:
 def test_settings_that_others_may_change_are_a_problem(
     scene: Scene, mode: int, verdict: str
 ) -> None:
-    assert places.check_config_files(scene).verdict == "skipped"
+    assert doctor.check_config_files(scene).verdict == "skipped"
     path = scene.config_files[0].path
     path.parent.mkdir(parents=True)
     path.touch()
     path.chmod(mode)
-    assert places.check_config_files(scene).verdict == verdict
+    assert doctor.check_config_files(scene).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -347,12 +350,12 @@ def test_settings_that_others_may_change_are_a_problem(
 def test_a_key_that_others_may_read_is_a_problem(
     scene: Scene, tmp_path: Path, place: str, mode: int, verdict: str
 ) -> None:
-    assert places.check_key(scene).verdict == "skipped"
+    assert doctor.check_key(scene).verdict == "skipped"
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.write_text("secret")
     path.chmod(mode)
-    found = places.check_key(scene)
+    found = doctor.check_key(scene)
     assert found.verdict == verdict
     assert "secret" not in found.found
 
@@ -403,16 +406,16 @@ def test_no_list_of_mounts_is_too_strange(text: str) -> None:
 
 def test_the_file_system_of_a_store_is_checked(scene: Scene) -> None:
     assert [
-        one.advice.verdict for one in doctor.examine(scene, (("fs", places.check_file_system),))
+        one.advice.verdict for one in doctor.examine(scene, (("fs", doctor.check_file_system),))
     ] == ["skipped"]
     (scene.machine / "proc/self").mkdir(parents=True)
     rows = "1 0 1:1 / / rw - ext4 /dev/a rw\n"
     (scene.machine / "proc/self/mountinfo").write_text(rows)
-    assert places.check_file_system(scene).verdict == "ok"
+    assert doctor.check_file_system(scene).verdict == "ok"
     home = str(Path(scene.environ["HOME"]).resolve())
     rows += f"2 1 1:2 / {PurePosixPath(home)} rw - cifs //server/home rw\n"
     (scene.machine / "proc/self/mountinfo").write_text(rows)
-    found = places.check_file_system(scene)
+    found = doctor.check_file_system(scene)
     assert (found.verdict, "//server/home" in found.found) == ("warning", True)
 
 
@@ -433,7 +436,7 @@ GIB = 1 << 30
 def test_a_disk_needs_room_for_a_compaction(
     used: int, free: int, files: int | None, verdict: str
 ) -> None:
-    assert places.space_advice(used, free, files, "/x").verdict == verdict
+    assert doctor.space_advice(used, free, files, "/x").verdict == verdict
 
 
 # The calendar
@@ -444,36 +447,36 @@ def machine_is_in(scene: Scene, zone: str) -> None:
 
 
 def test_a_config_with_another_calendar_than_the_stores_is_a_problem(scene: Scene) -> None:
-    assert zones.check_calendar(scene).found == "a new store would have UTC's days, for good"
+    assert doctor.check_calendar(scene).found == "a new store would have UTC's days, for good"
     stored(scene, zone="Europe/Berlin")
-    found = zones.check_calendar(replace(scene))
+    found = doctor.check_calendar(replace(scene))
     assert (found.verdict, "Europe/Berlin" in found.found) == ("problem", True)
     machine_is_in(scene, "Asia/Tokyo")
     automatic = replace(scene, config=Config(), look=lambda: status(None))
-    assert zones.check_calendar(automatic).verdict == "ok"
+    assert doctor.check_calendar(automatic).verdict == "ok"
 
 
 def test_timers_that_fire_by_another_zone_are_told(scene: Scene) -> None:
     stored(scene, zone="Europe/Berlin")
     machine_is_in(scene, "Asia/Tokyo")
-    found = zones.check_calendar(replace(scene, config=Config()))
+    found = doctor.check_calendar(replace(scene, config=Config()))
     assert (found.verdict, found.todo) == ("warning", "memtool scheduler apply")
     (scene.machine / "etc/localtime").unlink()
     machine_is_in(scene, "Europe/Vienna")  # another name for the same clock
-    assert zones.check_calendar(replace(scene, config=Config())).verdict == "ok"
+    assert doctor.check_calendar(replace(scene, config=Config())).verdict == "ok"
 
 
 def test_old_zone_data_and_zone_data_that_moves_days_are_told(scene: Scene) -> None:
     place = scene.machine / "usr/share/zoneinfo"
     place.mkdir(parents=True)
     (place / "tzdata.zi").write_text("# version 2026a\n")
-    assert zones.check_zone_data(scene).found.startswith("zone data 2026a")
+    assert doctor.check_zone_data(scene).found.startswith("zone data 2026a")
     (place / "tzdata.zi").write_text("# version 2020f\n")
-    assert zones.check_zone_data(scene).verdict == "warning"
+    assert doctor.check_zone_data(scene).verdict == "warning"
     kept = stored(scene, zone="Europe/Berlin")
     table = codec.encode_json({"first_year": 2026, "last_year": 2026, "transitions": [[0, 0]]})
-    _write(kept, lambda batch: batch.put(families.META, b"zone", table))
-    assert "moves the bounds of 1 day" in zones.check_zone_data(replace(scene)).found
+    _write(kept, lambda batch: batch.put(keys.META, b"zone", table))
+    assert "moves the bounds of 1 day" in doctor.check_zone_data(replace(scene)).found
 
 
 # What is taken in
@@ -523,7 +526,7 @@ def test_what_is_in_force_of_claude_codes_settings(
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"cleanupPeriodDays": value}))
-    found = retention_of(scene.claude_root, scene.machine)
+    found = retention_of(scene.roots[0].path, scene.machine)
     assert found.days == days
     assert found.origin.endswith(origin)
     assert bool(found.unreadable) == ("soon" in written.values())
@@ -533,9 +536,9 @@ def test_what_is_in_force_of_claude_codes_settings(
     "text", ["", "{", "[1]", '{"cleanupPeriodDays": true}', "[" * 99_999, "\xff"]
 )
 def test_no_settings_file_is_too_strange(scene: Scene, text: str) -> None:
-    scene.claude_root.mkdir()
-    (scene.claude_root / "settings.json").write_text(text, encoding="latin-1")
-    assert retention_of(scene.claude_root, scene.machine).days == 30
+    scene.roots[0].path.mkdir()
+    (scene.roots[0].path / "settings.json").write_text(text, encoding="latin-1")
+    assert retention_of(scene.roots[0].path, scene.machine).days == 30
 
 
 def test_a_timer_that_takes_transcripts_in_before_they_go_is_well(scene: Scene) -> None:
@@ -558,11 +561,11 @@ def test_a_transcript_that_is_about_to_go_is_a_problem(scene: Scene) -> None:
 
 
 def rare() -> Status:
-    return status(replace(EVERY_15_MIN, schedule=("*-*-01 03:00:00 UTC",)))
+    return status(EVERY_15_MIN._replace(schedule=("*-*-01 03:00:00 UTC",)))
 
 
 def disabled() -> Status:
-    return status(replace(EVERY_15_MIN, state="disabled"))
+    return status(EVERY_15_MIN._replace(state="disabled"))
 
 
 def without_systemd() -> Status:
@@ -601,26 +604,26 @@ def test_a_retention_of_nothing_is_a_problem(scene: Scene) -> None:
 
 
 def test_timers_that_are_well_are_well(scene: Scene) -> None:
-    names = (timers.check_timers, timers.check_linger, timers.check_managers)
+    names = (doctor.check_timers, doctor.check_linger, doctor.check_managers)
     assert [check(scene).verdict for check in names] == ["ok", "ok", "ok"]
-    assert timers.check_timers(scene).found == "6 of 6 armed (user)"
+    assert doctor.check_timers(scene).found == "6 of 6 armed (user)"
 
 
 def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
-    dead = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="dead")))
-    assert timers.check_timers(dead).verdict == "problem"
+    dead = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="dead")))
+    assert doctor.check_timers(dead).verdict == "problem"
     linger = replace(scene, look=lambda: status(lacks_linger="mira"))
-    assert timers.check_linger(linger).todo == "loginctl enable-linger mira"
+    assert doctor.check_linger(linger).todo == "loginctl enable-linger mira"
     both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
-    assert timers.check_managers(both).verdict == "warning"
-    off = replace(scene, look=lambda: status(replace(EVERY_15_MIN, state="disabled")))
-    assert timers.check_timers(off).found == "5 of 6 armed (user); off: ingest"
-    assert timers.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
+    assert doctor.check_managers(both).verdict == "warning"
+    off = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="disabled")))
+    assert doctor.check_timers(off).found == "5 of 6 armed (user); off: ingest"
+    assert doctor.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
 
 
 def test_a_systemd_that_does_not_answer_is_a_warning(scene: Scene) -> None:
     silent = Timers("user", problem="systemd does not answer")
-    found = timers.check_timers(
+    found = doctor.check_timers(
         replace(scene, look=lambda: status_of(History(), Look(NOW_US, silent)))
     )
     assert (found.verdict, found.found) == ("warning", "systemd does not answer")
@@ -643,16 +646,16 @@ def test_the_program_of_the_units_is_there_and_may_be_run(
 ) -> None:
     program = tmp_path / "memtool"
     placed = units_of(scene, systemd, program)
-    assert "is not there" in timers.check_units(placed).found
+    assert "is not there" in doctor.check_units(placed).found
     program.touch(0o600)
-    assert "may not be run" in timers.check_units(placed).found
+    assert "may not be run" in doctor.check_units(placed).found
     program.chmod(0o700)
-    assert timers.check_units(placed).verdict == "ok"
+    assert doctor.check_units(placed).verdict == "ok"
     changed = units_of(scene, systemd, program, NeedDaemonReload="yes")
-    assert timers.check_units(changed).todo == "systemctl --user daemon-reload"
+    assert doctor.check_units(changed).todo == "systemctl --user daemon-reload"
     systemd.fails("Failed to connect to bus: No medium found")
     with pytest.raises(CannotCheckError):
-        timers.check_units(placed)
+        doctor.check_units(placed)
 
 
 # Summaries
@@ -660,22 +663,22 @@ def test_the_program_of_the_units_is_there_and_may_be_run(
 
 def with_settings(scene: Scene, **values: object) -> Scene:
     options = {name.replace("__", "."): value for name, value in values.items()}
-    return replace(scene, config=load_config({}, [], options=options))  # type: ignore[arg-type]
+    return replace(scene, config=load_config({}, [], SETTINGS, options=options))  # type: ignore[arg-type]
 
 
 def test_a_summarizer_that_lacks_something_is_a_problem(scene: Scene) -> None:
-    assert asking.check_summarizer(scene).verdict == "ok"
+    assert doctor.check_summarizer(scene).verdict == "ok"
     for lacking in ("", "no-such-program -p", "cat 'open"):
         asks = with_settings(scene, summarizer__name="command", summarizer__command=lacking)
-        found = asking.check_summarizer(asks)
+        found = doctor.check_summarizer(asks)
         assert found.verdict == "problem"
         assert found.todo
     asks = with_settings(scene, summarizer__name="command", summarizer__command="cat")
-    assert asking.check_summarizer(asks).verdict == "ok"
+    assert doctor.check_summarizer(asks).verdict == "ok"
 
 
 def test_a_budget_that_is_used_up_is_told(scene: Scene) -> None:
-    assert asking.check_budget(scene).verdict == "skipped"
+    assert doctor.check_budget(scene).verdict == "skipped"
     asks = with_settings(
         scene,
         calendar__timezone="UTC",
@@ -683,10 +686,10 @@ def test_a_budget_that_is_used_up_is_told(scene: Scene) -> None:
         summarizer__command="cat",
         budget__calls_per_day=2,
     )
-    assert asking.check_budget(asks).found == "today: 0 of 2 calls, 0 of 2,000,000 tokens"
+    assert doctor.check_budget(asks).found == "today: 0 of 2 calls, 0 of 2,000,000 tokens"
     for hours in (1, 2, 30):
         time_us = NOW_US - hours * 3600 * 1_000_000
         call = CallRecord(time_us, "r", "day:2026-11-23", "command", "", 9, 100, 20, "ok")
         record_call(scene.root, call)
-    found = asking.check_budget(asks)
+    found = doctor.check_budget(asks)
     assert (found.verdict, "2 of 2 calls" in found.found) == ("warning", True)

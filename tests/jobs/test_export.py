@@ -6,29 +6,29 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
-from memtool.agents.sealing import seal
-from memtool.agents.times import rfc3339
-from memtool.jobs.context import RunContext
+from memtool.agents.values import rfc3339
+from memtool.context import RunContext
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
 from memtool.jobs.runner import run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Event, EventId, Record, Rewind, Tombstone
+from memtool.query.events import Query
 from memtool.query.export import Report, export
-from memtool.query.listing import Query
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
 from memtool.redact.rules import RULESET_VERSION
-from memtool.store import families
+from memtool.store import keys
 from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
 from tests.memory import UTC_CALENDAR, Memory
@@ -41,11 +41,11 @@ SOME = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 OF_EVENTS = (
-    families.EVENTS,
-    families.IDS,
-    families.REVISIONS,
-    families.REWINDS,
-    families.TOMBSTONES,
+    keys.EVENTS,
+    keys.IDS,
+    keys.REVISIONS,
+    keys.REWINDS,
+    keys.TOMBSTONES,
 )
 """What depends on the set of records alone."""
 Rows = dict[str, dict[bytes, bytes]]
@@ -55,7 +55,7 @@ def sealed(record: Record) -> Record:
     """Return the record as an importer leaves it: redacted and shortened."""
     if not isinstance(record, Event):
         return record
-    done = seal(record.kind, record.text, record.metadata)
+    done = sanitize(record.kind, record.text, record.metadata)
     return replace(record, text=done.text, metadata=done.metadata)
 
 
@@ -79,7 +79,7 @@ def lines(records: Sequence[Record]) -> bytes:
 def take_in(memory: Memory, data: bytes) -> IngestReport:
     """Do what `memtool ingest -` does."""
     report = IngestReport()
-    order = Order((), memory.root, lambda: memory.calendar, BytesIO(data))
+    order = Order((), (), lambda: memory.calendar, BytesIO(data))
 
     def body(context: RunContext) -> None:
         ingest(context, order, report)
@@ -165,7 +165,7 @@ def test_what_was_forgotten_on_one_machine_is_forgotten_on_the_other(tmp_path: P
     day = UTC_CALENDAR.day_of(secret.time_us)
     assert list(second.marks()) == [Period(Level.DAY, day)]
     assert settled(second, now_us) == settled(first, now_us)
-    everything = repr(second.everything()[families.NODES])
+    everything = repr(second.everything()[keys.NODES])
     assert secret.text not in everything
     assert harmless.text in everything
     take_in(first, lines([secret]))

@@ -9,21 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memtool.errors import UsageError
-from memtool.jobs.forget.finding import Found, look
-from memtool.jobs.forget.selecting import Selector
+from memtool.jobs.forget import Found, Selector, look
+from memtool.ledger.file import CallRecord, run_of
 from memtool.ledger.reading import record_call, record_end
-from memtool.ledger.run import CallRecord, run_of
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Claim, Event, EventId, Record, Rewind, Source
+from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.query.reader import Reader
 from memtool.query.verify import verify
-from memtool.rollup.order import Choices
-from memtool.store import families, keys
+from memtool.rollup.plan import Choices
+from memtool.store import keys
 from memtool.store.capture import capture
 from memtool.store.erase import erasing
-from memtool.store.generations import begin_generation
-from memtool.within import DIRECTORY
+from memtool.store.toc import begin_generation
 from tests.cli.history import Scribe
 from tests.forgetting import (
     an_event,
@@ -82,7 +81,7 @@ def test_forgetting_and_ingesting_in_any_order_come_to_the_store_that_never_saw_
         memory.roll_up_all(now_us)
         assert memory.closed_part(now_us) == rebuilt(calendar, rest, now_us)
         rows = memory.everything()
-        for family in (families.IDS, families.REVISIONS):
+        for family in (keys.IDS, keys.REVISIONS):
             assert not {EventId(key[: keys.ID_BYTES].hex()) for key in rows[family]} & gone
         with memory.access.reading() as store:
             assert verify(store, now_us).problems == []
@@ -158,7 +157,7 @@ def ledger_with_texts(memory: Memory) -> None:
     for line in lines:
         record_end(memory.root, run_of(line))
     record_call(memory.root, CallRecord(0, "0" * 12, day, "openai", "m", 1, 1, 1, "needle-failure"))
-    left = memory.root / DIRECTORY / "below"
+    left = memory.root / SUMMARIZER_DIRECTORY / "below"
     left.mkdir(parents=True)
     (left / "scratch").write_text("needle-text")
 
@@ -195,7 +194,7 @@ def test_the_batches_alone_would_leave_its_bytes(
     """The search in the files is no empty promise: before the compaction it finds them."""
     plain_files(monkeypatch)
     memory = remembered(tmp_path / "memory")
-    monkeypatch.setattr("memtool.jobs.forget.doing.compact_store", lambda *_: None)
+    monkeypatch.setattr("memtool.jobs.forget.compact_store", lambda *_: None)
     forgotten(memory, NOW_US, Selector(session="needle"))
     assert in_rows(memory.root, NEEDLES) == {
         b"needle-session-0b7e": {"sessions"},

@@ -8,19 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.config import Config
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
 from memtool.model.levels import Level
-from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Claim, Event, event_id
+from memtool.model.records import (
+    FIRST_INSTANT_US,
+    LAST_INSTANT_US,
+    ROLES,
+    Claim,
+    Event,
+    digest_of,
+    event_id,
+)
 from memtool.query import contents as contents_module
 from memtool.query.contents import contents
+from memtool.query.events import span_us
 from memtool.query.names import shortest
-from memtool.query.nodes import show
+from memtool.query.node import show
 from memtool.query.reader import Reader, reader_for
-from memtool.query.times import span_us
-from memtool.settings import SummarizerSettings
+from memtool.settings import Config, SummarizerSettings
 from tests.memory import Memory
 
 DAY_US = 24 * 3600 * 1_000_000

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from memtool.context import Limits, Reports, RunContext
 from memtool.errors import UnavailableError
-from memtool.jobs.budget import Budget
-from memtool.jobs.context import Limits, Reports, RunContext
 from memtool.jobs.runner import Outcome, run_job
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Record
 from memtool.model.summary import Request
 from memtool.query.verify import verify
-from memtool.rollup.order import Choices, Order
-from memtool.rollup.rebuild import abandon, next_calendar
+from memtool.rollup.plan import Choices, Order
+from memtool.rollup.rebuild import Price, Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
-from memtool.rollup.rebuild_building import Report
-from memtool.rollup.rebuild_price import Price, price
-from memtool.store import families, keys
+from memtool.store import keys
 from memtool.store.capture import mark_moved_days
 from memtool.summarize import Options, Summarizer, SummaryFailed, make
+from memtool.summarize.calls import Budget
 from memtool.systemd.jobs import runnable_named
 from tests.crash.discipline import Waiting, take_in_at_once
 from tests.crash.events import START_US, an_event
@@ -130,7 +129,7 @@ def visible(memory: Memory) -> Rows:
         prefix = keys.generation(store.generation)
         return {
             name: dict(store.engine.scan(name, prefix, keys.after_prefix(prefix)))
-            for name in families.GENERATION_FAMILIES
+            for name in keys.GENERATION_FAMILIES
         }
 
 
@@ -197,7 +196,7 @@ def test_where_all_is_equal_nothing_is_summarised_and_all_is_there(
     before = unnumbered(visible(memory))
     outcome = rebuilds.run(now_us=LATER_US + DAY_US)
     assert (outcome.run.result, outcome.run.calls, outcome.run.nodes) == ("done", 0, 0)
-    assert rebuilds.report.copied == len(before[families.NODES])
+    assert rebuilds.report.copied == len(before[keys.NODES])
     assert unnumbered(visible(memory)) == before  # also when each node was written
     assert generation(memory) == 2
     assert problems(memory) == []
@@ -228,7 +227,7 @@ def test_a_dry_run_writes_nothing_and_prices_what_it_takes(
     before = memory.everything()
     same, other = rebuilds.price(), rebuilds.price(TOKYO)
     assert same.forecast.calls == 0
-    assert same.copied == len(before[families.NODES])
+    assert same.copied == len(before[keys.NODES])
     assert memory.everything() == before
     assert rebuilds.run(calendar=TOKYO).run.calls == other.forecast.calls
     assert rebuilds.price(TOKYO).forecast.calls == 0
@@ -365,7 +364,7 @@ def test_another_calendar_begins_anew_and_abandoning_leaves_nothing(
         assert view.calendar == berlin
     rebuilds.job(abandon)
     after = memory.everything()
-    now, then = (int(rows[families.META].pop(b"sequence")) for rows in (after, before))
+    now, then = (int(rows[keys.META].pop(b"sequence")) for rows in (after, before))
     assert now > then
     assert after == before
     assert rebuilds.run(calendar=berlin).run.result == "done"
@@ -418,7 +417,7 @@ def test_an_endpoint_that_is_down_changes_nothing_for_readers(
 def test_verify_names_a_generation_that_nobody_knows(memory: Memory) -> None:
     store = memory.access.open_for_writing(None)
     batch = store.engine.batch()
-    batch.put(families.MARKS, keys.generation(9) + b"\x01\x00\x00\x00\x01", keys.instant(1))
+    batch.put(keys.MARKS, keys.generation(9) + b"\x01\x00\x00\x00\x01", keys.instant(1))
     store.engine.write(batch, sync=True)
     store.close()
     with memory.access.reading() as store:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from memtool.errors import ConfigError, UnavailableError
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
-from memtool.model.levels import PERIOD_LEVELS, Level, Period
-from memtool.model.planning import stale_periods
-from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, event_id
+from memtool.model.levels import PERIOD_LEVELS, Level, Period, stale_periods
+from memtool.model.records import Claim, Event, Node, NodeId, Recipe, Tombstone, digest_of, event_id
 from memtool.model.summary import Draft, Request
 from memtool.query.verify import verify
-from memtool.rollup.forecast import forecast
-from memtool.rollup.order import Choices
+from memtool.rollup.plan import Choices, forecast
 from memtool.store.access import Access
-from memtool.summarize import Calls, Options, Summarizer, SummaryFailed, make
+from memtool.summarize import Local, Options, SummaryFailed, make
+from memtool.summarize.mock import Mock
 from tests.memory import Memory
 
 HOUR_US = 3_600_000_000
@@ -54,8 +54,8 @@ def _never(_: Request) -> Exception | None:
 class Watched:
     """A summarizer that counts its calls and can be told to fail."""
 
-    inner: Summarizer
-    waits: bool = False
+    inner: Local
+    waits: Literal[False] = False
     fails_on: Callable[[Request], Exception | None] = _never
     calls: int = 0
 
@@ -63,16 +63,16 @@ class Watched:
     def recipe(self) -> Recipe:
         return self.inner.recipe
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:
+    def summarize(self, request: Request) -> Draft:
         self.calls += 1
         error = self.fails_on(request)
         if error is not None:
             raise error
-        return await self.inner.summarize(request, calls)
+        return self.inner.summarize(request)
 
 
 def watched(fails_on: Callable[[Request], Exception | None] = _never) -> Watched:
-    return Watched(make("mock", Options(max_bullets=5)), fails_on=fails_on)
+    return Watched(Mock(5), fails_on=fails_on)
 
 
 def fails_where(word: str, error: Exception) -> Callable[[Request], Exception | None]:
@@ -393,8 +393,9 @@ def test_a_month_holds_its_own_days_and_no_others(tmp_path: Path) -> None:
 
 def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> None:
     """The recorded offsets are made to differ, as they would after an update of the zone data."""
-    from memtool.store import families
-    from memtool.store.store import ZoneTable, encode_zone
+    from memtool.model.calendar import ZoneTable
+    from memtool.store import keys
+    from memtool.store.codec import encode_json
 
     memory.take_in(NOVEMBER)
     memory.roll_up_all(LATER_US)
@@ -406,7 +407,7 @@ def test_new_zone_data_moves_the_days_whose_bounds_changed(memory: Memory) -> No
         table.last_year,
         [*table.transitions, (at("2026-11-02T00:00"), 3600), (at("2026-11-04T00:00"), 0)],
     )
-    edit(memory, families.META, b"zone", encode_zone(old))
+    edit(memory, keys.META, b"zone", encode_json(old))
     summarizer = watched()
     outcome = memory.roll_up(Level.DAY, LATER_US, summarizer=summarizer)
     assert outcome.run.periods == ("day:2026-11-02", "day:2026-11-04")

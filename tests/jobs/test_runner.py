@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from memtool.context import Limits, Progress, Reports, RunContext
 from memtool.errors import (
     BadDataError,
     ConfigError,
@@ -18,11 +19,9 @@ from memtool.errors import (
     UnavailableError,
     UsageError,
 )
-from memtool.jobs.context import Limits, Progress, Reports, RunContext
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import Run, ledger_path
 from memtool.ledger.reading import look
-from memtool.ledger.run import Run
 from memtool.locks import TREE, WRITER, Holder, is_free, job_lock_path, lock_path, try_lock
 from memtool.systemd.jobs import JOBS, job_named
 from tests.scheduler.children import finish, start, start_ready

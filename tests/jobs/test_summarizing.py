@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memtool.config import Config
-from memtool.jobs.summarizing import budget_of, options_of
-from memtool.settings import SummarizerSettings
+from memtool.rollup.configured import budget_of, options_of
+from memtool.settings import Config, SummarizerSettings
 
 
 def key_of(environ: dict[str, str], *, name: str = "openai", endpoint: str = "") -> str:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
-from memtool.agents.times import instant_us
+from memtool.agents.values import instant_us
 from memtool.errors import UnavailableError
-from memtool.jobs.budget import Budget
 from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
-from memtool.model.digest import digest_of
 from memtool.model.levels import PERIOD_LEVELS, Level
-from memtool.model.records import Claim, Event, Node, Recipe, Record, event_id
+from memtool.model.records import Claim, Event, Node, Recipe, Record, digest_of, event_id
 from memtool.model.summary import Draft, Request
 from memtool.query.reader import Reader
 from memtool.query.recipes import recipes
 from memtool.query.verify import verify
-from memtool.rollup.forecast import forecast
-from memtool.rollup.order import Choices
-from memtool.store import codec, families, keys
-from memtool.summarize import Calls, Options, Summarizer, make
+from memtool.rollup.plan import Choices, forecast
+from memtool.store import codec, keys
+from memtool.summarize import Local, Options, Summarizer, make
+from memtool.summarize.calls import Budget
+from memtool.summarize.mock import Mock
 from tests.memory import Memory
 from tests.strategies import DAY_US, calendars, histories
 
-MOCK = make("mock", Options(max_bullets=5))
+MOCK = Mock(5)
 UPGRADE = Choices(outdated=True)
 
 
@@ -49,8 +50,8 @@ class Newer:
     It may break down after so many.
     """
 
-    inner: Summarizer = MOCK
-    waits: bool = False
+    inner: Local = MOCK
+    waits: Literal[False] = False
     quiet: bool = False
     breaks_after: int = 1 << 30
     asked: list[Request] = field(default_factory=list)
@@ -59,11 +60,11 @@ class Newer:
     def recipe(self) -> Recipe:
         return Recipe("newer", prompt="newer-1")
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:
+    def summarize(self, request: Request) -> Draft:
         if len(self.asked) >= self.breaks_after:
             raise UnavailableError("it is down")
         self.asked.append(request)
-        draft = await self.inner.summarize(request, calls)
+        draft = self.inner.summarize(request)
         return draft if self.quiet else replace(draft, title=f"new: {draft.title}")
 
     def scopes(self, level: Level) -> list[str]:
@@ -212,7 +213,7 @@ def change(memory: Memory, nodes: list[Node]) -> None:
     batch = store.engine.batch()
     for node in nodes:
         key = keys.node(store.generation, node.id)
-        batch.put(families.NODES, key, codec.NODE.encode(node))
+        batch.put(keys.NODES, key, codec.NODE.encode(node))
     store.engine.write(batch, sync=True)
     store.close()
 

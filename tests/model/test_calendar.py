@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.model.calendar import Calendar, calendar_from, span_end_us, transitions
+from memtool.model.calendar import Calendar, calendar_from, transitions
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
@@ -20,8 +20,8 @@ from memtool.model.levels import (
     parents_of,
     parse_period,
     parse_segment,
-    period_named,
     period_of,
+    place_of,
     straddles,
 )
 from tests.strategies import calendars
@@ -119,7 +119,7 @@ def test_ids_name_their_period_and_sort_as_time_does(
     number: int, week_start: int, level: Level
 ) -> None:
     period = period_of(level, number, week_start)
-    assert period_named(period.id) == period
+    assert place_of(period.id) == period
     assert parse_period(period.id, today=number, week_start=week_start) == period
     later = period_of(level, period.end, week_start)
     assert period.id < later.id
@@ -245,4 +245,4 @@ def test_transitions_list_every_change_of_offset_in_the_span() -> None:
     assert [offset for _, offset in rows] == [3600, 7200, 3600]
     assert rows[1][0] == instant("2024-03-31T01:00:00")
     assert rows[2][0] == instant("2024-10-27T01:00:00")
-    assert rows[-1][0] < span_end_us(2024)
+    assert rows[-1][0] < instant("2025-01-02T00:00:00")

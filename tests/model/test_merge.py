@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.model.merge import NOTHING, Identity, merged
 from memtool.model.records import Claim, Event, EventId, Record, Rewind, Tombstone

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.redact.engine import Redacted, may_hold_secrets, redact, redact_field
+from memtool.redact import Redacted, may_hold_secrets, redact, redact_field, shorten
 from memtool.redact.rules import BLOCKS, RULES, RULESET_VERSION
-from memtool.redact.shorten import shorten
 
 HIDDEN = "Zq7" * 16
 # Put together here, so that no scanner takes this page for a leak.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from memtool.model.digest import digest_of
-from memtool.model.records import Claim, Event, event_id
+from memtool.model.records import Claim, Event, digest_of, event_id
 from memtool.model.segmenting import GAP_US, MAX_TOKENS, by_session, cuts_of, in_order, tokens_of
 from tests.strategies import events, starts_us
 

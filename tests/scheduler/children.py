@@ -17,7 +17,7 @@ import os, sys, time
 from pathlib import Path
 from memtool.errors import *
 from memtool.locks import *
-from memtool.jobs.context import *
+from memtool.context import *
 from memtool.jobs.runner import *
 from memtool.systemd.jobs import *
 from memtool.ledger.reading import *

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from memtool.systemd.changes import Change, write
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.unitfiles import Installation, unit_files
+from memtool.systemd.units import Installation, unit_files
 
 # For each call: the verb's file, if there is one, is run as a script; else it succeeds and says nothing.
 _PROGRAM = """#!/bin/sh

@@ -10,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from memtool.ledger.file import ledger_path
+from memtool.ledger.file import CallRecord, Run, as_json, ledger_path
 from memtool.ledger.reading import History
-from memtool.ledger.run import CallRecord, Run, as_json
 
 START = ("run", "job", "trigger", "started_us", "pid", "version")
 

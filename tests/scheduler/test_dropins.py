@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from memtool.model.calendar import Calendar
 from memtool.process import run
+from memtool.settings import TimerSettings
 from memtool.systemd.changes import Change, write
 from memtool.systemd.dropins import (
     COMMAND_DROP_IN,
@@ -24,27 +24,14 @@ from memtool.systemd.dropins import (
     network_drop_in,
     possible_paths,
 )
-from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.jobs import JOBS
 
 TIMER = f"memtool-week-rollup.timer.d/{DROP_IN}"
 SERVICE = f"memtool-week-rollup.service.d/{DROP_IN}"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A job's section."""
-
-    schedule: str = ""
-    jitter_s: int = 0
-    timeout_s: int = 0
-
-
-def default(job: Job) -> Settings:
-    return Settings("", job.randomized_delay_s, job.timeout_s)
-
-
-def files(wanted: Wanted, **changed: Settings) -> dict[str, str]:
-    settings = {job.name: changed.get(job.section, default(job)) for job in JOBS}
+def files(wanted: Wanted, **changed: TimerSettings) -> dict[str, str]:
+    settings = {job.section: changed.get(job.section, job.settings) for job in JOBS}
     return files_of(settings, wanted)
 
 
@@ -59,7 +46,7 @@ def test_defaults_need_no_file() -> None:
 
 
 def test_a_schedule_takes_the_place_of_the_shipped_one() -> None:
-    week = Settings("Sat 2:00; Sat 5:00 UTC", 60, 600)
+    week = TimerSettings("Sat 2:00; Sat 5:00 UTC", 60, 600)
     made = files(Wanted("user"), week_rollup=week)
     assert set(made) == {TIMER, SERVICE}
     assert lines(made[TIMER]) == [
@@ -208,7 +195,7 @@ def test_everything_that_may_be_written_is_known_for_its_removal() -> None:
         "system", Calendar("UTC"), needs_network=True, command=CLAUDE, on_failure="x",
         skips_on_battery=True, store=Path("/s"),
     )  # fmt: skip
-    assert set(files(full, ingest=Settings("daily", 1, 60))) <= set(possible_paths())
+    assert set(files(full, ingest=TimerSettings("daily", 1, 60))) <= set(possible_paths())
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
@@ -217,7 +204,7 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
         "system",
         Calendar("Europe/Berlin", 240, 0),
         needs_network=True,
-        command=replace(ODD, writes=(*ODD.writes, Path("/srv/100% 'a b'"))),
+        command=ODD._replace(writes=(*ODD.writes, Path("/srv/100% 'a b'"))),
         on_failure=COMMAND,
         skips_on_battery=True,
         store=Path("/srv/my 100%"),
@@ -226,7 +213,7 @@ def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
         write(Change(tmp_path / name, None, text))
     for job in JOBS:
         (tmp_path / job.unit).write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
-        (tmp_path / job.timer).write_text(f"[Timer]\nOnCalendar={job.on_calendar}\n")
+        (tmp_path / job.timer).write_text(f"[Timer]\nOnCalendar={job.schedule[0]}\n")
     (tmp_path / "on-memtool-failure@ingest.service").symlink_to(tmp_path / ON_FAILURE)
     units = [tmp_path / name for job in JOBS for name in (job.unit, job.timer)]
     argv = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, units)]

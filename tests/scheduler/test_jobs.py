@@ -7,7 +7,6 @@ import re
 import pytest
 
 from memtool.errors import UsageError
-from memtool.settings import SETTINGS
 from memtool.systemd.jobs import JOBS, TASKS, job_named, runnable_named
 
 TABLE = """
@@ -22,8 +21,8 @@ compaction    memtool compact       Sun *-*-* 04:00:00  600  never
 
 def test_the_jobs_are_the_ones_that_were_designed() -> None:
     rows = [
-        "  ".join([job.name, " ".join(("memtool", *job.command)), job.on_calendar])
-        + f"  {job.randomized_delay_s}  {job.network}"
+        "  ".join([job.name, " ".join(("memtool", *job.command)), job.schedule[0]])
+        + f"  {job.settings.jitter_s}  {job.network}"
         for job in JOBS
     ]
     assert rows == [re.sub("  +", "  ", line) for line in TABLE.strip().splitlines()]
@@ -32,14 +31,6 @@ def test_the_jobs_are_the_ones_that_were_designed() -> None:
 def test_units_are_named_after_the_job() -> None:
     job = job_named("day-rollup")
     assert (job.unit, job.timer) == ("memtool-day-rollup.service", "memtool-day-rollup.timer")
-
-
-def test_the_settings_defaults_are_the_tables() -> None:
-    settings = {row.key: row.default for row in SETTINGS}
-    for job in JOBS:
-        assert settings[f"{job.section}.schedule"] == ""
-        assert settings[f"{job.section}.jitter_s"] == job.randomized_delay_s
-        assert settings[f"{job.section}.timeout_s"] == job.timeout_s
 
 
 def test_what_could_fall_into_a_clock_change_has_a_second_time() -> None:

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from memtool.errors import ConfigError, DamagedError, StorageError, UnavailableError
 from memtool.ledger import reading as module
-from memtool.ledger.file import adopt, copy_ended, ledger_path
+from memtool.ledger.file import RESULTS, CallRecord, Run, adopt, copy_ended, ledger_path
 from memtool.ledger.reading import (
     KEEP_OF_JOB,
     KEEP_RUNS,
     LIMIT_RUNS,
     History,
+    Spent,
     blank,
     look,
     look_newest,
@@ -32,9 +33,9 @@ from memtool.ledger.reading import (
     record_start,
     spent_since,
 )
-from memtool.ledger.run import RESULTS, CallRecord, Run, Spent, first_line
 from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.systemd.status import status_of
+from memtool.text import first_line
 from tests.scheduler.children import finish, start, start_ready
 from tests.scheduler.ledgers import (
     START,
@@ -229,7 +230,7 @@ def test_the_newest_runs_tell_status_what_all_of_them_would(
 
 HOLD = """
 lock = try_lock(job_lock_path(root, "ingest"), Holder(os.getpid(), "ingest", 0, "r1"))
-from memtool.ledger.run import Run
+from memtool.ledger.file import Run
 record_start(root, Run("r1", "ingest", "timer", 0, os.getpid(), "1"))
 ready()
 sys.stdin.readline()
@@ -284,7 +285,7 @@ def test_a_run_that_ends_while_it_is_looked_at_did_not_die(tmp_path: Path) -> No
 
 
 APPEND = """
-from memtool.ledger.run import CallRecord, Run
+from memtool.ledger.file import CallRecord, Run
 for number in range(int(sys.argv[3])):
     run = Run(f"{sys.argv[2]}-{number}", "job" + sys.argv[2], "manual", number, 1, "1")
     record_start(root, run, wait_s=600)
@@ -338,7 +339,7 @@ def test_what_a_limit_cuts_short_is_taken_back(tmp_path: Path) -> None:
     """The file-size limit stands for the full disk: a write is cut short, the next one fails."""
     code = """
     import resource, signal
-    from memtool.ledger.run import Run
+    from memtool.ledger.file import Run
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     run = Run("r1", "ingest", "manual", 0, 1, "1")
     record_start(root, run)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memtool.context import Reports, RunContext
 from memtool.errors import UsageError
-from memtool.jobs.context import Reports, RunContext
 from memtool.jobs.runner import run_job
+from memtool.ledger.file import Trigger
 from memtool.ledger.reading import look
-from memtool.ledger.run import Trigger
 from memtool.systemd.jobs import job_named
 from memtool.systemd.pauses import (
     ALL,

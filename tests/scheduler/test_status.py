@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from memtool.ledger.file import RESULTS, Left, Run
 from memtool.ledger.reading import History
-from memtool.ledger.run import RESULTS, Left, Run
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.state import JobStatus, Look
-from memtool.systemd.status import VERSION, status_json, status_of
-from memtool.systemd.systemctl import Timers
-from memtool.systemd.units import TimerState
+from memtool.systemd.status import VERSION, JobStatus, Look, status_json, status_of
+from memtool.systemd.systemctl import Timers, TimerState
 from tests.scheduler.ledgers import history_of
 
 _COUNT = iter(range(1000))

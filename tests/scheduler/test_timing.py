@@ -9,8 +9,8 @@ import pytest
 
 from memtool.model.calendar import Calendar
 from memtool.process import run
+from memtool.systemd.dropins import schedule_of
 from memtool.systemd.jobs import JOBS, job_named
-from memtool.systemd.timing import schedule_of
 
 MIDNIGHT = Calendar("Europe/Berlin")
 FOUR = Calendar("Europe/Berlin", 4 * 60)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import History
-from memtool.ledger.run import Left, Run
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.state import Look, Trouble
-from memtool.systemd.status import status_of
-from memtool.systemd.systemctl import Timers
-from memtool.systemd.troubles import sentence
-from memtool.systemd.units import ServiceState, TimerState
+from memtool.systemd.status import Look, Trouble, sentence, status_of
+from memtool.systemd.systemctl import ServiceState, Timers, TimerState
 
 
 def us(text: str) -> int:
@@ -42,7 +38,7 @@ def timer(state: str = "armed", **changed: object) -> TimerState:
         randomized_delay_s=300,
         service=IDLE,
     )
-    return replace(well, **changed)  # type: ignore[arg-type] # one helper for all fields
+    return well._replace(**changed)  # type: ignore[arg-type] # one helper for all fields
 
 
 def run(
@@ -67,7 +63,7 @@ def found(
 ) -> list[Trouble]:
     """Return the troubles of a system whose week-rollup is like this, and the other timers have this state."""
     states = {job.name: TimerState(others) for job in JOBS} | {"week-rollup": week}
-    asked = replace(Timers("system", states), **timers)  # type: ignore[arg-type] # as above
+    asked = Timers("system", states)._replace(**timers)  # type: ignore[arg-type] # as above
     look = Look(now_us, asked, pauses or {}, zone, skips_on_battery)
     return list(status_of(History(runs), look).troubles)
 

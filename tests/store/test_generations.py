@@ -9,8 +9,8 @@ import pytest
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
-from memtool.store.generations import begin_generation, drop_half_built, flip, generations_found
 from memtool.store.store import Store
+from memtool.store.toc import begin_generation, drop_half_built, flip
 from tests.crash.events import START_US, an_event
 from tests.memory import Memory
 from tests.strategies import DAY_US
@@ -89,7 +89,7 @@ def test_the_flip_leaves_one_generation_with_the_calendar_of_the_new_one(memory:
     with memory.access.reading() as store:
         assert store.building() is None
         assert (store.generation, store.calendar) == (2, KIRITIMATI)
-        assert {number for _, number in generations_found(store)} == {2}
+        assert {number for _, number in store.generations_found()} == {2}
         assert list(store.nodes(Level.DAY)) == []
         assert marked_days(store) == set(store.days())
         assert store.zone_table() is not None

@@ -11,10 +11,17 @@ import pytest
 
 from memtool.errors import ConfigError
 from memtool.model.levels import Level
-from memtool.store import families, migrations
-from memtool.store.access import FORMAT, Access, recorded_format, write_format
+from memtool.store import access, keys
+from memtool.store.access import (
+    FORMAT,
+    MIGRATIONS,
+    OLDEST,
+    Access,
+    migrate,
+    recorded_format,
+    write_format,
+)
 from memtool.store.engine import Engine
-from memtool.store.migrations import MIGRATIONS, OLDEST, migrate
 from tests.crash import history
 from tests.crash.checks import closed_part, event_ids, everything, problems, stale
 from tests.crash.forks import Forks
@@ -117,12 +124,12 @@ def test_each_step_is_on_the_disk_before_the_number_that_says_so(tmp_path: Path)
     recorded: list[int] = []
 
     def record(number: int) -> None:
-        assert engine.get(families.META, b"step%d" % number) == b"done"
+        assert engine.get(keys.META, b"step%d" % number) == b"done"
         recorded.append(number)
 
     migrate(engine, 2, record, steps)
     assert recorded == [3, 4]
-    assert engine.get(families.META, b"step2") is None
+    assert engine.get(keys.META, b"step2") is None
     migrate(engine, 3, record, steps)
     assert recorded == [3, 4, 4]
     migrate(engine, 4, record, steps)
@@ -130,10 +137,10 @@ def test_each_step_is_on_the_disk_before_the_number_that_says_so(tmp_path: Path)
     engine.close()
 
 
-def a_step(number: int) -> migrations.Step:
+def a_step(number: int) -> access.Step:
     def step(engine: Engine) -> None:
         batch = engine.batch()
-        batch.put(families.META, b"step%d" % number, b"done")
+        batch.put(keys.META, b"step%d" % number, b"done")
         engine.write(batch, sync=False)
 
     return step

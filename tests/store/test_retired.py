@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from memtool.errors import ConfigError
+from memtool.jobs.backup import KIND, VERSION, Manifest, copy_file, files_in, write_manifest
 from memtool.model.levels import Level
-from memtool.store import codec, families
+from memtool.store import codec, keys
 from memtool.store.access import Access
-from memtool.store.backup import KIND, VERSION, Manifest, copy_file, files_in, write_manifest
 from tests.crash.checks import everything, problems
 from tests.crash.history import AFTER_ALL_US, early, exchange, late, write
 from tests.crash.tasks import ENVIRON, program
 from tests.memory import UTC_CALENDAR, Memory
 from tests.store.test_migrations import open_once, unpacked
 
-TABLES = (families.CUTS, families.NODES, families.GRIPS, families.EVENTS, families.SESSIONS)
+TABLES = (keys.CUTS, keys.NODES, keys.GRIPS, keys.EVENTS, keys.SESSIONS)
 READING = (("toc",), ("show", "2024"), ("events",), ("verify",), ("stats",), ("export",))
 WRITING = (
     ("ingest", "{place}/transcripts"),
@@ -94,7 +94,7 @@ def test_a_store_without_swept_events_is_as_it_was_byte_for_byte(tmp_path: Path)
     assert everything(root) == before
     for level in Level:
         for node in memory.nodes(level):
-            assert codec.NODE.encode(node) in before[families.NODES].values()
+            assert codec.NODE.encode(node) in before[keys.NODES].values()
 
 
 def test_what_is_written_today_equals_what_was_written_then(
@@ -130,5 +130,5 @@ def test_an_export_with_expired_tombstones_is_taken_in_without_them(
 def test_a_new_store_has_no_horizon(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     store = Access(tmp_path / "memory").open_for_writing(UTC_CALENDAR)
-    assert store.meta("horizon") is None
+    assert store.meta("horizon", object) is None
     store.close()

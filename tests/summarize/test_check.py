@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from memtool.model.summary import Citation, Draft, DraftBullet, Request
 from memtool.summarize import SummaryFailed, check_draft

@@ -6,15 +6,14 @@ import asyncio
 import os
 import stat
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.model.segmenting import tokens_of
-from memtool.summarize import Options, SummaryFailed, check_draft, make
-from memtool.summarize.calls import Reply
+from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make
 from memtool.summarize.models.command import Program, argv_of, text_of
 from memtool.summarize.models.endpoint import Prompt, PromptTooLong
 from tests.summarize.requests import segment, written
@@ -207,5 +206,5 @@ def test_a_prompt_that_is_too_long_for_it_is_told_apart(tmp_path: Path) -> None:
 def test_its_directory_is_made_where_it_is_missing_and_is_private(tmp_path: Path) -> None:
     asked = program(tmp_path, "pwd; stat -c %a .")
     below = tmp_path / "summarizer"
-    there = replace(asked.options, directory=below)
+    there = structs.replace(asked.options, directory=below)
     assert ask(Program(there)).text == f"{below}\n700"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.within import DIRECTORY
+from memtool.process import SUMMARIZER_DIRECTORY
 from tests.base.test_family import FAMILY, all_dead, pids
 from tests.waiting import HUNG_S, wait_until
 
@@ -87,7 +87,7 @@ def test_a_program_writes_all_the_nodes(memory: Memory) -> None:
     shown = memory.run("show", "day:2026-03-02", "--json").stdout
     assert json.loads(shown)["recipe"]["summarizer"] == "command"
     assert "Mend part 2" in shown
-    assert (memory.store / DIRECTORY).stat().st_mode & 0o777 == 0o700
+    assert (memory.store / SUMMARIZER_DIRECTORY).stat().st_mode & 0o777 == 0o700
 
 
 def test_one_that_never_works_ends_the_run_after_three_tries(memory: Memory) -> None:
@@ -104,7 +104,7 @@ def test_a_run_that_is_stopped_ends_the_program_and_its_children(
     with subprocess.Popen(
         memory.argv("rollup", "all"), env=memory.environ(FAMILY), stderr=subprocess.PIPE
     ) as run:
-        there = memory.store / DIRECTORY
+        there = memory.store / SUMMARIZER_DIRECTORY
         wait_until(lambda: len(pids(there)) >= 3)
         run.send_signal(number)
         run.communicate(timeout=HUNG_S)

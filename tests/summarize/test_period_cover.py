@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.model.drafting import Origin, node_from
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Node, NodeId, Recipe
-from memtool.model.summary import Draft, Request, Section
+from memtool.model.summary import Draft, Origin, Request, Section, node_from
 from memtool.summarize import check_draft
 from memtool.summarize.extractive.periods.draft import MOST_BULLETS, summarize_period
 from memtool.summarize.extractive.periods.grouping import MOST_SECTIONS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.unitfiles import COMMON, SANDBOX, Installation, unit_files
+from memtool.systemd.units import COMMON, SANDBOX, Installation, unit_files
 from tests.systemd.conftest import install, uninstall
 from tests.systemd.sides import Side
 

@@ -126,6 +126,6 @@ def test_a_reboot_in_between_changes_no_schedule(side: Side) -> None:
     scheduled = [
         job.timer
         for job in JOBS
-        if before[job.timer] > now + timedelta(seconds=job.randomized_delay_s)
+        if before[job.timer] > now + timedelta(seconds=job.settings.jitter_s)
     ]
     assert [after[timer] for timer in scheduled] == [before[timer] for timer in scheduled]

@@ -7,24 +7,36 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from memtool.systemd import unitfiles
+from memtool.systemd import units
 from memtool.systemd.jobs import JOBS, Job
 from tests.waiting import HUNG_S
 
-UNITS = Path(__file__).resolve().parents[2] / "systemd"
+SOURCES = Path(__file__).resolve().parents[2] / "systemd"
+PACKAGE = SOURCES / "package"
+_PLACE = TemporaryDirectory(prefix="memtool-units-")
+UNITS = Path(_PLACE.name)
 SYSTEM = UNITS / "system"
 USER = UNITS / "user"
-SANDBOX = USER / unitfiles.SANDBOX
-COMMON = {folder: folder / unitfiles.COMMON for folder in (SYSTEM, USER)}
-SLICE = UNITS / unitfiles.SLICE
-PACKAGE = UNITS / "package"
+_HOME = Path("/home/somebody")
+INSTALLATIONS = {
+    SYSTEM: units.Installation("system", Path("/usr/local/bin/memtool")),
+    USER: units.Installation("user", _HOME / ".local/bin/memtool", home=_HOME, has_sandbox=True),
+}
+for _folder, _installation in INSTALLATIONS.items():
+    for _name, _text in units.unit_files(_installation).items():
+        (_folder / _name).parent.mkdir(parents=True, exist_ok=True)
+        (_folder / _name).write_text(_text, encoding="utf-8")
+SANDBOX = USER / units.SANDBOX
+COMMON = {folder: folder / units.COMMON for folder in (SYSTEM, USER)}
+SLICE = SYSTEM / units.SLICE
 PROGRAMS = {SYSTEM: "/usr/local/bin/memtool", USER: "%h/.local/bin/memtool"}
 ROOTS = {SYSTEM: "/var/lib/memtool", USER: "%h/.local/state/memtool"}
 SERVICES = [folder / job.unit for folder in (SYSTEM, USER) for job in JOBS]
-TIMERS = [UNITS / job.timer for job in JOBS]
+TIMERS = [SYSTEM / job.timer for job in JOBS]
 
 Setting = tuple[str, str]  # section, name
 
@@ -55,6 +67,11 @@ def one(path: Path, section: str, name: str) -> str:
     """Return a setting that is there once."""
     (value,) = settings(path)[section, name]
     return value
+
+
+def name_of(path: Path) -> str:
+    """Return a name for a test, which is the same in every process."""
+    return str(path.relative_to(UNITS if path.is_relative_to(UNITS) else SOURCES))
 
 
 def job_of(path: Path) -> Job:

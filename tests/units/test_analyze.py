@@ -18,8 +18,8 @@ import pytest
 from memtool.process import run
 from memtool.systemd.dropins import NETWORK_DROP_IN, network_drop_in
 from memtool.systemd.jobs import JOBS, Job
-from memtool.systemd.unitfiles import Installation, unit_files
-from tests.units.files import PACKAGE, UNITS, settings, systemd_analyze
+from memtool.systemd.units import Installation, unit_files
+from tests.units.files import PACKAGE, SYSTEM, settings, systemd_analyze
 
 DAY = timedelta(days=1)
 FIRST, YEARS = datetime(2026, 1, 1, tzinfo=UTC), 2
@@ -191,7 +191,7 @@ def distinct_zones() -> Sequence[str]:
 
 
 def calendar(job: str) -> Sequence[str]:
-    return settings(UNITS / f"memtool-{job}.timer")["Timer", "OnCalendar"]
+    return settings(SYSTEM / f"memtool-{job}.timer")["Timer", "OnCalendar"]
 
 
 def test_one_line_alone_would_lose_a_week_where_clocks_skip_the_hour() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from memtool.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
+from memtool.systemd import units
 from memtool.systemd.jobs import JOBS, Job
 from tests.units.files import (
     COMMON,
@@ -18,9 +19,9 @@ from tests.units.files import (
     SLICE,
     SYSTEM,
     TIMERS,
-    UNITS,
     USER,
     job_of,
+    name_of,
     one,
     settings,
     systemd_analyze,
@@ -30,10 +31,11 @@ from tests.units.files import (
 RETRY = {("Service", "Restart"), ("Service", "RestartSec")}
 LIMIT = {("Unit", "StartLimitIntervalSec"), ("Unit", "StartLimitBurst")}
 KEYS = {("Service", "LoadCredential"), ("Service", "SetCredential")}
-SECONDS = {"s": 1, "min": 60, "h": 3600}
+SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
 FOLDERS = (SYSTEM, USER)
+SANDBOX_NAME, COMMON_NAME = units.SANDBOX, units.COMMON
 
-each_service = pytest.mark.parametrize("path", SERVICES, ids=lambda path: "/".join(path.parts[-2:]))
+each_service = pytest.mark.parametrize("path", SERVICES, ids=name_of)
 each_timer = pytest.mark.parametrize("path", TIMERS, ids=lambda path: str(path.name))
 
 
@@ -46,8 +48,8 @@ PACKAGED = [
 
 retried = pytest.mark.parametrize(
     "path",
-    [path for path in SERVICES if job_of(path).name != "ingest"],
-    ids=lambda path: "/".join(path.parts[-2:]),
+    [path for path in SERVICES if job_of(path).is_retried],
+    ids=name_of,
 )
 
 
@@ -57,9 +59,15 @@ def seconds(value: str) -> int:
 
 
 def test_every_job_has_its_units_and_nothing_else_is_there() -> None:
-    found = {str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if path.is_file()}
-    wanted = {*SERVICES, *TIMERS, SANDBOX, SLICE, *COMMON.values(), *PACKAGED}
-    assert found == {str(path.relative_to(UNITS)) for path in wanted}
+    for folder in FOLDERS:
+        found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        wanted = {name for job in JOBS for name in (job.unit, job.timer)}
+        assert found - {SANDBOX_NAME} == wanted | {SLICE.name, COMMON_NAME}
+
+
+def test_both_managers_have_the_same_timers_and_slice() -> None:
+    for path in (*TIMERS, SLICE):
+        assert (USER / path.name).read_text() == path.read_text()
 
 
 @each_service
@@ -68,7 +76,7 @@ def test_a_service_runs_the_command_of_its_job(path: Path) -> None:
     assert one(path, "Service", "ExecStart") == " ".join((PROGRAMS[path.parent], *job.command))
     assert one(path, "Service", "Type") == "oneshot"
     assert one(path, "Unit", "Description") == f"memtool: {job.description}"
-    assert seconds(one(path, "Service", "TimeoutStartSec")) == job.timeout_s
+    assert seconds(one(path, "Service", "TimeoutStartSec")) == job.settings.timeout_s
 
 
 @each_service
@@ -184,9 +192,7 @@ def test_all_jobs_together_have_one_weight() -> None:
     assert set(settings(SLICE)) >= {("Slice", "CPUWeight"), ("Slice", "IOWeight")}
 
 
-@pytest.mark.parametrize(
-    "path", [*TIMERS, SLICE, *COMMON.values()], ids=lambda path: "/".join(path.parts[-3:])
-)
+@pytest.mark.parametrize("path", [*TIMERS, SLICE, *COMMON.values()], ids=name_of)
 def test_every_unit_names_its_documentation(path: Path) -> None:
     assert one(path, "Unit", "Documentation") == "man:memtool(1)"
 
@@ -195,7 +201,7 @@ def test_every_unit_names_its_documentation(path: Path) -> None:
 def test_a_timer_fires_as_the_table_says(path: Path) -> None:
     job = job_of(path)
     assert tuple(settings(path)["Timer", "OnCalendar"]) == job.schedule
-    assert one(path, "Timer", "RandomizedDelaySec") == str(job.randomized_delay_s)
+    assert one(path, "Timer", "RandomizedDelaySec") == str(job.settings.jitter_s)
     assert one(path, "Unit", "Description") == f"memtool: when to {job.description}"
 
 
@@ -209,10 +215,11 @@ def test_a_timer_makes_up_for_what_was_missed_and_keeps_to_its_delay(path: Path)
 @pytest.mark.parametrize(
     "path",
     [*SERVICES, *TIMERS, SLICE, SANDBOX, *COMMON.values(), *PACKAGED],
-    ids=lambda path: "/".join(path.parts[-3:]),
+    ids=name_of,
 )
 def test_no_secret_and_no_person_is_named_in_a_unit(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "Environment=" not in text.replace("Environment=PYTHONUNBUFFERED=1", "")
     assert "/home/" not in text
+    assert "{" not in text  # of a template
     assert max(map(len, text.splitlines())) <= 120

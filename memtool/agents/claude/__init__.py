@@ -1,1 +1,53 @@
-"""Claude Code's transcripts: `format` reads a file's records, the others one kind of record or one concern each."""
+"""Claude Code: which of its files are transcripts, how to recognise them, how long it keeps them.
+
+`parser` reads a file, `messages` turns its records into drafts, `typed` finds what a person typed, `retention` reads
+Claude Code's settings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memtool.agents.registry import File, Format, Parser, Retention
+from memtool.agents.values import JsonObject, text_at
+
+COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
+SUBAGENT = "subagent: not read yet"
+
+
+class ClaudeCode(Format):
+    """`projects/<slug>/<session>.jsonl`, one session a file."""
+
+    place_key = "cwd"
+
+    def recognises(self, record: JsonObject) -> bool:
+        """Return whether the record has a type and says which session, leaf or message it belongs to."""
+        kind = text_at(record, "type")
+        if kind == "summary":
+            return "leafUuid" in record
+        if kind == "file-history-snapshot":
+            return "messageId" in record
+        return bool(kind and text_at(record, "sessionId"))
+
+    def parser(self, file: File) -> Parser:
+        """Return what reads one file."""
+        from memtool.agents.claude.parser import ClaudeParser
+
+        return ClaudeParser(file)
+
+    def skip_reason(self, path: Path) -> str:
+        """Return why a transcript of this name and place is not read, or ""."""
+        if path.name.startswith("agent-acompact-"):
+            return COMPACTION_COPY
+        if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
+            return SUBAGENT
+        return ""
+
+    def retention(self, root: Path, machine: Path) -> Retention:
+        """Return how long it keeps transcripts: `cleanupPeriodDays` of its settings."""
+        from memtool.agents.claude.retention import retention_of
+
+        return retention_of(root, machine)
+
+
+FORMAT = ClaudeCode()

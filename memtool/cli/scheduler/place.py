@@ -1,18 +1,21 @@
-"""Which systemd and which store `memtool scheduler` is about. Asks systemd for its timers, and changes nothing."""
+"""Which systemd and which store memtool scheduler is about, and the state of both. Changes nothing."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from memtool.cli.options import Invocation
-from memtool.config import DEFAULT
-from memtool.errors import MemtoolError
+from memtool.errors import DamagedError, MemtoolError
+from memtool.ledger.reading import History, look_newest
 from memtool.paths import StoreChoice, home_directory
+from memtool.settings import DEFAULT
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.pauses import paused
+from memtool.systemd.status import Look, Status, status_of
 from memtool.systemd.systemctl import (
     BY_HAND,
     INSTALL,
@@ -26,10 +29,11 @@ from memtool.systemd.systemctl import (
     installed_in,
     is_booted,
     lacks_linger,
+    machine_zone,
     manager_of,
     units_directory,
 )
-from memtool.systemd.unitfiles import Installation, differing, installation_in
+from memtool.systemd.units import Installation, differing, installation_in
 
 SYSTEM_STORE = Path("/var/lib/memtool")
 
@@ -41,8 +45,7 @@ ScopeOption = Annotated[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The systemd (None where no timers are installed), the store that its jobs use, and where else timers are."""
 
     call: Invocation
@@ -108,8 +111,7 @@ def timers_of(place: Place) -> Timers:
         return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
     linger = lacks_linger(place.call.environ, os.getuid()) if place.scope == "user" else ""
     sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
-    return replace(
-        timers,
+    return timers._replace(
         elsewhere=_elsewhere(place, timers),
         lacks_linger=linger,
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
@@ -144,3 +146,17 @@ def nothing_installed(place: Place | None = None) -> tuple[str, str]:
     if place is not None and "system" in place.installed:
         return "the system's timers serve another user", "--system is about them"
     return "no timers of memtool are installed", INSTALL
+
+
+def state_of(place: Place) -> Status:
+    """Return how the jobs are. The ledger is read last: what began while systemd was asked is in it."""
+    now_us = place.call.now_us
+    timers = timers_of(place)
+    pauses = paused(place.root, (job.name for job in JOBS), now_us)
+    skips_on_battery = place.call.config.scheduler.rollups_on_battery == "skip"
+    seen = Look(now_us, timers, pauses, machine_zone(), skips_on_battery)
+    try:
+        history = look_newest(place.root)
+    except DamagedError as error:
+        history = History(problem=error.message, hint=error.hint)
+    return status_of(history, seen)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.completion import directories, people
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, directories, invocation, people
 from memtool.cli.setup.order import EXTRAS, Order
 from memtool.errors import ExitCode, UsageError
 
@@ -100,7 +99,7 @@ def setup(
     )
     _check(order, root=root, removes=removes, is_purge=is_purge)
     if root is not None:
-        from memtool.cli.setup.package import write_package
+        from memtool.cli.setup.order import write_package
 
         return write_package(order, root)
     if removes:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from memtool import __version__
 from memtool.cli.output import note, print_json, print_line
-from memtool.cli.scheduler.looking import state_of
-from memtool.cli.scheduler.status import print_status
-from memtool.cli.scheduler.words import local
+from memtool.cli.scheduler.place import state_of
+from memtool.cli.scheduler.text import local, print_status
 from memtool.cli.setup.order import Order, ask
-from memtool.cli.setup.planning import Agent, Setup, setup_of
+from memtool.cli.setup.planning import Sessions, Setup, setup_of
 from memtool.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.person import as_person
 from memtool.process import run
 from memtool.program import Way
-from memtool.sizes import size
 from memtool.summarize import row
 from memtool.systemd.changes import diff
-from memtool.systemd.installing import carry_out, check_unit_starts, timers_off
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.setup import crontab_lines, zsh_advice
+from memtool.systemd.setup import (
+    carry_out,
+    check_unit_starts,
+    crontab_lines,
+    timers_off,
+    zsh_advice,
+)
 from memtool.systemd.systemctl import is_booted, lacks_linger
+from memtool.text import size
 
 VERSION = 1
 _INSTALL_TIMEOUT_S = 900
@@ -79,7 +82,8 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     """Yield what was found and what will be done, as labels and words."""
     plan, calendar = setup.plan, setup.calendar.describe()
     yield "", f"memtool {__version__}, {_WAYS[setup.program.way]}: {setup.installation.program}"
-    yield "sessions", _agent_words(setup.agent)
+    for sessions in setup.sessions:
+        yield "sessions", _sessions_words(sessions)
     if setup.scope == "system":
         yield "timers of", f"the system, run as {setup.person.name}"
     else:
@@ -107,13 +111,13 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
         yield "", f"warning: {text}"
 
 
-def _agent_words(agent: Agent) -> str:
-    if not agent.sessions:
-        return f"none of {agent.name} below {agent.directory} yet"
-    first, last = (local(us, "%Y-%m-%d") for us in (agent.first_us, agent.last_us))
+def _sessions_words(sessions: Sessions) -> str:
+    if not sessions.number:
+        return f"none of {sessions.agent} below {sessions.directory} yet"
+    first, last = (local(us, "%Y-%m-%d") for us in (sessions.first_us, sessions.last_us))
     when = first if first == last else f"{first} to {last}"
-    many = "1 session" if agent.sessions == 1 else f"{agent.sessions:,} sessions"
-    return f"{agent.name}: {many} ({size(agent.size_bytes)}), written {when}"
+    many = "1 session" if sessions.number == 1 else f"{sessions.number:,} sessions"
+    return f"{sessions.agent}: {many} ({size(sessions.size_bytes)}), written {when}"
 
 
 def _file_words(setup: Setup) -> str:
@@ -160,7 +164,16 @@ def _show_files(order: Order, setup: Setup) -> None:
 
 
 def _json(setup: Setup) -> dict[str, object]:
-    agent, plan = setup.agent, setup.plan
+    plan = setup.plan
+    places = [
+        {
+            "agent": sessions.agent,
+            "directory": str(sessions.directory),
+            "count": sessions.number,
+            "bytes": sessions.size_bytes,
+        }
+        for sessions in setup.sessions
+    ]
     actions = {(True, False): "write", (False, False): "replace", (False, True): "remove"}
     return {
         "scope": setup.scope,
@@ -170,12 +183,8 @@ def _json(setup: Setup) -> dict[str, object]:
         "calendar": {**setup.calendar.describe(), "is_pinned": setup.is_pinned},
         "summarizer": setup.place.call.config.summarizer.name,
         "sandbox": setup.installation.has_sandbox if setup.scope == "user" else True,
-        "sessions": {
-            "agent": agent.name,
-            "directory": str(agent.directory),
-            "count": agent.sessions,
-            "bytes": agent.size_bytes,
-        },
+        "sessions": places[0],
+        "agents": places,
         "files": [
             {
                 "path": str(change.path),
@@ -239,7 +248,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
         )
         for line in crontab_lines(setup.installation.program, setup.plan.store):
             print_line(line)
-    is_first = setup.agent.sessions > 0 and not setup.is_pinned
+    is_first = any(sessions.number for sessions in setup.sessions) and not setup.is_pinned
     if is_first and order.is_asking and ask("Take in what is there now?", default=True):
         code = _take_in(setup)
         # Now the calendar is the memory's: the timers get its zone.
@@ -253,7 +262,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
 def _take_in(setup: Setup) -> ExitCode:
     from memtool.cli.first import take_in
 
-    call = replace(setup.place.call)  # the store is found again, by the person whose it is
+    call = setup.place.call.fresh()  # the store is found again, by the person whose it is
     if setup.scope == "user":
         return take_in(call)
 

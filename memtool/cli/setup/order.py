@@ -1,27 +1,29 @@
-"""What a person asked of `memtool setup`, and how they are asked back."""
+"""The options of memtool setup, how it asks, and the files of a package."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from memtool.cli.options import Invocation
-from memtool.cli.output import clean, note
-from memtool.cli.render import Page
-from memtool.errors import UsageError
-from memtool.paths import SYSTEM_STORE, other_owner
+from memtool.cli.output import Page, clean, note, print_json, print_line
+from memtool.errors import OK, ExitCode, UsageError
+from memtool.paths import SYSTEM_STORE, other_owner, shipped
 from memtool.person import name_of
+from memtool.systemd.changes import changes, diff, write
+from memtool.systemd.setup import package_places, page_texts
 from memtool.systemd.systemctl import Scope, default_scope, installed_in
+from memtool.systemd.units import Installation, unit_files
 
 EXTRAS = ("openai", "anthropic")
 """What --with knows: the optional dependencies in pyproject.toml."""
 _LABEL = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """The options."""
 
     call: Invocation
@@ -97,3 +99,39 @@ def scope_of(order: Order) -> Scope:
         )
     is_served = other_owner(SYSTEM_STORE) == name_of(os.getuid())
     return "system" if installed == ("system",) and is_served else "user"
+
+
+VERSION = 1
+_PROGRAM = Path("/usr/bin/memtool")
+
+
+def write_package(order: Order, root: Path) -> ExitCode:
+    """Write the system's units, the man page, completions, and files for sysusers.d, tmpfiles.d and presets."""
+    where = package_places(root.absolute())
+    wanted = {
+        where.units / name: text
+        for name, text in unit_files(Installation("system", _PROGRAM)).items()
+    }
+    wanted |= page_texts(where)
+    source = shipped("systemd/package")
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            target = root.absolute() / "usr/lib" / path.relative_to(source)
+            if target.parent.name == "system-preset":
+                target = root.absolute() / "usr/lib/systemd/system-preset" / path.name
+            wanted[target] = path.read_text(encoding="utf-8")
+    made = changes(wanted, ())
+    for change in made:
+        if order.is_dry:
+            for line in diff(change):
+                print_line(line)
+        else:
+            write(change)
+            order.say(f"wrote {change.path}")
+    if order.json:
+        print_json(
+            "setup-package",
+            VERSION,
+            {"root": str(root.absolute()), "files": [str(path) for path in sorted(wanted)]},
+        )
+    return OK

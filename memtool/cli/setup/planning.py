@@ -7,35 +7,37 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from memtool.agents.discover import discover
-from memtool.cli.options import Invocation
-from memtool.cli.scheduler.applying import drop_ins, possible_drop_ins
+from memtool.agents.registry import Root
+from memtool.cli.scheduler.apply import drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of
 from memtool.cli.setup.order import EXTRAS, Order, scope_of
 from memtool.errors import MemtoolError, UsageError
-from memtool.jobs.calendar import calendar_for_new_store
 from memtool.jobs.purge import is_used
 from memtool.model.calendar import Calendar
 from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.person import Person, name_of, person_named, this_person
 from memtool.program import Program, extra_hint, running_program
 from memtool.query.reader import reader_for
+from memtool.rollup.configured import calendar_for_new_store
 from memtool.systemd.changes import Change, changes
-from memtool.systemd.installing import Plan, check_starts, offline_manager
 from memtool.systemd.setup import (
     Places,
+    Plan,
     check_owner,
+    check_starts,
     check_visible,
     lasting_command,
     new_timers,
+    offline_manager,
     page_texts,
     places,
 )
 from memtool.systemd.systemctl import Manager, Scope, manager_of, runs_with, units_directory
-from memtool.systemd.unitfiles import (
+from memtool.systemd.units import (
     Installation,
     installation_in,
     possible_unit_paths,
@@ -44,20 +46,18 @@ from memtool.systemd.unitfiles import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """What an agent has left on this machine: its sessions, their bytes, when the first and the last was written."""
+class Sessions(NamedTuple):
+    """What an agent has left in a directory: its sessions, their bytes, when the first and the last was written."""
 
-    name: str
+    agent: str
     directory: Path
-    sessions: int = 0
+    number: int = 0
     size_bytes: int = 0
     first_us: int = 0
     last_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """Everything that is said before it is done."""
 
     scope: Scope
@@ -70,7 +70,8 @@ class Setup:
     calendar: Calendar
     is_pinned: bool
     """Whether a store has the calendar already."""
-    agent: Agent
+    sessions: tuple[Sessions, ...]
+    """For each directory of an agent."""
     extra_commands: tuple[tuple[str, ...], ...]
     manager: Manager | None
     """The systemd that runs now; None where none does."""
@@ -88,7 +89,7 @@ def setup_of(order: Order) -> Setup:
     person = _system_person(order) if scope == "system" else this_person(order.call.environ)
     call = order.call
     if scope == "system":
-        call = replace(call, environ=person.environ(call.environ))
+        call = call.fresh(person.environ(call.environ))
         parts = (launcher, program.prefix, Path(sys.executable), Path(sys.base_prefix))
         check_visible(parts, lasting_command(program.way, person.name))
     elif other_owner(SYSTEM_STORE) == person.name:
@@ -121,7 +122,7 @@ def setup_of(order: Order) -> Setup:
         installation=installation,
         calendar=calendar,
         is_pinned=is_pinned,
-        agent=_agent(call),
+        sessions=tuple(_sessions(root) for root in call.roots),
         extra_commands=extra_commands,
         manager=manager,
         offline=offline,
@@ -221,21 +222,19 @@ def _calendar(place: Place) -> tuple[Calendar, bool]:
     return calendar_for_new_store(config), False
 
 
-def _agent(call: Invocation) -> Agent:
-    root = call.claude_root
+def _sessions(root: Root) -> Sessions:
+    name, directory = root.agent.title, root.transcripts
     found = []
-    for path in discover(claude_root=root).files:
+    for path in discover(roots=(root,)).files:
         try:
             found.append(path.stat())
         except OSError:
             continue  # deleted meanwhile
     if not found:
-        return Agent("Claude Code", root / "projects")
+        return Sessions(name, directory)
     written_us = [one.st_mtime_ns // 1000 for one in found]
     size_bytes = sum(one.st_size for one in found)
-    return Agent(
-        "Claude Code", root / "projects", len(found), size_bytes, min(written_us), max(written_us)
-    )
+    return Sessions(name, directory, len(found), size_bytes, min(written_us), max(written_us))
 
 
 def _warnings(place: Place, person: Person) -> list[str]:
@@ -255,11 +254,15 @@ def _warnings(place: Place, person: Person) -> list[str]:
                 f"{name} is set in this shell, but not for the timers. For one memory: "
                 f"memtool config set store.path {place.root}"
             )
-    if environ.get("CLAUDE_CONFIG_DIR") and config.origin("ingest.claude_root").kind == "default":
-        found.append(
-            "CLAUDE_CONFIG_DIR is set in this shell, but not for the timers. To have them read "
-            f"there: memtool config set ingest.claude_root {place.call.claude_root}"
-        )
+    for agent, path in place.call.roots:
+        keys = filter(None, (agent.roots_key, agent.setting))
+        if environ.get(agent.variable) and all(
+            config.origin(key).kind == "default" for key in keys
+        ):
+            found.append(
+                f"{agent.variable} is set in this shell, but not for the timers. To have them read "
+                f"there: memtool config set {agent.roots_key} {path}"
+            )
     own = person.home / ".config/systemd/user/memtool-ingest.timer"
     if place.scope == "system" and own.exists():
         found.append(

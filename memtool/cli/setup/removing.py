@@ -6,40 +6,38 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from memtool.cli.output import note, print_json
-from memtool.cli.render import number
-from memtool.cli.scheduler.applying import possible_drop_ins
+from memtool.cli.output import note, number, print_json
+from memtool.cli.scheduler.apply import possible_drop_ins
 from memtool.cli.setup.order import Order, ask, scope_of
 from memtool.cli.setup.planning import installed_person, managers
-from memtool.config import examine
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.jobs.purge import is_store, is_used, purge
 from memtool.paths import SYSTEM_STORE, expand, other_owner, own_store
 from memtool.person import Person, person_named, this_person
 from memtool.program import running_program
+from memtool.settings import examine
+from memtool.systemd.jobs import SETTINGS
 from memtool.systemd.removing import (
     Removal,
     forget_units,
     others_files,
     our_files,
-    read_record,
     remove_directories,
     stop_jobs,
 )
-from memtool.systemd.setup import CREDENTIAL, RECORD, Places, places
+from memtool.systemd.setup import CREDENTIAL, RECORD, Places, places, read_record
 from memtool.systemd.systemctl import Scope
-from memtool.systemd.unitfiles import possible_unit_paths
+from memtool.systemd.units import possible_unit_paths
 
 VERSION = 1
 _INSTALLER = "MEMTOOL_INSTALLER"
 """Set by install.sh, which removes the program afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What is to be removed."""
 
     scope: Scope
@@ -84,9 +82,9 @@ def _target(order: Order, scope: Scope) -> Target:
     call = order.call
     person = _system_person(order) if scope == "system" else this_person(call.environ)
     if scope == "system" and person is not None:
-        call = replace(call, environ=person.environ(call.environ))
+        call = call.fresh(person.environ(call.environ))
     where = places(scope, call.environ, os.getuid())
-    found, faults = examine({}, call.config_files)
+    found, faults = examine({}, call.config_files, SETTINGS)
     named = [
         expand(Path(str(one.value)), call.environ)
         for one in found

@@ -10,7 +10,7 @@ from memtool.files import reporting, sync_directory
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import NEW
 from memtool.locks import is_free, job_lock_path
-from memtool.within import DIRECTORY
+from memtool.process import SUMMARIZER_DIRECTORY
 
 _UNFINISHED = ((STAGING, "backup"), (NEW, "restore"))
 """Directories of a task that was killed, which its next run would remove."""
@@ -21,7 +21,7 @@ def remove_leftovers(root: Path) -> None:
     for name, task in _UNFINISHED:
         if is_free(job_lock_path(root, task)):
             _remove(root / name)
-    _empty(root / DIRECTORY)
+    _empty(root / SUMMARIZER_DIRECTORY)
     with reporting(root):
         sync_directory(root)
 

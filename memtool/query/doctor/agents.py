@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from memtool.agents.registry import Retention, Root
 from memtool.jobs.ingest import waiting
-from memtool.query.doctor.finding import (
+from memtool.query.doctor.scene import (
     Advice,
     CannotCheckError,
+    Scene,
     in_words,
     ok,
     problem,
@@ -18,11 +20,9 @@ from memtool.query.doctor.finding import (
     span,
     warning,
 )
-from memtool.query.doctor.retention import NAME, Retention, retention_of
-from memtool.query.doctor.scene import Scene
 from memtool.systemd.due import last_due_us
 from memtool.systemd.schedule import parse_schedules
-from memtool.systemd.state import JobStatus
+from memtool.systemd.status import JobStatus
 from memtool.systemd.systemctl import machine_zone
 
 _DAY_S = 86_400
@@ -31,6 +31,7 @@ _SOON_DAYS = 5
 _LONG_DAYS = 365
 _LOOK_BACK_DAYS, _REGULAR_DAYS = 14, 3
 _INGEST = "memtool ingest"
+_WORST_LAST = ("skipped", "ok", "warning", "problem")
 
 
 def check_transcripts(scene: Scene) -> Advice:
@@ -42,11 +43,14 @@ def check_transcripts(scene: Scene) -> Advice:
         text = f"{in_words(len(refused), 'place')} cannot be read, such as {refused[0]}"
         return problem(text, f"check its owner and mode: ls -ld {refused[0]}")
     if not found.files:
+        places = ", ".join(str(root.transcripts) for root in scene.roots)
+        keys = " or ".join(dict.fromkeys(root.agent.roots_key for root in scene.roots))
         return warning(
-            f"no transcript below {scene.claude_root / 'projects'}",
-            "if they are elsewhere: memtool config set ingest.claude_root DIR",
+            f"no transcript below {places}",
+            f"if they are elsewhere: memtool config set {keys} DIRECTORY",
         )
-    return ok(f"{in_words(len(found.files), 'transcript')} below {scene.claude_root}")
+    places = ", ".join(str(root.path) for root in scene.roots)
+    return ok(f"{in_words(len(found.files), 'transcript')} below {places}")
 
 
 def check_ingest(scene: Scene) -> Advice:
@@ -75,49 +79,61 @@ def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
 
 
 def check_retention(scene: Scene) -> Advice:
-    """Check that Claude Code deletes no transcript before it is taken in."""
-    if not scene.claude_root.is_dir():
-        return skipped(f"there is no {scene.claude_root}")
-    kept = retention_of(scene.claude_root, scene.machine)
+    """Check that no agent deletes a transcript before it is taken in. Of several agents the worst advice counts."""
+    found = [
+        _of_root(scene, root, kept)
+        for root in scene.roots
+        if root.path.is_dir()
+        and (kept := root.agent.format.retention(root.path, scene.machine)) is not None
+    ]
+    if not found:
+        return skipped(f"there is no {' and no '.join(str(root.path) for root in scene.roots)}")
+    return max(found, key=lambda advice: _WORST_LAST.index(advice.verdict))
+
+
+def _of_root(scene: Scene, root: Root, kept: Retention) -> Advice:
+    agent = root.agent.title
     if kept.days < 1:
-        text = f"{NAME} is {kept.days} in {kept.origin}: Claude Code writes no transcript, or refuses it"
-        return problem(text, _raise(scene))
-    if at_risk := _about_to_go(scene, kept):
+        text = f"{kept.setting} is {kept.days} in {kept.origin}: {agent} writes no transcript, or refuses it"
+        return problem(text, _raise(kept))
+    if at_risk := _about_to_go(scene, root, kept):
         text = f"{in_words(len(at_risk), 'transcript')} not taken in, such as {at_risk[0]}: "
-        return problem(
-            f"{text}Claude Code deletes what is {in_words(kept.days, 'day')} old", _INGEST
-        )
-    return _of_schedule(scene, kept)
+        return problem(f"{text}{agent} deletes what is {in_words(kept.days, 'day')} old", _INGEST)
+    return _of_schedule(scene, agent, kept)
 
 
-def _about_to_go(scene: Scene, kept: Retention) -> list[Path]:
+def _about_to_go(scene: Scene, root: Root, kept: Retention) -> list[Path]:
     """Return the transcripts that are not taken in and have few days left; none where the store cannot be read."""
     if kept.days <= _SOON_DAYS:
         return []
     limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
     with suppress(CannotCheckError):
-        return [path for path, written_us in _waiting(scene) if written_us < limit_us]
+        return [
+            path
+            for path, written_us in _waiting(scene)
+            if written_us < limit_us and path.is_relative_to(root.transcripts)
+        ]
     return []
 
 
-def _of_schedule(scene: Scene, kept: Retention) -> Advice:
+def _of_schedule(scene: Scene, agent: str, kept: Retention) -> Advice:
     """Compare how often ingests run, by their timer and by the ledger, with how long transcripts are kept."""
     period_us = kept.days * _DAY_S * _SECOND_US
-    text = f"Claude Code deletes transcripts after {in_words(kept.days, 'day')} ({kept.origin})"
+    text = f"{agent} deletes transcripts after {in_words(kept.days, 'day')} ({kept.origin})"
     ingests_us, every_us = _known_ingests_us(scene), _interval_us(scene)
     last_us = max(ingests_us, default=None)
     if last_us is not None and scene.now_us - last_us > period_us // 2:
         return warning(f"{text}; the last ingest was {_ago(scene, last_us)}", _INGEST)
     if every_us is not None and every_us > period_us // 2:
         rare = span(every_us // _SECOND_US)
-        return warning(f"{text}; ingest runs every {rare} only", _raise(scene))
+        return warning(f"{text}; ingest runs every {rare} only", _raise(kept))
     if kept.unreadable:
         return warning(
-            f"{kept.unreadable[0]} cannot be read: how long Claude Code keeps is not known",
+            f"{kept.unreadable[0]} cannot be read: how long {agent} keeps is not known",
             f"mend it: python3 -m json.tool {kept.unreadable[0]}",
         )
     if every_us is None and kept.days < _LONG_DAYS and not _is_regular(scene, ingests_us):
-        return warning(f"{text}, and no timer that runs takes them in", _raise(scene))
+        return warning(f"{text}, and no timer that runs takes them in", _raise(kept))
     often = f"; ingest runs every {span(every_us // _SECOND_US)}" if every_us else ""
     return ok(f"{text}{often}")
 
@@ -137,8 +153,8 @@ def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
     return len(days) >= _REGULAR_DAYS
 
 
-def _raise(scene: Scene) -> str:
-    return f'put "{NAME}": 3650 into {scene.claude_root / "settings.json"}, or have ingest run more often'
+def _raise(kept: Retention) -> str:
+    return f'put "{kept.setting}": 3650 into {kept.settings}, or have ingest run more often'
 
 
 def _interval_us(scene: Scene) -> int | None:

@@ -1,34 +1,99 @@
-"""What the checks look at: given by the caller, or read once and without a lock. Opens the store to read only."""
+"""What a check of the doctor says: a verdict, what was found, and what to do. Decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 from memtool.agents.discover import Discovered, discover
-from memtool.config import Config
+from memtool.agents.registry import Root
 from memtool.errors import ConfigError, MemtoolError, StorageError
 from memtool.files import storage_error
-from memtool.jobs.calendar import wanted_calendar, zone_is_set
 from memtool.ledger.reading import History, read
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
-from memtool.query.doctor.finding import CannotCheckError
+from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
+from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
 from memtool.store.erase import erasing
 from memtool.store.store import Store
-from memtool.systemd.state import Status
+from memtool.systemd.status import Status
 from memtool.systemd.systemctl import Manager
+
+Verdict = Literal["ok", "warning", "problem", "skipped"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+class Advice(Struct, frozen=True):
+    """The answer of one check; `todo` is a command where there is one, and empty where nothing has to be done."""
+
+    verdict: Verdict
+    found: str
+    todo: str = ""
+
+
+class Finding(Struct, frozen=True):
+    """The answer with the name of its check."""
+
+    name: str
+    advice: Advice
+
+
+class CannotCheckError(Exception):
+    """There is nothing here that this check could look at; the text says why."""
+
+
+def ok(found: str) -> Advice:
+    """Return that all is well."""
+    return Advice("ok", found)
+
+
+def warning(found: str, todo: str) -> Advice:
+    """Return what will do harm one day."""
+    return Advice("warning", found, todo)
+
+
+def problem(found: str, todo: str) -> Advice:
+    """Return what does harm now."""
+    return Advice("problem", found, todo)
+
+
+def skipped(why: str, todo: str = "") -> Advice:
+    """Return that there was nothing to look at."""
+    return Advice("skipped", why, todo)
+
+
+def is_healthy(findings: Iterable[Finding]) -> bool:
+    """Return whether no check found a problem or a warning."""
+    return all(finding.advice.verdict in ("ok", "skipped") for finding in findings)
+
+
+def in_words(count: int, what: str) -> str:
+    """Return such as `1 file` and `1,204 files`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def span(length_s: int) -> str:
+    """Return a length of time in its largest whole unit."""
+    for size_s, unit in _UNITS:
+        if length_s >= size_s:
+            return in_words(length_s // size_s, unit)
+    return in_words(max(0, length_s), "second")
+
 
 _GOOD = ("done", "partial")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
+class StoreFacts(Struct, frozen=True):
     """What the store says of itself. `building` and `erasing_us` are work that was begun and has not ended.
 
     `conflict` is why no rollup runs on its calendar; `moved_days` how many days lie otherwise under today's zone data.
@@ -44,8 +109,7 @@ class StoreFacts:
     erasing_us: int | None
 
 
-@dataclass(frozen=True)  # without slots: what is read on first use is kept
-class Scene:
+class Scene(Struct, frozen=True, dict=True):
     """One look at this machine. `faults` is what is wrong with the configuration, `config` the rest of it.
 
     `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
@@ -57,7 +121,7 @@ class Scene:
     config: Config
     config_files: tuple[ConfigFile, ...]
     store: StoreChoice
-    claude_root: Path
+    roots: tuple[Root, ...]
     look: Callable[[], Status]
     faults: tuple[MemtoolError, ...] = ()
     manager: Manager | None = None
@@ -119,7 +183,7 @@ class Scene:
     @cached_property
     def transcripts(self) -> Discovered:
         """The transcripts that there are."""
-        return discover(claude_root=self.claude_root)
+        return discover(roots=self.roots)
 
     @property
     def has_store(self) -> bool:

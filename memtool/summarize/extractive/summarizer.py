@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
+
+from msgspec import Struct
 
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
-from memtool.summarize.calls import Calls
+from memtool.summarize import Options
 from memtool.summarize.check import SummaryFailed
-from memtool.summarize.options import Options
 
 VERSION = "extractive-2"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extractive:
+class Extractive(Struct, frozen=True):
     """Deterministic: the same request gives the same draft on every machine."""
 
     max_bullets: int
-    waits: bool = False
+    waits: Literal[False] = False
 
     @property
     def recipe(self) -> Recipe:
         """What signs its nodes."""
         return Recipe("extractive", prompt=VERSION, settings=f"max_bullets={self.max_bullets}")
 
-    async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002 - it makes none
+    def summarize(self, request: Request) -> Draft:
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         if not any(section.items for section in request.sections):
             raise SummaryFailed(f"there is nothing to summarise in {request.scope}")

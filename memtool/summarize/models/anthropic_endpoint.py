@@ -9,13 +9,12 @@ from inspect import signature
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from memtool.summarize.calls import Reply
+from memtool.summarize import Options, Reply
 from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.failures import Service
 from memtool.summarize.models.readiness import anthropic_problem
 from memtool.summarize.models.writer import Writer, writer
-from memtool.summarize.options import Options
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

@@ -12,14 +12,12 @@ from memtool.errors import ConfigError, UnavailableError
 from memtool.files import reporting
 from memtool.model.segmenting import tokens_of
 from memtool.paths import expand
-from memtool.process import Finished
-from memtool.summarize.calls import Reply
+from memtool.process import WITHIN, Finished
+from memtool.summarize import Options, Reply
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.sizes import size_problem
 from memtool.summarize.models.writer import Writer, writer
-from memtool.summarize.options import Options
-from memtool.within import WITHIN
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
@@ -71,7 +69,7 @@ class Program:
         raise self._failure(done)
 
     async def _run(self, argv: tuple[str, ...], stdin: bytes) -> Finished:
-        from memtool.family import Bounds, run_family
+        from memtool.process_group import Bounds, run_family
 
         directory = self.options.directory
         assert directory is not None

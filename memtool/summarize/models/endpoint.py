@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from memtool.summarize.calls import Reply
+from memtool.summarize import Reply
 from memtool.summarize.check import SummaryFailed
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from memtool.errors import ConfigError
 from memtool.model.segmenting import tokens_of
-from memtool.summarize.calls import Reply
+from memtool.summarize import Options, Reply
 from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
 from memtool.summarize.models.endpoint import Endpoint, Prompt
 from memtool.summarize.models.failures import Refusal, Service, failure, refusal_of
 from memtool.summarize.models.readiness import openai_problem
 from memtool.summarize.models.writer import Writer, writer
-from memtool.summarize.options import Options
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

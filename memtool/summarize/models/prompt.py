@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from posixpath import basename
 
-from memtool.model.digest import digest_of
 from memtool.model.levels import Level
+from memtool.model.records import digest_of
 from memtool.model.summary import Item, Request, Section
 from memtool.summarize.text.plain import shorten
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from memtool.errors import ConfigError
 from memtool.program import extra_hint
+from memtool.summarize import Options
 from memtool.summarize.models.sizes import size_problem
-from memtool.summarize.options import Options
 
 KEY_PLACES = (
     "put it in ~/.config/memtool/llm-key (0600), for a system-wide installation in "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from memtool.errors import ConfigError
 from memtool.model.segmenting import tokens_of
+from memtool.summarize import Options
 from memtool.summarize.models.prompt import SYSTEM
 from memtool.summarize.models.split import LEAST_TOKENS
-from memtool.summarize.options import Options
 
 _FRAME = tokens_of(SYSTEM) + 300
 """What a prompt holds beside the data and a bad answer: the rules, the frames of two turns."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
 from memtool.model.summary import Item, Request, Section

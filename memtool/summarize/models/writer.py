@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memtool.model.records import Recipe
 from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
 from memtool.model.summary import Draft, DraftBullet, Request
-from memtool.summarize.calls import Calls, Reply
+from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
 from memtool.summarize.models.answer import Answer, BadAnswer, Claim, read_answer, tidy
 from memtool.summarize.models.endpoint import Connect, Endpoint, Prompt, PromptTooLong
@@ -16,7 +16,6 @@ from memtool.summarize.models.excerpts import proving_words
 from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION, SYSTEM, first_turn, repair_turn
 from memtool.summarize.models.sizes import Sizes, sizes_of
 from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
-from memtool.summarize.options import Options
 from memtool.summarize.text.plain import shorten
 
 _LONGEST_SAID = 80
@@ -138,7 +137,7 @@ class _Node:
     async def _call(self, turns: tuple[str, ...]) -> Reply:
         prompt = Prompt(SYSTEM, turns, self.sizes.answer_tokens)
         estimate = tokens_of(SYSTEM) + sum(map(tokens_of, turns)) + prompt.answer_tokens
-        return await self.calls.make(estimate, lambda: self.endpoint.ask(prompt))
+        return await self.calls(estimate, lambda: self.endpoint.ask(prompt))
 
     def _problem(self, bad: BadAnswer, reply: Reply) -> str:
         if reply.output_tokens < self.sizes.answer_tokens:

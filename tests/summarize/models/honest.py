@@ -13,7 +13,7 @@ from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
 from memtool.summarize.models.writer import Writer, writer
 from tests.llm_server import answer_to
-from tests.summarize.unmetered import Unmetered
+from tests.summarize.unmetered import unmetered
 
 Model = Callable[[Prompt], str]
 
@@ -52,7 +52,7 @@ class InProcess:
         self, request: Request, options: Options | None = None, calls: Calls | None = None
     ) -> Draft:
         """Return what a summarizer makes that asks it."""
-        return asyncio.run(self.writer(options).summarize(request, calls or Unmetered()))
+        return asyncio.run(self.writer(options).summarize(request, calls or unmetered))
 
 
 def size(prompt: Prompt) -> int:

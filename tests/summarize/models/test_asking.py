@@ -9,14 +9,13 @@ from types import ModuleType
 import pytest
 
 from memtool.errors import ConfigError, UnavailableError
-from memtool.summarize import make
 from memtool.summarize.models.asking import answered
 from memtool.summarize.models.endpoint import PromptTooLong
 from memtool.summarize.models.failures import Service
 from tests import llm_server as server_
 from tests.llm_server import LLMServer
 from tests.summarize.models.wires import TWO, Wire
-from tests.summarize.unmetered import Unmetered
+from tests.summarize.unmetered import remote, unmetered
 
 SERVICE = Service("openai", "https://example.org/v1", "m", "sk-secret")
 
@@ -48,8 +47,8 @@ def test_time_outs_tell_how_long_they_were(wire: Wire) -> None:
 
 def test_being_stopped_is_not_a_failure(wire: Wire) -> None:
     async def stopped(server: LLMServer) -> None:
-        summarizer = make(wire.name, wire.options(server))
-        task = asyncio.create_task(summarizer.summarize(TWO, Unmetered()))
+        summarizer = remote(wire.name, wire.options(server))
+        task = asyncio.create_task(summarizer.summarize(TWO, unmetered))
         while not server.requests:  # noqa: ASYNC110 - the server is a thread
             await asyncio.sleep(0.01)
         task.cancel()

@@ -9,12 +9,11 @@ import pytest
 
 from memtool.errors import ConfigError, UnavailableError
 from memtool.model.summary import Draft
-from memtool.summarize import make
 from tests import llm_server as server_
 from tests.llm_server import LLMServer, fails, good
 from tests.summarize.models.wires import TWO, Wire
 from tests.summarize.requests import segment
-from tests.summarize.unmetered import Unmetered
+from tests.summarize.unmetered import remote, unmetered
 
 pytest.importorskip("openai")
 
@@ -26,9 +25,9 @@ def openai_draft(server: LLMServer, **changes: Any) -> Draft:
 @pytest.mark.parametrize("instead", ["max_completion_tokens", ""])
 def test_max_tokens_is_left_where_it_is_refused(instead: str) -> None:
     with LLMServer(server_.refuses("max_tokens", instead)) as server:
-        summarizer = make("openai", Wire("openai").options(server))
+        summarizer = remote("openai", Wire("openai").options(server))
         for _ in range(2):
-            asyncio.run(summarizer.summarize(TWO, Unmetered()))
+            asyncio.run(summarizer.summarize(TWO, unmetered))
     limits = [{key for key in asked.body if "max" in key} for asked in server.requests]
     assert limits == [{"max_tokens"}, {"max_completion_tokens"}, {"max_completion_tokens"}]
 
@@ -50,8 +49,8 @@ def test_both_are_learnt_by_calls_side_by_side() -> None:
             good(exchange)
 
     async def all_at_once(server: LLMServer) -> list[Draft]:
-        summarizer = make("openai", Wire("openai").options(server))
-        return await asyncio.gather(*(summarizer.summarize(TWO, Unmetered()) for _ in range(4)))
+        summarizer = remote("openai", Wire("openai").options(server))
+        return await asyncio.gather(*(summarizer.summarize(TWO, unmetered) for _ in range(4)))
 
     with LLMServer(picky) as server:
         assert len(asyncio.run(all_at_once(server))) == 4

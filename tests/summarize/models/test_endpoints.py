@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from memtool.errors import ConfigError, UnavailableError
 from memtool.program import extra_hint
-from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make, problem
+from memtool.summarize import Ask, Options, Reply, SummaryFailed, check_draft, make, problem
 from memtool.summarize.models.endpoint import PromptTooLong
 from tests import llm_server as server_
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says
 from tests.summarize.models.wires import KEY, TWO, Wire
 from tests.summarize.requests import cited_words, segment
-from tests.summarize.unmetered import Unmetered
+from tests.summarize.unmetered import remote, unmetered
 from tests.waiting import HUNG_S
 
 
@@ -36,13 +35,12 @@ def test_an_honest_model_makes_a_draft_with_verbatim_proof(wire: Wire, server: L
 def test_tokens_are_counted(wire: Wire, server: LLMServer) -> None:
     replies: list[Reply] = []
 
-    class Calls:
-        async def make(self, estimate: int, ask: Callable[[], Awaitable[Reply]]) -> Reply:
-            replies.append(await ask())
-            assert estimate > replies[-1].input_tokens
-            return replies[-1]
+    async def call(estimate: int, ask: Ask) -> Reply:
+        replies.append(await ask())
+        assert estimate > replies[-1].input_tokens
+        return replies[-1]
 
-    asyncio.run(make(wire.name, wire.options(server)).summarize(TWO, Calls()))
+    asyncio.run(remote(wire.name, wire.options(server)).summarize(TWO, call))
     assert replies[0].input_tokens > 500
     assert replies[0].output_tokens > 10
 
@@ -136,7 +134,7 @@ def test_a_server_that_is_not_there_is_unavailable(wire: Wire) -> None:
     with LLMServer() as server:
         options = wire.options(server, timeout_s=1)
     with pytest.raises(UnavailableError, match=r"no connection|no answer within"):
-        asyncio.run(make(wire.name, options).summarize(TWO, Unmetered()))
+        asyncio.run(remote(wire.name, options).summarize(TWO, unmetered))
 
 
 def sends(body: object) -> Behaviour:
@@ -277,7 +275,7 @@ def test_what_is_missing_is_one_clear_line(wire: Wire) -> None:
         assert said in found.message
         assert found.hint
         with pytest.raises(ConfigError, match=said):
-            asyncio.run(make(wire.name, options).summarize(TWO, Unmetered()))
+            asyncio.run(remote(wire.name, options).summarize(TWO, unmetered))
 
 
 def test_a_missing_package_is_named(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

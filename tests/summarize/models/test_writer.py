@@ -175,7 +175,7 @@ class Metered:
     def __init__(self, most: int) -> None:
         self.most, self.estimates = most, list[int]()
 
-    async def make(self, estimate: int, ask: Ask) -> Reply:
+    async def __call__(self, estimate: int, ask: Ask) -> Reply:
         if len(self.estimates) == self.most:
             raise CallRefused("the budget is used up")
         self.estimates.append(estimate)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from memtool.errors import MemtoolError
 from memtool.model.summary import Draft, Request
-from memtool.summarize import Options, make
+from memtool.summarize import Options
 from tests.llm_server import Behaviour, LLMServer
 from tests.summarize.requests import segment
-from tests.summarize.unmetered import Unmetered
+from tests.summarize.unmetered import remote, unmetered
 from tests.waiting import HUNG_S
 
 TWO = segment(
@@ -31,11 +32,13 @@ class Wire:
 
     def options(self, server: LLMServer, **changes: Any) -> Options:
         endpoint = server.openai_url if self.name == "openai" else server.url
-        return replace(Options(model="m1", endpoint=endpoint, key=KEY, timeout_s=HUNG_S), **changes)
+        return structs.replace(
+            Options(model="m1", endpoint=endpoint, key=KEY, timeout_s=HUNG_S), **changes
+        )
 
     def draft(self, server: LLMServer, request: Request = TWO, **changes: Any) -> Draft:
-        summarizer = make(self.name, self.options(server, **changes))
-        return asyncio.run(summarizer.summarize(request, Unmetered()))
+        summarizer = remote(self.name, self.options(server, **changes))
+        return asyncio.run(summarizer.summarize(request, unmetered))
 
     def fault(self, kind: type[MemtoolError], *script: Behaviour, **changes: Any) -> MemtoolError:
         """Return the error of that kind; its message is one line, and tells no key."""

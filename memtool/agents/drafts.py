@@ -1,0 +1,84 @@
+"""From the words of a source to an event: redact, then shorten, then record the version of the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from memtool.agents.registry import File
+from memtool.agents.values import JsonObject
+from memtool.redact import Redacted, may_hold_secrets, redact, redact_field, shorten
+from memtool.redact.rules import RULESET_VERSION
+
+MAX_TEXT = 64_000
+MAX_METADATA_TEXT = 4_000
+LIMITS = {"tool_result": 4_000, "tool_call": 4_000}
+"""Characters of text kept per kind; MAX_TEXT for all others."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What one block of a record says. `typed` is what a person entered; `redactions` were made on the way."""
+
+    block: int
+    kind: str
+    text: str
+    metadata: dict[str, str] = {}
+    group: str = ""
+    typed: str = ""
+    redactions: int = 0
+
+
+class Sanitized(msgspec.Struct, frozen=True):
+    """Text and metadata fit for the store, and how many secrets were masked."""
+
+    text: str
+    metadata: dict[str, str]
+    redactions: int
+    redaction: int = RULESET_VERSION
+
+
+def sanitize(kind: str, text: str, metadata: Mapping[str, str]) -> Sanitized:
+    """Return text and metadata without secrets and within the limits; `size_bytes` is the true size of cut text."""
+    is_suspect = may_hold_secrets(text, metadata)  # one look at all of it: hardly any does
+    clean = redact(text) if is_suspect else Redacted(text, 0)
+    short = shorten(clean.text, LIMITS.get(kind, MAX_TEXT))
+    kept = dict(metadata)
+    if short != clean.text:
+        kept.setdefault("size_bytes", str(len(text.encode())))
+    fields = {
+        name: redact_field(name, value) if is_suspect else Redacted(value, 0)
+        for name, value in sorted(kept.items())
+    }
+    return Sanitized(
+        text=short,
+        metadata={name: shorten(field.text, MAX_METADATA_TEXT) for name, field in fields.items()},
+        redactions=clean.count + sum(field.count for field in fields.values()),
+    )
+
+
+def filled(metadata: dict[str, str]) -> dict[str, str]:
+    """Return the metadata without what is empty."""
+    return {name: value for name, value in metadata.items() if value}
+
+
+class Ordinals:
+    """Counts equal records within a file: this tells those apart that have no id.
+
+    Where reading resumed in the middle, the part before is gone through once for each scope: a word that all equals
+    share in their lines ("" for none), so that most lines need no parsing.
+    """
+
+    def __init__(self, file: File, key_of: Callable[[JsonObject], str]) -> None:
+        self._file = file
+        self._key_of = key_of
+        self._seen: dict[str, Counter[str]] = {}
+
+    def next(self, record: JsonObject, scope: str) -> int:
+        """Return how many equals of the record came before it; from now on it is one of them."""
+        if scope not in self._seen:
+            self._seen[scope] = Counter(map(self._key_of, self._file.earlier(scope)))
+        key = self._key_of(record)
+        self._seen[scope][key] += 1
+        return self._seen[scope][key] - 1

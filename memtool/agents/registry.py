@@ -1,0 +1,182 @@
+"""The agents, one row each. The row and its module own everything about an agent; the rest derives from them.
+
+Imports neither msgspec nor an agent's module before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from memtool.paths import expand
+from memtool.settings import PATHS, Setting
+
+if TYPE_CHECKING:
+    from memtool.agents.outcomes import Outcome
+    from memtool.agents.values import JsonObject
+    from memtool.settings import Config
+
+
+class File(NamedTuple):
+    """What a parser may ask about the file it reads.
+
+    `stem` is the file's name without its ending. `earlier(word)` yields the objects before the point where this
+    reading began; with a word (plain ASCII) only those whose line may contain it.
+    """
+
+    stem: str
+    earlier: Callable[[str], Iterator[JsonObject]]
+
+
+class Parser(Protocol):
+    """Reads one file's objects in order. The answer depends on the file's content up to there, on nothing else."""
+
+    def parse(self, record: JsonObject) -> Outcome:
+        """Return what the object says; never raises, whatever its fields hold."""
+        ...
+
+
+class Retention(NamedTuple):
+    """After how many days an agent deletes its transcripts.
+
+    `file` says so (None: the default), `setting` is its name there, `settings` the file in which a person sets it.
+    """
+
+    days: int
+    setting: str
+    settings: Path
+    file: Path | None = None
+    unreadable: tuple[Path, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where it is set, in words."""
+        return "its default" if self.file is None else str(self.file)
+
+
+class Format:
+    """What an agent's module knows about its files. `place_key`: the field with the working directory of a record."""
+
+    place_key = ""
+    """Empty where a file may hold several sessions."""
+
+    def recognises(self, record: JsonObject) -> bool:
+        """Return whether the object is of this format: by its content, never by a file's name."""
+        raise NotImplementedError
+
+    def parser(self, file: File) -> Parser:
+        """Return what reads one file."""
+        raise NotImplementedError
+
+    def skip_reason(self, path: Path) -> str:  # noqa: ARG002 - for those that override it
+        """Return why a transcript of this name and place is not read, or ""."""
+        return ""
+
+    def retention(self, root: Path, machine: Path) -> Retention | None:  # noqa: ARG002
+        """Return how long the agent keeps its transcripts, None if for ever. `machine` is the root directory."""
+        return None
+
+
+class Agent(NamedTuple):
+    """One row. `module` has the agent's Format as FORMAT.
+
+    `roots` are the directories in which the agent keeps its files, without any only files that are named are read.
+    The environment variable names another root, as does the setting that was there before `agents.NAME.roots`.
+    """
+
+    name: str
+    title: str
+    module: str
+    roots: tuple[str, ...] = ()
+    variable: str = ""
+    setting: str = ""
+    transcripts: str = ""
+    """The directory below a root that holds the transcripts; empty: the root itself."""
+    suffix: str = ".jsonl"
+    resume: str = ""
+    """The command that continues a session, with `{session}` for its id."""
+
+    @property
+    def format(self) -> Format:
+        """The agent's format, loaded."""
+        found = importlib.import_module(self.module).FORMAT
+        assert isinstance(found, Format), self.module
+        return found
+
+    @property
+    def roots_key(self) -> str:
+        """The setting that names the roots."""
+        return f"agents.{self.name}.roots"
+
+
+AGENTS = (
+    Agent(
+        "claude-code",
+        "Claude Code",
+        "memtool.agents.claude",
+        roots=("~/.claude",),
+        variable="CLAUDE_CONFIG_DIR",
+        setting="ingest.claude_root",
+        transcripts="projects",
+        resume="claude --resume {session}",
+    ),
+    Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
+)
+"""Every agent, the more telling formats first: the first that recognises an object reads the file."""
+
+
+class Root(NamedTuple):
+    """One directory in which an agent keeps its files."""
+
+    agent: Agent
+    path: Path
+
+    @property
+    def transcripts(self) -> Path:
+        """The directory that holds the transcripts."""
+        return self.path / self.agent.transcripts
+
+
+def root_of(path: Path, roots: Iterable[Root]) -> Root:
+    """Return the root that holds a transcript which was found below these roots."""
+    return next(root for root in roots if path.is_relative_to(root.transcripts))
+
+
+def agent_named(name: str) -> Agent | None:
+    """Return the agent of that name, or None."""
+    return next((agent for agent in AGENTS if agent.name == name), None)
+
+
+def settings() -> tuple[Setting, ...]:
+    """Return the settings of the agents: the roots of each that has any."""
+    return tuple(
+        Setting(agent.roots_key, "", PATHS, _roots_doc(agent)) for agent in AGENTS if agent.roots
+    )
+
+
+def _roots_doc(agent: Agent) -> str:
+    others = [agent.setting, f"${agent.variable}" if agent.variable else "", *agent.roots]
+    *first, last = filter(None, others)
+    known = f"{', '.join(first)} or {last}" if first else last
+    return f"{agent.title}'s directories, separated by colons; empty: {known}."
+
+
+def roots_of(environ: Mapping[str, str], config: Config) -> tuple[Root, ...]:
+    """Return where the agents keep their files: as set, else as the variable says, else the defaults.
+
+    Directories that do not exist are among them. Raise ConfigError where the home is not known.
+    """
+    found: list[Root] = []
+    for agent in AGENTS:
+        names = str(config.value(agent.roots_key)) if agent.roots else ""
+        if not names and agent.setting:
+            names = str(config.value(agent.setting))
+        paths = names.split(":") if names else [environ.get(agent.variable, "")]
+        given = [expand(Path(path), environ) for path in paths if path]
+        found += [
+            Root(agent, path)
+            for path in given or [expand(Path(root), environ) for root in agent.roots]
+        ]
+    return tuple(found)

@@ -1,0 +1,229 @@
+"""memtool scheduler apply: unit files and drop-ins, a reload, a restart of the timers that changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from memtool.cli.output import print_line
+from memtool.cli.scheduler.place import SYSTEM_STORE, Place, place_of, timers_of
+from memtool.errors import ConfigError, MemtoolError
+from memtool.model.calendar import Calendar
+from memtool.paths import expand, home_directory
+from memtool.process import run
+from memtool.settings import Config, TimerSettings
+from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
+from memtool.systemd.dropins import (
+    Command,
+    Wanted,
+    files_of,
+    possible_paths,
+    schedule_of,
+)
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.programs import HIDDEN, find_program
+from memtool.systemd.systemctl import INSTALL, Manager, Scope, Timers, admin_directory, runs_with
+from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
+
+
+def as_the_jobs(place: Place, person: str) -> Place:
+    """Return the place with the settings that the jobs will find: the system's jobs run as another than root."""
+    home = home_of(person) if place.scope == "system" and person else None
+    if home is None:
+        return place
+    kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
+    return place_of(place.call.fresh({**kept, "HOME": str(home)}), is_system=True)
+
+
+def needs_network(place: Place) -> bool:
+    """Return whether the configured summarizer does."""
+    from memtool.summarize import row
+
+    return row(place.call.config.summarizer.name).needs_network
+
+
+def command_of(place: Place) -> Command | None:
+    """Return what the summarizer's program needs, if it is one. Raise ConfigError where a part of it is missing."""
+    from memtool.summarize import Options
+    from memtool.summarize.models.command import NAME, argv_of
+
+    settings, environ = place.call.config.summarizer, place.call.environ
+    if settings.name != NAME:
+        return None
+    home = home_directory(environ)
+    words = argv_of(Options(command=settings.command, environ=environ))
+    search = [Path(name) for name in environ.get("PATH", "").split(":") if name.startswith("/")]
+    program = find_program(words, [path for path in search if _is_seen(place, path, home)], home)
+    writes = [expand(Path(name), environ) for name in settings.command_writes.split(":") if name]
+    for path in writes:
+        if not path.is_dir():
+            raise ConfigError(
+                f"summarizer.command_writes: {path} is no directory",
+                hint="name directories that are there; the jobs may write to no others",
+            )
+    for path in (*program.parts, *writes):
+        if not _is_seen(place, path, home):
+            raise ConfigError(
+                f"summarizer.command needs {path}, which is in a home that is not the jobs' own",
+                hint=f"the system's jobs see of homes only what they need of {home}",
+            )
+    return Command(program.folders, program.parts, tuple(writes), settings.concurrency)
+
+
+def _is_seen(place: Place, path: Path, home: Path) -> bool:
+    """Return whether a job may be let see the path: of homes, only the one of its person."""
+    is_hidden = any(path.is_relative_to(hidden) for hidden in HIDDEN)
+    return place.scope != "system" or not is_hidden or path.is_relative_to(home)
+
+
+# `memtool scheduler` opens no store. The one thing that it asks of one, its calendar, it asks by name, so that neither
+# a start of `status` nor the layers below know of it.
+_READER = "memtool.query.reader:reader_for"
+
+
+def apply(place: Place, *, is_dry: bool) -> None:
+    """Renew the unit files, write what the settings ask for, and tell systemd.
+
+    Raise MemtoolError where a schedule is not understood.
+    """
+    timers = timers_of(place)
+    if timers.problem:
+        raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
+    person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
+    units = _units(place, timers)
+    place = as_the_jobs(place, person)
+    manager = place.manager
+    made = changes(
+        units | drop_ins(place, person),
+        [*_ours(place), *possible_drop_ins(manager.scope, place.call.environ)],
+    )
+    if is_dry:
+        _show(made)
+        return
+    for change in made:
+        write(change)
+        print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
+    again = tell_systemd(manager, made, timers.states)
+    if again:
+        print_line(f"restarted {', '.join(again)}")
+    elif not made:
+        print_line("Nothing to change.")
+
+
+def drop_ins(place: Place, person: str) -> dict[Path, str]:
+    """Return the drop-ins that the settings ask for. Raise ConfigError where a schedule is not understood."""
+    manager = place.manager
+    settings = place.call.config.timers
+    wanted = _wanted(place, person)
+    _check(settings, wanted.calendar, manager)
+    admin = admin_directory(manager.scope, place.call.environ)
+    return {admin / name: text for name, text in files_of(settings, wanted).items()}
+
+
+def possible_drop_ins(scope: Scope, environ: Mapping[str, str]) -> list[Path]:
+    """Return the paths of all drop-ins that `drop_ins` may give, or gave in earlier versions."""
+    admin = admin_directory(scope, environ)
+    return [admin / name for name in possible_paths()]
+
+
+def _units(place: Place, timers: Timers) -> dict[Path, str]:
+    """Return the unit files as they should be. None are ours where a distribution's package has installed them."""
+    installation = place.installation
+    if installation is None:
+        if timers.differing:
+            raise MemtoolError(f"{place.units} has timers and no service", hint=INSTALL)
+        return {}
+    if installation.scope == "user":
+        properties = sandbox_properties(home_directory(place.call.environ))
+        works = runs_with(place.manager, properties, installation.program)
+        if works is not None:
+            installation = installation._replace(has_sandbox=works)
+    files = unit_files(installation)
+    return {place.units / name: text for name, text in files.items()}
+
+
+def _ours(place: Place) -> list[Path]:
+    if place.installation is None:
+        return []
+    return [place.units / name for name in possible_unit_paths()]
+
+
+def _wanted(place: Place, person: str) -> Wanted:
+    config = place.call.config
+    assert place.scope is not None
+    return Wanted(
+        scope=place.scope,
+        calendar=_calendar(place),
+        needs_network=needs_network(place),
+        command=command_of(place),
+        on_failure=config.scheduler.on_failure,
+        skips_on_battery=config.scheduler.rollups_on_battery == "skip",
+        user=person,
+        store=_other_store(place),
+        version=_version(place.manager) if config.scheduler.on_failure else 0,
+    )
+
+
+class _Pinned(Protocol):
+    @property
+    def calendar(self) -> Calendar: ...
+
+
+class _Reader(_Pinned, Protocol):
+    def store(self) -> AbstractContextManager[_Pinned | None]: ...
+
+
+def _calendar(place: Place) -> Calendar | None:
+    """Return the store's calendar, which is pinned; before there is one, the settings' if these name a zone."""
+    module, _, name = _READER.partition(":")
+    reader_for = cast(
+        "Callable[[Config, Path, int], _Reader]", getattr(import_module(module), name)
+    )
+    reader = reader_for(place.call.config, place.root, place.call.now_us)
+    with reader.store() as store:
+        if store is not None:
+            return store.calendar
+    return reader.calendar if place.call.config.calendar.timezone != "auto" else None
+
+
+def _other_store(place: Place) -> Path | None:
+    """Return the store if the configuration's files name one that the units do not look for by themselves."""
+    if place.call.config.origin("store.path").kind != "file":
+        return None
+    own = SYSTEM_STORE if place.scope == "system" else _home_store(place)
+    return place.root if place.root != own else None
+
+
+def _home_store(place: Place) -> Path:
+    return home_directory(place.call.environ) / ".local/state/memtool"
+
+
+def _version(manager: Manager) -> int:
+    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
+    return int(found[1]) if found else 0
+
+
+def _check(
+    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager
+) -> None:
+    """Have systemd read every schedule. Raise ConfigError with its own message, naming the setting."""
+    for job in JOBS:
+        schedule = schedule_of(job, settings[job.section].schedule, calendar)
+        done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
+        if done.is_missing:
+            raise MemtoolError(f"schedules cannot be checked: {done.said}")
+        if not done.is_ok:
+            raise ConfigError(
+                f"{job.section}.schedule: {done.said}",
+                hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
+            )
+
+
+def _show(made: Iterable[Change]) -> None:
+    lines = [line for change in made for line in diff(change)]
+    for line in lines or ["Nothing to change."]:
+        print_line(line)

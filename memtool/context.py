@@ -1,0 +1,201 @@
+"""What a job's body is given: its fixed now, its tally, the store's locks, and when to stop.
+
+Never ends the process by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from memtool import locks as lock
+from memtool.ledger.file import MAX_PERIODS
+from memtool.locks import Holder, Lock, Patience
+from memtool.text import first_line
+
+_MAX_FAILURES = 20
+
+
+class Stopped(Exception):  # noqa: N818 - no error: it was asked for
+    """A signal asked the job to leave, and a step has just ended."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
+class DeadlineReached(Exception):  # noqa: N818 - no error: the rest waits for the next run
+    """The job's time is up, and a step has just ended."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, counted as it does it, so that the ledger is right however the run ends."""
+
+    nodes: int = 0
+    events: int = 0
+    calls: int = 0
+    tokens: int = 0
+    periods: list[str] = field(default_factory=list)
+    periods_count: int = 0
+    left: dict[str, dict[str, int]] | None = None
+    """What waits after this run, by level and reason; None where it did not look."""
+    details: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    failures_count: int = 0
+    cut_short: str = ""
+    """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty where none was."""
+
+    def add_period(self, period_id: str) -> None:
+        """Count a period that this run worked on. The first few are named in the ledger."""
+        self.periods_count += 1
+        if len(self.periods) < MAX_PERIODS:
+            self.periods.append(period_id)
+
+    def looked(self) -> None:
+        """Say that this run knows what waits after it. Begin the count anew: the last look is the one that holds."""
+        self.left = {}
+
+    def leave(self, level: str, reason: str, count: int = 1) -> None:
+        """Count what waits after this run, such as ("week", "stale", 2)."""
+        self.left = {} if self.left is None else self.left
+        reasons = self.left.setdefault(level, {})
+        reasons[reason] = reasons.get(reason, 0) + count
+
+    def fail(self, what: str, message: str) -> None:
+        """Count a part of the work that failed while the rest goes on: the run ends 1."""
+        self.failures_count += 1
+        if len(self.failures) < _MAX_FAILURES:
+            self.failures.append(first_line(f"{what}: {message}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a job waits for a lock, and after how long it stops between two steps (0: never).
+
+    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not: the other does its work.
+    """
+
+    lock_wait_s: float = 300
+    deadline_s: float = 0
+    job_wait_s: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: `done` of `total` things, or bytes; a total of 0 is not known."""
+
+    done: int
+    total: int
+    label: str
+    is_bytes: bool = False
+
+
+def _no_progress(progress: Progress) -> None:
+    """Nobody watches."""
+
+
+def _no_talk(text: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Where a job's progress and its notes for the person go while it runs."""
+
+    progress: Callable[[Progress], None] = _no_progress
+    talk: Callable[[str], None] = _no_talk
+
+
+class Signals:
+    """While entered, SIGTERM and SIGINT only set a flag.
+
+    A second SIGINT kills at once. Outside the main thread: does nothing.
+    """
+
+    _CAUGHT = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None]
+        self._before = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in self._CAUGHT}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.received = self.received or number
+        if number == signal.SIGINT:  # the next one kills, also where Python is not running
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run, as its body sees it."""
+
+    root: Path
+    now_us: int
+    holder: Holder
+    tally: Tally = field(default_factory=Tally)
+    limits: Limits = field(default_factory=Limits)
+    reports: Reports = field(default_factory=Reports)
+    signals: Signals = field(default_factory=Signals)
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the deadline, infinite where there is none."""
+        if self.limits.deadline_s <= 0:
+            return math.inf
+        return self.began_s + self.limits.deadline_s - time.monotonic()
+
+    def clock_us(self) -> int:
+        """Return the present instant, in microseconds since 1970: the run's now, and what has passed since."""
+        return self.now_us + int((time.monotonic() - self.began_s) * 1_000_000)
+
+    def should_stop(self) -> bool:
+        """Return whether `checkpoint` would raise."""
+        return bool(self.signals.received) or self.remaining_s <= 0
+
+    def checkpoint(self) -> None:
+        """Say that a step has ended. Raise Stopped after a signal, DeadlineReached when the time is up."""
+        if self.signals.received:
+            raise Stopped(self.signals.received)
+        if self.remaining_s <= 0:
+            raise DeadlineReached
+
+    def progress(self, done: int, total: int, label: str, *, is_bytes: bool = False) -> None:
+        """Show how far the run is."""
+        self.reports.progress(Progress(done, total, label, is_bytes))
+
+    def tree(self) -> AbstractContextManager[Lock]:
+        """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""
+        return lock.tree(
+            self.root, self.holder, self.patience("table of contents", self.limits.lock_wait_s)
+        )
+
+    def writer(self) -> AbstractContextManager[Lock]:
+        """Hold the writer, waited for in line and within the bound. A wait is a place to stop, like `checkpoint`."""
+        return lock.writer(self.root, self.holder, self.patience("store", self.limits.lock_wait_s))
+
+    def patience(self, what: str, wait_s: float) -> Patience:
+        """Return how to wait for a lock: within the bound, heeding signals, and saying once who is at work."""
+
+        def on_wait(other: Holder | None) -> None:
+            self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")
+
+        return Patience(wait_s, self.checkpoint, on_wait)

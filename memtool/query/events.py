@@ -1,0 +1,153 @@
+"""Instants and spans as people type them: a period, a moment of the store's own clock, or RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from memtool.agents.values import instant_us
+from memtool.errors import UsageError
+from memtool.model.calendar import Calendar
+from memtool.model.levels import PERIOD_FORMS
+from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Event
+from memtool.model.segmenting import in_order
+from memtool.query.grip import claims
+from memtool.query.names import ShortNames, session_named
+from memtool.query.reader import Reader
+from memtool.store.store import Store
+from memtool.text import nearest
+
+TIME_FORMS = f"{PERIOD_FORMS}, 2026-11-22T14:30, 2026-11-22T13:30:00Z"
+_LOCAL = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?"
+)
+_SECOND_US = 1_000_000
+
+
+def span_us(reader: Reader, store: Store | None, text: str, option: str) -> tuple[int, int]:
+    """Return the instants from which and before which a time that was typed holds. Raise UsageError."""
+    calendar = reader.calendar if store is None else store.calendar
+    moment_us = instant_us(text.strip())
+    if moment_us is not None:
+        return moment_us, moment_us + 1
+    local = _local_span_us(calendar, text.strip())
+    if local is not None:
+        return _in_range(local)
+    try:
+        return _in_range(calendar.bounds_us(reader.period(store, text)))
+    except UsageError:
+        raise UsageError(
+            f"{option} {text!r} is no time", hint=f"a time is one of: {TIME_FORMS}"
+        ) from None
+
+
+def _local_span_us(calendar: Calendar, text: str) -> tuple[int, int] | None:
+    """Return the minute or second that the store's clock shows so: where a day would begin that began then."""
+    match = _LOCAL.fullmatch(text)
+    day = calendar.parse(match[1], 0) if match else None
+    if match is None or day is None:
+        return None
+    clock = replace(calendar, day_start_minutes=int(match[2]) * 60 + int(match[3]))
+    start_us = clock.day_start_us(day.first) + int(match[4] or 0) * _SECOND_US
+    return start_us, start_us + (60 if match[4] is None else 1) * _SECOND_US
+
+
+def _in_range(span: tuple[int, int]) -> tuple[int, int]:
+    start_us, end_us = (min(max(edge, FIRST_INSTANT_US), LAST_INSTANT_US) for edge in span)
+    return start_us, end_us
+
+
+class Query(Struct, frozen=True):
+    """What a person asks for; what is empty asks for nothing."""
+
+    session: str = ""
+    project: str = ""
+    agent: str = ""
+    kinds: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    limit: int = 50
+
+
+class Listing(Struct, frozen=True):
+    """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
+    older ones fit too.
+    """
+
+    exists: bool
+    zone: str = "UTC"
+    events: tuple[Event, ...] = ()
+    has_more: bool = False
+    short_sessions: Mapping[str, str] = field(default_factory=dict)
+
+
+def events(reader: Reader, query: Query) -> Listing:
+    """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
+    _check_kinds(query.kinds)
+    with reader.memory() as store:
+        start_us, end_us = bounds_us(reader, store, query)
+        if store is None:
+            return Listing(exists=False)
+        fitting = fitting_of(store, query)
+        found: list[Event] = []
+        has_more = False
+        for event in fitting.newest_first(start_us, end_us):
+            has_more = len(found) == query.limit
+            if has_more:
+                break
+            found.append(event)
+        names = ShortNames(store)
+        sessions = {event.session: names.session(event.session) for event in found}
+        return Listing(True, store.calendar.zone, tuple(in_order(found)), has_more, sessions)
+
+
+def fitting_of(store: Store, query: Query) -> Fitting:
+    """Return what tells the events that fit. Raise UsageError where no session is named so."""
+    return Fitting(store, query, session_named(store, query.session) if query.session else "")
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    for kind in kinds:
+        if kind not in ROLES:
+            meant = nearest(kind, list(ROLES))
+            guess = f"did you mean {meant}? " if meant else ""
+            raise UsageError(
+                f"{kind!r} is no kind of event", hint=f"{guess}a kind is one of: {', '.join(ROLES)}"
+            )
+
+
+def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, int]:
+    """Return the instants from which and before which the query asks for events. Raise UsageError."""
+    start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
+    if query.since:
+        start_us = span_us(reader, store, query.since, "--since")[0]
+    if query.until:
+        end_us = span_us(reader, store, query.until, "--until")[1]
+    return start_us, end_us
+
+
+class Fitting(Struct, frozen=True):
+    """The events of a store that fit a query; `session` is the one that it names."""
+
+    store: Store
+    query: Query
+    session: str
+
+    def newest_first(self, start_us: int, end_us: int) -> Iterator[Event]:
+        """Return them backwards from before one instant down to another."""
+        if self.session and (bounds := self.store.session(self.session)) is not None:
+            start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
+        return filter(self.fits, self.store.events_back(start_us, end_us))
+
+    def fits(self, event: Event) -> bool:
+        """Return whether the event is one of them, whenever it was."""
+        query = self.query
+        return (
+            (not self.session or claims(event, self.session))
+            and (not query.kinds or event.kind in query.kinds)
+            and event.agent.casefold().startswith(query.agent.casefold())
+            and any(query.project.casefold() in claim.project.casefold() for claim in event.claims)
+        )

@@ -1,0 +1,373 @@
+"""What a walk through the store carries along: the store, what is stale in it, and what was found so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, groupby
+
+from msgspec import Struct, field
+
+from memtool.errors import DamagedError
+from memtool.model.calendar import year_of
+from memtool.model.levels import (
+    PERIOD_LEVELS,
+    Level,
+    Period,
+    Segment,
+    inputs_of,
+    parents_of,
+    place_of,
+    stale_periods,
+)
+from memtool.model.records import (
+    GAP,
+    ROLES,
+    Child,
+    Cut,
+    Event,
+    EventId,
+    Grip,
+    GripId,
+    Node,
+    NodeId,
+    grip_id,
+)
+from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.summary import period_inputs, segment_inputs, verbatim
+from memtool.query.reader import Reader
+from memtool.store.erase import erasing
+from memtool.store.store import Store
+
+MAX_LISTED = 50
+
+
+class Problem(Struct, frozen=True):
+    """One thing that must not be: where, and what."""
+
+    where: str
+    what: str
+
+
+class Verification(Struct):
+    """What a walk through the store found."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+    strange_events: list[tuple[EventId, int]] = field(default_factory=list)
+    strange_count: int = 0
+    stale: list[NodeId] = field(default_factory=list)
+    failed: dict[NodeId, str] = field(default_factory=dict)
+    erasing_since_us: int | None = None
+    """Since when something is taken away whose bytes may still be in the files; None where nothing is."""
+    is_half_built: bool = False
+    """Whether a rebuild was begun and has not come to its end."""
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether nothing is wrong (stale periods and failed nodes only wait)."""
+        return self.problem_count == 0
+
+    def say(self, where: str, what: str) -> None:
+        """Note a problem; the first ones are kept in full."""
+        self.problem_count += 1
+        if len(self.problems) < MAX_LISTED:
+            self.problems.append(Problem(where, what))
+
+
+class Walk(Struct):
+    """The store, the present, what is stale in it, and what was found so far."""
+
+    store: Store
+    now_us: int
+    stale: frozenset[Period]
+    found: Verification
+
+    def is_stale(self, node_id: NodeId) -> bool:
+        """Return whether the node waits for a rollup: then its inputs may well differ from it."""
+        return place_of(node_id).period in self.stale
+
+
+_OLDEST_LIKELY_YEAR = 2015
+_DAY_US = 24 * 3600 * 1_000_000
+
+
+def check_events_and_days(walk: Walk) -> Iterator[str]:
+    """Check every event, and the cuts of every day that has any."""
+    days = groupby(_events(walk), key=lambda event: walk.store.calendar.day_of(event.time_us))
+    seen: set[int] = set()
+    for day, events in days:
+        seen.add(day)
+        held = []
+        for event in events:
+            _check_event(walk, event)
+            held.append(event)
+            yield "events"
+        _check_day(walk, day, held)
+        yield "days"
+    for cut in walk.store.cuts(1, 1 << 31):
+        period = place_of(cut.id).period
+        if period.first not in seen and period not in walk.stale:
+            walk.found.say(cut.id, "a segment of a day that has no events")
+        yield "segments"
+
+
+def _events(walk: Walk) -> Iterator[Event]:
+    for event, is_in_place in walk.store.placed_events():
+        if not is_in_place:
+            walk.found.say(event.id, "its key does not match its time and id")
+        yield event
+
+
+def _check_event(walk: Walk, event: Event) -> None:
+    store, say = walk.store, walk.found.say
+    if store.time_of(event.id) != event.time_us:
+        say(event.id, "the index by id does not lead to it")
+    if store.tombstone(event.id) is not None:
+        say(event.id, "it is there although it was forgotten")
+    if event.kind not in ROLES or list(event.claims) != sorted(event.claims) or not event.claims:
+        say(event.id, "its kind or its claims are not well formed")
+    for claim in event.claims:
+        session = store.session(claim.session)
+        if session is None or not session.first_us <= event.time_us <= session.last_us:
+            say(event.id, f"it lies outside the bounds of its session {claim.session}")
+    if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
+        walk.found.strange_count += 1
+        if len(walk.found.strange_events) < MAX_LISTED:
+            walk.found.strange_events.append((event.id, event.time_us))
+
+
+def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
+    period = Period(Level.DAY, day)
+    if period in walk.stale:
+        return
+    expected = [cut for held in by_session(events).values() for cut in cuts_of(held, day)]
+    standing = walk.store.cuts(day)
+    if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
+        walk.found.say(period.id, "its segments do not cover its events exactly")
+    for cut in standing:
+        if walk.store.node(cut.id) is None and walk.store.failure(cut.id) is None:
+            walk.found.say(cut.id, "the segment has no node, and no failure is recorded")
+
+
+def check_ids(walk: Walk) -> Iterator[str]:
+    """Check that the index by id leads to events only."""
+    for event_id, _ in walk.store.times():
+        if walk.store.event(event_id) is None:
+            walk.found.say(event_id, "the index by id leads to no event")
+        yield "ids"
+
+
+def check_revisions(walk: Walk) -> Iterator[str]:
+    """Check that superseded revisions lie where they belong, beside a current one."""
+    for event, is_in_place in walk.store.placed_revisions():
+        if not is_in_place:
+            walk.found.say(event.id, "the key of a superseded revision does not match it")
+        if walk.store.event(event.id) is None:
+            walk.found.say(event.id, "a superseded revision of an event that is not there")
+        yield "revisions"
+
+
+def check_nodes(walk: Walk) -> Iterator[str]:
+    """Check every node by itself, and against its inputs where it is not stale."""
+    for level in Level:
+        for node in walk.store.nodes(level):
+            for what in _node_problems(walk, node):
+                walk.found.say(node.id, what)
+            yield "nodes"
+
+
+def _node_problems(walk: Walk, node: Node) -> Iterator[str]:
+    yield from _claim_problems(walk, node)
+    if walk.is_stale(node.id):
+        return
+    yield from _proof_problems(walk, node)
+    place = place_of(node.id)
+    if isinstance(place, Segment):
+        yield from _segment_problems(walk, node, walk.store.cuts(place.day))
+    else:
+        yield from _period_problems(walk, node, place)
+
+
+def _claim_problems(walk: Walk, node: Node) -> Iterator[str]:
+    held = {grip.id for grip in node.grips}
+    cited = {wanted for bullet in node.bullets for wanted in bullet.grips}
+    if not node.title.strip() or not node.bullets:
+        yield "it has no title or no bullet"
+    if any(not bullet.grips for bullet in node.bullets):
+        yield "a bullet has no grip"
+    if held != cited:
+        yield "the grips that it holds are not those that its bullets cite"
+    for grip in node.grips:
+        if not walk.store.is_cited(grip.id, node.id):
+            yield f"the index of grips does not know that it cites {grip.id}"
+
+
+def _proof_problems(walk: Walk, node: Node) -> Iterator[str]:
+    for grip in node.grips:
+        if grip.id != grip_id(grip.events, grip.start, grip.end):
+            yield f"the id of grip {grip.id} is not made of its events and span"
+        texts = _texts(walk.store, grip)
+        if texts is None:
+            yield f"grip {grip.id} points at an event that is not there"
+        elif not verbatim(grip, texts):
+            yield f"the excerpt of grip {grip.id} is not what its events say"
+
+
+def _texts(store: Store, grip: Grip) -> list[str] | None:
+    events = [store.event(event_id) for event_id in grip.events]
+    texts = [event.text for event in events if event is not None and not event.rewound]
+    return texts if len(texts) == len(events) else None
+
+
+def _segment_problems(walk: Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[str]:
+    cut = next((cut for cut in cuts if cut.id == node.id), None)
+    if cut is None:
+        yield "a node of a segment that is not there"
+        return
+    found = [walk.store.event(event_id) for event_id in cut.events]
+    events = [event for event in found if event is not None]
+    if len(events) != len(found) or segment_inputs(cut, events) != node.inputs:
+        yield "its inputs are not those that it was made from"
+
+
+def _period_problems(walk: Walk, node: Node, period: Period) -> Iterator[str]:
+    children = _children(
+        walk, period, {child.id for child in node.children if child.content == GAP}
+    )
+    if tuple(children) != node.children:
+        yield "its children are not those that it was made from"
+    if period_inputs(node.id, walk.store.calendar.bounds_us(period), node.children) != node.inputs:
+        yield "its digest of inputs does not fit its children"
+
+
+def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
+    if period.level is Level.DAY:
+        ids = [cut.id for cut in walk.store.cuts(period.first)]
+    else:
+        ids = [below.id for below in inputs_of(period, walk.store.calendar.week_start)]
+    children: list[Child] = []
+    for child_id in ids:
+        node = walk.store.node(child_id)
+        if child_id in gaps:
+            children.append(Child(child_id, GAP))
+        elif node is not None:
+            children.append(Child(child_id, node.content))
+    return children
+
+
+def check_parents(walk: Walk) -> Iterator[str]:
+    """Check that what has inputs and is not marked has a node."""
+    for level in PERIOD_LEVELS[:-1]:
+        for node in walk.store.nodes(level):
+            for parent in parents_of(place_of(node.id), walk.store.calendar.week_start):
+                if parent not in walk.stale and walk.store.node(parent.id) is None:
+                    walk.found.say(
+                        parent.id, f"it has no node and no mark although {node.id} feeds it"
+                    )
+            yield "edges"
+
+
+def check_citations(walk: Walk) -> Iterator[str]:
+    """Check that the index of grips leads to nodes that cite them."""
+    by_node: dict[NodeId, set[GripId]] = defaultdict(set)
+    for wanted, node_id in walk.store.citations():
+        by_node[node_id].add(wanted)
+        yield "grips"
+    for node_id, wanted_grips in sorted(by_node.items()):
+        node = walk.store.node(node_id)
+        held = {grip.id for grip in node.grips} if node else set()
+        for wanted in sorted(wanted_grips - held):
+            walk.found.say(
+                node_id, f"the index of grips says that it cites {wanted}, which it does not"
+            )
+
+
+def check_generations(walk: Walk) -> Iterator[str]:
+    """Check that every key of a table of contents belongs to one that is known."""
+    known = {each.generation for each in walk.store.generations()}
+    for family, number in walk.store.generations_found():
+        if number not in known:
+            what = f"keys of it in {family}, although it is neither the current one nor half built"
+            walk.found.say(f"generation {number}", what)
+    for _ in known:
+        yield "generations"
+
+
+__all__ = ["Problem", "Verification", "verify"]
+
+
+def verify(
+    store: Store, now_us: int, checkpoint: Callable[[], None] = lambda: None
+) -> Verification:
+    """Return what is wrong with the store, and what is worth knowing; `checkpoint` may stop the walk."""
+    stale = stale_periods(store.marks(), store.calendar.week_start)
+    walk = Walk(store, now_us, stale, Verification())
+    walk.found.stale = [
+        period.id for period in sorted(stale) if store.calendar.is_closed(period, now_us)
+    ]
+    walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
+    note = erasing(store)
+    walk.found.erasing_since_us = None if note is None else note.since_us
+    walk.found.is_half_built = store.building() is not None
+    for what, check in _CHECKS:
+        try:
+            for counted in check(walk):
+                walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
+                checkpoint()
+        except (
+            DamagedError
+        ) as error:  # damage ends this check; trouble of the machine ends the walk
+            walk.found.say(what, error.message)
+    return walk.found
+
+
+def _check_rest(walk: Walk) -> Iterator[str]:
+    """Decode what no other check reads."""
+    for _ in walk.store.tombstones():
+        yield "tombstones"
+    for _ in walk.store.sessions():
+        yield "sessions"
+    for _ in walk.store.sources():
+        yield "sources"
+    for _ in walk.store.other_rows():
+        yield "rows"
+
+
+_CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
+    ("events", check_events_and_days),
+    ("ids", check_ids),
+    ("revisions", check_revisions),
+    ("nodes", check_nodes),
+    ("parents", check_parents),
+    ("grips", check_citations),
+    ("generations", check_generations),
+    ("the rest", _check_rest),
+)
+
+
+SHOWN_EVERY = 500
+
+
+class Checked(Struct, frozen=True):
+    """What the walk found, and the zone in which its times are told. `exists` is whether there is a store at all."""
+
+    exists: bool
+    zone: str = "UTC"
+    found: Verification = field(default_factory=Verification)
+
+
+def check(reader: Reader, on_progress: Callable[[int], None]) -> Checked:
+    """Return what is wrong with the store; `on_progress` hears now and then how many things were looked at."""
+    with reader.store() as store:
+        if store is None:
+            return Checked(exists=False)
+        steps = count(1)
+
+        def checkpoint() -> None:
+            done = next(steps)
+            if done % SHOWN_EVERY == 0:
+                on_progress(done)
+
+        return Checked(True, store.calendar.zone, verify(store, reader.now_us, checkpoint))

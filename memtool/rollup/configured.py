@@ -1,0 +1,147 @@
+"""What the configuration asks for: the calendar, the summarizer with its options and key, and what it may spend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from memtool.errors import ConfigError
+from memtool.files import reporting
+from memtool.ledger.reading import Spent
+from memtool.model.calendar import Calendar, calendar_from
+from memtool.model.levels import Level
+from memtool.model.records import Recipe
+from memtool.paths import key_files
+from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.settings import Config
+from memtool.summarize import Options, Summarizer, make, row
+from memtool.summarize.calls import Budget
+
+
+def recipe_of(config: Config) -> Recipe:
+    """Return what would sign a summary today; asks for no key. Raise ConfigError where there is no such summarizer."""
+    return make(config.summarizer.name, _options(config)).recipe
+
+
+def summarizer_of(config: Config, environ: Mapping[str, str], root: Path) -> Summarizer:
+    """Return the configured summarizer with its key; a missing key shows at its first call.
+
+    Raise StorageError where a key file cannot be read.
+    """
+    return make(config.summarizer.name, options_of(config, environ, root))
+
+
+def options_of(
+    config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
+) -> Options:
+    """Return what the summarizer of that name, or the configured one, is made with."""
+    found = row(name or config.summarizer.name)
+    # The variable holds the key of the provider's own endpoint: another one must not be shown it.
+    variable = "" if config.summarizer.endpoint else found.key_variable
+    key = find_key(environ, variable) if found.key_variable else ""
+    return _options(config, key=key, directory=root / SUMMARIZER_DIRECTORY, environ=environ)
+
+
+def _options(
+    config: Config,
+    *,
+    key: str = "",
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Options:
+    settings = config.summarizer
+    return Options(
+        max_bullets=settings.max_bullets,
+        model=settings.model,
+        endpoint=settings.endpoint,
+        command=settings.command,
+        window_tokens=settings.window_tokens,
+        answer_tokens=settings.answer_tokens,
+        timeout_s=settings.timeout_s,
+        key=key,
+        directory=directory,
+        environ={} if environ is None else environ,
+    )
+
+
+def find_key(environ: Mapping[str, str], variable: str) -> str:
+    """Return the key: systemd's credential, else the variable (where one is named), else the key file; or "".
+
+    Raise StorageError where a file is there and cannot be read.
+    """
+    credential, own = key_files(environ)
+    return _first_line(credential) or environ.get(variable, "").strip() or _first_line(own)
+
+
+def _first_line(file: Path | None) -> str:
+    """Return the file's first line; "" where there is no file. The units bring an empty one where there is no key."""
+    if file is None:
+        return ""
+    with reporting(file):
+        try:
+            return file.read_text(errors="replace").strip().partition("\n")[0].strip()
+        except FileNotFoundError:
+            return ""
+
+
+def budget_of(config: Config, max_calls: int | None) -> Budget:
+    """Return the configured budgets, with what a person allowed this run in place of its own."""
+    settings = config.budget
+    return Budget(
+        calls_per_run=(settings.calls_per_run or None) if max_calls is None else max_calls,
+        tokens_per_run=settings.tokens_per_run or None,
+        calls_per_day=settings.calls_per_day or None,
+        tokens_per_day=settings.tokens_per_day or None,
+    )
+
+
+AUTO = "auto"
+
+
+def zone_is_set(config: Config) -> bool:
+    """Return whether a zone was named; "auto" takes the machine's for a new store and asks nothing of an old one."""
+    return config.calendar.timezone != AUTO
+
+
+def wanted_calendar(config: Config) -> Calendar:
+    """Return the calendar to compare a store's with; its zone means nothing unless `zone_is_set`."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else "UTC")
+
+
+def calendar_for_new_store(config: Config) -> Calendar:
+    """Return the calendar that a store is made with."""
+    return _calendar(config, config.calendar.timezone if zone_is_set(config) else local_zone())
+
+
+def _calendar(config: Config, zone: str) -> Calendar:
+    return calendar_from(zone, config.calendar.day_starts_at, config.calendar.week_starts_on)
+
+
+def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
+    """Return what the calls on record took since the day began that holds the instant."""
+    from memtool.ledger.reading import spent_since
+
+    start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
+    return spent_since(root, start_us)
+
+
+def local_zone() -> str:
+    """Return the IANA name of this machine's zone, UTC where none is set. Raise ConfigError where it has no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from tzlocal import get_localzone_name
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # tzlocal warns where nothing is configured, and answers UTC
+        try:
+            name = get_localzone_name() or "UTC"
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"this machine's time zone has no name that can be recorded: {error}",
+                hint="name one: memtool config set calendar.timezone Europe/Paris",
+            ) from error
+    return str(name)

@@ -1,0 +1,59 @@
+"""The body of the rollup jobs: look first, take the tree, bring up what is stale at this level and above it."""
+
+from __future__ import annotations
+
+from memtool.context import RunContext
+from memtool.model.levels import place_of
+from memtool.rollup.plan import (
+    Order,
+    check_calendar,
+    left_over,
+    mark_what_moved,
+    moved_days,
+    repairs,
+    targets,
+)
+from memtool.store.access import Access
+from memtool.store.store import Store
+from memtool.summarize import CallRefused
+
+
+def roll_up(context: RunContext, order: Order) -> None:
+    """Bring one level up to date, and what lies above it; the outcome is in the context's tally."""
+    access = Access(context.root)
+    if not access.exists():
+        context.reports.talk("there is nothing to roll up yet: run `memtool ingest` first")
+        return
+    now_us, level, choices = context.now_us, order.level, order.choices
+    recipe = order.summarizer.recipe
+    with context.tree():
+        with access.reading() as store:
+            check_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
+            own = targets(store, level, choices, now_us, recipe)
+            above = repairs(store, level, choices, now_us)
+            if not own and not above and moved_days(store) is None:
+                report_left(context, store)
+                return
+        from memtool.rollup.engine import Rollup  # only where there is work
+
+        try:
+            with access.lease(context.writer) as lease:
+                mark_what_moved(lease.store())
+                rollup = Rollup(context, order, lease)
+                own = targets(lease.store(), level, choices, now_us, recipe)
+                rollup.bring_up(own, more=len(above))
+                rollup.bring_up(repairs(lease.store(), level, choices, now_us))
+        except CallRefused as refusal:
+            context.tally.cut_short = str(refusal)
+        finally:
+            with access.reading() as store:
+                report_left(context, store)
+
+
+def report_left(context: RunContext, store: Store) -> None:
+    """Record what waits after this run."""
+    context.tally.looked()
+    for level, count in left_over(store, context.now_us).items():
+        context.tally.leave(level.word, "stale", count)
+    for node_id in store.failures():
+        context.tally.leave(place_of(node_id).level.word, "failed")
