@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from memtool.model.digest import digest_of
 from memtool.model.levels import Level
+from memtool.model.records import digest_of
 from memtool.model.words import content_words, share
 
 Kind = Literal[
@@ -219,8 +219,9 @@ def limited(threads: Iterable[Thread], level: Level) -> tuple[Thread, ...]:
 def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
     latest = max(parts, key=lambda part: (part.last_us, part.first_us, part.state))
     references = joined_references(each for part in parts for each in part.references)
-    points = best_points((each for part in parts for each in part.points), limits.points)
-    items = closed_items(_standing(parts, latest), points, references)
+    told = [each for part in parts for each in part.points]
+    points = best_points(told, limits.points)
+    items = closed_items(_standing(parts, latest), told, references)
     files: dict[str, int] = {}
     for part in parts:
         for path, count in part.files:

@@ -158,6 +158,17 @@ def closing_question(pieces: Sequence[Piece]) -> Piece | None:
     return None
 
 
+_OPTIONS = re.compile(
+    r"\b(?:options|alternatives|approaches|choices|possibilities|ways to|möglichkeiten)\b[^.!?]*:$",
+    re.IGNORECASE,
+)
+
+
+def gives_options(pieces: Sequence[Piece]) -> bool:
+    """Return whether an answer announces options: they are candidates for a choice, not results."""
+    return any(_OPTIONS.search(piece.text) for piece in pieces if piece.kind == "sentence")
+
+
 def is_offer(question: str) -> bool:
     """Return whether a closing question offers to do more, and so is not a question that must be answered."""
     return bool(_OFFER.search(question)) or len(content_words(question)) < FEWEST_WORDS

@@ -135,7 +135,7 @@ ENGLISH = Cues(
         "run save scan search select send separate "
         "serialise serialize set share shorten show silence simplify skip sort speed split "
         "squash stop store stream strip support suppress surface swap "
-        "switch sync teach test throw tidy trace track trim truncate try unify update upgrade "
+        "round switch sync teach test throw tidy trace track trim truncate try unify update upgrade "
         "use validate verify warn wire wrap write "
         "address adjust align append assert attach bring calculate centralise centralize commit "
         "compute decide deprecate describe design display draft "
@@ -157,10 +157,10 @@ ENGLISH = Cues(
         r"actually)\b\s*(?:[.!:,…—–-]+\s*|(?=\n)))+"
     ),
     report=(
-        r"(?:(?:i(?:'ve| have)(?: now| also| just| successfully)*|we(?:'ve| have)(?: now| also| "
-        r"just)*|i (?:now |also |just |successfully )*(?=\w+ed\b)|you (?:now )?have|"
-        r"(?:based on|looking at|according to|given) [^,.:]{3,60},|as (?:requested|you said|"
-        r"asked),|so(?: now)?,|now,|the answer:)\s+)+"
+        r"(?:(?:i(?:'ve| have)(?: now| also| just| successfully)*|we(?:'ve| have)(?: now| also| just)*|"
+        r"you (?:now )?have|(?:based on|looking at|according to|given) [^,.:]{3,60},|"
+        r"as (?:requested|you said|asked),|so(?: now)?,|now,|the answer:)\s+|"
+        r"i\s+(?:(?:now|also|just|successfully)\s+)*(?=\w+ed\b))+"
     ),
     empty=(
         "all the every full unit integration ci format formatting fmt lint linter linting build "
@@ -196,7 +196,7 @@ ENGLISH = Cues(
     missing=(
         r"\b(?:(?:is|are|was|were|remains?|stays?|still)(?: still)? (?:un(?:tested|done|resolved|"
         r"handled|covered|clear)|not (?:yet )?(?:tested|covered|implemented|handled|done|fixed|"
-        r"wired|supported)|missing|failing|broken|open|incomplete|pending)|"
+        r"wired|supported)|missing|failing|broken|incomplete|pending)|"
         r"not (?:yet )?(?:tested|covered|implemented|handled|wired|verified|fixed|done yet)|"
         r"todo\b|still (?:to do|fails?|failing|needs?|missing|open|pending|have to|to be)|"
         r"remaining (?:work|task|issue)s?|follow-?ups?\b(?! to)|left (?:to do|open|for later|"

@@ -33,7 +33,7 @@ PROCESS = frozenset(word for each in cues.words("process") for word in content_w
 _OFFER = cues.anywhere("offer")
 _STRONG = re.compile(
     r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
-    r"(?:no[,.]|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
+    r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
     r"(?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
     r"nein\b|nicht\b|stattdessen|behalte)\b",
     re.IGNORECASE,
@@ -126,6 +126,8 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
             proofs = (_proof(call, 0, len(call.text)), whole) if call else (whole,)
             if heading:
                 yield _signal("plan", heading, event, *proofs)
+            for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
+                yield _signal("plan", step, event, *proofs, state="step", rank=rank)
         if action.verdict != "approved":
             yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
     elif isinstance(action, act.Rejection):
@@ -383,7 +385,7 @@ def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
     text = clause(bare)
     if (
         bare != question.text.rstrip("? ")
-        and len(content_words(text)) >= FEWEST_RULED
+        and len(content_words(text)) >= FEWEST_SUBJECT
         and is_whole(text)
     ):
         yield _signal(

@@ -288,7 +288,7 @@ def _is_closed(text: str) -> bool:
 def capitalised(text: str) -> str:
     """Return the text with a capital, unless it begins with an identifier."""
     first = text.partition(" ")[0]
-    if not first.isalpha() or not first.islower():
+    if not first.replace("'", "").isalpha() or not first.islower():
         return text
     return text[:1].upper() + text[1:]
 

@@ -35,6 +35,7 @@ class _Draft:
     signals: list[Signal] = field(default_factory=list)
     edits: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     is_work: bool = False
+    asks_back: bool = False
 
 
 class _Segment:
@@ -59,13 +60,15 @@ class _Segment:
         }
         self.answer: tuple[Event, list[Piece]] | None = None
         """The last one of the main conversation."""
+        self.before: _Draft | None = None
         self.todos: dict[str, tuple[_Draft, Signal]] = {}
         self.commits: list[tuple[_Draft, Signal]] = []
 
     def turns(self) -> Iterator[Turn]:
         drafts = self._drafts()
-        for number, draft in enumerate(drafts):
-            self._read(draft, is_last=number == len(drafts) - 1)
+        for draft in drafts:
+            self._read(draft, is_last=draft is drafts[-1])
+            self.before = draft
         branch = ""
         for draft in drafts:
             branch = self._branch(draft, branch)
@@ -79,8 +82,7 @@ class _Segment:
                 edits=tuple(
                     (path, len(times), max(times)) for path, times in sorted(draft.edits.items())
                 ),
-                asks_back=any(signal.kind == "question" for signal in draft.signals)
-                and not draft.is_work,
+                asks_back=draft.asks_back,
                 is_work=draft.is_work,
                 corrects=self._is_prompt(draft.events[0])
                 and prompts.corrects(draft.events[0].text),
@@ -181,6 +183,10 @@ class _Segment:
 
     def _prompt(self, draft: _Draft, event: Event) -> None:
         found = prompts.signals_of(event, self.actions[event.id], self.answer, self.calls)
+        if self.before is not None and any(signal.state == "choice" for signal in found):
+            # What the answer before listed were options, whatever it called them.
+            others = [signal for signal in self.before.signals if signal.kind != "found"]
+            self.before.signals[:] = others
         draft.signals += found
 
     def _recap(self, draft: _Draft, event: Event) -> None:
@@ -198,7 +204,10 @@ class _Segment:
         if question is not None:
             self._add(draft, "question", event, question.text, (question.start, question.end))
         kind: Kind = "result" if draft.is_work else "found"
-        if question is None or draft.is_work:
+        draft.asks_back = (
+            question is not None or answers.gives_options(pieces)
+        ) and not draft.is_work
+        if not draft.asks_back:
             for said in answers.results_of(pieces):
                 self._add(draft, kind, event, said.text, (said.start, said.end), rank=said.rank)
         for said in answers.open_of(pieces):

@@ -192,8 +192,7 @@ class Weighing:
 
     def is_subject(self, text: str) -> bool:
         """Return whether the words of a to-do occur in the work; else it is a procedure."""
-        words = content_words(text) - prompts.PROCESS
-        return len(words) >= FEWEST_SUBJECT and bool(words & self.told)
+        return bool((content_words(text) - prompts.PROCESS) & self.told)
 
     # --- headlines
 
