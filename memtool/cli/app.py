@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import os
 import select
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -24,11 +24,14 @@ from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, Skipp
 from memtool.files import storage_error
 from memtool.paths import sound_environ
 from memtool.process import WITHIN
+from memtool.systemd.jobs import JOBS
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands."""
+class Row(NamedTuple):
+    """A command: its module is imported when it is called. The object is a function, or a Typer of subcommands.
+
+    Without a target it is that of a job whose row names its body.
+    """
 
     name: str
     target: str
@@ -85,6 +88,7 @@ COMMANDS = (
         "Show what the jobs did and when they run next.",
     ),
     Row("config", "memtool.cli.config:config", "Show, set and check the settings."),
+    *(Row(job.command[0], "", job.help) for job in JOBS if job.body),
 )
 _ROWS = {row.name: row for row in COMMANDS}
 COMPLETE = "_MEMTOOL_COMPLETE"
@@ -103,6 +107,9 @@ class LazyCommands(CommandGroup):
         row = _ROWS.get(args[0])
         if row is not None:
             self.add_command(load(row), row.name)
+        if not gc.isenabled():  # memtool/__main__.py
+            gc.freeze()
+            gc.enable()
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -118,8 +125,13 @@ class LazyCommands(CommandGroup):
 
 def load(row: Row) -> Any:
     """Return the command that a row stands for."""
-    module, _, name = row.target.partition(":")
-    target = getattr(import_module(module), name)
+    if not row.target:
+        from memtool.cli.running import command_of
+
+        target: Any = command_of(next(job for job in JOBS if job.command == (row.name,)))
+    else:
+        module, _, name = row.target.partition(":")
+        target = getattr(import_module(module), name)
     if isinstance(target, typer.Typer):
         target.info.help = row.help
         return get_command(target)
@@ -193,6 +205,7 @@ def main() -> None:
     _prepare_streams()
     code = run(sys.argv[1:], os.environ, time.time_ns() // 1000)
     _give_up_what_cannot_be_written()
+    gc.freeze()  # so that the interpreter does not walk through everything once more
     sys.exit(code)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import typer
@@ -31,7 +30,6 @@ _TODO = "do: "
 _WORD_WIDTH = max(map(len, VERDICTS))
 
 
-@dataclass(frozen=True)
 class Mended(Invocation):
     """An invocation whose configuration leaves out what is wrong with it, so that the rest can be looked at."""
 

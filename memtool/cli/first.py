@@ -7,9 +7,9 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import typer
+from msgspec import Struct
 
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root, root_of
@@ -54,8 +54,7 @@ _LEFT_SOME = {OK.code, FAILED.code, BAD_DATA.code, IO_ERROR.code, SKIPPED.code}
 _STOPPED = {INTERRUPTED.code, TERMINATED.code}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The transcripts that could be taken in by agent, and where they were looked for."""
 
     roots: tuple[Root, ...]

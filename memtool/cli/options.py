@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from typer.core import TyperGroup
@@ -82,14 +81,31 @@ def directories(incomplete: str) -> Offers:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
 class Invocation:
     """One run of the program. The configuration is read when it is first asked for, and then once."""
 
-    environ: Mapping[str, str]
-    now_us: int
-    store_option: Path | None = None
-    config_option: Path | None = None
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        now_us: int,
+        store_option: Path | None = None,
+        config_option: Path | None = None,
+    ) -> None:
+        self.environ = environ
+        self.now_us = now_us
+        self.store_option = store_option
+        self.config_option = config_option
+
+    def fresh(
+        self, environ: Mapping[str, str] | None = None, store_option: Path | None = None
+    ) -> Self:
+        """Return the same invocation with another environment or store, its configuration not read yet."""
+        return type(self)(
+            environ or self.environ,
+            self.now_us,
+            store_option or self.store_option,
+            self.config_option,
+        )
 
     @cached_property
     def config_files(self) -> tuple[ConfigFile, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +53,7 @@ def restore(
     """Check a backup and put it in the store's place. What was written after it is read again by the next ingest."""
     call = invocation(context)
     if to:
-        call = replace(call, store_option=expand(Path(to), call.environ))
+        call = call.fresh(store_option=expand(Path(to), call.environ))
     order = Order(
         expand(Path(backup), call.environ), replaces=replace_store, verifies=not no_verify
     )

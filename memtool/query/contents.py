@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
+
+from msgspec import Struct
 
 from memtool.model.levels import (
     Level,
@@ -21,8 +22,7 @@ from memtool.query.reader import Reader
 from memtool.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """Events, and the sessions and projects that they are of."""
 
     events: int = 0
@@ -67,8 +67,7 @@ def count_of(store: Store, day: int) -> Count:
     return Count(number, frozenset(sessions), frozenset(projects - {""}))
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """The words of the design, each true or not; `failed` where the last try to write it did."""
 
     open: bool = False
@@ -80,11 +79,10 @@ class State:
     @property
     def words(self) -> list[str]:
         """Those that are true."""
-        return [row.name for row in fields(self) if getattr(self, row.name)]
+        return [name for name in self.__struct_fields__ if getattr(self, name)]
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
-class View:
+class View(Struct, frozen=True, dict=True):
     """A store as one reader sees it."""
 
     store: Store
@@ -133,8 +131,7 @@ MAX_COUNTED_DAYS = 31
 """Of how many days without segments the events are counted, newest first: that means reading them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of the table of contents. `title` is None where nothing was summarised yet; counts where not counted.
 
     `name` is the shortest that `memtool show` accepts.
@@ -154,8 +151,7 @@ class Entry:
     children: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """The tree under a period, or under all years. `exists` is whether anything is remembered."""
 
     exists: bool
@@ -179,8 +175,7 @@ def contents(reader: Reader, text: str = "", depth: int | None = None) -> Conten
         return Contents(True, store.calendar.zone, period, entries)
 
 
-@dataclass(frozen=True)  # without slots: what is computed on first use is kept
-class Tree:
+class Tree(Struct, frozen=True, dict=True):
     """The entries below one period, or all."""
 
     view: View

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from memtool.agents.values import instant_us
@@ -60,8 +60,7 @@ def _in_range(span: tuple[int, int]) -> tuple[int, int]:
     return start_us, end_us
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """What a person asks for; what is empty asks for nothing."""
 
     session: str = ""
@@ -73,8 +72,7 @@ class Query:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
     older ones fit too.
     """
@@ -131,8 +129,7 @@ def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, i
     return start_us, end_us
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
+class Fitting(Struct, frozen=True):
     """The events of a store that fit a query; `session` is the one that it names."""
 
     store: Store

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memtool.model.records import EventId, Record
 from memtool.query.events import Fitting, Query, bounds_us, fitting_of
@@ -11,8 +13,7 @@ from memtool.query.reader import NoMemoryError, Reader
 from memtool.store.store import Store
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What an export came to so far."""
 
     events: int = 0
@@ -50,8 +51,7 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
             yield tombstone
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """The events that fit, by their current revisions."""
 
     store: Store

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from memtool.model.records import FIRST_INSTANT_US, Event, EventId, Grip, NodeId
 from memtool.model.segmenting import in_order
@@ -19,8 +20,7 @@ _REACHES_US = (_HOUR_US, 24 * _HOUR_US, 30 * 24 * _HOUR_US, 1 << 62)
 """How far around the cited events to look, in turn, until there are messages enough on both sides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What one side said at one time: the events of one group or record, in order."""
 
     events: tuple[Event, ...]
@@ -40,8 +40,7 @@ class Message:
         return any(event.id in wanted for event in self.events)
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(Struct, frozen=True):
     """A stretch of a conversation: messages before, those that hold the wanted events, and messages after."""
 
     before: tuple[Message, ...] = ()
@@ -125,8 +124,7 @@ def _are_joined(one: Event, other: Event) -> bool:
     return one.record == other.record or (one.group != "" and one.group == other.group)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A grip in its conversation. `gone` says of events that are not there, or not current, why:
     rewound, forgotten or missing.
     """

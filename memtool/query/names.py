@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
 from memtool.model.levels import Segment, parse_segment
@@ -22,8 +23,7 @@ GRIP_FORM = f"a grip is {MIN_DIGITS} to {GRIP_DIGITS} hex digits, as memtool sho
 SEGMENT_FORM = "segment:2026-11-22:4ac3"
 
 
-@dataclass(frozen=True)
-class ShortNames:
+class ShortNames(Struct, frozen=True):
     """Gives short forms of ids that are unique in the store as it is now, each looked up once."""
 
     store: Store

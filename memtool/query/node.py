@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from memtool.errors import UsageError
 from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of, place_of
@@ -15,8 +15,7 @@ from memtool.store.store import Store
 NODE_FORMS = f"{PERIOD_FORMS}, {SEGMENT_FORM}"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """One node with all that belongs to it. `node` is None where nothing was summarised yet.
 
     `holding` is the period itself, of a segment its day, and `scope` its date in words.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from memtool.errors import ConfigError, UsageError
 from memtool.model.calendar import Calendar
@@ -27,8 +28,7 @@ class NoMemoryError(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """One reading. `calendar` serves only where there is no store yet; without a `recipe` nothing is outdated."""
 
     root: Path

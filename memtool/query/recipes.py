@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from memtool.errors import MemtoolError, StorageError
 from memtool.ledger.reading import Spent
@@ -26,8 +27,7 @@ from memtool.summarize import SUMMARIZERS, Row, problem
 Counts = Mapping[Level, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A summarizer of the table; `problem` is what it lacks before it can be asked, None where it is ready."""
 
     row: Row
@@ -53,8 +53,7 @@ def _problem(
         return error
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """How many nodes of each level a recipe wrote."""
 
     recipe: Recipe
@@ -62,8 +61,7 @@ class Written:
     nodes: Counts
 
 
-@dataclass(frozen=True, slots=True)
-class Outdated:
+class Outdated(Struct, frozen=True):
     """How many nodes of each level another recipe wrote; `open_nodes` of them belong to periods that have not ended.
 
     `price` is what it takes to write the others anew.
@@ -71,19 +69,17 @@ class Outdated:
 
     nodes: Counts = field(default_factory=dict)
     open_nodes: int = 0
-    price: Forecast = Forecast()  # noqa: RUF009 - frozen
+    price: Forecast = Forecast()
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
+class Today(Struct, frozen=True):
     """What the day that is now has spent."""
 
     day: Period
     spent: Spent
 
 
-@dataclass(frozen=True, slots=True)
-class Recipes:
+class Recipes(Struct, frozen=True):
     """The recipes in the store, the current one first, then the one that wrote most. `exists`: there is a store."""
 
     exists: bool
@@ -117,8 +113,7 @@ def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
     return Today(calendar.holding(Level.DAY, now_us), spent)
 
 
-@dataclass
-class _Count:
+class _Count(Struct):
     """What was counted so far: the nodes by recipe and level, and the closed periods that an upgrade would take up."""
 
     store: Store

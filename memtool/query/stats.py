@@ -8,10 +8,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period
@@ -36,8 +38,7 @@ class By(StrEnum):
     AGENT = "agent"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The days of a year or of twelve months, and how many events those of them that have any hold."""
 
     first: int
@@ -45,8 +46,7 @@ class Window:
     days: Mapping[int, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What is of one project or agent. `events` are those that count: rewound ones do not."""
 
     name: str
@@ -56,8 +56,7 @@ class Part:
     last_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """Bytes by column family, as they are in files; of the database beside them; and of all that the store has."""
 
     families: Mapping[str, int] = field(default_factory=dict)
@@ -66,8 +65,7 @@ class Disk:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Struct, frozen=True):
     """What is kept. `exists` is whether anything is remembered; `stale` counts periods that have ended, by level."""
 
     exists: bool
@@ -157,8 +155,7 @@ def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, W
     return number, replace(window, days=counts)
 
 
-@dataclass
-class _Sessions:
+class _Sessions(Struct):
     """The sessions that were counted, by project and by agent. What has no project counts as a project without name."""
 
     number: int = 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import count, groupby
+
+from msgspec import Struct, field
 
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
@@ -41,16 +42,14 @@ from memtool.store.store import Store
 MAX_LISTED = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that must not be: where, and what."""
 
     where: str
     what: str
 
 
-@dataclass(slots=True)
-class Verification:
+class Verification(Struct):
     """What a walk through the store found."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -77,8 +76,7 @@ class Verification:
             self.problems.append(Problem(where, what))
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """The store, the present, what is stale in it, and what was found so far."""
 
     store: Store
@@ -352,8 +350,7 @@ _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
 SHOWN_EVERY = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What the walk found, and the zone in which its times are told. `exists` is whether there is a store at all."""
 
     exists: bool

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memtool.agents.claude.retention import retention_of
 from memtool.agents.registry import AGENTS, Root
@@ -65,7 +65,7 @@ def status(ingest: TimerState | None = EVERY_15_MIN, **more: object) -> Status:
         return status_of(History(), Look(NOW_US, Timers(problem="systemd does not run here")))
     states = {job.name: EVERY_15_MIN._replace(schedule=job.schedule) for job in JOBS}
     timers_found = Timers("user", {**states, "ingest": ingest}, **more)  # type: ignore[arg-type]
-    return status_of(History(), Look(NOW_US, timers_found, machine_zone="UTC"))
+    return status_of(History(), Look(NOW_US, timers_found))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from memtool import __version__
@@ -263,7 +262,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
 def _take_in(setup: Setup) -> ExitCode:
     from memtool.cli.first import take_in
 
-    call = replace(setup.place.call)  # the store is found again, by the person whose it is
+    call = setup.place.call.fresh()  # the store is found again, by the person whose it is
     if setup.scope == "user":
         return take_in(call)
 

@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +89,7 @@ def setup_of(order: Order) -> Setup:
     person = _system_person(order) if scope == "system" else this_person(order.call.environ)
     call = order.call
     if scope == "system":
-        call = replace(call, environ=person.environ(call.environ))
+        call = call.fresh(person.environ(call.environ))
         parts = (launcher, program.prefix, Path(sys.executable), Path(sys.base_prefix))
         check_visible(parts, lasting_command(program.way, person.name))
     elif other_owner(SYSTEM_STORE) == person.name:

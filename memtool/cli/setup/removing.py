@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +82,7 @@ def _target(order: Order, scope: Scope) -> Target:
     call = order.call
     person = _system_person(order) if scope == "system" else this_person(call.environ)
     if scope == "system" and person is not None:
-        call = replace(call, environ=person.environ(call.environ))
+        call = call.fresh(person.environ(call.environ))
     where = places(scope, call.environ, os.getuid())
     found, faults = examine({}, call.config_files, SETTINGS)
     named = [

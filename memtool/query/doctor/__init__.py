@@ -8,9 +8,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from memtool import __version__
 from memtool.errors import MOVE, ConfigError, DamagedError, MemtoolError
@@ -44,9 +45,9 @@ from memtool.store.access import SWAP
 from memtool.summarize import problem as problem_of
 from memtool.summarize import row
 from memtool.summarize.models import command
+from memtool.systemd.dropins import names_zone
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
-from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.status import JobStatus, Trouble, sentence
 from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
 from memtool.text import size
@@ -54,8 +55,7 @@ from memtool.text import size
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One row of /proc/self/mountinfo: where, of which type, from what, and with which options."""
 
     point: PurePosixPath
@@ -64,8 +64,7 @@ class Mount:
     options: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True):
     """What is wrong with a type of file system for a store. `options`: those that make it a problem at once."""
 
     kinds: tuple[str, ...]
@@ -463,7 +462,7 @@ def _timers_elsewhere(scene: Scene, zone: str, here: str) -> list[str]:
 def _is_by_machine(row: JobStatus) -> bool:
     if not row.job.levels or row.timer is None or not row.timer.is_live:
         return False
-    return any(not one.zone for one in parse_schedules(row.timer.schedule))
+    return not all(map(names_zone, row.timer.schedule))
 
 
 def _is_same_clock(one: str, other: str, now_us: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from memtool.agents.registry import Retention, Root
@@ -20,10 +21,8 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
-from memtool.systemd.due import last_due_us
-from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.status import JobStatus
-from memtool.systemd.systemctl import machine_zone
+from memtool.systemd.systemctl import next_times
 
 _DAY_S = 86_400
 _SECOND_US = 1_000_000
@@ -165,9 +164,9 @@ def _interval_us(scene: Scene) -> int | None:
         return None
     if row.timer is None or not row.timer.is_live or row.pause is not None:
         return None
-    schedules, zone = parse_schedules(row.timer.schedule), machine_zone(scene.machine)
-    second = last_due_us(schedules, scene.now_us, zone)
-    first = None if second is None else last_due_us(schedules, second - _SECOND_US, zone)
-    if first is None or second is None:
-        return None
-    return second - first
+    spans = [
+        second - first
+        for text in row.timer.schedule
+        for first, second in pairwise(next_times(text, scene.environ) or ())
+    ]
+    return min(spans, default=None)

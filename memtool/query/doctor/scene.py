@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.registry import Root
@@ -29,8 +30,7 @@ Verdict = Literal["ok", "warning", "problem", "skipped"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The answer of one check; `todo` is a command where there is one, and empty where nothing has to be done."""
 
     verdict: Verdict
@@ -38,8 +38,7 @@ class Advice:
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """The answer with the name of its check."""
 
     name: str
@@ -94,8 +93,7 @@ def span(length_s: int) -> str:
 _GOOD = ("done", "partial")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
+class StoreFacts(Struct, frozen=True):
     """What the store says of itself. `building` and `erasing_us` are work that was begun and has not ended.
 
     `conflict` is why no rollup runs on its calendar; `moved_days` how many days lie otherwise under today's zone data.
@@ -111,8 +109,7 @@ class StoreFacts:
     erasing_us: int | None
 
 
-@dataclass(frozen=True)  # without slots: what is read on first use is kept
-class Scene:
+class Scene(Struct, frozen=True, dict=True):
     """One look at this machine. `faults` is what is wrong with the configuration, `config` the rest of it.
 
     `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
