@@ -85,6 +85,17 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a directory with all that is in it; nothing where there is nothing."""
+    import shutil
+
+    with reporting(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace the file whole and durably. Raise StorageError, with the old file untouched, where that fails."""
     from tempfile import mkstemp
