@@ -32,16 +32,8 @@ _TELLING_LABELS = re.compile(
     r"root cause|cause|problem|bug|fix|fixed|solution|result|change|issue|finding|conclusion",
     re.IGNORECASE,
 )
-_OPEN_HEADING = re.compile(
-    r"^(?:still open|open (?:items|questions|points|issues)|remaining(?: work| tasks| issues| "
-    r"items)?|to ?do|not (?:done|fixed|addressed|covered|tested)(?: yet)?|"
-    r"known (?:limitations|issues)|follow-?ups?|deferred|left out|noch offen|offen)\b",
-    re.IGNORECASE,
-)
-_OPEN_LABEL = re.compile(
-    r"^(?:still open|open|remaining|to ?do|not done|deferred|follow-?up|noch offen)\s*[:–—-]\s+",
-    re.IGNORECASE,
-)
+_OPEN_HEADING = cues.start("open_heading")
+_OPEN_LABEL = cues.start("open_label")
 
 
 class Said(NamedTuple):
@@ -159,7 +151,7 @@ def closing_question(pieces: Sequence[Piece]) -> Piece | None:
 
 
 _OPTIONS = re.compile(
-    r"\b(?:options|alternatives|approaches|choices|possibilities|ways to|möglichkeiten)\b[^.!?]*:$",
+    r"\b(?:options|alternatives|approaches|choices|possibilities|ways to)\b[^.!?]*:$",
     re.IGNORECASE,
 )
 

@@ -39,6 +39,10 @@ class Cues(NamedTuple):
     """A closing sentence that offers to do more."""
     missing: str
     """What a last answer says is missing, untested, failing, deferred."""
+    open_heading: str
+    """A heading, or an announcement, over what is open."""
+    open_label: str
+    """What stands before something open in its sentence."""
     dropped: str
     """The work was given up or taken back."""
     clause: str
@@ -205,6 +209,13 @@ ENGLISH = Cues(
         r"failure) (?:still )?(?:fails|remains)|could not (?:verify|test|reproduce|run)|couldn't "
         r"(?:verify|test|reproduce|run))"
     ),
+    open_heading=(
+        r"(?:still open|open (?:items|questions|points|issues)|"
+        r"remaining(?: work| tasks| issues| items)?|to ?do|"
+        r"not (?:done|fixed|addressed|covered|tested)(?: yet)?|known (?:limitations|issues)|"
+        r"follow-?ups?|deferred|left out)\b"
+    ),
+    open_label=r"(?:still open|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
     dropped=(
         r"\b(?:abandon(?:ed)?|drop(?:ped)? (?:this|the) (?:branch|work|idea|approach|pr)|give up "
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "
@@ -244,6 +255,8 @@ GERMAN = Cues(
     missing=(
         r"\b(?:noch (?:offen|nicht)|fehlt noch|ungetestet|steht noch aus|schlägt noch fehl)\b"
     ),
+    open_heading=r"(?:noch offen|offen)\b",
+    open_label=r"noch offen\s*[:–—-]\s+",
     dropped=r"\b(?:verworfen|aufgegeben)\b",
     clause=r"weil|damit|sodass|statt",
 )

@@ -44,7 +44,7 @@ _PLAN = re.compile(
     re.IGNORECASE,
 )
 _PLAN_WORD = re.compile(
-    r"^(?:implementation\s+)?plan\s*[:–—-]\s*|^feat(?:ure)?\s+plan\s*[:–—-]\s*|"
+    r"^(?:implementation\s+)?plan\s*[:–—-]\s*|^(?:feat|feature)\s+plan\s*[:–—-]\s*|"
     r"\s*[-–—:]?\s*\b(?:implementation )?plan$",
     re.IGNORECASE,
 )
