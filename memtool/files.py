@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -172,6 +171,8 @@ def exchange(one: Path, other: Path) -> bool:
 
     Linux has it (renameat2), ext4, XFS, Btrfs and tmpfs do; NFS does not.
     """
+    import ctypes
+
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False
