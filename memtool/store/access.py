@@ -45,7 +45,7 @@ WriterLock = Callable[[], AbstractContextManager[Lock]]
 """Waits in line for the writer lock (`context.RunContext.writer`)."""
 
 View = Callable[[Store], Store]
-"""Which table of contents of an open store is meant."""
+"""Which table of contents of an open store is meant, where it is not the current one."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Access(msgspec.Struct, frozen=True):
             engine.close()
 
     def lease(
-        self, lock: WriterLock, calendar: Calendar | None = None, *, view: View = Store.current
+        self, lock: WriterLock, calendar: Calendar | None = None, *, view: View | None = None
     ) -> Lease:
         """Give the right to write, taken only while it is used; `calendar` is what a new store is made with."""
         return Lease(self, lock, calendar, view)
@@ -94,9 +94,10 @@ class Access(msgspec.Struct, frozen=True):
             ):  # opens that were killed leave them; RocksDB never removes them
                 for torn in self.path.glob("OPTIONS-*.dbtmp"):
                     torn.unlink(missing_ok=True)
-            self._refuse_swept(Store(engine))
+            store = Store(engine)
+            self._refuse_swept(store)
             migrate(engine, have, lambda number: write_format(self.root, number))
-            return Store(engine)
+            return Store(engine) if have < FORMAT else store
         except BaseException:
             engine.close()
             raise
@@ -184,7 +185,7 @@ class Lease:
     """
 
     def __init__(
-        self, access: Access, lock: WriterLock, calendar: Calendar | None, view: View
+        self, access: Access, lock: WriterLock, calendar: Calendar | None, view: View | None
     ) -> None:
         self._access = access
         self._lock = lock
@@ -217,7 +218,7 @@ class Lease:
             held.enter_context(self._lock())
             store = self._access.open_for_writing(self._calendar)
             held.callback(store.close)
-            self._store = self._view(store)
+            self._store = self._view(store) if self._view else store
             self._held = held.pop_all()
         self._since_s = time.monotonic()
         return self._store

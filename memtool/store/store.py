@@ -140,6 +140,13 @@ class Store:
             return None
         return self._get(keys.EVENTS, keys.event(time_us, event_id), codec.EVENT)
 
+    def has_event(self, event_id: EventId) -> bool:
+        """Return whether the index leads to an event. The event is not decoded."""
+        time_us = self.time_of(event_id)
+        if time_us is None:
+            return False
+        return self.engine.get(keys.EVENTS, keys.event(time_us, event_id)) is not None
+
     def time_of(self, event_id: EventId) -> int | None:
         """Return the instant of an event by the index, or None."""
         value = self.engine.get(keys.IDS, keys.identifier(event_id))
