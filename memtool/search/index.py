@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from memtool.context import RunContext
 from memtool.errors import MemtoolError, StorageError, UnavailableError
 from memtool.files import atomic_write, private_directory, reporting, sync_directory
 from memtool.locks import INDEX, lock_path, try_lock, wait_for
 from memtool.model.calendar import Calendar
 from memtool.model.levels import place_of
-from memtool.redact.rules import RULESET_VERSION
 from memtool.search.documents import Document, documents_of_day
 from memtool.search.words import VERSION as WORDS_VERSION
 from memtool.store.access import Access
@@ -27,6 +24,8 @@ from memtool.store.store import Store
 
 if TYPE_CHECKING:
     import tantivy
+
+    from memtool.context import RunContext
 
 FORMAT = 1
 DIRECTORY = "index"
@@ -49,7 +48,6 @@ class Manifest(msgspec.Struct, frozen=True):
 
     format: int
     words: int
-    redaction: int
     store: str
     generation: int
     sequence: int
@@ -87,8 +85,7 @@ def manifest_of(root: Path) -> Manifest | None:
         found = msgspec.json.decode((root / DIRECTORY / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError):
         return None
-    versions = (found.format, found.words, found.redaction)
-    is_ours = versions == (FORMAT, WORDS_VERSION, RULESET_VERSION) and found.name.isalnum()
+    is_ours = (found.format, found.words) == (FORMAT, WORDS_VERSION) and found.name.isalnum()
     return found if is_ours else None
 
 
@@ -239,7 +236,6 @@ def _write_manifest(root: Path, store: Store, name: str, documents: int) -> None
     made = Manifest(
         FORMAT,
         WORDS_VERSION,
-        RULESET_VERSION,
         incarnation(Access(root), store),
         store.generation,
         store.sequence(),
@@ -305,18 +301,25 @@ def reading(root: Path, manifest: Manifest) -> Iterator[tantivy.Searcher]:
     directory of links.
     """
     place = root / DIRECTORY / manifest.name
-    with tempfile.TemporaryDirectory(prefix="memtool-index-") as private, translated(place):
+    with ExitStack() as held:
+        held.enter_context(translated(place))
         import tantivy
 
-        opened = place
         _check_files(place, manifest)
         if not os.access(place, os.W_OK):
-            opened = Path(private)
-            for path in place.iterdir():
-                if not path.name.endswith(".lock"):
-                    (opened / path.name).symlink_to(path.absolute())
-        with _quiet_stderr():
-            yield tantivy.Index.open(str(opened)).searcher()
+            place = _links_to(place, held)
+        held.enter_context(_quiet_stderr())
+        yield tantivy.Index.open(str(place)).searcher()
+
+
+def _links_to(place: Path, held: ExitStack) -> Path:
+    from tempfile import TemporaryDirectory
+
+    links = Path(held.enter_context(TemporaryDirectory(prefix="memtool-index-")))
+    for path in place.iterdir():
+        if not path.name.endswith(".lock"):
+            (links / path.name).symlink_to(path.absolute())
+    return links
 
 
 @contextmanager

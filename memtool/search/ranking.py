@@ -88,106 +88,112 @@ class Question(msgspec.Struct, frozen=True):
     common: int = 0
     span_us: tuple[int, int] | None = None
 
-    def weight(self, bits: int) -> float:
-        """Return the share of the query that these terms are, from 0 to 1."""
-        total = sum(self.weights)
-        held = sum(weight for bit, weight in enumerate(self.weights) if bits >> bit & 1)
-        return held / total if total else 0.0
-
 
 class Ranked(msgspec.Struct, frozen=True):
-    """A candidate with its score, and the parts that add up to it."""
+    """A candidate with its score, and the features that it is made of."""
 
     candidate: Candidate
     score: float
-    parts: dict[str, float]
+    features: dict[str, float]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What each feature adds to the score, if anything."""
+        return {name: WEIGHTS[name] * value for name, value in self.features.items() if value}
 
 
 def ranked(
-    question: Question,
-    candidates: Sequence[Candidate],
-    summaries: Iterable[Summary] = (),
-    weights: Mapping[str, float] = WEIGHTS,
-    kinds: Mapping[str, float] = KIND_WEIGHTS,
+    question: Question, candidates: Sequence[Candidate], summaries: Iterable[Summary] = ()
 ) -> list[Ranked]:
     """Return the candidates, the best first."""
     rows = [
-        Ranked(candidate, sum(parts.values()), parts)
+        Ranked(candidate, sum(WEIGHTS[name] * value for name, value in features.items()), features)
         for candidate, features in zip(
             candidates, features_of(question, candidates, summaries), strict=True
         )
-        for parts in [_weighed(candidate, features, weights, kinds)]
     ]
     return sorted(rows, key=lambda row: (-row.score, -row.candidate.time, row.candidate.id))
-
-
-def _weighed(
-    candidate: Candidate,
-    features: Mapping[str, float],
-    weights: Mapping[str, float],
-    kinds: Mapping[str, float],
-) -> dict[str, float]:
-    parts = {name: weights[name] * value for name, value in features.items() if value}
-    kind = kinds.get(KINDS[candidate.kind], 0.0) if candidate.kind < len(KINDS) else 0.0
-    return parts | ({"kind": weights["kind"] * kind} if kind else {})
 
 
 def features_of(
     question: Question, candidates: Sequence[Candidate], summaries: Iterable[Summary]
 ) -> list[dict[str, float]]:
     """Return what is known of each candidate, most of it between 0 and 1."""
+    share = _Shares(question.weights)
     place = {one.place: one for one in candidates}
     best = max((one.text for one in candidates), default=0) or 1
-    sessions, turns = _by("session", candidates), _by("turn", candidates)
-    strength = {
-        key: sum(
-            part / 2**n for n, part in enumerate(sorted((o.text for o in held), reverse=True)[:4])
-        )
-        for key, held in sessions.items()
-    }
-    strongest = max(strength.values(), default=0) or 1
-    session_bits = {key: _union(held) for key, held in sessions.items()}
-    tops = {
-        key: [*sorted((one.text for one in held), reverse=True)[:2], 0.0, 0.0][:2]
-        for key, held in turns.items()
-    }
-    above = list(summaries)
-    best_above = max((one.score for one in above), default=0) or 1
-    asks = [pattern.search(question.text) is not None for pattern in (_WHEN, _NUMBER, _WHY)]
-    of_person = _PERSON.search(question.text) is not None
+    sessions = {key: _Group(held) for key, held in _by("session", candidates).items()}
+    turns = {key: _Group(held) for key, held in _by("turn", candidates).items()}
+    strongest = max((one.strength for one in sessions.values()), default=0) or 1
+    above: dict[int, list[Summary]] = {}
+    for summary in summaries:
+        above.setdefault(summary.session, []).append(summary)
+    best_above = max((one.score for held in above.values() for one in held), default=0) or 1
+    asks_when, asks_number, asks_why, of_person = (
+        pattern.search(question.text) is not None for pattern in (_WHEN, _NUMBER, _WHY, _PERSON)
+    )
+    start_us, end_us = question.span_us or (0, 0)
     found = []
     for one in candidates:
         near = [place.get(one.place + step) for step in (-1, -2, 1)]
+        before, session, turn = near[0], sessions[one.session], turns[one.turn]
         bits = one.terms
         for other in near:
             bits |= other.terms if other is not None else 0
-        role = ROLES[KINDS[one.kind]] if one.kind < len(KINDS) else ""
-        summary = [
-            s.score for s in above if s.session == one.session and s.start <= one.time <= s.end
-        ]
-        span = question.span_us
+        over = [s.score for s in above.get(one.session, ()) if s.start <= one.time <= s.end]
+        kind = KINDS[one.kind] if one.kind < len(KINDS) else ""
         found.append(
             {
                 "text": one.text / best,
-                "coverage": question.weight(one.terms),
-                "around": question.weight(bits),
-                "before": near[0].text / best if near[0] is not None else 0.0,
-                "turn": (tops[one.turn][1] if tops[one.turn][0] == one.text else tops[one.turn][0])
-                / best,
-                "session": strength[one.session] / strongest,
-                "session_coverage": question.weight(session_bits[one.session]),
-                "summary": max(summary, default=0) / best_above,
+                "coverage": share[one.terms],
+                "around": share[bits],
+                "before": before.text / best if before is not None else 0.0,
+                "turn": turn.best_beside(one) / best,
+                "session": session.strength / strongest,
+                "session_coverage": share[session.bits],
+                "summary": max(over, default=0) / best_above,
                 "common": one.common.bit_count() / question.common if question.common else 0.0,
                 "length": math.log(one.size + 1) / _LENGTH_SCALE,
-                "asked_of_person": float(of_person and role == "user"),
-                "asks_when": float(asks[0] and bool(one.shape & WHEN)),
-                "asks_number": float(asks[1] and bool(one.shape & NUMBER)),
-                "asks_why": float(asks[2] and bool(one.shape & REASON)),
+                "asked_of_person": float(of_person and ROLES.get(kind) == "user"),
+                "asks_when": float(asks_when and bool(one.shape & WHEN)),
+                "asks_number": float(asks_number and bool(one.shape & NUMBER)),
+                "asks_why": float(asks_why and bool(one.shape & REASON)),
                 "is_question": float(bool(one.shape & QUESTION)),
-                "dates": float(span is not None and span[0] <= one.time < span[1]),
+                "dates": float(start_us <= one.time < end_us),
+                "kind": KIND_WEIGHTS.get(kind, 0.0),
             }
         )
     return found
+
+
+class _Shares(dict[int, float]):
+    """Which share of a query's weight a set of its terms is, from 0 to 1; each set is added up once."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        self._weights = weights
+        self._total = sum(weights) or 1
+
+    def __missing__(self, bits: int) -> float:
+        held = sum(weight for bit, weight in enumerate(self._weights) if bits >> bit & 1)
+        self[bits] = held / self._total
+        return self[bits]
+
+
+class _Group:
+    """The candidates of one session or turn together: their best scores, and all terms that they hold."""
+
+    def __init__(self, held: Sequence[Candidate]) -> None:
+        self._best = sorted((one.text for one in held), reverse=True)[:4]
+        self.strength = sum(score / 2**rank for rank, score in enumerate(self._best))
+        self.bits = 0
+        for one in held:
+            self.bits |= one.terms
+
+    def best_beside(self, one: Candidate) -> float:
+        """Return the best score in the group that is not the candidate's own."""
+        rest = self._best[1:] if self._best[0] == one.text else self._best
+        return rest[0] if rest else 0.0
 
 
 def _by(name: str, candidates: Iterable[Candidate]) -> dict[int, list[Candidate]]:
@@ -195,10 +201,3 @@ def _by(name: str, candidates: Iterable[Candidate]) -> dict[int, list[Candidate]
     for one in candidates:
         found.setdefault(getattr(one, name), []).append(one)
     return found
-
-
-def _union(candidates: Iterable[Candidate]) -> int:
-    bits = 0
-    for one in candidates:
-        bits |= one.terms
-    return bits
