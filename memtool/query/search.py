@@ -26,7 +26,7 @@ from memtool.query.reader import Reader
 from memtool.search.documents import node_text
 from memtool.search.find import Wanted, find, wanted_of
 from memtool.search.ranking import Ranked
-from memtool.search.words import expanded
+from memtool.search.words import expanded, terms
 from memtool.store.store import Store
 from memtool.text import nearest
 
@@ -104,8 +104,10 @@ def search(reader: Reader, ask: Ask) -> Hits:
             events = [event for one in ids if (event := store.event(one)) is not None]
             hits = tuple(listing.of_event(event, 1.0, {}) for event in events)
             return Hits(True, store.calendar.zone, hits)
-        found = find(reader.root, store, _wanted(reader, store, ask), reader.now_us)
+        wanted = _wanted(reader, store, ask)
+        found = find(reader.root, store, wanted, reader.now_us)
         listing.weights = found.terms
+        listing.phrases = [f" {' '.join(terms(phrase))} " for phrase in wanted.phrases]
         return Hits(True, store.calendar.zone, tuple(listing.hits(found.ranked)), found.lacks)
 
 
@@ -188,6 +190,7 @@ class _Listing:
         self._names = ShortNames(store)
         self._cuts: dict[int, list[Cut]] = {}
         self.weights: Mapping[str, float] = {}
+        self.phrases: Sequence[str] = ()
         room = ask.tokens * _CHARACTERS_PER_TOKEN // max(1, ask.limit) - _BESIDE_A_HIT
         self._characters = max(_SHORTEST_EXCERPT, min(EXCERPT_CHARACTERS, room))
 
@@ -209,9 +212,16 @@ class _Listing:
         if ":" in row.candidate.id:
             return self._of_node(NodeId(row.candidate.id), row)
         event = self._store.event(EventId(row.candidate.id))
-        if event is None or event.rewound:
+        if event is None or event.rewound or not self._has_phrases(event.text):
             return None
         return self.of_event(event, row.score, row.parts)
+
+    def _has_phrases(self, text: str) -> bool:
+        """Return whether the text holds the quoted words as they stand: the index knows only that it holds them all."""
+        if not self.phrases:
+            return True
+        words = f" {' '.join(terms(text))} "
+        return all(phrase in words for phrase in self.phrases)
 
     def of_event(self, event: Event, score: float, parts: dict[str, float]) -> Hit:
         """Return the hit of an event. Where it was named by its id, the excerpt is its beginning."""
@@ -239,7 +249,7 @@ class _Listing:
 
     def _of_node(self, node_id: NodeId, row: Ranked) -> Hit | None:
         node = self._store.node(node_id)
-        if node is None:
+        if node is None or not self._has_phrases(node_text(node)):
             return None
         place = place_of(node_id)
         cuts = self._cuts_on(place.period.first) if place.level is Level.SEGMENT else []
@@ -320,9 +330,9 @@ def _matches(text: str, weights: Mapping[str, float]) -> Iterator[tuple[int, int
     for match in pattern.finditer(text):
         ending = _WORD_END.match(text, match.end())
         last = ending.end() if ending else match.end()
-        terms = frozenset(expanded(text[match.start() : last])) & weights.keys()
-        if terms:
-            yield match.start(), last, terms
+        held = frozenset(expanded(text[match.start() : last])) & weights.keys()
+        if held:
+            yield match.start(), last, held
 
 
 def _prefix(term: str) -> str:
@@ -336,10 +346,10 @@ def _best_start(
     best, start = 0.0, 0
     for index, (first, _, _) in enumerate(found):
         held: set[str] = set()
-        for _, last, terms in found[index:]:
+        for _, last, more in found[index:]:
             if last - first > characters:
                 break
-            held |= terms
+            held |= more
         weight = sum(weights[term] for term in held)
         if weight > best * 1.001:
             best, start = weight, first

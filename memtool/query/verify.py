@@ -36,6 +36,7 @@ from memtool.model.records import (
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.reader import Reader
+from memtool.search.index import differences
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 
@@ -370,4 +371,7 @@ def check(reader: Reader, on_progress: Callable[[int], None]) -> Checked:
             if done % SHOWN_EVERY == 0:
                 on_progress(done)
 
-        return Checked(True, store.calendar.zone, verify(store, reader.now_us, checkpoint))
+        found = verify(store, reader.now_us, checkpoint)
+        for what in differences(reader.root, store, checkpoint):
+            found.say("search index", what)
+        return Checked(True, store.calendar.zone, found)

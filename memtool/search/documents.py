@@ -46,6 +46,11 @@ class Document(msgspec.Struct, frozen=True):
     size: int
     shape: int
 
+    @property
+    def check(self) -> int:
+        """A digest of the terms and tags: by it `verify` proves that the index holds what the store holds."""
+        return number_of("\n".join((self.field, self.terms, *self.tags)), 32)
+
 
 def number_of(text: str, bits: int) -> int:
     """Return a digest of the text as a number of so many bits."""
@@ -163,7 +168,7 @@ def documents_of_nodes(store: Store, day: int) -> Iterator[Document]:
             tags: tuple[str, ...] = (f"day:{day}", f"level:{level.word}")
             if cut is not None:
                 tags += (f"agent:{cut.agent}", f"session:{cut.session}", f"project:{cut.project}")
-            start_us = cut.start_us if cut else store.calendar.day_start_us(day)
+            start_us = cut.start_us if cut else max(0, store.calendar.day_start_us(day))
             found = " ".join(terms(node_text(node)))
             yield Document(
                 node.id,

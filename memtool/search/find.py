@@ -38,6 +38,8 @@ _MOST_TERMS = 22
 _MOST_PROSE, _MOST_DATA, _MOST_SUMMARIES = 1000, 150, 60
 _MOST_BASES = 300
 """How many of the best bring their neighbours along."""
+_FEWEST_OF_A_QUESTION = 3
+"""With fewer terms than this only what holds one of them is found, not what was said beside it."""
 _COMMON = 0.25
 """A term that more than this share of the documents holds is common."""
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -258,7 +260,8 @@ class _Look:
         scores = {place: score for place, (score, _) in zip(places, hits, strict=True)}
         bases = places[: min(len(prose), _MOST_BASES)]
         beside = {place + step for place in bases for step in (-1, 1, 2)} - scores.keys()
-        addresses += [] if self._asked.must else self._at(beside)
+        if len(self._asked.weights) >= _FEWEST_OF_A_QUESTION and not self._asked.must:
+            addresses += self._at(beside)
         found = self._candidates(addresses)
         held = [one.place for one in found]
         names, common = list(self._asked.weights), list(self._asked.common)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ FORMAT = 1
 DIRECTORY = "index"
 MANIFEST = "manifest.json"
 TEXT_FIELDS = ("prose", "data", "summary")
-NUMBERS = ("time", "end", "kind", "session", "turn", "size", "shape")
+NUMBERS = ("time", "end", "kind", "session", "turn", "size", "shape", "check")
 _SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+")
 _MOST_SEGMENTS = 12
 _MOST_DELETED = 10
@@ -359,3 +359,39 @@ def translated(place: Path) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise BrokenIndexError(f"{place}: {error}") from error
+
+
+def differences(
+    root: Path, store: Store, checkpoint: Callable[[], None] = lambda: None
+) -> Iterator[str]:
+    """Yield in words where the index does not hold what the store holds. One that is behind has no days to compare."""
+    manifest = manifest_of(root)
+    if manifest is None or behind(manifest, Access(root), store) != {}:
+        return
+    try:
+        with reading(root, manifest) as searcher:
+            named = searcher.terms_with_prefix("tag", "day:")
+            days = {int(tag.partition(":")[2]) for tag, _ in named} | set(all_days(store))
+            for day in sorted(days):
+                checkpoint()
+                held = _held_on(searcher, day)
+                wanted = {one.id: one.check for one in documents_of_day(store, day)}
+                for what, ids in (
+                    ("is missing", wanted.keys() - held.keys()),
+                    ("is not in the store", held.keys() - wanted.keys()),
+                    ("differs", {one for one in held.keys() & wanted if held[one] != wanted[one]}),
+                ):
+                    yield from (f"{one} {what}" for one in sorted(ids))
+    except BrokenIndexError as error:
+        yield error.message
+
+
+def _held_on(searcher: tantivy.Searcher, day: int) -> dict[str, int]:
+    import tantivy
+
+    query = tantivy.Query.term_query(schema(), "tag", f"day:{day}", "basic")
+    count = max(1, searcher.doc_freq("tag", f"day:{day}"))
+    addresses = [address for _, address in searcher.search(query, count, count=False).hits]
+    checks = searcher.fast_field_values("check", addresses) if addresses else []
+    ids = [str(searcher.doc(address)["id"][0]) for address in addresses]
+    return {one: int(check or 0) for one, check in zip(ids, checks, strict=True)}
