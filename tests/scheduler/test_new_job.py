@@ -150,7 +150,7 @@ def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
         "from tests.scheduler.fakes import *; import os;"
         "home = Path(os.environ['HOME']); systemd = FakeSystemd(home); systemd.shows(show_text());"
         "program = home / '.local/bin/memtool';"
-        "install_units(home / '.config/systemd/user', Installation('user', program, home=home))",
+        "install_units(home / '.config/systemd/user', Installation('user', program, home=home, has_sandbox=True))",
     )
     copy.environ["PATH"] = f"{copy.home}/bin:{os.environ['PATH']}"
     program = (

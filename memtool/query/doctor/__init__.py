@@ -17,8 +17,7 @@ from memtool import __version__
 from memtool.errors import MOVE, ConfigError, DamagedError, MemtoolError
 from memtool.ledger.file import ledger_path
 from memtool.model.calendar import transitions, year_of
-from memtool.paths import Role, home_directory, key_files
-from memtool.person import name_of
+from memtool.paths import Role, home_directory, key_files, name_of
 from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
 from memtool.query.doctor.scene import (
     Advice,
@@ -48,7 +47,7 @@ from memtool.summarize.models import command
 from memtool.systemd.dropins import names_zone
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
-from memtool.systemd.status import JobStatus, Trouble, sentence
+from memtool.systemd.status import JobStatus, Problem, sentence
 from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
 from memtool.text import size
 
@@ -521,7 +520,7 @@ def check_timers(scene: Scene) -> Advice:
             return skipped(timers.problem, timers.hint)
         return warning(timers.problem, timers.hint or "memtool scheduler status")
     known = _RUNS | _COMMON
-    if found := [one for one in scene.status.troubles if one.kind not in known]:
+    if found := [one for one in scene.status.problems if one.kind not in known]:
         return _advice(found)
     off = [job for job, timer in timers.states.items() if not timer.is_live]
     paused = [row.job.name for row in scene.status.jobs if row.pause]
@@ -533,7 +532,7 @@ def check_timers(scene: Scene) -> Advice:
 
 def check_jobs(scene: Scene) -> Advice:
     """Check that every job's last run went well, began in time and left nothing."""
-    found = [one for one in scene.status.troubles if one.kind in _RUNS]
+    found = [one for one in scene.status.problems if one.kind in _RUNS]
     if found:
         return _advice(found)
     ran = [row.job.name for row in scene.status.jobs if row.last is not None]
@@ -555,12 +554,12 @@ def check_managers(scene: Scene) -> Advice:
 def _common(scene: Scene, kind: str, well: str) -> Advice:
     if not scene.status.timers.is_known:
         raise CannotCheckError("there are no timers")
-    found = [one for one in scene.status.troubles if one.kind == kind]
+    found = [one for one in scene.status.problems if one.kind == kind]
     return warning(sentence(found[0]), found[0].hint) if found else ok(well)
 
 
-def _advice(found: Sequence[Trouble]) -> Advice:
-    """Return the first trouble, the worse before the harmless, and how many more there are."""
+def _advice(found: Sequence[Problem]) -> Advice:
+    """Return the first problem, the worse before the harmless, and how many more there are."""
     first = min(found, key=lambda one: one.kind in _HARMLESS)
     more = f" (and {len(found) - 1} more: memtool scheduler status)" if len(found) > 1 else ""
     advise = warning if first.kind in _HARMLESS else problem
