@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -179,8 +180,10 @@ def _service_state(service: Properties) -> str:
 def time_us(text: str) -> int | None:
     """Return the instant that systemd wrote, in UTC or since 1970; None where it wrote that there is none."""
     if found := _TIME.fullmatch(text):
-        seconds = timegm((*map(int, found.groups()[:6]), 0, 0, 0))
-        return seconds * 1_000_000 + _micro(found[7])
+        year, month, day, hour, minute, second = map(int, found.groups()[:6])
+        with suppress(ValueError):  # no such day or time
+            instant = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+            return int(instant.timestamp()) * 1_000_000 + _micro(found[7])
     if found := _SINCE_1970.fullmatch(text):
         return int(found[1]) * 1_000_000 + _micro(found[2])
     return None
