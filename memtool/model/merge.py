@@ -68,7 +68,10 @@ def _united(claims: Iterable[tuple[Claim, ...]]) -> tuple[Claim, ...]:
     return tuple(sorted({claim for some in claims for claim in some}))
 
 
-def _rank(event: Event) -> tuple[int, int, str]:
-    """Among copies of one record the newer redaction counts; the rest only makes the choice the same in any order."""
+def _rank(event: Event) -> tuple[int, int, int, str]:
+    """Among copies of one record the newer reader counts, then the newer redaction, then the greater revision.
+
+    The rest only makes the choice the same in any order.
+    """
     unclaimed = replace(event, claims=(Claim("", ""),))
-    return event.redaction, event.revision, unclaimed.body_digest()
+    return event.reader, event.redaction, event.revision, unclaimed.body_digest()
