@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Self
+
+from msgspec import Struct, field
 
 from memtool import locks as lock
 from memtool.ledger.file import MAX_PERIODS
@@ -36,20 +37,19 @@ class DeadlineReached(Exception):  # noqa: N818 - no error: the rest waits for t
     """The job's time is up, and a step has just ended."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What a run did, counted as it does it, so that the ledger is right however the run ends."""
 
     nodes: int = 0
     events: int = 0
     calls: int = 0
     tokens: int = 0
-    periods: list[str] = field(default_factory=list)
+    periods: list[str] = []
     periods_count: int = 0
     left: dict[str, dict[str, int]] | None = None
     """What waits after this run, by level and reason; None where it did not look."""
-    details: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    details: dict[str, int] = {}
+    failures: list[str] = []
     failures_count: int = 0
     cut_short: str = ""
     """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty where none was."""
@@ -77,8 +77,7 @@ class Tally:
             self.failures.append(first_line(f"{what}: {message}"))
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long a job waits for a lock, and after how long it stops between two steps (0: never).
 
     `job_wait_s` is how long it waits for another run of the same job. A timer's run does not: the other does its work.
@@ -89,8 +88,7 @@ class Limits:
     job_wait_s: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run is: `done` of `total` things, or bytes; a total of 0 is not known."""
 
     done: int
@@ -99,20 +97,15 @@ class Progress:
     is_bytes: bool = False
 
 
-def _no_progress(progress: Progress) -> None:
-    """Nobody watches."""
+def _ignore(_: object) -> None:
+    """Do nothing."""
 
 
-def _no_talk(text: str) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reports:
+class Reports(Struct, frozen=True):
     """Where a job's progress and its notes for the person go while it runs."""
 
-    progress: Callable[[Progress], None] = _no_progress
-    talk: Callable[[str], None] = _no_talk
+    progress: Callable[[Progress], None] = _ignore
+    talk: Callable[[str], None] = _ignore
 
 
 class Signals:
@@ -143,16 +136,15 @@ class Signals:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(Struct, frozen=True):
     """One run, as its body sees it."""
 
     root: Path
     now_us: int
     holder: Holder
     tally: Tally = field(default_factory=Tally)
-    limits: Limits = field(default_factory=Limits)
-    reports: Reports = field(default_factory=Reports)
+    limits: Limits = Limits()
+    reports: Reports = Reports()
     signals: Signals = field(default_factory=Signals)
     began_s: float = field(default_factory=time.monotonic)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -86,6 +85,17 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a directory with all that is in it; nothing where there is nothing."""
+    import shutil
+
+    with reporting(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace the file whole and durably. Raise StorageError, with the old file untouched, where that fails."""
     from tempfile import mkstemp
@@ -142,6 +152,8 @@ def exchange(one: Path, other: Path) -> bool:
 
     Linux has it (renameat2), ext4, XFS, Btrfs and tmpfs do; NFS does not.
     """
+    import ctypes
+
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False

@@ -16,13 +16,14 @@ from memtool.text import nearest
 
 Value = str | int
 
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+# Compiled when they are used: most starts check no setting.
+_NUMBER = r"-?[0-9]{1,18}"
+_TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 # systemd checks the expression; this only refuses what could not stand in a unit file.
-_SCHEDULE = re.compile(r"[A-Za-z0-9*~:,./;_+ -]{0,200}")
+_SCHEDULE = r"[A-Za-z0-9*~:,./;_+ -]{0,200}"
 _LONGEST_COMMAND = 1000
 _LONGEST_NAME = 200
-_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
+_URL = r"https?://[^\s/?#]+(?:/[^\s?#]*)?"
 _PREFIX = "MEMTOOL_"
 _LIST_THEM = '"memtool config show" lists every setting'
 
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
 
     def read(self, text: str) -> Value:
         """Return the value of an environment variable or a command-line argument."""
-        return int(text) if self.is_number and _NUMBER.fullmatch(text) else text
+        return int(text) if self.is_number and re.fullmatch(_NUMBER, text) else text
 
 
 class Setting(NamedTuple):
@@ -102,13 +103,13 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 PATH = Kind('an absolute path, one that starts with "~/", or ""', _is_path)
 TIME_OF_DAY = Kind(
     "a time of day such as 04:00",
-    lambda value: isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) is not None,
+    lambda value: isinstance(value, str) and re.fullmatch(_TIME_OF_DAY, value) is not None,
 )
 ZONE = Kind('"auto" or the name of a time zone such as Europe/Paris', _is_zone, _zones)
 SECONDS = whole_number(0, 7 * 24 * 3600)
 SCHEDULE = Kind(
     'systemd calendar expressions such as "Sun *-*-* 02:00:00", separated by ";", or ""',
-    lambda value: isinstance(value, str) and _SCHEDULE.fullmatch(value) is not None,
+    lambda value: isinstance(value, str) and re.fullmatch(_SCHEDULE, value) is not None,
 )
 AMOUNT = whole_number(0, 10**12)
 WORD = Kind(
@@ -117,7 +118,7 @@ WORD = Kind(
 )
 URL = Kind(
     'an http:// or https:// URL, or ""',
-    lambda value: isinstance(value, str) and (not value or _URL.fullmatch(value) is not None),
+    lambda value: isinstance(value, str) and (not value or re.fullmatch(_URL, value) is not None),
 )
 PATHS = Kind(
     'absolute paths, or ones that start with "~/", separated by colons, or ""',
@@ -406,6 +407,8 @@ def _quoted(value: object) -> str:
 
 def _in_file(file: ConfigFile) -> list[Assignment]:
     text = read_text(file)
+    if not text:
+        return []
     origin = Origin("file", str(file.path))
     return [
         Assignment(key, value, origin, f"{file.path}{_line(text, key)}")

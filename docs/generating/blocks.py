@@ -14,9 +14,16 @@ from pathlib import Path
 from docs.generating import man, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/cli.md", "docs/config.md", "docs/scheduling.md", "man/memtool.1")
+PAGES = (
+    "docs/cli.md",
+    "docs/config.md",
+    "docs/event-schema.md",
+    "docs/scheduling.md",
+    "man/memtool.1",
+)
 BLOCKS: dict[str, Callable[[], Iterable[str]]] = {
     "commands": markdown.commands,
+    "agents": markdown.agents,
     "settings": markdown.settings,
     "jobs": markdown.jobs,
     "job-settings": markdown.job_settings,

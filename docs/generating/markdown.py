@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
 from docs.generating.commands import Command, entries, program, sections, usage
+from memtool.agents.registry import AGENTS
 from memtool.cli.app import COMMANDS
 from memtool.settings import Setting, Value
 from memtool.systemd.jobs import JOBS, SETTINGS
@@ -38,6 +39,16 @@ def settings() -> Iterator[str]:
         if cells:
             yield from (f"## `[{section}]`", "")
             yield from (*_table(["key", "default", "meaning", "accepts"], cells), "")
+
+
+def agents() -> list[str]:
+    """Return the agents whose files are found without being named."""
+    rows = []
+    for row in AGENTS:
+        if row.roots:
+            places = "; ".join(_code(f"{root}/{row.transcripts}".rstrip("/")) for root in row.roots)
+            rows.append((row.title, _code(row.name), places, _code(row.variable)))
+    return _table(["agent", "name", "transcripts", "variable for another directory"], rows)
 
 
 def job_settings() -> list[str]:

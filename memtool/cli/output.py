@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from posixpath import basename
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 from unicodedata import combining, east_asian_width
@@ -25,39 +26,63 @@ Part = tuple[str, str]
 Line = list[Part]
 """A paragraph whose text is clean. It may have line ends."""
 
-# What a terminal takes as one command (ECMA-48), in its 7-bit and 8-bit forms. A string without its end
-# loses only its introducer, so that nothing after it is hidden.
-_SEQUENCES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor, erasing
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"  # strings: titles, links
-    r"|\x1b[ -/]+[0-~]"  # character sets
-    r"|\x1b[0-~]"  # the rest of two characters, and introducers of strings that do not end
-)
-_LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
-_SPACES = re.compile(r"[ \t\n]+")
 _BLANK = "\u00ad\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_INVISIBLE = re.compile(f"[{_BLANK}]")
 _REORDERING = "\u202a-\u202e\u2066-\u2069"
-_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_REORDERING}\ud800-\udfff]")
-_PICTURES = {
-    **{
-        chr(code): chr(0x2400 + code) for code in range(0x20)
-    },  # Unicode's signs for control characters
-    "\x7f": "\u2421",
-    **{chr(code): f"<U+{code:04X}>" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
-}
-_UNSAFE_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_REORDERING}{_BLANK}\ud800-\udfff]")
+_UNSAFE_IN_JSON = f"[\x7f-\x9f\u2028\u2029{_REORDERING}{_BLANK}\ud800-\udfff]"
+
+
+class _Patterns(NamedTuple):
+    """What clean() looks for. Compiling them takes milliseconds, and most texts need none."""
+
+    sequences: re.Pattern[str]
+    """What a terminal takes as one command (ECMA-48), in its 7-bit and 8-bit forms. A string without its end loses only
+    its introducer, so that nothing after it is hidden.
+    """
+    line_ends: re.Pattern[str]
+    spaces: re.Pattern[str]
+    invisible: re.Pattern[str]
+    unsafe: re.Pattern[str]
+    pictures: Mapping[str, str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    return _Patterns(
+        re.compile(
+            r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor, erasing
+            r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"  # strings
+            r"|\x1b[ -/]+[0-~]"  # character sets
+            r"|\x1b[0-~]"  # the rest of two characters, and introducers of strings that do not end
+        ),
+        re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]"),
+        re.compile(r"[ \t\n]+"),
+        re.compile(f"[{_BLANK}]"),
+        re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_REORDERING}\ud800-\udfff]"),
+        {
+            **{chr(code): chr(0x2400 + code) for code in range(0x20)},  # Unicode has signs for them
+            "\x7f": "\u2421",
+            **{
+                chr(code): f"<U+{code:04X}>"
+                for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+            },
+        },
+    )
 
 
 def clean(text: str, *, lines: bool = False) -> str:
     """Return the text as it may be shown: on one line, or with its line breaks kept."""
-    text = _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text))
-    text = _UNSAFE.sub(_picture, _INVISIBLE.sub("", text))
-    return text.expandtabs(_TAB) if lines else _SPACES.sub(" ", text).strip()
+    if text.isprintable():  # then nothing in it is a control, a format or a separator but the space
+        return text if lines else " ".join(text.split())
+    if lines and text.replace("\n", "").isprintable():
+        return text
+    find = _patterns()
+    text = find.line_ends.sub("\n", find.sequences.sub("", text))
+    text = find.unsafe.sub(_picture, find.invisible.sub("", text))
+    return text.expandtabs(_TAB) if lines else find.spaces.sub(" ", text).strip()
 
 
 def _picture(match: re.Match[str]) -> str:
-    return _PICTURES.get(match[0], "\ufffd")
+    return _patterns().pictures.get(match[0], "\ufffd")
 
 
 def console(environ: Mapping[str, str], stream: TextIO | None = None) -> Console:
@@ -95,12 +120,12 @@ def print_json(kind: str, version: int, result: object) -> None:
 
         payload = to_builtins(result)
     text = json.dumps({"kind": kind, "version": version, **payload}, ensure_ascii=False, indent=2)
-    print(_UNSAFE_IN_JSON.sub(_escape, text) if _is_unicode(sys.stdout) else _ascii(text))
+    print(re.sub(_UNSAFE_IN_JSON, _escape, text) if _is_unicode(sys.stdout) else _ascii(text))
 
 
 def json_line(text: str) -> str:
     """Return a line of JSON as it may be shown on a terminal: another spelling of the very same values."""
-    return _UNSAFE_IN_JSON.sub(_escape, text)
+    return re.sub(_UNSAFE_IN_JSON, _escape, text)
 
 
 def _is_unicode(stream: TextIO | None) -> bool:

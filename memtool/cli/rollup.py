@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,7 +80,21 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
         )
         if dry_run:
             return _show_forecast(_forecast(call, levels, choices), as_json=json)
-        return _run_all(call, levels, choices, max_calls, as_json=json)
+        # A node that fails, or a skip, does not keep the next level from its work; what stops all does.
+        outcomes: list[Outcome] = []
+        for level in levels:
+            made = sum(outcome.run.calls for outcome in outcomes)
+            left = None if max_calls is None else max_calls - made
+            outcomes.append(run_level(call, level, choices, left))
+            if outcomes[-1].exit_code not in _GO_ON:
+                break
+        if json:
+            runs = [{**outcome_json(outcome), **_numbers(outcome)} for outcome in outcomes]
+            print_json("rollup", VERSION, {"runs": runs})
+        else:
+            for outcome in outcomes:
+                print_line(_line(outcome))
+        return conclude(max(outcomes, key=_severity))
 
 
 for _level in PERIOD_LEVELS:
@@ -101,31 +116,6 @@ def _forced(call: Invocation, text: str | None, levels: Sequence[Level]) -> Peri
         word = period.level.word
         raise UsageError(f"{period.id} is a {word}", hint=f"memtool rollup {word} --force {text}")
     return period
-
-
-def _run_all(
-    call: Invocation,
-    levels: Sequence[Level],
-    choices: Choices,
-    max_calls: int | None,
-    *,
-    as_json: bool,
-) -> ExitCode:
-    """Run one job a level. A node that fails, or a skip, does not keep the next from its work; what stops all does."""
-    outcomes: list[Outcome] = []
-    for level in levels:
-        made = sum(outcome.run.calls for outcome in outcomes)
-        left = None if max_calls is None else max_calls - made
-        outcomes.append(run_level(call, level, choices, left))
-        if outcomes[-1].exit_code not in _GO_ON:
-            break
-    if as_json:
-        runs = [{**outcome_json(outcome), **_numbers(outcome)} for outcome in outcomes]
-        print_json("rollup", VERSION, {"runs": runs})
-    else:
-        for outcome in outcomes:
-            print_line(_line(outcome))
-    return conclude(max(outcomes, key=_severity))
 
 
 def _severity(outcome: Outcome) -> tuple[bool, int]:
@@ -152,7 +142,7 @@ def run_level(
         at_once=call.config.summarizer.concurrency,
     )
     job = f"{level.word}-rollup"
-    return run(call, job, lambda context: roll_up(context, order), waits=waits, show=show)
+    return run(call, job, partial(roll_up, order=order), waits=waits, show=show)
 
 
 def _numbers(outcome: Outcome) -> dict[str, object]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
+from importlib import import_module
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from memtool.cli.options import Invocation
-from memtool.cli.output import clean, console, note
+import typer
+
+from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.output import clean, console, note, print_json
 from memtool.context import Limits, Progress, Reports
 from memtool.errors import EXIT_CODES, ExitCode
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
 from memtool.settings import Config
-from memtool.systemd.jobs import runnable_named
+from memtool.systemd.jobs import Job, runnable_named
 from memtool.text import size
 
 if TYPE_CHECKING:
@@ -201,3 +204,17 @@ def outcome_json(outcome: Outcome) -> Mapping[str, object]:
         "reason": outcome.run.reason,
         "left": outcome.run.left,
     }
+
+
+def command_of(job: Job) -> Callable[..., ExitCode]:
+    """Return the command of a job whose row names the body: it runs that, and says how it ended."""
+    module, _, name = job.body.partition(":")
+
+    def command(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
+        outcome = run(invocation(context), job.name, getattr(import_module(module), name))
+        if json:
+            print_json(job.name, 1, outcome_json(outcome))
+        return conclude(outcome)
+
+    command.__doc__ = job.help
+    return command

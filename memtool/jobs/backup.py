@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -35,6 +36,9 @@ from memtool.store.store import Store
 MANIFEST = "manifest.json"
 KIND = "memtool-backup"
 VERSION = 1
+STAGING = "backup.new"
+PARTIAL = ".partial"
+_LEFT_OVER_AFTER_S = 24 * 3600
 _STEP_BYTES = 1 << 20
 _DIGEST_BYTES = 32
 _PARTS = ("store", "ledger")
@@ -50,7 +54,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup is, and what is in it. `verified` is null where nobody has walked it."""
+    """What a backup is, and what is in it. `verified` is null where it was not checked."""
 
     kind: str
     version: int
@@ -66,23 +70,23 @@ class Manifest(msgspec.Struct, frozen=True):
     blake2b: str = ""
     """The digest of this manifest with nothing here."""
 
-
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Put the manifest, with its own digest, into the backup."""
-    atomic_write(directory / MANIFEST, _encoded(_signed(manifest)))
-
-
-def _signed(manifest: Manifest) -> Manifest:
-    unsigned = replace(manifest, blake2b="")
-    return replace(manifest, blake2b=_hash(_encoded(unsigned)).hexdigest())
+    def encoded(self) -> bytes:
+        """Return the file's content, with its own digest."""
+        unsigned = _json(replace(self, blake2b=""))
+        return _json(replace(self, blake2b=_hash(unsigned).hexdigest()))
 
 
-def _encoded(manifest: Manifest) -> bytes:
+def _json(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _hash(data: bytes = b"") -> hashlib.blake2b:
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES)
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Put the manifest, with its own digest, into the backup."""
+    atomic_write(directory / MANIFEST, manifest.encoded())
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -93,7 +97,7 @@ def read_manifest(directory: Path) -> Manifest:
             data = file.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise BadDataError(
-                f"{directory} is no backup: it has no {MANIFEST}",
+                f"{directory} is not a backup: it has no {MANIFEST}",
                 hint="name a directory that `memtool backup` has made",
             ) from None
     damaged = DamagedError(
@@ -103,10 +107,10 @@ def read_manifest(directory: Path) -> Manifest:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise damaged from error
-    if _encoded(_signed(manifest)) != data or manifest.kind != KIND:
+    if manifest.encoded() != data or manifest.kind != KIND:
         raise damaged
-    if not all(_is_below(PurePosixPath(entry.path)) for entry in manifest.files):
-        raise BadDataError(f"{file} names files that are no backup's")
+    if not all(_is_of_backup(PurePosixPath(entry.path)) for entry in manifest.files):
+        raise BadDataError(f"{file} names files that do not belong to a backup")
     if manifest.version > VERSION:
         raise BadDataError(
             f"{directory} is a backup of version {manifest.version}, this memtool knows up to {VERSION}",
@@ -115,8 +119,7 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
-def _is_below(path: PurePosixPath) -> bool:
-    """Return whether the path is one that a backup can have, and leads nowhere else."""
+def _is_of_backup(path: PurePosixPath) -> bool:
     *above, name = path.parts or (".",)
     return name not in (".", "..") and above in ([], *([part] for part in _PARTS))
 
@@ -124,31 +127,39 @@ def _is_below(path: PurePosixPath) -> bool:
 def files_in(directory: Path) -> Iterator[str]:
     """Yield the files that a copy of a store is made of, as paths below its directory, in order."""
     with reporting(directory):
-        for part in ("", *_PARTS):
-            below = directory / part
-            files = (
-                sorted(file for file in below.iterdir() if file.is_file()) if below.is_dir() else []
-            )
-            yield from (file.relative_to(directory).as_posix() for file in files)
+        for below in (directory, *(directory / part for part in _PARTS)):
+            if below.is_dir():
+                for file in sorted(below.iterdir()):
+                    if file.is_file():
+                        yield file.relative_to(directory).as_posix()
+
+
+def copy_files(
+    context: RunContext, source: Path, target: Path, sizes: Mapping[str, int], label: str
+) -> dict[str, Entry]:
+    """Copy files, by path and expected size, from one directory to another; return what was read."""
+    private_directory(target)
+    total, done = sum(sizes.values()), 0
+    entries: dict[str, Entry] = {}
+    for path, size_bytes in sizes.items():
+        context.checkpoint()
+        context.progress(done, total, f"{label} {path}", is_bytes=True)
+        entries[path] = copy_file(source, target, path)
+        done += size_bytes
+    with reporting(target):  # now the names are durable, too
+        for part in (*_PARTS, ""):
+            if (target / part).is_dir():
+                sync_directory(target / part)
+    return entries
 
 
 def copy_file(source: Path, target: Path, path: str) -> Entry:
     """Copy the file `path` from one directory to another, durably and private; return what was read."""
     private_directory((target / path).parent)
-    return _write_file(target, path, _parts_of(source / path))
-
-
-def _parts_of(file: Path) -> Iterator[bytes]:
-    with reporting(file), file.open("rb") as reading:
-        while data := reading.read(_STEP_BYTES):
-            yield data
-
-
-def _write_file(target: Path, path: str, parts: Iterable[bytes]) -> Entry:
     digest, size_bytes = _hash(), 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with reporting(target / path), os.fdopen(os.open(target / path, flags, 0o600), "wb") as writing:
-        for data in parts:
+        for data in _parts_of(source / path):
             digest.update(data)
             size_bytes += len(data)
             writing.write(data)
@@ -157,34 +168,26 @@ def _write_file(target: Path, path: str, parts: Iterable[bytes]) -> Entry:
     return Entry(path, size_bytes, digest.hexdigest())
 
 
-def sync_directories(directory: Path) -> None:
-    """Make the names of all files of a copy durable."""
-    with reporting(directory):
-        for part in (*_PARTS, ""):
-            if (directory / part).is_dir():
-                sync_directory(directory / part)
-
-
-STAGING = "backup.new"
-PARTIAL = ".partial"
-_LEFT_OVER_AFTER_S = 24 * 3600
+def _parts_of(file: Path) -> Iterator[bytes]:
+    with reporting(file), file.open("rb") as reading:
+        while data := reading.read(_STEP_BYTES):
+            yield data
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Where the backup goes, into a directory of its own there; whether the copy is walked."""
+    """Where the backup goes, into a directory of its own there; whether the copy is checked."""
 
     directory: Path
     verifies: bool = True
 
 
 class Report(msgspec.Struct):
-    """What a backup came to; no manifest where it was not completed."""
+    """The result of a backup; no manifest where it was not completed. `held_us` is how long the writer was held."""
 
     place: Path | None = None
     manifest: Manifest | None = None
     size_bytes: int = 0
     held_us: int = 0
-    """How long the writer was held."""
     found: Verification | None = None
 
 
@@ -203,68 +206,78 @@ def check_order(root: Path, order: Order) -> None:
 
 
 def backup(context: RunContext, order: Order, report: Report) -> None:
-    """Make a backup and prove it; `report` is right however the run ends. Nothing but a whole backup gets its name."""
+    """Make a backup and check it; `report` is right however the run ends. Only a whole backup gets its name."""
     check_order(context.root, order)
     staging = context.root / STAGING
     private_directory(order.directory)
-    _discard(staging)
+    shutil.rmtree(staging, ignore_errors=True)
     try:
-        identity = _take(context, staging, report)
-        place = dated_place(order.directory, f"memtool-{identity[:8]}", context.now_us)
-        _remove_leftovers(order.directory, identity, context.now_us)
+        store_id = _take(context, staging, report)
+        place = dated_place(order.directory, f"memtool-{store_id[:8]}", context.now_us)
+        _remove_leftovers(order.directory, store_id, context.now_us)
         partial = place.with_name(f".{place.name}{PARTIAL}")
         try:
             manifest = _fill(context, order, (staging, partial), report)
-            _name(partial, place, manifest)
+            write_manifest(partial, manifest)
+            with reporting(place):
+                partial.rename(place)
+                sync_directory(place.parent)
         finally:
-            _discard(partial)
+            shutil.rmtree(partial, ignore_errors=True)
     finally:
-        _discard(staging)
+        shutil.rmtree(staging, ignore_errors=True)
     report.place, report.manifest = place, manifest
-    _conclude(context, report)
+    context.tally.details |= {
+        "files": len(manifest.files),
+        "bytes": report.size_bytes,
+        "events": manifest.events,
+        "nodes": manifest.nodes,
+        "writer_held_us": report.held_us,
+    }
+    if report.found is not None and not report.found.healthy:
+        first = report.found.problems[0]
+        raise MemtoolError(
+            f"the backup was made, but the store is not healthy: {first.where}: {first.what}",
+            hint="`memtool verify` lists all that is wrong; keep an older backup as well",
+        )
 
 
 def _take(context: RunContext, staging: Path, report: Report) -> str:
-    """Make the store of this moment beside itself, where that is a matter of links; return the store's identity.
+    """Copy the store as it is now beside itself, mostly by links; return the store's id.
 
     Only here is the writer held. A copy to another disk, which may be slow, comes after.
     """
     private_directory(staging)
-    access = Access(context.root)
-    with access.lease(context.writer) as lease:
+    with Access(context.root).lease(context.writer) as lease:
         store = lease.store()
         began_us = context.clock_us()
-        identity = store.id
+        store_id = store.id
         store.copy_to(staging / "store")
         if exists(context.root / FORMAT_FILE):
             copy_file(context.root, staging, FORMAT_FILE)
         lease.release()
         report.held_us = context.clock_us() - began_us
-    return identity
+    return store_id
 
 
-def _remove_leftovers(directory: Path, identity: str, now_us: int) -> None:
+def _remove_leftovers(directory: Path, store_id: str, now_us: int) -> None:
     """Remove what killed backups of this store have left; a day old, so that no other machine is at work on it."""
     with reporting(directory):
-        for left in directory.glob(f".memtool-{identity[:8]}-*{PARTIAL}"):
+        for left in directory.glob(f".memtool-{store_id[:8]}-*{PARTIAL}"):
             if left.stat().st_mtime < now_us // 1_000_000 - _LEFT_OVER_AFTER_S:
-                _discard(left)
-
-
-def _discard(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Report) -> Manifest:
-    """Copy all files, look at the copy, and return what it is."""
+    """Copy all files, check the copy, and return its manifest."""
     staging, partial = ways
-    private_directory(partial)
     copy_ended(context.root, staging)
-    entries = _copy_store(context, staging, partial)
-    report.size_bytes = sum(entry.size_bytes for entry in entries)
+    sizes = {path: (staging / path).stat().st_size for path in files_in(staging)}
+    entries = copy_files(context, staging, partial, sizes, "copying")
+    report.size_bytes = sum(entry.size_bytes for entry in entries.values())
     with Access(partial).reading() as store:
         if order.verifies:
-            report.found = _walk(context, store)
+            report.found = _verified(context, store)
             counts = report.found.counts
         else:
             counts = _counts(context, store)
@@ -280,38 +293,24 @@ def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Re
             events=counts.get("events", 0),
             nodes=counts.get("nodes", 0),
             verified=None if report.found is None else report.found.healthy,
-            files=tuple(entries),
+            files=tuple(entries.values()),
         )
 
 
-def _copy_store(context: RunContext, staging: Path, partial: Path) -> list[Entry]:
-    paths = list(files_in(staging))
-    total = sum((staging / path).stat().st_size for path in paths)
-    entries: list[Entry] = []
-    done = 0
-    for path in paths:
-        context.checkpoint()
-        context.progress(done, total, f"copying {path}", is_bytes=True)
-        entries.append(copy_file(staging, partial, path))
-        done += entries[-1].size_bytes
-    return entries
-
-
-def _walk(context: RunContext, store: Store) -> Verification:
-    looked_at = 0
+def _verified(context: RunContext, store: Store) -> Verification:
+    steps = count(1)
 
     def on_step() -> None:
-        nonlocal looked_at
         context.checkpoint()
-        looked_at += 1
-        if looked_at % 500 == 0:
-            context.progress(looked_at, 0, "walking the copy")
+        done = next(steps)
+        if done % 500 == 0:
+            context.progress(done, 0, "checking the copy")
 
     return verify(store, context.now_us, on_step)
 
 
 def _counts(context: RunContext, store: Store) -> dict[str, int]:
-    """Return what a walk would count; no value is decoded."""
+    """Return what a check would count; no value is decoded."""
     counts = {"events": 0, "nodes": 0}
     for name, rows in (("events", store.times()), ("nodes", store.node_ids())):
         for _ in rows:
@@ -319,29 +318,3 @@ def _counts(context: RunContext, store: Store) -> dict[str, int]:
             if counts[name] % 1000 == 0:
                 context.checkpoint()
     return counts
-
-
-def _name(partial: Path, place: Path, manifest: Manifest) -> None:
-    """Give the whole backup its name, when all of it is on the disk."""
-    sync_directories(partial)
-    write_manifest(partial, manifest)
-    with reporting(place):
-        partial.rename(place)
-        sync_directory(place.parent)
-
-
-def _conclude(context: RunContext, report: Report) -> None:
-    assert report.manifest is not None
-    context.tally.details |= {
-        "files": len(report.manifest.files),
-        "bytes": report.size_bytes,
-        "events": report.manifest.events,
-        "nodes": report.manifest.nodes,
-        "writer_held_us": report.held_us,
-    }
-    if report.found is not None and not report.found.healthy:
-        first = report.found.problems[0]
-        raise MemtoolError(
-            f"the backup was made, but the store is not healthy: {first.where}: {first.what}",
-            hint="`memtool verify` lists all that is wrong; keep an older backup as well",
-        )

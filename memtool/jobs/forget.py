@@ -6,17 +6,17 @@ Tombstones come first, batch by batch. May be killed anywhere.
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool.context import RunContext
 from memtool.errors import UsageError
-from memtool.files import reporting, sync_directory
+from memtool.files import remove, reporting, sync_directory
 from memtool.jobs.backup import STAGING
 from memtool.jobs.compact import Report as Compaction
 from memtool.jobs.compact import compact_store
@@ -45,6 +45,16 @@ from memtool.store.toc import drop_half_built
 MIN_EVENT_DIGITS = 8
 _EVENT = re.compile(rf"[0-9a-f]{{{MIN_EVENT_DIGITS},{EVENT_ID_DIGITS}}}")
 EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {EVENT_ID_DIGITS} hex digits, as memtool events --json prints them"
+
+
+SAMPLES = 5
+_SHORTEST_NAME = 4
+"""Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
+SLICE = 500
+"""How many events, or nodes, one batch deletes: the writer is let go, and signals are looked at, in between."""
+_NAMED = re.compile(r"\b(?:segment|day|week|month|year):[0-9]{4}(?:-[0-9]{2}){0,2}")
+
+T = TypeVar("T")
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -79,20 +89,18 @@ class Filter(msgspec.Struct, frozen=True):
 
     def fits(self, event: Event) -> bool:
         """Return whether the event is to be forgotten, if it lies within the time."""
+        sessions = {claim.session for claim in event.claims}
+        projects = [claim.project for claim in event.claims]
         return (
             (self.ids is None or event.id in self.ids)
-            and (not self.session or any(one.session == self.session for one in event.claims))
+            and (not self.session or self.session in sessions)
             and (not self.agent or event.agent.casefold() == self.agent.casefold())
-            and (
-                not self.project
-                or any(_is_project(self.project, one.project) for one in event.claims)
-            )
-            and (self.pattern is None or event.id in self.older or matches(self.pattern, event))
+            and (not self.project or any(_is_project(self.project, one) for one in projects))
+            and (self.pattern is None or event.id in self.older or _matches(self.pattern, event))
         )
 
 
-def matches(pattern: re.Pattern[str], event: Event) -> bool:
-    """Return whether the pattern is found anywhere in the event's text, or in a value of its metadata."""
+def _matches(pattern: re.Pattern[str], event: Event) -> bool:
     return any(pattern.search(text) for text in (event.text, *event.metadata.values()))
 
 
@@ -102,64 +110,51 @@ def _is_project(wanted: str, project: str) -> bool:
     return bool(path) and wanted.rstrip("/") in (path, path.rpartition("/")[2])
 
 
-def resolve(reader: Reader, store: Store, selector: Selector) -> Filter:
+def _resolved(reader: Reader, store: Store, selector: Selector) -> Filter:
     """Return what the selector means in this store. Raise UsageError where it names nothing, or nothing there is."""
     if selector.is_empty:
         raise UsageError(
             "nothing is named that should be forgotten",
             hint="name it: --session, --project, --agent, --since, --until, --match or --event",
         )
-    pattern = _compiled(selector.match)
     start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
     if selector.since:
         start_us = span_us(reader, store, selector.since, "--since")[0]
     if selector.until:
         end_us = span_us(reader, store, selector.until, "--until")[1]
-    session, ids = _session(store, selector.session), _ids(store, selector.events)
-    return Filter(
+    ids = frozenset(_event_named(store, text) for text in selector.events)
+    found = Filter(
         start_us,
         end_us,
-        session or "",
-        selector.project,
-        selector.agent,
-        pattern,
-        frozenset() if session is None else ids,
-        _older(store, pattern),
+        project=selector.project,
+        agent=selector.agent,
+        ids=ids if selector.events else None,
     )
-
-
-def _compiled(match: str) -> re.Pattern[str] | None:
+    if selector.match:
+        try:
+            pattern = re.compile(selector.match)
+        except re.error as error:
+            raise UsageError(
+                f"--match {selector.match!r} is not a regular expression: {error}",
+                hint="characters such as ( [ * + ? . stand for themselves after a backslash",
+            ) from None
+        older = frozenset(event.id for event in store.revisions() if _matches(pattern, event))
+        found = replace(found, pattern=pattern, older=older)
+    if not selector.session:
+        return found
     try:
-        return re.compile(match) if match else None
-    except re.error as error:
-        raise UsageError(
-            f"--match {match!r} is no regular expression: {error}",
-            hint="characters such as ( [ * + ? . stand for themselves after a backslash",
-        ) from None
-
-
-def _session(store: Store, text: str) -> str | None:
-    """Return the session that is meant, "" where none is asked for.
-
-    None where it is gone while an erasing is unfinished: it went with the run that is now brought to its end.
-    """
-    try:
-        return session_named(store, text) if text else ""
+        return replace(found, session=session_named(store, selector.session))
     except UsageError:
-        if erasing(store) is None or next(store.sessions(text), None) is not None:
+        if erasing(store) is None or next(store.sessions(selector.session), None) is not None:
             raise
-        return None
-
-
-def _ids(store: Store, texts: tuple[str, ...]) -> frozenset[EventId] | None:
-    return frozenset(_event_named(store, text) for text in texts) if texts else None
+        return replace(found, ids=frozenset())  # it went with the run that is now finished
 
 
 def _event_named(store: Store, text: str) -> EventId:
-    """Return the event that alone begins with these digits: one that is there, or was and left its tombstone."""
+    """Return the event whose id begins with these digits: one that is there, or was and left its tombstone."""
     digits = text.strip().lower()
     if not _EVENT.fullmatch(digits):
-        raise UsageError(f"{text!r} is no event", hint=EVENT_FORM)
+        raise UsageError(f"{text!r} is not an event", hint=EVENT_FORM)
     found = sorted(store.ids_from(digits))
     if not found:
         raise UsageError(f"no event begins with {digits}", hint=EVENT_FORM)
@@ -168,73 +163,16 @@ def _event_named(store: Store, text: str) -> EventId:
     return found[0]
 
 
-def _older(store: Store, pattern: re.Pattern[str] | None) -> frozenset[EventId]:
-    if pattern is None:
-        return frozenset()
-    return frozenset(event.id for event in store.revisions() if matches(pattern, event))
-
-
-def fitting(store: Store, wanted: Filter) -> Iterator[Event]:
+def _fitting(store: Store, wanted: Filter) -> Iterator[Event]:
     """Yield the events that are to be forgotten, in order of time."""
     start_us, end_us = wanted.start_us, wanted.end_us
     if wanted.session and (bounds := store.session(wanted.session)) is not None:
         start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
-    if wanted.ids is not None:
-        found = (store.event(event_id) for event_id in wanted.ids)
-        inside = [one for one in found if one is not None and start_us <= one.time_us < end_us]
-        events: Iterator[Event] = iter(sorted(inside, key=lambda one: (one.time_us, one.id)))
-    else:
-        events = store.events(start_us, end_us)
-    return (event for event in events if wanted.fits(event))
-
-
-_UNFINISHED = ((STAGING, "backup"), (NEW, "restore"))
-"""Directories of a task that was killed, which its next run would remove."""
-
-
-def remove_leftovers(root: Path) -> None:
-    """Remove what killed tasks and a summarizer's program have left. No such program runs: rollups hold the tree."""
-    for name, task in _UNFINISHED:
-        if is_free(job_lock_path(root, task)):
-            _remove(root / name)
-    _empty(root / SUMMARIZER_DIRECTORY)
-    with reporting(root):
-        sync_directory(root)
-
-
-def copies_beside(root: Path) -> list[str]:
-    """Return the other stores under the root, such as one that a restore has put aside: a person chose to keep them."""
-    unfinished = {name for name, task in _UNFINISHED if is_free(job_lock_path(root, task))}
-    return sorted(str(path) for path in _stores(root) if path.name not in {"store", *unfinished})
-
-
-def _stores(root: Path) -> Iterator[Path]:
-    with reporting(root):
-        for path in root.iterdir():
-            if (path / "CURRENT").exists() or (path / "store" / "CURRENT").exists():
-                yield path
-
-
-def _empty(directory: Path) -> None:
-    with reporting(directory):
-        if not directory.is_dir():
-            return
-        for left in directory.iterdir():
-            _remove(left)
-        sync_directory(directory)
-
-
-def _remove(path: Path) -> None:
-    with reporting(path):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-SAMPLES = 5
-_SHORTEST_NAME = 4
-"""Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
+    if wanted.ids is None:
+        return filter(wanted.fits, store.events(start_us, end_us))
+    found = (store.event(event_id) for event_id in wanted.ids)
+    inside = [one for one in found if one is not None and start_us <= one.time_us < end_us]
+    return filter(wanted.fits, sorted(inside, key=lambda one: (one.time_us, one.id)))
 
 
 class Found(msgspec.Struct):
@@ -269,68 +207,6 @@ class Found(msgspec.Struct):
         return frozenset(name for name in plain | dashed if len(name) >= _SHORTEST_NAME)
 
 
-def look(reader: Reader, selector: Selector) -> Found:
-    """Return what would be forgotten now. Raise UsageError where the selector means nothing."""
-    with reader.store() as store:
-        return Found(exists=False) if store is None else find(reader, store, selector)
-
-
-def find(reader: Reader, store: Store, selector: Selector) -> Found:
-    """Return what the selector finds in this store."""
-    wanted = resolve(reader, store, selector)
-    found = Found(
-        zone=store.calendar.zone, copies=copies_beside(reader.root), erasing=erasing(store)
-    )
-    _find_events(store, wanted, found)
-    if not found.is_empty:
-        _find_nodes(store, found)
-        _find_sources(store, found)
-    names = ShortNames(store)
-    found.short_sessions = {session: names.session(session) for session in found.sessions}
-    return found
-
-
-def _find_events(store: Store, wanted: Filter, found: Found) -> None:
-    for event in fitting(store, wanted):
-        found.ids.append(event.id)
-        found.sessions.update(claim.session for claim in event.claims)
-        found.projects.update({claim.project for claim in event.claims} - {""})
-        found.days.add(store.calendar.day_of(event.time_us))
-        if len(found.samples) < SAMPLES:
-            found.samples.append(event)
-    if found.ids:  # what was moved or changed was on its older days as well
-        gone = frozenset(found.ids)
-        for older in store.revisions():
-            if older.id in gone:
-                found.days.add(store.calendar.day_of(older.time_us))
-
-
-def _find_nodes(store: Store, found: Found) -> None:
-    """Count the nodes that go: those of the segments and of all that holds their days, and those that are stale."""
-    found.suspects = suspects(store)
-    going = {*found.suspects}
-    going |= {period.id for period in periods_over(found.days, store.calendar.week_start)}
-    gone = frozenset(found.ids)
-    for day in sorted(found.days):
-        going |= {cut.id for cut in store.cuts(day) if not gone.isdisjoint(cut.events)}
-    counts = Counter(place_of(one).level for one in going if store.node(one) is not None)
-    found.nodes = {level: counts[level] for level in Level if counts[level]}
-
-
-def _find_sources(store: Store, found: Found) -> None:
-    """Find the transcripts whose path tells a session or a project; the row of one that is gone serves nobody."""
-    for path in store.sources():
-        if any(name in path for name in found.names):
-            (found.sources_kept if Path(path).exists() else found.sources).append(path)
-
-
-SLICE = 500
-"""How many events, or nodes, one batch takes away: the writer is let go, and signals are heeded, in between."""
-_NAMED = re.compile(r"\b(?:segment|day|week|month|year):[0-9]{4}(?:-[0-9]{2}){0,2}")
-
-T = TypeVar("T")
-
-
 class Report(msgspec.Struct):
     """What forgetting came to; right however the run ends. `found` is None where it did not get as far as to look."""
 
@@ -340,25 +216,68 @@ class Report(msgspec.Struct):
     compaction: Compaction = msgspec.field(default_factory=Compaction)
 
 
+def look(reader: Reader, selector: Selector) -> Found:
+    """Return what would be forgotten now. Raise UsageError where the selector means nothing."""
+    with reader.store() as store:
+        return Found(exists=False) if store is None else _find(reader, store, selector)
+
+
+def _find(reader: Reader, store: Store, selector: Selector) -> Found:
+    wanted = _resolved(reader, store, selector)
+    found = Found(
+        zone=store.calendar.zone, copies=_copies_beside(reader.root), erasing=erasing(store)
+    )
+    for event in _fitting(store, wanted):
+        found.ids.append(event.id)
+        found.sessions.update(claim.session for claim in event.claims)
+        found.projects.update({claim.project for claim in event.claims} - {""})
+        found.days.add(store.calendar.day_of(event.time_us))
+        if len(found.samples) < SAMPLES:
+            found.samples.append(event)
+    if not found.is_empty:
+        _find_what_goes_along(store, found)
+    short = ShortNames(store)
+    found.short_sessions = {session: short.session(session) for session in found.sessions}
+    return found
+
+
+def _find_what_goes_along(store: Store, found: Found) -> None:
+    """Find the nodes of the segments, those over their days and the stale ones; and records of transcripts."""
+    gone = frozenset(found.ids)
+    moved = (older for older in store.revisions() if older.id in gone)
+    found.days |= {store.calendar.day_of(older.time_us) for older in moved}
+    found.suspects = suspects(store)
+    going = {period.id for period in periods_over(found.days, store.calendar.week_start)}
+    going |= {*found.suspects}
+    for day in sorted(found.days):
+        going |= {cut.id for cut in store.cuts(day) if not gone.isdisjoint(cut.events)}
+    counts = Counter(place_of(one).level for one in going if store.node(one) is not None)
+    found.nodes = {level: counts[level] for level in Level if counts[level]}
+    names = found.names
+    for path in store.sources():  # the row of a transcript that is gone serves nothing
+        if any(name in path for name in names):
+            (found.sources_kept if Path(path).exists() else found.sources).append(path)
+
+
 def forget(context: RunContext, reader: Reader, selector: Selector, report: Report) -> None:
-    """Take away all that the selector finds; finish first what an earlier run, that was killed, has left."""
+    """Delete all that the selector finds; finish first what an earlier run, that was killed, has left."""
     access = Access(context.root)
     if not access.exists():
         return
-    with context.tree():  # a rollup could write down again what it has read before
+    with context.tree():  # a rollup could write again what it has read before
         with access.reading() as store:
-            found = report.found = find(reader, store, selector)
+            found = report.found = _find(reader, store, selector)
             speaks = _speaking_of(found, store.calendar.week_start)
         if not found.is_empty:
             report.blanked = blank(context.root, speaks)
-            remove_leftovers(context.root)
+            _remove_leftovers(context.root)
             with access.lease(context.writer) as lease:
-                _take_away(context, lease, found, report)
+                _delete(context, lease, found, report)
     if not found.is_empty or found.erasing is not None:
         compact_store(context, access, report.compaction)
 
 
-def _take_away(context: RunContext, lease: Lease, found: Found, report: Report) -> None:
+def _delete(context: RunContext, lease: Lease, found: Found, report: Report) -> None:
     now_us = context.now_us
     drop_half_built(lease.store())
     for nodes in _slices(context, found.suspects, "stale nodes"):
@@ -379,8 +298,8 @@ def _slices(context: RunContext, rows: Sequence[T], label: str) -> Iterator[Sequ
 
 
 def _speaking_of(found: Found, week_start: int) -> Callable[[str], bool]:
-    """Return whether a text names a node that goes, or a session or project of what is forgotten."""
-    going = {str(period.id) for period in erase.periods_over(found.days, week_start)}
+    """Return a test of whether a text names a node that goes, or a session or project of what is forgotten."""
+    going = {str(period.id) for period in periods_over(found.days, week_start)}
     going |= {one.replace("day:", "segment:", 1) for one in going if one.startswith("day:")}
     names = found.names
 
@@ -389,3 +308,36 @@ def _speaking_of(found: Found, week_start: int) -> Callable[[str], bool]:
         return not named.isdisjoint(going) or any(name in text for name in names)
 
     return speaks
+
+
+# Beside the store: unfinished copies go, whole ones are named and stay.
+
+
+def _unfinished(root: Path) -> list[str]:
+    """Return the directories that killed tasks have left, which their next run would remove."""
+    tasks = (("backup", STAGING), ("restore", NEW))
+    return [name for task, name in tasks if is_free(job_lock_path(root, task))]
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Remove what killed tasks and a summarizer's program have left. No such program runs: rollups hold the tree."""
+    with reporting(root):
+        for name in _unfinished(root):
+            remove(root / name)
+        if (own := root / SUMMARIZER_DIRECTORY).is_dir():
+            for left in own.iterdir():
+                remove(left)
+            sync_directory(own)
+        sync_directory(root)
+
+
+def _copies_beside(root: Path) -> list[str]:
+    """Return the other stores under the root, such as one that a restore has put aside: a person chose to keep them."""
+    known = {"store", *_unfinished(root)}
+    with reporting(root):
+        return sorted(
+            str(path)
+            for path in root.iterdir()
+            if path.name not in known
+            and ((path / "CURRENT").exists() or (path / "store" / "CURRENT").exists())
+        )

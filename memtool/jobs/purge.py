@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from memtool.files import reporting
+from memtool.files import remove, reporting
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.ledger.file import ledger_path
@@ -40,10 +39,7 @@ def purge(root: Path, now_us: int) -> list[Path]:
     """
     with _alone(root, now_us), reporting(root):
         for path in _own(root):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            remove(path)
     with reporting(root):
         left = sorted(root.iterdir())
         if not left:

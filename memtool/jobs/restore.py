@@ -18,11 +18,10 @@ from memtool.files import (
     dated_place,
     exchange,
     exists,
-    private_directory,
     reporting,
     sync_directory,
 )
-from memtool.jobs.backup import Manifest, copy_file, read_manifest, sync_directories
+from memtool.jobs.backup import Manifest, copy_files, read_manifest
 from memtool.ledger.file import adopt
 from memtool.locks import job_lock_path, wait_for
 from memtool.program import upgrade_hint
@@ -107,26 +106,20 @@ def _settle_interrupted(context: RunContext) -> None:
 
 def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> None:
     """Copy the backup's files. Raise DamagedError naming all that are not as they were when it was made."""
-    private_directory(new)
-    total = sum(entry.size_bytes for entry in manifest.files)
-    done, wrong = 0, []
-    for entry in manifest.files:
-        context.checkpoint()
-        context.progress(done, total, f"checking and copying {entry.path}", is_bytes=True)
-        done += entry.size_bytes
-        if not exists(backup / entry.path):
-            wrong.append(f"{entry.path} is missing")
-        elif copy_file(backup, new, entry.path) != entry:
-            wrong.append(f"{entry.path} is damaged")
+    sizes = {row.path: row.size_bytes for row in manifest.files if exists(backup / row.path)}
+    copied = copy_files(context, backup, new, sizes, "checking and copying")
+    wrong = [
+        f"{entry.path} is {'damaged' if entry.path in copied else 'missing'}"
+        for entry in manifest.files
+        if copied.get(entry.path) != entry
+    ]
     if wrong:
         more = f" (and {len(wrong) - _MOST_NAMED} more)" if len(wrong) > _MOST_NAMED else ""
         raise DamagedError(
             f"the backup {backup} is not whole, and nothing was restored: "
-            + ", ".join(wrong[:_MOST_NAMED])
-            + more,
+            f"{', '.join(wrong[:_MOST_NAMED])}{more}",
             hint="use another backup, or another copy of this one",
         )
-    sync_directories(new)
 
 
 def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> bool | None:

@@ -142,9 +142,13 @@ class Rollup:
             for period in periods:
                 self._context.checkpoint()
                 store = self._lease.store()
-                seen.append(see(store, period))
+                mark = see(store, period)
                 if period.level is Level.DAY:
-                    seen[-1] = self._recut(store, seen[-1])
+                    # The mark stays until the day's own node is written, whatever happens to its segments until then.
+                    mark = mark_again(store, period) if mark.number is None else mark
+                    for old, new in _changed_cuts(store, period):
+                        replace_cuts(store, period.first, old, new)
+                seen.append(mark)
             if periods[0].level is Level.DAY:
                 self._ask(step for day in seen for step in self._segments(day))
             self._ask(step for one in seen if (step := self._period(one)) is not None)
@@ -154,23 +158,6 @@ class Rollup:
                 return
         # Something ingests into these days all the time: they stay stale, and the next run takes them up.
         self._gaps.update(period.id for period in periods)
-
-    def _recut(self, store: Store, seen: Seen) -> Seen:
-        """Bring the day's cuts in line with its events, one batch a session; no summarizer is called."""
-        day = seen.period
-        if seen.number is None:
-            # The mark stays until the day's own node is written, whatever happens to its segments until then.
-            seen = mark_again(store, day)
-        sessions = by_session(store.events(*store.calendar.bounds_us(day)))
-        there: dict[str, list[Cut]] = {}
-        for cut in store.cuts(day.first):
-            there.setdefault(cut.session, []).append(cut)
-        for session in sorted(sessions.keys() | there.keys()):
-            old = there.get(session, [])
-            new = cuts_of(sessions.get(session, []), day.first)
-            if old != new:
-                replace_cuts(store, day.first, old, new)
-        return seen
 
     def _ask(self, steps: Iterator[Step]) -> None:
         """Write what the summarizer makes of each step, or record that it failed, as soon as that is known."""
@@ -286,6 +273,19 @@ class Rollup:
             self._gaps.add(origin.id)
             return True
         return False
+
+
+def _changed_cuts(store: Store, day: Period) -> Iterator[tuple[list[Cut], list[Cut]]]:
+    """Yield, for each session whose events of the day changed, the cuts that are there and those that must be."""
+    sessions = by_session(store.events(*store.calendar.bounds_us(day)))
+    there: dict[str, list[Cut]] = {}
+    for cut in store.cuts(day.first):
+        there.setdefault(cut.session, []).append(cut)
+    for session in sorted(sessions.keys() | there.keys()):
+        old = there.get(session, [])
+        new = cuts_of(sessions.get(session, []), day.first)
+        if old != new:
+            yield old, new
 
 
 def _failure_of_same(store: Store, origin: Origin) -> Failure | None:

@@ -156,7 +156,7 @@ SUMMARIZERS = (
         needs_network=True,
         about="asks OpenAI, or any compatible endpoint: Ollama, vLLM, llama.cpp, OpenRouter",
         key_variable="OPENAI_API_KEY",
-        needs="memtool.summarize.models.readiness:openai_problem",
+        needs="memtool.summarize.models.sdk:openai_problem",
     ),
     Row(
         "anthropic",
@@ -165,7 +165,7 @@ SUMMARIZERS = (
         needs_network=True,
         about="asks Anthropic",
         key_variable="ANTHROPIC_API_KEY",
-        needs="memtool.summarize.models.readiness:anthropic_problem",
+        needs="memtool.summarize.models.sdk:anthropic_problem",
     ),
     Row(
         "mock",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from memtool.model.calendar import Calendar
 from memtool.settings import TimerSettings
-from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.jobs import JOBS, Job, Time
 from memtool.systemd.programs import HIDDEN, SYSTEM_PATH
 from memtool.systemd.systemctl import Scope
 from memtool.systemd.units import bound_path, escaped, plain_path
 
-_DAY_MINUTES = 24 * 60
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-# The forms of the job table's times of the day; ingest's, every so many minutes, has none and does not move.
-_FORM = re.compile(r"(?:([A-Z][a-z]{2}) )?\*-(\*|\d\d)-(\*|\d\d) (\d\d):(\d\d):00")
+DROP_IN = "50-memtool.conf"
+NETWORK_DROP_IN = "60-memtool-network.conf"
+COMMAND_DROP_IN = "60-memtool-command.conf"
+ON_FAILURE = "on-memtool-failure@.service"
+"""Not "memtool-…": then what all services share would apply, and the person's command would run in their sandbox."""
+_OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
+_HEAD = (
+    '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
+)
+_RESTART_MODE_SINCE = 254
 
 
 def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str, ...]:
@@ -31,32 +36,25 @@ def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str,
         return tuple(_zoned(text, calendar) for text in given)
     if calendar is None:
         return job.schedule
-    return tuple(_moved(job, text, calendar) for text in job.schedule)
+    return tuple(_moved(job, time, calendar) for time in job.times)
 
 
-def _moved(job: Job, text: str, calendar: Calendar) -> str:
+def _moved(job: Job, time: Time, calendar: Calendar) -> str:
     """Return the default time, moved by when days start; the week's also to the day on which weeks start."""
-    found = _FORM.fullmatch(text)
-    if found is None:
-        return text
-    weekday, month, day, hour, minute = found.groups()
-    total = int(hour) * 60 + int(minute) + calendar.day_start_minutes
-    later, rest = divmod(total, _DAY_MINUTES)
-    if weekday:
-        first = calendar.week_start if "week" in job.levels else _WEEKDAYS.index(weekday)
-        weekday = _WEEKDAYS[(first + later) % 7] + " "
-    day = day if day == "*" else f"{int(day) + later:02}"
-    clock = f"{rest // 60:02}:{rest % 60:02}:00"
-    return f"{weekday or ''}*-{month}-{day} {clock} {calendar.zone}"
+    if time.every_min:
+        return str(time)
+    if "week" in job.levels:
+        time = time._replace(weekday=calendar.week_start)
+    return f"{time.later(calendar.day_start_minutes)} {calendar.zone}"
 
 
 def _zoned(text: str, calendar: Calendar | None) -> str:
-    if calendar is None or _names_zone(text):
+    if calendar is None or names_zone(text):
         return text
     return f"{text} {calendar.zone}"
 
 
-def _names_zone(text: str) -> bool:
+def names_zone(text: str) -> bool:
     """Return whether the last word is a zone: "daily", "Sun" and "2:00" are none."""
     from zoneinfo import ZoneInfo
 
@@ -68,18 +66,6 @@ def _names_zone(text: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return word[0].isalpha()
-
-
-DROP_IN = "50-memtool.conf"
-NETWORK_DROP_IN = "60-memtool-network.conf"
-COMMAND_DROP_IN = "60-memtool-command.conf"
-ON_FAILURE = "on-memtool-failure@.service"
-"""Not "memtool-…": then what all services share would apply, and the person's command would run in their sandbox."""
-_OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
-_HEAD = (
-    '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
-)
-_RESTART_MODE_SINCE = 254
 
 
 class Command(NamedTuple):

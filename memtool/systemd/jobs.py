@@ -17,6 +17,52 @@ Network = Literal["never", "summarizer"]
 """Whether the job's unit may reach the network: never, or where the configured summarizer needs it."""
 
 
+_DAY_MINUTES = 24 * 60
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class Time(NamedTuple):
+    """A time of day at which a job starts: every day, or on this weekday (0 is Monday), day or month only.
+
+    With `every_min` it is every so many minutes instead.
+    """
+
+    hour: int = 0
+    minute: int = 0
+    weekday: int | None = None
+    day: int | None = None
+    month: int | None = None
+    every_min: int = 0
+
+    def __str__(self) -> str:
+        """Return it as OnCalendar= takes it."""
+        if self.every_min:
+            return f"*:0/{self.every_min}"
+        weekday = "" if self.weekday is None else f"{_WEEKDAYS[self.weekday]} "
+        month, day = (
+            "*" if number is None else f"{number:02}" for number in (self.month, self.day)
+        )
+        return f"{weekday}*-{month}-{day} {self.hour:02}:{self.minute:02}:00"
+
+    @property
+    def crontab(self) -> str:
+        """The five fields of a crontab."""
+        if self.every_min:
+            return f"*/{self.every_min} * * * *"
+        weekday = None if self.weekday is None else _WEEKDAYS[self.weekday]
+        dates = ("*" if field is None else str(field) for field in (self.day, self.month, weekday))
+        return " ".join([str(self.minute), str(self.hour), *dates])
+
+    def later(self, minutes: int) -> Time:
+        """Return the time so many minutes later, less than a day. What comes every few minutes does not move."""
+        if self.every_min:
+            return self
+        days, rest = divmod(self.hour * 60 + self.minute + minutes, _DAY_MINUTES)
+        weekday = None if self.weekday is None else (self.weekday + days) % len(_WEEKDAYS)
+        day = None if self.day is None else self.day + days
+        return self._replace(hour=rest // 60, minute=rest % 60, weekday=weekday, day=day)
+
+
 class Job(NamedTuple):
     """One job that a timer starts."""
 
@@ -24,13 +70,11 @@ class Job(NamedTuple):
     command: tuple[str, ...]
     description: str
     """In the infinitive: what status, unit files and help say of it."""
-    schedule: tuple[str, ...]
-    """OnCalendar= expressions. The zone is the machine's, unless `memtool scheduler apply` names another.
+    times: tuple[Time, ...]
+    """When it starts, in the machine's zone unless `memtool scheduler apply` names another.
 
-    A second one is for the night on which the clock jumps over the first: systemd skips what does not exist.
+    A second time is for the night on which the clock jumps over the first: systemd skips what does not exist.
     """
-    crontab: str
-    """The five fields of a crontab for the first expression."""
     settings: TimerSettings
     """The defaults of its section, which are in its unit files, too."""
     levels: tuple[str, ...] = ()
@@ -44,7 +88,20 @@ class Job(NamedTuple):
     """Whether systemd tries it again after a failure; if not, it may start any number of times."""
     reads_transcripts: bool = False
     body: str = ""
-    """The function that does the work, as `module:function`; empty if a command of its own calls it."""
+    """The function that does the work, as `module:function`; empty if a module in cli/ calls it.
+
+    It takes a RunContext. The command is then made from this row, and is one word.
+    """
+
+    @property
+    def help(self) -> str:
+        """What it does, as a sentence."""
+        return f"{self.description[0].upper()}{self.description[1:]}."
+
+    @property
+    def schedule(self) -> tuple[str, ...]:
+        """The times as OnCalendar= expressions."""
+        return tuple(map(str, self.times))
 
     @property
     def section(self) -> str:
@@ -69,8 +126,7 @@ JOBS = (
         name="ingest",
         command=("ingest",),
         description="take in new transcripts",
-        schedule=("*:0/15",),
-        crontab="*/15 * * * *",
+        times=(Time(every_min=15),),
         settings=TimerSettings(jitter_s=60, timeout_s=1800),
         is_retried=False,  # the next one is never far away
         reads_transcripts=True,
@@ -79,8 +135,7 @@ JOBS = (
         name="day-rollup",
         command=("rollup", "day"),
         description="summarise finished days",
-        schedule=("*-*-* 01:00:00", "Sun *-*-* 03:30:00"),  # London, Lisbon
-        crontab="0 1 * * *",
+        times=(Time(1), Time(3, 30, weekday=6)),  # clocks skip 1:00 in London and Lisbon
         settings=_ROLLUP,
         levels=("segment", "day"),
         network="summarizer",
@@ -91,8 +146,7 @@ JOBS = (
         name="week-rollup",
         command=("rollup", "week"),
         description="summarise finished weeks",
-        schedule=("Sun *-*-* 02:00:00", "Sun *-*-* 03:00:00"),  # no zone skips both
-        crontab="0 2 * * Sun",
+        times=(Time(2, weekday=6), Time(3, weekday=6)),  # no zone skips both
         settings=_ROLLUP,
         levels=("week",),
         network="summarizer",
@@ -103,8 +157,7 @@ JOBS = (
         name="month-rollup",
         command=("rollup", "month"),
         description="summarise finished months",
-        schedule=("*-*-01 03:00:00",),
-        crontab="0 3 1 * *",
+        times=(Time(3, day=1),),
         settings=_ROLLUP,
         levels=("month",),
         network="summarizer",
@@ -115,8 +168,7 @@ JOBS = (
         name="year-rollup",
         command=("rollup", "year"),
         description="summarise finished years",
-        schedule=("*-01-01 03:30:00",),
-        crontab="30 3 1 1 *",
+        times=(Time(3, 30, day=1, month=1),),
         settings=_ROLLUP,
         levels=("year",),
         network="summarizer",
@@ -127,8 +179,7 @@ JOBS = (
         name="compaction",
         command=("compact",),
         description="compact the store",
-        schedule=("Sun *-*-* 04:00:00",),
-        crontab="0 4 * * Sun",
+        times=(Time(4, weekday=6),),
         settings=TimerSettings(jitter_s=600, timeout_s=3600),
         after=("ingest", "day-rollup", "week-rollup", "month-rollup", "year-rollup"),
     ),
@@ -159,7 +210,7 @@ SETTINGS = settings_table({job.section: job.settings for job in JOBS}, registry.
 
 assert len(_RUNNABLES) == len(JOBS) + len(TASKS)
 assert all(row.command for row in _RUNNABLES.values())
-assert all(job.schedule and len(job.crontab.split()) == 5 for job in JOBS)  # noqa: PLR2004
+assert all(job.times for job in JOBS)
 assert all({*job.wants} <= {*job.after} <= BY_NAME.keys() for job in JOBS)
 
 

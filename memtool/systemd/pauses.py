@@ -27,9 +27,9 @@ _ONCE = ".once"
 _KINDS = ("", _LIFTED, _UNTIL)
 
 _SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LENGTH = re.compile(r"(?:[0-9]{1,6}(?:min|[mhdw]))+")
-_PART = re.compile(r"([0-9]+)(min|[mhdw])")
-_INSTANT = re.compile(r"([0-9]{1,17})\b")
+_LENGTH = r"(?:[0-9]{1,6}(?:min|[mhdw]))+"
+_PART = r"([0-9]+)(min|[mhdw])"
+_INSTANT = r"([0-9]{1,17})\b"
 _LONGEST_S = 10 * 366 * 86_400
 _T = TypeVar("_T", int, None)
 
@@ -52,8 +52,8 @@ def directory(root: Path) -> Path:
 def seconds_of(text: str) -> int:
     """Return the length of a time such as 90min, 2h, 2d, 1w or 1d12h. Raise UsageError where it is none."""
     total = 0
-    if _LENGTH.fullmatch(text):
-        total = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    if re.fullmatch(_LENGTH, text):
+        total = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))
     if not 0 < total <= _LONGEST_S:
         raise UsageError(
             f"{text!r} is not a length of time to pause for", hint="such as 90min, 2h, 2d or 1w"
@@ -201,7 +201,7 @@ def _read(root: Path, who: str, kind: str) -> Pause | None:
 
 
 def _number(text: str, otherwise: _T) -> int | _T:
-    found = _INSTANT.match(text)
+    found = re.match(_INSTANT, text)
     return int(found[1]) if found else otherwise
 
 

@@ -172,7 +172,9 @@ def crontab_lines(program: Path, store: Path) -> Iterator[str]:
         flags = [shlex.quote(str(store / "pause" / name)) for name in ("all", job.name)]
         command = shlex.join([str(program), *job.command])
         text = f"[ -e {flags[0]} ] || [ -e {flags[1]} ] || {command}"
-        yield f"{job.crontab} " + text.replace("%", r"\%")  # cron reads a bare one as a line end
+        yield f"{job.times[0].crontab} " + text.replace(
+            "%", r"\%"
+        )  # cron reads a bare one as a line end
 
 
 def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:

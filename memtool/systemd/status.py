@@ -54,12 +54,11 @@ class JobStatus(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is looked at beside the ledger, and when: timers, pauses by job, the machine's zone, a setting."""
+    """What is looked at beside the ledger, and when: timers, pauses by job, a setting."""
 
     now_us: int = 0
     timers: Timers = Timers()
     pauses: Mapping[str, Pause] = {}
-    machine_zone: str = ""
     skips_on_battery: bool = False
     """Whether the settings have rollups skipped on battery power."""
 
@@ -98,8 +97,8 @@ def words(left: Left) -> str:
 _SECOND_US = 1_000_000
 # A unit's process starts, and its run is recorded, within this; less than that is one and the same run.
 _START_US = 30 * _SECOND_US
-# How late a run may be before it is overdue, beside its own jitter: systemd's accuracy, a slow boot, a queue.
-_LATE_S = 20 * 60
+# How late a run may be before it is overdue: systemd's accuracy, a slow boot, a queue.
+_LATE_US = 20 * 60 * _SECOND_US
 _MOST_NAMES = 5
 FORGET = "forget"
 _ERASING = (FORGET, "compaction")
@@ -230,63 +229,32 @@ def _not_installed(row: JobStatus, look: Look) -> Trouble | None:
 
 
 def _overdue(row: JobStatus, look: Look) -> Trouble | None:
-    """By our own ledger: systemd tells when it fired last, which may not be when a run began, or when it should."""
+    """A time that systemd told has passed and its timer did not fire, or it fired and the ledger has no run."""
     timer = row.timer
-    if timer is None or not timer.is_live or row.pause or row.running or _is_under_way(timer):
+    if timer is None or not timer.is_live or row.pause or row.running:
         return None
-    if _unit_failed(row, look):  # which tells more
+    if timer.service.state in ("running", "queued", "retrying") or _unit_failed(row, look):
         return None
-    due_us = _due_us(timer, look)
-    if due_us is None or (row.newest is not None and row.newest.started_us >= due_us - _SECOND_US):
+    late_us = look.now_us - _LATE_US
+    due_us, detail = timer.next_us, "its timer did not fire"
+    if due_us is None or due_us > late_us:
+        due_us, detail = _fired_us(timer), "its timer fired, but no run is recorded"
+        if look.skips_on_battery and row.job.levels:
+            return None
+    if due_us is None or due_us > late_us:
         return None
-    since_us = timer.active_since_us
-    if since_us is None or (due_us < since_us and not _should_have_caught_up(row, since_us, look)):
+    if row.newest is not None and row.newest.started_us >= due_us - _SECOND_US:
         return None
-    has_fired = timer.last_trigger_us is not None and timer.last_trigger_us >= due_us
-    if has_fired and look.skips_on_battery and row.job.levels:
-        return None
-    detail = "its timer fired, but no run is recorded" if has_fired else "its timer did not fire"
     hint = f"memtool scheduler logs {row.job.name}; memtool scheduler run {row.job.name}"
     return Trouble("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)
 
 
-def _is_under_way(timer: TimerState) -> bool:
-    return timer.service.state in ("running", "queued", "retrying")
-
-
-def _due_us(timer: TimerState, look: Look) -> int | None:
-    """Return when it should have run last, with time given to have begun."""
-    from memtool.systemd.due import last_due_us
-    from memtool.systemd.schedule import parse_schedules
-
-    late_us = round((timer.randomized_delay_s + _LATE_S) * _SECOND_US)
-    return last_due_us(parse_schedules(timer.schedule), look.now_us - late_us, look.machine_zone)
-
-
-def _should_have_caught_up(row: JobStatus, since_us: int, look: Look) -> bool:
-    """Return whether a time that passed before the timer was started (a boot) should have been made up for by now.
-
-    A job that never ran may have been installed after it.
-    """
-    timer = row.timer
-    assert timer is not None
-    late_us = round((timer.randomized_delay_s + _LATE_S) * _SECOND_US)
-    return row.newest is not None and since_us + late_us < look.now_us
-
-
-def _lost_to_clock(row: JobStatus, look: Look) -> Trouble | None:
-    timer = row.timer
-    if timer is None or not timer.is_live:
+def _fired_us(timer: TimerState) -> int | None:
+    """Return when it fired last; None if only since before it was started, or when it was: then it may never have."""
+    since_us, last_us = timer.active_since_us, timer.last_trigger_us
+    if since_us is None or last_us is None or last_us <= since_us + _START_US:
         return None
-    from memtool.systemd.due import lost_to_clock
-    from memtool.systemd.schedule import parse_schedules
-
-    gap = lost_to_clock(parse_schedules(timer.schedule), look.now_us, look.machine_zone)
-    if gap is None:
-        return None
-    what = f"is skipped on {gap.day}: the clock jumps over its time that night"
-    hint = f'add a second time after it: memtool config set {row.job.section}.schedule "…; …"'
-    return Trouble("clock", row.job.name, what, hint=hint)
+    return last_us
 
 
 def _backlog(row: JobStatus, _: Look) -> Trouble | None:
@@ -313,7 +281,6 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Trouble | None], ...] = (
     _not_armed,
     _not_installed,
     _overdue,
-    _lost_to_clock,
     _backlog,
 )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -41,6 +42,7 @@ _CALENDAR = re.compile(r"\{ OnCalendar=(.*?) ; next_elapse=.* \}")
 _TIME = re.compile(
     r"(?:[A-Z][a-z]{2} )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? UTC"
 )
+_ITERATION = re.compile(r"^ *(?:Next elapse|Iter\. #\d+): (.*)$", re.MULTILINE)
 _SINCE_1970 = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)\b")
 _SPAN_S = {
@@ -178,8 +180,10 @@ def _service_state(service: Properties) -> str:
 def time_us(text: str) -> int | None:
     """Return the instant that systemd wrote, in UTC or since 1970; None where it wrote that there is none."""
     if found := _TIME.fullmatch(text):
-        seconds = timegm((*map(int, found.groups()[:6]), 0, 0, 0))
-        return seconds * 1_000_000 + _micro(found[7])
+        year, month, day, hour, minute, second = map(int, found.groups()[:6])
+        with suppress(ValueError):  # no such day or time
+            instant = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+            return int(instant.timestamp()) * 1_000_000 + _micro(found[7])
     if found := _SINCE_1970.fullmatch(text):
         return int(found[1]) * 1_000_000 + _micro(found[2])
     return None
@@ -365,6 +369,19 @@ def ask(manager: Manager) -> Timers:
         problem, hint = meaning(done, manager)
         return Timers(manager.scope, problem=problem, hint=hint)
     return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+
+
+def next_times(
+    expression: str, environ: Mapping[str, str], *, count: int = 2
+) -> tuple[int, ...] | None:
+    """Return the next instants of a calendar expression, which is in UTC unless it names a zone.
+
+    None where systemd cannot tell them.
+    """
+    argv = ["systemd-analyze", "calendar", f"--iterations={count}", expression]
+    done = run(argv, environ)
+    found = _ITERATION.findall(done.stdout)
+    return tuple(us for text in found if (us := time_us(text)) is not None) if done.is_ok else None
 
 
 def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:

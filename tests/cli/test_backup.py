@@ -49,8 +49,8 @@ def test_slips_of_the_pen_are_told_and_leave_no_record(
     for words, code, what in (
         (["backup", str(root / "deep")], 2, "lies within the store"),
         (["restore", str(place)], 2, "there is a store at"),
-        (["restore", str(tmp_path), "--replace"], 65, "is no backup"),
-        (["restore", str(tmp_path / "nothing"), "--replace"], 65, "is no backup"),
+        (["restore", str(tmp_path), "--replace"], 65, "is not a backup"),
+        (["restore", str(tmp_path / "nothing"), "--replace"], 65, "is not a backup"),
         (["export", "--json"], 2, "--json needs -o FILE"),
         (["export", "--since", "never"], 2, "--since 'never' is no time"),
     ):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from memtool.store.engine import Engine
+
 Call = Callable[..., tuple[int, str, str]]
+MAX_FRAMES = 12
 
 
 @pytest.fixture
@@ -91,3 +96,31 @@ def test_compaction_tells_sizes_and_all_families(call: Call) -> None:
     assert len(told["families"]) == 14
     assert told["bytes_before"] > 0
     assert call("verify")[0] == 0
+
+
+def own_frames(frame: FrameType | None) -> list[str]:
+    """Return the functions of memtool that are being called, the innermost first."""
+    names: list[str] = []
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module.partition(".")[0] == "memtool":
+            names.append(f"{module}.{frame.f_code.co_name}")
+        frame = frame.f_back
+    return names
+
+
+def test_the_first_batch_is_written_a_few_calls_down(call: Call) -> None:
+    """Who reads the code from the command finds the work soon."""
+    stacks: list[list[str]] = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is Engine.write.__code__:
+            stacks.append(own_frames(frame))
+
+    sys.setprofile(profile)
+    try:
+        code, _, errors = call("rollup", "day")
+    finally:
+        sys.setprofile(None)
+    assert code == 0, errors
+    assert len(stacks[0]) <= MAX_FRAMES, "\n".join(stacks[0])

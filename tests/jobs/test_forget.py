@@ -242,9 +242,9 @@ def test_a_superseded_revision_that_matches_is_found(tmp_path: Path) -> None:
     [
         ({}, "nothing is named"),
         ({"session": "nobody"}, "no session"),
-        ({"match": "("}, "no regular expression"),
+        ({"match": "("}, "not a regular expression"),
         ({"since": "soon"}, "no time"),
-        ({"events": ("xyz",)}, "no event"),
+        ({"events": ("xyz",)}, "not an event"),
         ({"events": ("00000000",)}, "no event begins"),
     ],
 )

@@ -102,7 +102,7 @@ def show_text(
     """Return what `systemctl show` prints of a system that is well, but for these properties of these jobs."""
     blocks: list[dict[str, str]] = []
     for job in JOBS:
-        spec, last, following = TIMES[job.name]
+        spec, last, following = TIMES.get(job.name, TIMES["day-rollup"])
         timer = {
             "Id": job.timer,
             **ARMED,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import pytest
 
+from memtool.cli.scheduler.apply import skipped_day
 from memtool.model.calendar import Calendar
 from memtool.process import run
 from memtool.systemd.dropins import schedule_of
@@ -66,3 +68,27 @@ def test_systemd_understands_every_default(calendar: Calendar | None) -> None:
         argv = ["systemd-analyze", "calendar", *schedule_of(job, "", calendar)]
         done = run(argv, {"PATH": os.environ["PATH"]})
         assert done.is_ok, done
+
+
+BERLIN, LONDON = "Europe/Berlin", "Europe/London"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+@pytest.mark.parametrize(
+    ("times", "zone", "is_skipped"),
+    [
+        (["Sun *-*-* 02:00:00"], BERLIN, True),
+        (["*-*-* 01:00:00"], LONDON, True),
+        (["*-*-* 01:00:00"], BERLIN, False),
+        (["Sun *-*-* 02:00:00", "Sun *-*-* 03:00:00"], BERLIN, False),
+        (["*:0/15"], BERLIN, False),
+        (["Sun *-*-* 02:00:00"], "UTC", False),
+    ],
+)
+def test_a_time_that_the_clock_jumps_over_is_found(
+    times: list[str], zone: str, *, is_skipped: bool
+) -> None:
+    now_us = time.time_ns() // 1000  # systemd-analyze starts from it
+    found = skipped_day([f"{text} {zone}" for text in times], {"PATH": os.environ["PATH"]}, now_us)
+    assert (found is not None) == is_skipped
+    assert found is None or (found.month, 25 <= found.day <= 31) == (3, True)

@@ -15,7 +15,8 @@ from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.model.segmenting import tokens_of
 from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make
 from memtool.summarize.models.command import Program, argv_of, text_of
-from memtool.summarize.models.endpoint import Prompt, PromptTooLong
+from memtool.summarize.models.prompt import Prompt
+from memtool.summarize.models.writer import PromptTooLong
 from tests.summarize.requests import segment, written
 from tests.waiting import HUNG_S
 

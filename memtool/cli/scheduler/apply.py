@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from memtool.cli.output import print_line
+from memtool.cli.output import note, print_line
 from memtool.cli.scheduler.place import SYSTEM_STORE, Place, place_of, timers_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
@@ -21,12 +22,22 @@ from memtool.systemd.dropins import (
     Command,
     Wanted,
     files_of,
+    names_zone,
     possible_paths,
     schedule_of,
 )
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import HIDDEN, find_program
-from memtool.systemd.systemctl import INSTALL, Manager, Scope, Timers, admin_directory, runs_with
+from memtool.systemd.systemctl import (
+    INSTALL,
+    Manager,
+    Scope,
+    Timers,
+    admin_directory,
+    machine_zone,
+    next_times,
+    runs_with,
+)
 from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
 
 
@@ -80,8 +91,13 @@ def _is_seen(place: Place, path: Path, home: Path) -> bool:
     return place.scope != "system" or not is_hidden or path.is_relative_to(home)
 
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
 # `memtool scheduler` opens no store. The one thing that it asks of one, its calendar, it asks by name, so that neither
 # a start of `status` nor the layers below know of it.
+_COMING_TIMES = 400  # more than a year of what is daily
+_NEAR = timedelta(hours=12)
 _READER = "memtool.query.reader:reader_for"
 
 
@@ -119,7 +135,7 @@ def drop_ins(place: Place, person: str) -> dict[Path, str]:
     manager = place.manager
     settings = place.call.config.timers
     wanted = _wanted(place, person)
-    _check(settings, wanted.calendar, manager)
+    _check(settings, wanted.calendar, manager, place.call.now_us)
     admin = admin_directory(manager.scope, place.call.environ)
     return {admin / name: text for name, text in files_of(settings, wanted).items()}
 
@@ -208,11 +224,12 @@ def _version(manager: Manager) -> int:
 
 
 def _check(
-    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager
+    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager, now_us: int
 ) -> None:
     """Have systemd read every schedule. Raise ConfigError with its own message, naming the setting."""
     for job in JOBS:
-        schedule = schedule_of(job, settings[job.section].schedule, calendar)
+        setting = settings[job.section].schedule
+        schedule = schedule_of(job, setting, calendar)
         done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
         if done.is_missing:
             raise MemtoolError(f"schedules cannot be checked: {done.said}")
@@ -221,6 +238,42 @@ def _check(
                 f"{job.section}.schedule: {done.said}",
                 hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
             )
+        day = skipped_day(schedule, manager.environ, now_us) if setting.strip(" ;") else None
+        if day is not None:
+            note(f"warning: {job.name} is skipped on {day}: the clock jumps over its time that day")
+            note(f'hint: add a second time: memtool config set {job.section}.schedule "…; …"')
+
+
+def skipped_day(schedule: Iterable[str], environ: Mapping[str, str], now_us: int) -> date | None:
+    """Return a day on which the clock jumps over a time of the schedule, and no other of its times is near.
+
+    systemd tells the next times. Those in the zone are compared with those of the same expression in UTC.
+    """
+    from zoneinfo import ZoneInfo
+
+    found: set[datetime] = set()
+    missing: set[datetime] = set()
+    for text in schedule:
+        words, _, zone = text.rpartition(" ") if names_zone(text) else (text, "", machine_zone())
+        zones = [ZoneInfo(zone or "UTC"), ZoneInfo("UTC")]
+        there, anywhere = (
+            [
+                _wall_time(us, zone)
+                for us in next_times(f"{words} {zone.key}", environ, count=_COMING_TIMES) or ()
+            ]
+            for zone in zones
+        )
+        found.update(there)
+        now = _wall_time(now_us, zones[0])
+        missing.update(time for time in anywhere if there and now < time < there[-1])
+    lonely = [
+        time for time in missing - found if not any(abs(time - other) < _NEAR for other in found)
+    ]
+    return min(lonely).date() if lonely else None
+
+
+def _wall_time(time_us: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(time_us // 1_000_000, zone).replace(tzinfo=None)
 
 
 def _show(made: Iterable[Change]) -> None:

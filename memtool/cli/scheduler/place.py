@@ -29,7 +29,6 @@ from memtool.systemd.systemctl import (
     installed_in,
     is_booted,
     lacks_linger,
-    machine_zone,
     manager_of,
     units_directory,
 )
@@ -154,7 +153,7 @@ def state_of(place: Place) -> Status:
     timers = timers_of(place)
     pauses = paused(place.root, (job.name for job in JOBS), now_us)
     skips_on_battery = place.call.config.scheduler.rollups_on_battery == "skip"
-    seen = Look(now_us, timers, pauses, machine_zone(), skips_on_battery)
+    seen = Look(now_us, timers, pauses, skips_on_battery)
     try:
         history = look_newest(place.root)
     except DamagedError as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from memtool.agents.registry import Retention, Root
+from memtool.errors import MemtoolError
 from memtool.jobs.ingest import waiting
 from memtool.query.doctor.scene import (
     Advice,
-    CannotCheckError,
     Scene,
     in_words,
     ok,
@@ -20,10 +21,8 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
-from memtool.systemd.due import last_due_us
-from memtool.systemd.schedule import parse_schedules
 from memtool.systemd.status import JobStatus
-from memtool.systemd.systemctl import machine_zone
+from memtool.systemd.systemctl import next_times
 
 _DAY_S = 86_400
 _SECOND_US = 1_000_000
@@ -107,7 +106,7 @@ def _about_to_go(scene: Scene, root: Root, kept: Retention) -> list[Path]:
     if kept.days <= _SOON_DAYS:
         return []
     limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
-    with suppress(CannotCheckError):
+    with suppress(MemtoolError):
         return [
             path
             for path, written_us in _waiting(scene)
@@ -139,9 +138,7 @@ def _of_schedule(scene: Scene, agent: str, kept: Retention) -> Advice:
 
 
 def _known_ingests_us(scene: Scene) -> list[int]:
-    with suppress(
-        CannotCheckError
-    ):  # how long transcripts are kept is worth telling without a ledger, too
+    with suppress(MemtoolError):  # how long transcripts are kept matters without a ledger, too
         return scene.ingests_us
     return []
 
@@ -161,13 +158,13 @@ def _interval_us(scene: Scene) -> int | None:
     """Return how far apart the ingest's timer fires, or None where none does."""
     try:
         row: JobStatus = next(row for row in scene.status.jobs if row.job.name == "ingest")
-    except CannotCheckError:
+    except MemtoolError:
         return None
     if row.timer is None or not row.timer.is_live or row.pause is not None:
         return None
-    schedules, zone = parse_schedules(row.timer.schedule), machine_zone(scene.machine)
-    second = last_due_us(schedules, scene.now_us, zone)
-    first = None if second is None else last_due_us(schedules, second - _SECOND_US, zone)
-    if first is None or second is None:
-        return None
-    return second - first
+    spans = [
+        second - first
+        for text in row.timer.schedule
+        for first, second in pairwise(next_times(text, scene.environ) or ())
+    ]
+    return min(spans, default=None)

@@ -1,15 +1,21 @@
-"""From a model's text to an answer that can be trusted with its numbers, or to what is wrong with it. Pure."""
+"""From a model's text to an answer whose numbers can be trusted, or to what is wrong with it. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from msgspec import Struct
+
+from memtool.model.records import EXCERPT_CHARACTERS
+from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize.check import BULLET_LIMIT, KEYWORD_LIMIT, MOST_KEYWORDS, TITLE_LIMIT
+from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.plain import shorten
+from memtool.summarize.text.sentences import Sentence, sentences
+from memtool.summarize.text.words import keys
 
 _MOST_CHARACTERS = 400_000
 _MOST_TRIES = 400
@@ -25,16 +31,14 @@ class BadAnswer(Exception):  # noqa: N818 - what a model is told, and asked to m
     """The answer cannot be used; the message says why, for the model as for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A bullet, and the numbers of the items that prove it."""
 
     text: str
     numbers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a model wrote, checked against the numbers that it was given."""
 
     title: str
@@ -134,3 +138,49 @@ def tidy(text: str) -> str:
 def _named(numbers: list[int]) -> str:
     """Return the first few of them; they are a model's, so they are cut short."""
     return ", ".join(str(number)[:12] for number in numbers[:5]) + (", …" if numbers[5:] else "")
+
+
+def draft_of(answer: Answer, request: Request) -> Draft:
+    """Return the draft that an answer makes: each number becomes the words that prove the claim best."""
+    items = {item.number: item for section in request.sections for item in section.items}
+    bullets = (
+        DraftBullet(claim.text, tuple(proving_words(items[n], claim.text) for n in claim.numbers))
+        for claim in answer.claims
+    )
+    return Draft(answer.title, tuple(bullets), answer.keywords)
+
+
+def proving_words(item: Item, claim: str) -> Citation:
+    """Return a citation of the sentences of a message that share most words with the claim, else of how it begins.
+
+    A child's bullet, and a message without any visible character, are cited without a span.
+    """
+    wanted = frozenset(keys(claim))
+    found = [] if item.kind == "bullet" else sentences(item.text)
+    shared = [wanted & frozenset(keys(item.text[one.start : one.end])) for one in found]
+    if not any(shared):
+        return beginning(item)
+    best = max(range(len(found)), key=lambda at: (len(shared[at]), -at))
+    start, end = _grown(found, shared, best)
+    return Citation(item.number, start, end)
+
+
+def _grown(found: list[Sentence], shared: list[frozenset[str]], best: int) -> tuple[int, int]:
+    """Return the span of the best sentence with those around it that prove more, as far as an excerpt goes."""
+    first = last = best
+    proved = shared[best]
+    while True:
+        around = [at for at in (last + 1, first - 1) if 0 <= at < len(found)]
+        more = [
+            at
+            for at in around
+            if shared[at] - proved and _span(found, min(first, at), max(last, at))
+        ]
+        if not more:
+            return found[first].start, found[last].end
+        at = max(more, key=lambda one: len(shared[one] - proved))
+        first, last, proved = min(first, at), max(last, at), proved | shared[at]
+
+
+def _span(found: list[Sentence], first: int, last: int) -> bool:
+    return 0 < found[last].end - found[first].start <= EXCERPT_CHARACTERS

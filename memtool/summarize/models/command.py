@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from memtool.errors import ConfigError, UnavailableError
@@ -15,9 +14,9 @@ from memtool.paths import expand
 from memtool.process import WITHIN, Finished
 from memtool.summarize import Options, Reply
 from memtool.summarize.check import SummaryFailed
-from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
-from memtool.summarize.models.sizes import size_problem
-from memtool.summarize.models.writer import Writer, writer
+from memtool.summarize.models.prompt import Prompt
+from memtool.summarize.models.window import size_problem
+from memtool.summarize.models.writer import Endpoint, PromptTooLong, Writer, writer
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
@@ -42,13 +41,13 @@ def make(options: Options) -> Writer:
     return writer(NAME, options.command, options, Program(options).connect)
 
 
-@dataclass(slots=True)
 class Program:
     """A program that answers prompts, and how it has fared in this process."""
 
-    options: Options
-    _failures: int = field(default=0, init=False)
-    _is_proven: bool = field(default=False, init=False)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._failures = 0
+        self._is_proven = False
 
     def connect(self) -> AbstractAsyncContextManager[Endpoint]:
         """Return itself; there is nothing to open. Raise ConfigError where a setting is missing or wrong."""

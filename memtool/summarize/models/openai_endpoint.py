@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
+
+from msgspec import Struct
 
 from memtool.errors import ConfigError
 from memtool.model.segmenting import tokens_of
 from memtool.summarize import Options, Reply
-from memtool.summarize.models.asking import answered, client_of, nonsense, sdk_named
-from memtool.summarize.models.endpoint import Endpoint, Prompt
-from memtool.summarize.models.failures import Refusal, Service, failure, refusal_of
-from memtool.summarize.models.readiness import openai_problem
+from memtool.summarize.models.prompt import Prompt
+from memtool.summarize.models.sdk import (
+    Refusal,
+    SdkEndpoint,
+    Service,
+    connector,
+    failure,
+    messages,
+    nonsense,
+    refusal_of,
+)
 from memtool.summarize.models.writer import Writer, writer
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion, ChatCompletionMessage, ChatCompletionMessageParam
 
 NAME = "openai"
 OWN_URL = "https://api.openai.com/v1"
@@ -32,8 +35,7 @@ _ESTIMATE_IS_SURE = 1_500
 _CUT_TO = 3
 
 
-@dataclass(slots=True)
-class Accepted:
+class Accepted(Struct):
     """Which of two names for the answer's limit an endpoint takes, and whether it takes a temperature: learnt once.
 
     OpenAI's newer models refuse `max_tokens` and any temperature; most servers of others know `max_tokens` alone, and
@@ -66,33 +68,29 @@ class Accepted:
 _OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCompletions:
+class ChatCompletions(SdkEndpoint):
     """An open client."""
 
-    sdk: ModuleType
-    client: AsyncOpenAI
-    service: Service
-    timeout_s: float
-    accepted: Accepted
+    def __init__(
+        self,
+        sdk: ModuleType,
+        client: Any,
+        service: Service,
+        timeout_s: float,
+        *,
+        accepted: Accepted,
+    ) -> None:
+        super().__init__(sdk, client, service, timeout_s)
+        self.accepted = accepted
 
-    async def ask(self, prompt: Prompt) -> Reply:
-        """Return the model's answer. Raise as Endpoint says."""
-        answer = await answered(
-            self.sdk, self.service, self.timeout_s, lambda: self._complete(prompt)
-        )
-        if not isinstance(answer, self.sdk.types.chat.ChatCompletion):
-            raise nonsense(self.service)
-        return self._reply(answer, prompt)
-
-    async def _complete(self, prompt: Prompt) -> ChatCompletion:
-        """Return the completion; asked again, a few times at most, without a setting that is refused."""
-        messages = _messages(prompt)
+    async def create(self, prompt: Prompt) -> Any:
+        """Return the SDK's completion; asked again, a few times at most, without a setting that is refused."""
+        turns = [{"role": "system", "content": prompt.system}, *messages(prompt)]
         while True:
             settings = self.accepted.settings(prompt.answer_tokens)
             try:
                 return await self.client.chat.completions.create(
-                    model=self.service.model, messages=messages, extra_body=settings
+                    model=self.service.model, messages=turns, extra_body=settings
                 )
             except self.sdk.APIStatusError as error:
                 # A call beside this one may have learnt it meanwhile.
@@ -102,13 +100,17 @@ class ChatCompletions:
                 ):
                     raise
 
-    def _reply(self, answer: ChatCompletion, prompt: Prompt) -> Reply:
+    def reply(self, answer: Any, prompt: Prompt) -> Reply:
         """Return the reply. What is refused is returned as it was said: the check of answers will not take it."""
+        if not isinstance(answer, self.sdk.types.chat.ChatCompletion):
+            raise nonsense(self.service)
         said = getattr(answer, "error", None)  # OpenRouter sends some errors with a status of 200
         if isinstance(said, dict):
             code = said.get("code")
             raise failure(self.service, refusal_of(code if isinstance(code, int) else 502, said))
-        message = _message(answer)
+        choices = answer.choices
+        first = choices[0] if isinstance(choices, list) and choices else None
+        message = getattr(first, "message", None)
         if message is None:
             raise nonsense(self.service)
         usage = answer.usage
@@ -129,42 +131,10 @@ class ChatCompletions:
         )
 
 
-def _message(answer: ChatCompletion) -> ChatCompletionMessage | None:
-    """Return the answer's message; the SDK does not check the shape of what a server sends."""
-    choices: object = answer.choices
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return getattr(first, "message", None)
-
-
-def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
-    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": prompt.system}]
-    for at, turn in enumerate(prompt.turns):
-        if at % 2:
-            messages.append({"role": "assistant", "content": turn})
-        else:
-            messages.append({"role": "user", "content": turn})
-    return messages
-
-
 def make(options: Options) -> Writer:
-    """Return the summarizer. Nothing is imported or opened yet."""
-    return writer(NAME, options.model, options, connector(options))
-
-
-def connector(options: Options) -> Callable[[], AbstractAsyncContextManager[Endpoint]]:
-    """Return what opens the endpoint; what one node's calls learn of it serves the next."""
+    """Return the summarizer. Nothing is imported or opened yet; what one node's calls learn serves the next."""
     accepted = Accepted("max_tokens" if options.endpoint else "max_completion_tokens")
-    url = options.endpoint or OWN_URL
-    service = Service(NAME, url, options.model, options.key)
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Endpoint]:
-        problem = openai_problem(options)
-        if problem is not None:
-            raise problem
-        sdk = sdk_named(NAME)
-        client: AsyncOpenAI = client_of(sdk.AsyncOpenAI, sdk, service, options.timeout_s)
-        async with client:
-            yield ChatCompletions(sdk, client, service, options.timeout_s, accepted)
-
-    return connect
+    service = Service(NAME, options.endpoint or OWN_URL, options.model, options.key)
+    endpoint = partial(ChatCompletions, accepted=accepted)
+    connect = connector(service, options, "AsyncOpenAI", endpoint)
+    return writer(NAME, options.model, options, connect)

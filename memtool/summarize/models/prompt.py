@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from posixpath import basename
 
+from msgspec import Struct
+
 from memtool.model.levels import Level
 from memtool.model.records import digest_of
 from memtool.model.summary import Item, Request, Section
@@ -60,6 +62,15 @@ _CONTROL = re.compile(
     re.IGNORECASE,
 )
 _CONTROL_END = re.compile(r"(?<=\w)([|｜])(?=>)")  # noqa: RUF001
+
+
+class Prompt(Struct, frozen=True):
+    """What a model is asked: our instructions, and the turns of the exchange: ours, then by turns its and ours."""
+
+    system: str
+    turns: tuple[str, ...]
+    answer_tokens: int
+    """How long the answer may be."""
 
 
 def first_turn(request: Request, most: int, note: str = "") -> str:

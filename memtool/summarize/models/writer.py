@@ -1,36 +1,71 @@
-"""The summarizer that asks a model: splits what is too long, asks, checks, has one bad answer mended, merges."""
+"""The summarizer that asks a model: splits what is too long, asks, checks, has one bad answer corrected, merges."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from memtool.model.records import Recipe
 from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
-from memtool.model.summary import Draft, DraftBullet, Request
+from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.check import SummaryFailed, check_draft
-from memtool.summarize.models.answer import Answer, BadAnswer, Claim, read_answer, tidy
-from memtool.summarize.models.endpoint import Connect, Endpoint, Prompt, PromptTooLong
-from memtool.summarize.models.excerpts import proving_words
-from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION, SYSTEM, first_turn, repair_turn
-from memtool.summarize.models.sizes import Sizes, sizes_of
-from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
+from memtool.summarize.models.answer import Answer, BadAnswer, Claim, draft_of, read_answer, tidy
+from memtool.summarize.models.prompt import (
+    MERGING,
+    PROMPT_VERSION,
+    SYSTEM,
+    Prompt,
+    first_turn,
+    repair_turn,
+)
+from memtool.summarize.models.window import (
+    LEAST_TOKENS,
+    Sizes,
+    merging_request,
+    parts_of,
+    size_of,
+    sizes_of,
+)
 from memtool.summarize.text.plain import shorten
+
+
+class PromptTooLong(SummaryFailed):
+    """The prompt is longer than the endpoint takes: in smaller parts it may go through."""
+
+
+class Endpoint(Protocol):
+    """A connection to a model, or a program that is one."""
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        """Return the model's answer.
+
+        Raise SummaryFailed where this prompt is refused (the next may not be; PromptTooLong where its length is the
+        reason), UnavailableError where nothing can be had for now (no network, 429 to the end, 5xx, time-outs), and
+        ConfigError where a key, model or setting must be corrected first.
+        """
+        ...
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Endpoint]]
+"""Opens an endpoint for one node's calls, and closes it after them. Raises ConfigError where a setting is missing."""
+
 
 _LONGEST_SAID = 80
 _NO_ANSWER = "(no answer)"
 """Stands for an empty answer in a repair: providers refuse empty turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """Writes drafts by asking an endpoint. Opened for one node at a time; keeps nothing between nodes."""
 
     recipe: Recipe
     sizes: Sizes
     connect: Connect
-    waits: bool = True
+    waits: Literal[True] = True
 
     async def summarize(self, request: Request, calls: Calls) -> Draft:
         """Return the draft, as Summarizer says; a request without any item fails without a call."""
@@ -47,18 +82,7 @@ def writer(name: str, model: str, options: Options, connect: Connect) -> Writer:
     return Writer(Recipe(name, model, PROMPT_VERSION, sizes.words), sizes, connect)
 
 
-def draft_of(answer: Answer, request: Request) -> Draft:
-    """Return the draft that an answer makes: each number becomes the words that prove the claim best."""
-    items = {item.number: item for section in request.sections for item in section.items}
-    bullets = (
-        DraftBullet(claim.text, tuple(proving_words(items[n], claim.text) for n in claim.numbers))
-        for claim in answer.claims
-    )
-    return Draft(answer.title, tuple(bullets), answer.keywords)
-
-
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     """The calls of one node. `room` shrinks where the endpoint turns out to take less than its settings say."""
 
     endpoint: Endpoint

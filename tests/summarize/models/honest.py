@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from memtool.model.segmenting import tokens_of
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply
-from memtool.summarize.models.endpoint import Endpoint, Prompt, PromptTooLong
-from memtool.summarize.models.writer import Writer, writer
+from memtool.summarize.models.prompt import Prompt
+from memtool.summarize.models.writer import Endpoint, PromptTooLong, Writer, writer
 from tests.llm_server import answer_to
 from tests.summarize.unmetered import unmetered
 

@@ -9,9 +9,8 @@ from types import ModuleType
 import pytest
 
 from memtool.errors import ConfigError, UnavailableError
-from memtool.summarize.models.asking import answered
-from memtool.summarize.models.endpoint import PromptTooLong
-from memtool.summarize.models.failures import Service
+from memtool.summarize.models.sdk import Service, answered
+from memtool.summarize.models.writer import PromptTooLong
 from tests import llm_server as server_
 from tests.llm_server import LLMServer
 from tests.summarize.models.wires import TWO, Wire

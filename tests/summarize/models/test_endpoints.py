@@ -11,7 +11,7 @@ import pytest
 from memtool.errors import ConfigError, UnavailableError
 from memtool.program import extra_hint
 from memtool.summarize import Ask, Options, Reply, SummaryFailed, check_draft, make, problem
-from memtool.summarize.models.endpoint import PromptTooLong
+from memtool.summarize.models.writer import PromptTooLong
 from tests import llm_server as server_
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says
 from tests.summarize.models.wires import KEY, TWO, Wire

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from memtool.model.records import EXCERPT_CHARACTERS, EventId
 from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
 from memtool.summarize.check import check_draft
-from memtool.summarize.models.excerpts import proving_words
+from memtool.summarize.models.answer import proving_words
 from tests.summarize.requests import requests, texts
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.summarize import SummaryFailed
-from memtool.summarize.models.endpoint import PromptTooLong
-from memtool.summarize.models.failures import Service, failure, refusal_of
+from memtool.summarize.models.sdk import Service, failure, refusal_of
+from memtool.summarize.models.writer import PromptTooLong
 from tests.waiting import HUNG_S
 
 SERVICE = Service("openai", "https://example.org/v1", "m1", "sk-secret")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from memtool.model.segmenting import tokens_of
 from memtool.model.summary import Item, Request
 from memtool.summarize.models.prompt import first_turn
-from memtool.summarize.models.split import LEAST_TOKENS, merging_request, parts_of, size_of
+from memtool.summarize.models.window import LEAST_TOKENS, merging_request, parts_of, size_of
 from tests.llm_server import data_of
 from tests.summarize.requests import ODD_TEXTS, period, requests, segment
 

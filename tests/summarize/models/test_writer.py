@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from memtool.model.records import Recipe
 from memtool.model.summary import Request
 from memtool.summarize import Ask, CallRefused, Options, Reply, SummaryFailed, check_draft
-from memtool.summarize.models.endpoint import Prompt, PromptTooLong
-from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION
-from memtool.summarize.models.sizes import size_problem, sizes_of
+from memtool.summarize.models.prompt import MERGING, PROMPT_VERSION, Prompt
+from memtool.summarize.models.window import size_problem, sizes_of
+from memtool.summarize.models.writer import PromptTooLong
 from tests.llm_server import ITEM, answer_to, data_of
 from tests.summarize.models.honest import InProcess, honest, size
 from tests.summarize.requests import cited_sections, cited_words, period, requests, segment
