@@ -25,7 +25,6 @@ class Calendar(msgspec.Struct, frozen=True):
     week_start: int = 6
 
     def day_of(self, instant_us: int) -> int:
-        """Return the ordinal of the day that holds the instant."""
         local = _local(self.zone, instant_us) - timedelta(minutes=self.day_start_minutes)
         day = local.toordinal()
         while self.day_start_us(day) > instant_us:
@@ -35,7 +34,6 @@ class Calendar(msgspec.Struct, frozen=True):
         return day
 
     def day_start_us(self, day: int) -> int:
-        """Return the instant at which the day begins."""
         return _day_start_us(self.zone, self.day_start_minutes, day)
 
     def bounds_us(self, period: Period) -> tuple[int, int]:
@@ -43,11 +41,9 @@ class Calendar(msgspec.Struct, frozen=True):
         return self.day_start_us(period.first), self.day_start_us(period.end)
 
     def holding(self, level: Level, instant_us: int) -> Period:
-        """Return the period of this level that holds the instant."""
         return period_of(level, self.day_of(instant_us), self.week_start)
 
     def is_closed(self, period: Period, now_us: int) -> bool:
-        """Return whether the period has ended."""
         return self.day_start_us(period.end) <= now_us
 
     def is_settled(self, period: Period, now_us: int) -> bool:
@@ -173,5 +169,4 @@ class ZoneTable(msgspec.Struct, frozen=True):
 
 
 def zone_table(zone: str, first_year: int, last_year: int) -> ZoneTable:
-    """Return today's zone data over these years."""
     return ZoneTable(first_year, last_year, transitions(zone, first_year, last_year))

@@ -23,7 +23,6 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        """The level as it is written everywhere."""
         return self.name.lower()
 
 
@@ -79,7 +78,6 @@ class Segment(msgspec.Struct, frozen=True, order=True):
 
     @property
     def level(self) -> Level:
-        """The level of segments."""
         return Level.SEGMENT
 
     @property
@@ -110,7 +108,6 @@ def week_start_number(week_starts_on: str) -> int:
 
 
 def period_of(level: Level, day: int, week_start: int) -> Period:
-    """Return the period of this level that holds the day."""
     if level is Level.DAY:
         return Period(level, day)
     if level is Level.WEEK:
@@ -122,7 +119,6 @@ def period_of(level: Level, day: int, week_start: int) -> Period:
 
 
 def straddles(week: Period) -> bool:
-    """Return whether the week lies in two months."""
     return date.fromordinal(week.first).month != date.fromordinal(week.end - 1).month
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from memtool.files import bytes_below
 from memtool.model.calendar import Calendar
 from memtool.model.levels import WEEKDAYS, Level, Period
 from memtool.model.records import Session
@@ -248,22 +249,3 @@ def disk_of(store: Store, root: Path) -> Disk:
     database = bytes_below(root / "store")
     other = max(0, database - sum(tables.values()))
     return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))
-
-
-def bytes_below(directory: Path) -> int:
-    """Return the bytes of all files below, links not followed; what vanishes meanwhile or is closed counts nothing."""
-    total, waiting = 0, [directory]
-    while waiting:
-        try:
-            entries = list(waiting.pop().iterdir())
-        except OSError:
-            continue
-        for path in entries:
-            try:
-                if path.is_dir() and not path.is_symlink():
-                    waiting.append(path)
-                else:
-                    total += path.lstat().st_size
-            except OSError:
-                continue
-    return total

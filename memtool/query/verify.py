@@ -175,7 +175,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
 def check_ids(walk: Walk) -> Iterator[str]:
     """Check that the index by id leads to events only."""
     for event_id, _ in walk.store.times():
-        if walk.store.event(event_id) is None:
+        if not walk.store.has_event(event_id):
             walk.found.say(event_id, "the index by id leads to no event")
         yield "ids"
 
@@ -185,7 +185,7 @@ def check_revisions(walk: Walk) -> Iterator[str]:
     for event, is_in_place in walk.store.placed_revisions():
         if not is_in_place:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
-        if walk.store.event(event.id) is None:
+        if not walk.store.has_event(event.id):
             walk.found.say(event.id, "a superseded revision of an event that is not there")
         yield "revisions"
 
