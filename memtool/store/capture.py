@@ -17,12 +17,12 @@ from memtool.store.toc import mark_days, mark_moments
 
 
 class Captured(msgspec.Struct):
-    """What taking records in came to, in events."""
+    """What became of records, counted in events."""
 
     new: int = 0
     changed: int = 0
     known: int = 0
-    buried: int = 0
+    forgotten: int = 0
     days: set[int] = set()
 
 
@@ -60,7 +60,7 @@ def capture(
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:
     if after.tombstone is not None:
-        result.buried += 1
+        result.forgotten += 1
     elif after == before:
         result.known += 1
     elif before.current is None and after.current is not None:
