@@ -111,7 +111,7 @@ class Access(msgspec.Struct, frozen=True):
         return True
 
     def _create(self, calendar: Calendar) -> None:
-        """Make the store beside its place and rename it: whatever is called `store` was complete once."""
+        """Make the store beside its place and rename it: what is called `store` was complete once."""
         import secrets
         import shutil
 

@@ -78,7 +78,7 @@ def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
-    """Bring the rows of one event id, wherever they lie, from one state to the next."""
+    """Bring all rows of one event id from one state to the next."""
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):
