@@ -19,7 +19,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def current(self) -> Event | None:
-        """The newest revision, rewound or not; None where nothing is known or the id is buried."""
+        """The newest revision, rewound or not; None where nothing is known or the id was forgotten."""
         return self.revisions[0] if self.revisions else None
 
 
