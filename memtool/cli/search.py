@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
-from memtool.cli.options import Invocation, JsonOption, kinds, periods
-from memtool.cli.output import Clock, Line, Page, cleaned, last_part, note, print_json, print_line
-from memtool.cli.reading import ROLE_STYLES, reading, took_in
+from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
+from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
+from memtool.cli.reading import ROLE_STYLES, read
+from memtool.model.clock import Clock
+from memtool.query.contents import last_part
 from memtool.query.search import Ask, Hit, Hits
 from memtool.query.search import search as searched
 
@@ -92,7 +95,7 @@ def search(
     json: JsonOption = False,
 ) -> None:
     """Find what was said, the best answer first. Hits of one session stand together."""
-    call, reader = reading(context)
+    call = invocation(context)
     ask = Ask(
         tuple(query),
         project,
@@ -110,11 +113,10 @@ def search(
     )
     if not no_ingest:
         _take_in_news(call)
-    found = searched(reader, ask)
-    if not found.exists and took_in(call, as_json=json):
-        found = searched(reader, ask)
+    found = read(call, lambda reader: searched(reader, ask), as_json=json)
     if json:
-        print_json("search", VERSION, _json(found, explain=explain))
+        hits = found.hits if explain else tuple(replace(hit, parts={}) for hit in found.hits)
+        print_json("search", VERSION, replace(found, hits=hits))
     elif not found.hits:
         print_line("Nothing found.")
     else:
@@ -176,30 +178,3 @@ def _marked(hit: Hit) -> Line:
         line += [*cleaned(hit.excerpt[at:start]), *cleaned((hit.excerpt[start:end], _MATCH_STYLE))]
         at = end
     return [*line, *cleaned(hit.excerpt[at:])]
-
-
-def _json(found: Hits, *, explain: bool) -> dict[str, object]:
-    clock = Clock(found.zone)
-    return {
-        "exists": found.exists,
-        "zone": found.zone,
-        "lacks": list(found.lacks),
-        "hits": [
-            {
-                "id": hit.id,
-                **({"level": hit.level} if hit.level else {"kind": hit.kind, "role": hit.role}),
-                "agent": hit.agent,
-                "session": hit.session,
-                "project": hit.project,
-                **clock.both("time", hit.time_us),
-                "excerpt": hit.excerpt,
-                "marks": [list(mark) for mark in hit.marks],
-                "node": hit.node,
-                "title": hit.title,
-                "resume": hit.resume,
-                "score": hit.score,
-                **({"parts": hit.parts} if explain else {}),
-            }
-            for hit in found.hits
-        ],
-    }

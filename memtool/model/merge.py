@@ -19,7 +19,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def current(self) -> Event | None:
-        """The newest revision, rewound or not; None where nothing is known or the id is buried."""
+        """The newest revision, rewound or not; None where nothing is known or the id was forgotten."""
         return self.revisions[0] if self.revisions else None
 
 
@@ -60,7 +60,10 @@ def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Ev
     return replace(event, claims=claims, rewound=is_rewound)
 
 
-def _rank(event: Event) -> tuple[int, int, str]:
-    """Among copies of one record the newer redaction counts; the rest only makes the choice the same in any order."""
+def _rank(event: Event) -> tuple[int, int, int, str]:
+    """Among copies of one record the newer reader counts, then the newer redaction, then the greater revision.
+
+    The rest only makes the choice the same in any order.
+    """
     unclaimed = replace(event, claims=(Claim("", ""),))
-    return event.redaction, event.revision, unclaimed.body_digest()
+    return event.reader, event.redaction, event.revision, unclaimed.body_digest()

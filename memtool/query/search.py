@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memtool.agents.registry import agent_named
 from memtool.errors import UsageError
@@ -60,25 +61,25 @@ class Ask(Struct, frozen=True):
     tokens: int = 1500
 
 
-class Hit(Struct, frozen=True):
+class Hit(Struct, frozen=True, kw_only=True):
     """One event or node. `marks` are the spans of the excerpt that matched; `parts` add up to the score."""
 
     id: str
-    level: str
-    kind: str
-    role: str
-    agent: str
-    session: str
-    short_session: str
-    project: str
+    level: str = ""
+    kind: str = ""
+    role: str = ""
+    agent: str = ""
+    session: str = ""
+    project: str = ""
     time_us: int
     excerpt: str
     marks: tuple[tuple[int, int], ...]
-    node: str
-    title: str
-    resume: str
+    node: str = ""
+    title: str = ""
+    resume: str = ""
     score: float
     parts: dict[str, float]
+    short_session: str = field(name="_short_session", default="")
 
 
 class Hits(Struct, frozen=True):
@@ -229,22 +230,21 @@ class _Listing:
         node = self._store.node(cut.id) if cut else None
         excerpt, marks = excerpt_of(event.text, self.weights, self._characters)
         return Hit(
-            event.id,
-            "",
-            event.kind,
-            event.role,
-            event.agent,
-            event.session,
-            self._names.session(event.session),
-            event.project,
-            event.time_us,
-            excerpt,
-            marks,
-            cut.id if cut else "",
-            node.title if node else "",
-            resume_of(event.agent, event.session),
-            round(score, 3),
-            {name: round(value, 3) for name, value in parts.items()},
+            id=event.id,
+            kind=event.kind,
+            role=event.role,
+            agent=event.agent,
+            session=event.session,
+            project=event.project,
+            time_us=event.time_us,
+            excerpt=excerpt,
+            marks=marks,
+            node=cut.id if cut else "",
+            title=node.title if node else "",
+            resume=resume_of(event.agent, event.session),
+            score=round(score, 3),
+            parts={name: round(value, 3) for name, value in parts.items()},
+            short_session=self._names.session(event.session),
         )
 
     def _of_node(self, node_id: NodeId, row: Ranked) -> Hit | None:
@@ -252,26 +252,30 @@ class _Listing:
         if node is None or not self._has_phrases(node_text(node)):
             return None
         place = place_of(node_id)
-        cuts = self._cuts_on(place.period.first) if place.level is Level.SEGMENT else []
-        cut = next((cut for cut in cuts if cut.id == node_id), None)
+        start_us = self._store.calendar.day_start_us(place.period.first)
         excerpt, marks = excerpt_of(node_text(node), self.weights, self._characters)
-        return Hit(
-            node_id,
-            place.level.word,
-            "",
-            "",
-            cut.agent if cut else "",
-            cut.session if cut else "",
-            self._names.session(cut.session) if cut else "",
-            cut.project if cut else "",
-            cut.start_us if cut else self._store.calendar.day_start_us(place.period.first),
-            excerpt,
-            marks,
-            node_id,
-            node.title,
-            resume_of(cut.agent, cut.session) if cut else "",
-            round(row.score, 3),
-            {name: round(value, 3) for name, value in row.parts.items()},
+        hit = Hit(
+            id=node_id,
+            level=place.level.word,
+            time_us=start_us,
+            excerpt=excerpt,
+            marks=marks,
+            node=node_id,
+            title=node.title,
+            score=round(row.score, 3),
+            parts={name: round(value, 3) for name, value in row.parts.items()},
+        )
+        if place.level is not Level.SEGMENT:
+            return hit
+        cut = next(cut for cut in self._cuts_on(place.period.first) if cut.id == node_id)
+        return replace(
+            hit,
+            agent=cut.agent,
+            session=cut.session,
+            project=cut.project,
+            time_us=cut.start_us,
+            resume=resume_of(cut.agent, cut.session),
+            short_session=self._names.session(cut.session),
         )
 
     def _cut_of(self, event: Event) -> Cut | None:

@@ -11,7 +11,7 @@ from memtool.model.levels import Level, Period, period_of
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _NUMBERS = {name[:3]: number for number, name in enumerate(_MONTHS.split("|"), start=1)}
 _MONTH = f"{_MONTHS}|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec"
-_ENDING = r"(?:st|nd|rd|th)?"
+_ENDING = r"(?:[snr][tdh]|th)?"
 _DAY = rf"(?P<day>\d{{1,2}}){_ENDING}"
 _OF_MONTH = rf"(?P<month>{_MONTH})"
 _OF_YEAR = r"(?:,? (?P<year>\d{4}))?"

@@ -87,7 +87,7 @@ def test_a_point_is_this_repository(
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["--kind", "promt"], "did you mean prompt?"),
+        (["--kind", "prompz"], "did you mean prompt?"),
         (["--role", "usr"], "did you mean user?"),
         (["--level", "weak"], "did you mean week?"),
         (["--since", "soon"], "a time is one of"),
