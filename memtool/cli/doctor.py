@@ -4,60 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import Page, number, print_json
+from memtool.cli.output import Page, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
-from memtool.errors import FAILED, OK, ExitCode, MemtoolError
+from memtool.errors import FAILED, OK, ExitCode
 from memtool.query.doctor import examine as examine_scene
 from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
-from memtool.settings import Assignment, Config, examine, load_config, problem_of
-from memtool.systemd.jobs import SETTINGS
 
 VERSION = 1
-_STYLES: dict[Verdict, str] = {
+_MARGIN = "  "
+_STYLES: dict[str, str] = {
     "ok": "green",
     "warning": "yellow",
     "problem": "red",
     "skipped": "dim",
 }
-_TODO = "do: "
-_WORD_WIDTH = max(map(len, VERDICTS))
-
-
-class Mended(Invocation):
-    """An invocation whose configuration leaves out what is wrong with it, so that the rest can be looked at."""
-
-    @cached_property
-    def config(self) -> Config:
-        """The settings; where some are not understood, the others."""
-        try:
-            return self.read_config()
-        except MemtoolError:
-            found, _ = examined(self)
-            values = {one.key: one.value for one in found if isinstance(one.value, str | int)}
-            if self.store_option is not None:
-                values["store.path"] = str(self.store_option.absolute())
-            return load_config({}, [], SETTINGS, options=values)
-
-
-def examined(call: Invocation) -> tuple[list[Assignment], list[MemtoolError]]:
-    """Return what is set and understood, weakest first, and everything that is wrong with the rest."""
-    found, faults = [], list[MemtoolError]()
-    for environ, files in (*(({}, [file]) for file in call.config_files), (call.environ, [])):
-        try:
-            more, wrong = examine(environ, files, SETTINGS)
-        except MemtoolError as error:  # a file that cannot be read
-            faults.append(error)
-        else:
-            found += [one for one in more if problem_of(one, SETTINGS) is None]
-            faults += wrong
-    return found, faults
 
 
 def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
@@ -71,9 +37,8 @@ def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
     return OK if is_healthy(findings) else FAILED
 
 
-def scene_of(given: Invocation) -> Scene:
+def scene_of(call: Invocation) -> Scene:
     """Return what there is to look at: for the system's timers, as the person whom their jobs run as sees it."""
-    call = Mended(given.environ, given.now_us, given.store_option, given.config_option)
     place = place_of(call, None)
     if place.scope == "system":
         place = as_the_jobs(place, _person(place))
@@ -87,7 +52,6 @@ def scene_of(given: Invocation) -> Scene:
         store=place.store,
         roots=seen.roots,
         look=lambda: state_of(place),
-        faults=tuple(examined(seen)[1]),
         manager=None if place.scope is None else place.manager,
     )
 
@@ -99,37 +63,19 @@ def _person(place: Place) -> str:
 
 
 def _print(page: Page, scene: Scene, findings: Sequence[Finding]) -> None:
+    """Print what is wrong and what to do about it, then in one line each what is right and what was not checked."""
     page.line(("Store: ", "bold"), f"{scene.root} ({scene.store.why})")
     page.blank()
-    name_width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        _print_finding(page, finding, name_width)
-    page.blank()
-    page.line(*_verdict(findings))
-
-
-def _print_finding(page: Page, finding: Finding, name_width: int) -> None:
-    """Print the verdict, the name and what was found in columns, and below it what to do."""
-    advice, style = finding.advice, _STYLES[finding.advice.verdict]
-    first = f"{advice.verdict:<{_WORD_WIDTH}}  {finding.name:<{name_width}}  "
-    margin = " " * len(first)
-    page.line(advice.found, first=first, rest=margin, lead=style)
-    if advice.todo:
-        page.line(
-            (advice.todo, "bold" if advice.verdict in ("warning", "problem") else ""),
-            first=margin + _TODO,
-            rest=margin + " " * len(_TODO),
-        )
-
-
-def _verdict(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    counts = _counts(findings)
-    bad = [number(counts[word], word) for word in ("problem", "warning") if counts[word]]
-    if bad:
-        yield ", ".join(bad), "red" if counts["problem"] else "yellow"
-    else:
-        yield "Healthy", "green"
-    yield f"; {counts['ok']} ok, {counts['skipped']} skipped", ""
+        advice = finding.advice
+        if advice.verdict in ("problem", "warning"):
+            first = f"{advice.verdict}  {finding.name}: "
+            page.line(advice.found, first=first, rest=_MARGIN, lead=_STYLES[advice.verdict])
+            page.line(("do: ", ""), (advice.todo, "bold"), first=_MARGIN, rest=_MARGIN * 2)
+    for verdict, word in (("ok", "ok"), ("skipped", "not checked")):
+        names = [finding.name for finding in findings if finding.advice.verdict == verdict]
+        if names:
+            page.line((f"{word}: ", _STYLES[verdict]), ", ".join(names), rest=_MARGIN)
 
 
 def _counts(findings: Sequence[Finding]) -> dict[Verdict, int]:

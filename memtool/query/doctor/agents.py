@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from memtool.agents.registry import Retention, Root
+from memtool.errors import MemtoolError
 from memtool.jobs.ingest import waiting
 from memtool.query.doctor.scene import (
     Advice,
-    CannotCheckError,
     Scene,
     in_words,
     ok,
@@ -106,7 +106,7 @@ def _about_to_go(scene: Scene, root: Root, kept: Retention) -> list[Path]:
     if kept.days <= _SOON_DAYS:
         return []
     limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
-    with suppress(CannotCheckError):
+    with suppress(MemtoolError):
         return [
             path
             for path, written_us in _waiting(scene)
@@ -138,9 +138,7 @@ def _of_schedule(scene: Scene, agent: str, kept: Retention) -> Advice:
 
 
 def _known_ingests_us(scene: Scene) -> list[int]:
-    with suppress(
-        CannotCheckError
-    ):  # how long transcripts are kept is worth telling without a ledger, too
+    with suppress(MemtoolError):  # how long transcripts are kept matters without a ledger, too
         return scene.ingests_us
     return []
 
@@ -160,7 +158,7 @@ def _interval_us(scene: Scene) -> int | None:
     """Return how far apart the ingest's timer fires, or None where none does."""
     try:
         row: JobStatus = next(row for row in scene.status.jobs if row.job.name == "ingest")
-    except CannotCheckError:
+    except MemtoolError:
         return None
     if row.timer is None or not row.timer.is_live or row.pause is not None:
         return None

@@ -1,11 +1,11 @@
-"""What a check of the doctor says: a verdict, what was found, and what to do. Decides nothing."""
+"""What the doctor's checks look at, each read once and without a lock, and what they answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 from msgspec import Struct, field
 
@@ -21,11 +21,11 @@ from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
 from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
-from memtool.store.erase import erasing
 from memtool.store.store import Store
 from memtool.systemd.status import Status
 from memtool.systemd.systemctl import Manager
 
+T = TypeVar("T")
 Verdict = Literal["ok", "warning", "problem", "skipped"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
@@ -94,7 +94,7 @@ _GOOD = ("done", "partial")
 
 
 class StoreFacts(Struct, frozen=True):
-    """What the store says of itself. `building` and `erasing_us` are work that was begun and has not ended.
+    """What the store says of itself.
 
     `conflict` is why no rollup runs on its calendar; `moved_days` how many days lie otherwise under today's zone data.
     """
@@ -105,12 +105,10 @@ class StoreFacts(Struct, frozen=True):
     moved_days: int
     span_us: tuple[int, int] | None
     sources: Mapping[str, Source]
-    building: bool
-    erasing_us: int | None
 
 
 class Scene(Struct, frozen=True, dict=True):
-    """One look at this machine. `faults` is what is wrong with the configuration, `config` the rest of it.
+    """One look at this machine.
 
     `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
     """
@@ -123,7 +121,6 @@ class Scene(Struct, frozen=True, dict=True):
     store: StoreChoice
     roots: tuple[Root, ...]
     look: Callable[[], Status]
-    faults: tuple[MemtoolError, ...] = ()
     manager: Manager | None = None
     machine: Path = field(default=Path("/"))
     """The root of the file system, for what lies at fixed places in it."""
@@ -133,47 +130,27 @@ class Scene(Struct, frozen=True, dict=True):
         """The store's directory."""
         return self.store.root
 
-    @cached_property
-    def _status(self) -> Status | MemtoolError:
-        try:
-            return self.look()
-        except MemtoolError as error:
-            return error
-
-    @property
-    def read_status(self) -> Status:
-        """The jobs and their timers. Raise MemtoolError where that cannot be told."""
-        if isinstance(self._status, MemtoolError):
-            raise self._status
-        return self._status
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        """Return what is read once. Raise the same MemtoolError each time."""
+        if name not in self.__dict__:
+            try:
+                self.__dict__[name] = read()
+            except MemtoolError as error:
+                self.__dict__[name] = error
+        found = self.__dict__[name]
+        if isinstance(found, MemtoolError):
+            raise found
+        return cast("T", found)
 
     @property
     def status(self) -> Status:
-        """The same for all checks but the one that tells why it cannot be told."""
-        if isinstance(self._status, MemtoolError):
-            raise CannotCheckError("the state of the jobs cannot be told")
-        return self._status
-
-    @cached_property
-    def _history(self) -> History | MemtoolError:
-        try:
-            return read(self.root)
-        except MemtoolError as error:
-            return error
-
-    @property
-    def read_history(self) -> History:
-        """What ran, by the ledger. Raise MemtoolError where it cannot be read."""
-        if isinstance(self._history, MemtoolError):
-            raise self._history
-        return self._history
+        """The jobs and their timers."""
+        return self._once("_status", self.look)
 
     @property
     def history(self) -> History:
-        """The same for all checks but the ledger's own, which alone tells why it cannot be read."""
-        if isinstance(self._history, MemtoolError):
-            raise CannotCheckError("the ledger cannot be read")
-        return self._history
+        """The runs in the ledger."""
+        return self._once("_history", lambda: read(self.root))
 
     @property
     def ingests_us(self) -> list[int]:
@@ -187,45 +164,37 @@ class Scene(Struct, frozen=True, dict=True):
 
     @property
     def has_store(self) -> bool:
-        """Whether there is a store, or something that cannot be read in its place."""
-        return self._facts is not None
+        """Whether there is a store, even one that cannot be read."""
+        try:
+            return self._once("_facts", self._read_store) is not None
+        except MemtoolError:
+            return True
 
-    @cached_property
-    def _facts(self) -> StoreFacts | MemtoolError | None:
+    @property
+    def facts(self) -> StoreFacts:
+        """What the store says of itself. Raise CannotCheckError if there is none."""
+        found = self._once("_facts", self._read_store)
+        if found is None:
+            raise CannotCheckError("there is no store yet")
+        return found
+
+    def _read_store(self) -> StoreFacts | None:
         access = Access(self.root)
         try:
             if not access.exists():
                 return None
             with access.reading() as store:
                 return _facts_of(store, recorded_format(self.root), self.config)
-        except MemtoolError as error:
-            return error
         except OSError as error:
-            return storage_error(error, error.filename or self.root)
+            raise storage_error(error, error.filename or self.root) from error
         except (AssertionError, LookupError, TypeError, ValueError) as error:
             text = f"what the store at {self.root} says of itself makes no sense: {error!r}"
-            return StorageError(text, hint="memtool verify; keep a copy before anything else")
-
-    @property
-    def read_store(self) -> StoreFacts:
-        """What the store says of itself. Raise MemtoolError where it cannot be read, CannotCheckError without one."""
-        found = self._facts
-        if found is None:
-            raise CannotCheckError("there is no store yet")
-        if isinstance(found, MemtoolError):
-            raise found
-        return found
-
-    @property
-    def facts(self) -> StoreFacts:
-        """The same for all checks but the store's own, which alone tells why a store cannot be read."""
-        if isinstance(self._facts, MemtoolError):
-            raise CannotCheckError("the store cannot be read")
-        return self.read_store
+            hint = "memtool verify; keep a copy before anything else"
+            raise StorageError(text, hint=hint) from error
 
 
 def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
-    moved, left = moved_days(store), erasing(store)
+    moved = moved_days(store)
     return StoreFacts(
         format=number,
         calendar=store.calendar,
@@ -233,8 +202,6 @@ def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
         moved_days=len(moved.days) if moved else 0,
         span_us=store.span_us(),
         sources=store.sources(),
-        building=store.building() is not None,
-        erasing_us=left.since_us if left else None,
     )
 
 

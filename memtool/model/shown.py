@@ -1,0 +1,109 @@
+"""What a node shows of its threads: headlines first, then the best points, within a number of words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from memtool.model.levels import Level
+from memtool.model.threads import STATES, Point, State, Thread, by_weight
+from memtool.model.words import content_words
+
+WORDS = {Level.DAY: 250, Level.WEEK: 350, Level.MONTH: 400, Level.YEAR: 450}
+MOST_TITLE = 100
+MOST_POINTS = {Level.DAY: 12, Level.WEEK: 8, Level.MONTH: 5, Level.YEAR: 4}
+_ALIKE = 0.6
+_SMALLEST = 0.18
+
+
+class Shown(NamedTuple):
+    """One thread that is shown, and its points that are, in order of time."""
+
+    thread: Thread
+    points: tuple[Point, ...]
+
+
+class View(NamedTuple):
+    """What is shown of a node; `rest` counts the other threads by state."""
+
+    title: str
+    threads: tuple[Shown, ...]
+    rest: tuple[tuple[State, int], ...]
+
+
+def view_of(threads: Sequence[Thread], level: Level) -> View:
+    """Return what a node of this level shows."""
+    ordered = sorted(threads, key=by_weight)
+    budget = WORDS[level]
+    chosen: list[Thread] = []
+    used = 0
+    for thread in ordered:
+        words = len(thread.headline.split())
+        if thread.headline and (not chosen or used + words <= budget // 2):
+            chosen.append(thread)
+            used += words
+    points: list[list[Point]] = [[] for _ in chosen]
+    queues = [_queue(thread) for thread in chosen]
+    for number, queue in enumerate(queues):
+        if queue:
+            used += _take(queue.pop(0), points[number], budget - used)
+    waiting = sorted(
+        ((point, number) for number, queue in enumerate(queues) for point in queue),
+        key=lambda each: (-worth(each[0]), each[0].time_us, each[0].text),
+    )
+    for point, number in waiting:
+        if len(points[number]) < MOST_POINTS[level]:
+            used += _take(point, points[number], budget - used)
+    shown = tuple(
+        Shown(thread, tuple(sorted(mine, key=lambda p: (p.time_us, p.text))))
+        for thread, mine in zip(chosen, points, strict=True)
+    )
+    states = Counter(thread.state for thread in ordered if thread not in chosen)
+    rest = tuple((state, states[state]) for state in STATES if states[state])
+    return View(title_of(ordered), shown, rest)
+
+
+def _queue(thread: Thread) -> list[Point]:
+    """Return the points of a thread by weight, without those that say what another or the headline says."""
+    said = [content_words(thread.headline)]
+    kept: list[Point] = []
+    for point in sorted(thread.points, key=lambda p: (-worth(p), p.time_us, p.text)):
+        words = content_words(point.text)
+        if point.weight < _SMALLEST or any(_alike(words, other) for other in said):
+            continue
+        said.append(words)
+        kept.append(point)
+    return kept
+
+
+DENSITY = 0.3
+_USUAL_WORDS = 10
+
+
+def worth(point: Point) -> float:
+    """Return the weight of a point for the words that it takes: a short one leaves room for another."""
+    room: float = (_USUAL_WORDS / max(5, len(point.text.split()))) ** DENSITY
+    return point.weight * room
+
+
+def _alike(words: frozenset[str], other: frozenset[str]) -> bool:
+    return len(words & other) >= _ALIKE * max(1, min(len(words), len(other)))
+
+
+def _take(point: Point, points: list[Point], left: int) -> int:
+    words = len(point.text.split())
+    if words > left:
+        return 0
+    points.append(point)
+    return words
+
+
+def title_of(ordered: Sequence[Thread]) -> str:
+    """Return as many whole headlines of the heaviest threads as fit."""
+    title = ""
+    for thread in ordered:
+        longer = f"{title} · {thread.headline}" if title else thread.headline
+        if thread.headline and len(longer) <= MOST_TITLE:
+            title = longer
+    return title

@@ -1,0 +1,372 @@
+"""Signals, turns and threads: what nodes are made of. A parent's threads are a pure function of its children's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from memtool.model.levels import Level
+from memtool.model.records import digest_of
+from memtool.model.words import content_words, share
+
+Kind = Literal[
+    "title",
+    "plan",
+    "ask",
+    "decision",
+    "result",
+    "found",
+    "done",
+    "todo",
+    "commit",
+    "pull request",
+    "issue",
+    "test",
+    "open",
+    "pending",
+    "question",
+    "recap",
+    "subagent",
+    "error",
+    "dropped",
+]
+State = Literal["open", "dropped", "delivered", "in work", "answered"]
+STATES: tuple[State, ...] = ("delivered", "open", "in work", "answered", "dropped")
+
+
+class Proof(msgspec.Struct, frozen=True, array_like=True):
+    """The words of one event that prove a point: a grip that has no ID yet."""
+
+    event: str
+    start: int
+    end: int
+    excerpt: str
+
+
+class Signal(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A typed fact taken from events.
+
+    `state` and `key` depend on the kind: who gave a title, how a to-do or a test stands, what was done to a
+    pull request; the to-do's ID, the commit's hash, the URL. `rank` orders the signals of one text: 0 is the lead.
+    """
+
+    kind: Kind
+    text: str
+    time_us: int
+    proofs: tuple[Proof, ...]
+    state: str = ""
+    key: str = ""
+    rank: int = 0
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A prompt and what followed it, up to the next prompt, within one segment."""
+
+    session: str
+    project: str
+    start_us: int
+    end_us: int
+    branch: str = ""
+    """The branch that the turn belongs to, or that of the session before it where no event says one."""
+    signals: tuple[Signal, ...] = ()
+    edits: tuple[tuple[str, int, int], ...] = ()
+    """Path, number of edits, time of the last one."""
+    asks_back: bool = False
+    """The last answer ends in a question, and nothing was changed: its statements are candidates, not results."""
+    corrects: bool = False
+    """Its prompt says that the turn before it was wrong."""
+    is_work: bool = False
+    """It has edits, commits, pull requests or issues."""
+
+
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
+    """A headline of one rank; the join keeps the best of each rank: the greatest (score, -time), ties by text."""
+
+    rank: int
+    score: float
+    time_us: int
+    text: str
+    proofs: tuple[Proof, ...]
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """One statement of a thread."""
+
+    kind: Kind
+    text: str
+    time_us: int
+    weight: float
+    proofs: tuple[Proof, ...]
+
+    @property
+    def key(self) -> tuple[str, frozenset[str]]:
+        """What equal points share."""
+        return ("open" if self.kind == "open" else "", content_words(self.text))
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """Something open, by its key; `closed_us` is when it was settled, 0 while it stands."""
+
+    key: str
+    text: str
+    time_us: int
+    proofs: tuple[Proof, ...]
+    closed_us: int = 0
+
+
+class Reference(msgspec.Struct, frozen=True, array_like=True):
+    """A commit, pull request or issue. `verb`: what was done to it last; `here`: it was made in this thread."""
+
+    kind: Literal["commit", "pull request", "issue"]
+    key: str
+    text: str
+    time_us: int
+    verb: str = ""
+    url: str = ""
+    number: int = 0
+    here: bool = False
+    proofs: tuple[Proof, ...] = ()
+
+
+class Thread(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One piece of work as one node knows it. All fields join by union, by (time, text), or by sum."""
+
+    project: str
+    branch: str
+    session: str
+    """Empty where the thread is a branch."""
+    first_us: int
+    last_us: int
+    state: State
+    since: int = 0
+    """Edits after the last delivery, on the thread's last day."""
+    headlines: tuple[Candidate, ...] = ()
+    points: tuple[Point, ...] = ()
+    items: tuple[Item, ...] = ()
+    references: tuple[Reference, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
+    sessions: tuple[str, ...] = ()
+    edits: int = 0
+    turns: int = 0
+
+    @property
+    def id(self) -> str:
+        """The digest of its key."""
+        return thread_id(self.project, self.branch, self.session)
+
+    @property
+    def headline(self) -> str:
+        """The first that exists, by rank."""
+        return self.headlines[0].text if self.headlines else ""
+
+    @property
+    def open_items(self) -> tuple[Item, ...]:
+        """What stands open."""
+        return tuple(item for item in self.items if not item.closed_us)
+
+
+def thread_id(project: str, branch: str, session: str) -> str:
+    """Return the ID of the thread with this key; `session` counts only without a branch."""
+    return digest_of("thread", project, branch, "" if branch else session)[:32]
+
+
+class Limits(NamedTuple):
+    """How much of a thread a node of one level stores."""
+
+    points: int
+    items: int
+    files: int
+    references: int
+    sessions: int
+    threads: int
+    """Threads below this many, by weight, keep their facts without points."""
+
+
+LIMITS: Mapping[Level, Limits] = {
+    Level.DAY: Limits(20, 30, 30, 60, 60, 400),
+    Level.WEEK: Limits(12, 30, 20, 60, 60, 120),
+    Level.MONTH: Limits(8, 20, 12, 40, 40, 60),
+    Level.YEAR: Limits(8, 12, 8, 20, 20, 60),
+}
+QUESTION = "asked: "
+"""How the key of an item begins that is a question nobody answered."""
+CLOSING_SHARE = 0.5
+"""A later text closes an open item if it holds this share of the item's content words."""
+
+
+def join(children: Iterable[Sequence[Thread]], level: Level) -> tuple[Thread, ...]:
+    """Return the threads of a period from those of its children, in any order; heaviest first."""
+    parts: dict[str, list[Thread]] = {}
+    for child in children:
+        for thread in child:
+            parts.setdefault(thread.id, []).append(thread)
+    joined = [_joined(same, LIMITS[level]) for same in parts.values()]
+    return limited(joined, level)
+
+
+def limited(threads: Iterable[Thread], level: Level) -> tuple[Thread, ...]:
+    """Return the threads by weight; those beyond the level's number keep their facts, without points."""
+    most = LIMITS[level].threads
+    ordered = sorted(threads, key=by_weight)
+    return tuple(
+        thread if rank < most else msgspec.structs.replace(thread, points=())
+        for rank, thread in enumerate(ordered)
+    )
+
+
+def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
+    latest = max(parts, key=lambda part: (part.last_us, part.first_us, part.state))
+    references = joined_references(each for part in parts for each in part.references)
+    told = [each for part in parts for each in part.points]
+    points = best_points(told, limits.points)
+    items = closed_items(_standing(parts, latest), told, references)
+    files: dict[str, int] = {}
+    for part in parts:
+        for path, count in part.files:
+            files[path] = files.get(path, 0) + count
+    return Thread(
+        project=latest.project,
+        branch=latest.branch,
+        session="" if latest.branch else min(part.session for part in parts),
+        first_us=min(part.first_us for part in parts),
+        last_us=latest.last_us,
+        state=latest.state,
+        since=latest.since,
+        headlines=best_headlines(each for part in parts for each in part.headlines),
+        points=points,
+        items=items[: limits.items],
+        references=references[-limits.references :],
+        files=tuple(sorted(files.items(), key=lambda file: (-file[1], file[0]))[: limits.files]),
+        sessions=tuple(sorted({each for part in parts for each in part.sessions}))[
+            : limits.sessions
+        ],
+        edits=sum(part.edits for part in parts),
+        turns=sum(part.turns for part in parts),
+    )
+
+
+def _standing(parts: Sequence[Thread], latest: Thread) -> Iterable[Item]:
+    """Yield the items of all parts; a question was answered, or given up, where the thread went on later."""
+    for part in parts:
+        for item in part.items:
+            if item.key.startswith(QUESTION) and item.time_us < latest.first_us:
+                yield msgspec.structs.replace(item, closed_us=item.closed_us or latest.first_us)
+            else:
+                yield item
+
+
+def best_headlines(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the best candidate of each rank, in order of rank."""
+    best: dict[int, Candidate] = {}
+    for candidate in candidates:
+        other = best.get(candidate.rank)
+        if other is None or _merit(candidate) > _merit(other):
+            best[candidate.rank] = candidate
+    return tuple(best[rank] for rank in sorted(best))
+
+
+def _merit(candidate: Candidate) -> tuple[float, int, str, tuple[Proof, ...]]:
+    return (candidate.score, -candidate.time_us, candidate.text, candidate.proofs)
+
+
+def best_points(points: Iterable[Point], most: int) -> tuple[Point, ...]:
+    """Return the weightiest points, each set of words once, in order of time."""
+    best: dict[tuple[str, frozenset[str]], Point] = {}
+    for point in points:
+        other = best.get(point.key)
+        if other is None or _rank(point) < _rank(other):
+            best[point.key] = point
+    kept = sorted(best.values(), key=_rank)[:most]
+    return tuple(sorted(kept, key=lambda point: (point.time_us, _rank(point))))
+
+
+def _rank(point: Point) -> tuple[float, int, str, str, tuple[Proof, ...]]:
+    return (-point.weight, point.time_us, point.text, point.kind, point.proofs)
+
+
+def joined_references(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Return each reference once: the last verb, the first text, made here if any says so; in order of time."""
+    same: dict[tuple[str, str], list[Reference]] = {}
+    for reference in references:
+        same.setdefault((reference.kind, reference.key), []).append(reference)
+    found = []
+    for copies in same.values():
+        ordered = sorted(copies, key=lambda each: (each.time_us, each.verb, each.text, each.proofs))
+        told = [each for each in ordered if each.text] or ordered
+        found.append(
+            msgspec.structs.replace(
+                ordered[-1],
+                text=told[-1].text,
+                proofs=told[-1].proofs or ordered[-1].proofs,
+                url=max(each.url for each in ordered),
+                here=any(each.here for each in ordered),
+                verb=_last_verb(ordered),
+            )
+        )
+    return tuple(sorted(found, key=lambda each: (each.time_us, each.kind, each.key)))
+
+
+_CHANGES = frozenset({"opened", "merged", "closed", "reopened"})
+
+
+def _last_verb(ordered: Sequence[Reference]) -> str:
+    changes = [each.verb for each in ordered if each.verb in _CHANGES]
+    return changes[-1] if changes else ordered[-1].verb
+
+
+def closed_items(
+    items: Iterable[Item], points: Sequence[Point], references: Sequence[Reference]
+) -> tuple[Item, ...]:
+    """Return each item once, as it stood last, closed where something later settles it; open and late ones first."""
+    last: dict[str, Item] = {}
+    for item in items:
+        other = last.get(item.key)
+        if other is None or _freshness(item) > _freshness(other):
+            last[item.key] = item
+    closers = [(each.time_us, content_words(each.text)) for each in references if each.here]
+    closers += [
+        (point.time_us, content_words(point.text)) for point in points if point.kind in CLOSERS
+    ]
+    closed = [_settled(item, closers) for item in last.values()]
+    return tuple(sorted(closed, key=lambda item: (bool(item.closed_us), -item.time_us, item.key)))
+
+
+CLOSERS: frozenset[Kind] = frozenset({"result", "done", "commit", "recap"})
+
+
+def _freshness(item: Item) -> tuple[int, int, str, tuple[Proof, ...]]:
+    return (max(item.time_us, item.closed_us), item.closed_us, item.text, item.proofs)
+
+
+def _settled(item: Item, closers: Sequence[tuple[int, frozenset[str]]]) -> Item:
+    if item.closed_us:
+        return item
+    words = content_words(item.text)
+    times = [
+        time_us
+        for time_us, said in closers
+        if time_us > item.time_us and share(words, said) >= CLOSING_SHARE
+    ]
+    return msgspec.structs.replace(item, closed_us=min(times)) if times else item
+
+
+def weight_of(thread: Thread) -> float:
+    """Return what a thread weighs: what was delivered and decided before how long it took. Never how recent it is."""
+    requests = sum(each.here for each in thread.references if each.kind == "pull request")
+    commits = sum(each.kind == "commit" for each in thread.references)
+    decisions = sum(point.kind in {"decision", "plan"} for point in thread.points)
+    return (
+        4.0 * min(requests, 3)
+        + 2.0 * min(commits, 6)
+        + 1.0 * min(decisions, 5)
+        + 0.5 * min(len(thread.points), 10)
+        + 0.15 * min(thread.edits, 40)
+        + 0.1 * min(thread.turns, 30)
+    )
+
+
+def by_weight(thread: Thread) -> tuple[float, int, str]:
+    """Order threads: the heaviest first, then the earlier, then by ID."""
+    return (-round(weight_of(thread), 6), thread.first_us, thread.id)

@@ -1,0 +1,207 @@
+"""What the last answer of a turn says: results, what is open, and whether it ends in a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from memtool.model.words import content_words
+from memtool.signals import cues
+from memtool.signals.text import (
+    FEWEST_WORDS,
+    Piece,
+    capitalised,
+    clause,
+    is_made_of,
+    is_whole,
+    without_path,
+)
+
+MOST_FURTHER = 3
+_GREETING = cues.start("greeting")
+_REPORT = cues.start("report")
+_EMPTY = cues.words("empty")
+_ANNOUNCEMENT = cues.start("announcement")
+_OFFER = cues.anywhere("offer")
+_MISSING = cues.anywhere("missing")
+_BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
+_CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
+_LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
+_TELLING_LABELS = re.compile(
+    r"root cause|cause|problem|bug|fix|fixed|solution|result|change|issue|finding|conclusion",
+    re.IGNORECASE,
+)
+_OPEN_HEADING = cues.start("open_heading")
+_OPEN_LABEL = cues.start("open_label")
+
+
+class Said(NamedTuple):
+    """A statement of an answer, and the characters that say it; rank 0 is the lead."""
+
+    text: str
+    start: int
+    end: int
+    rank: int = 0
+
+
+def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
+    """Yield the lead of an answer, and up to three further items."""
+    candidates = [said for piece in pieces for said in _statement(piece)]
+    if not candidates:
+        return
+    lead = next((each for each in candidates if each[1].kind in {"sentence", "heading"}), None)
+    first = lead if lead is not None and candidates.index(lead) <= MOST_FURTHER else candidates[0]
+    yield first[0]
+    taken = [content_words(first[0].text)]
+    rest = sorted(
+        (each for each in candidates if each is not first),
+        key=lambda each: (-_merit(each[1], each[0]), each[0].start),
+    )
+    further = []
+    for said, _ in rest:
+        words = content_words(said.text)
+        if all(len(words & other) < 0.6 * min(len(words), len(other)) for other in taken):
+            further.append(said)
+            taken.append(words)
+        if len(further) == MOST_FURTHER:
+            break
+    for rank, said in enumerate(sorted(further, key=lambda each: each.start), start=1):
+        yield said._replace(rank=rank)
+
+
+def _merit(piece: Piece, said: Said) -> float:
+    """Order the further items: labelled causes, then items that report a deed, then sentences."""
+    if (match := _LABEL.match(piece.raw)) and _TELLING_LABELS.search(match["label"]):
+        return 3.0
+    deed = bool(_DEED.match(said.text))
+    return {"item": 1.5, "row": 1.0, "sentence": 0.8}.get(piece.kind, 0.0) + deed
+
+
+_VERBS = cues.words("verbs")
+_TO_THE_READER = frozenset({"go", "run", "try", "please", "you", "your", "then", "and", "or"})
+_FRAGMENT = re.compile(
+    r"(?:for|in|on|at|by|with|if|when|from|as|to|like|e\.g|such|see|via|per)\b", re.IGNORECASE
+)
+_DEED = re.compile(
+    r"(?:\w+ed|built|made|wrote|rewrote|cut|set|split|put|brought|found|kept|left|lost|now|new|"
+    r"no longer)\b",
+    re.IGNORECASE,
+)
+
+
+def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
+    if piece.kind in {"code", "quote"}:
+        return
+    text = piece.text
+    if piece.kind == "row":
+        cells = [cell for cell in text.split(" | ") if len(cell.split()) >= FEWEST_WORDS]
+        text = max(cells, key=lambda cell: len(cell.split()), default="")
+    if piece.kind == "heading" and not _DEED.search(text):
+        return
+    text = lead_of(text)
+    if not text or _is_missing(piece) or _FRAGMENT.match(text):
+        return
+    first = text.split(" ", 1)[0].lower()
+    if (
+        piece.kind == "sentence"
+        and (first in _VERBS or first in _TO_THE_READER)
+        and not _DEED.match(text)
+    ):
+        return
+    yield Said(text, piece.start, piece.end), piece
+
+
+def lead_of(text: str) -> str:
+    """Return a statement without greeting and first person, in whole clauses; "" where it says nothing."""
+    bare = _REPORT.sub("", _GREETING.sub("", text, count=1), count=1).strip()
+    bare = without_path(_GREETING.sub("", bare, count=1)).strip("` ")
+    if (
+        not bare
+        or bare.endswith("?")
+        or bare[0] in "\"“'("
+        or is_made_of(_BRACKETS.sub("", bare), _EMPTY)
+        or _CODE_ONLY.match(bare)
+    ):
+        return ""
+    if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
+        return ""
+    short = clause(bare)
+    if (
+        not is_whole(_BRACKETS.sub("", short).strip())
+        or not is_whole(short)
+        or is_made_of(_BRACKETS.sub("", short), _EMPTY)
+    ):
+        return ""
+    return capitalised(short)
+
+
+def closing_question(pieces: Sequence[Piece]) -> Piece | None:
+    """Return the question that an answer ends in, if it does; offers too."""
+    for piece in reversed(pieces):
+        if piece.kind in {"code", "quote"}:
+            continue
+        if piece.kind == "item":
+            # Options after a question belong to it: "Which one? 1. … 2. …"
+            if piece.label:
+                continue
+            return piece if piece.text.endswith("?") else None
+        return piece if piece.text.rstrip("*_) ").endswith(("?", "?:")) else None
+    return None
+
+
+_OPTIONS = re.compile(
+    r"\b(?:options|alternatives|approaches|choices|possibilities|ways to)\b[^.!?]*:$",
+    re.IGNORECASE,
+)
+
+
+def gives_options(pieces: Sequence[Piece]) -> bool:
+    """Return whether an answer announces options: they are candidates for a choice, not results."""
+    return any(_OPTIONS.search(piece.text) for piece in pieces if piece.kind == "sentence")
+
+
+def is_offer(question: str) -> bool:
+    """Return whether a closing question offers to do more, and so is not a question that must be answered."""
+    return bool(_OFFER.search(question)) or len(content_words(question)) < FEWEST_WORDS
+
+
+def open_of(pieces: Sequence[Piece]) -> Iterator[Said]:
+    """Yield what an answer says is missing, untested, failing or deferred."""
+    is_open = False
+    for piece in pieces:
+        if piece.kind == "heading":
+            is_open = bool(_OPEN_HEADING.match(piece.text))
+            continue
+        if piece.kind in {"code", "quote", "row"}:
+            continue
+        if (
+            piece.kind == "sentence"
+            and _OPEN_HEADING.match(piece.text)
+            and piece.text.endswith(":")
+        ):
+            is_open = True
+            continue
+        text = piece.text
+        label = _OPEN_LABEL.match(text)
+        if label:
+            text = text[label.end() :]
+        elif not (is_open and piece.kind == "item") and not _is_missing(piece):
+            is_open = is_open and piece.kind == "item"
+            continue
+        short = clause(without_path(text))
+        if short and not short.endswith("?") and is_whole(short) and not _OFFER.search(short):
+            yield Said(capitalised(short), piece.start, piece.end)
+
+
+def _is_missing(piece: Piece) -> bool:
+    match = _MISSING.search(piece.text)
+    return match is not None and not _PAST.search(piece.text) and not piece.text.endswith("?")
+
+
+# "was missing", "if the file is missing", "no longer failing": how it was, not how it is.
+_PAST = re.compile(
+    r"\b(?:was|were|had|no longer|previously|before|if|when|whether|unless|would|could be|may|"
+    r"might|fixed|pre-?existing|unrelated|handles?|returns?)\b",
+    re.IGNORECASE,
+)

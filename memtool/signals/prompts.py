@@ -1,0 +1,405 @@
+"""What a person says: asks, decisions, plans. Also what they answered, rejected and approved outside prompts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from memtool.model import actions as act
+from memtool.model.records import EXCERPT_CHARACTERS, Event
+from memtool.model.threads import Kind, Proof, Signal
+from memtool.model.words import content_words
+from memtool.signals import answers, choices, cues
+from memtool.signals.text import (
+    Piece,
+    capitalised,
+    clause,
+    code_share,
+    is_made_of,
+    is_whole,
+    pieces_of,
+    without_path,
+)
+
+Answer = tuple[Event, list[Piece]]
+MOST_RULING_WORDS = 30
+_ROUTINE = cues.words("routine")
+_WISH = cues.start("wish")
+_INTERJECTIONS = cues.start("interjections")
+_RULING = cues.start("ruling")
+_VERBS = cues.words("verbs")
+PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
+_OFFER = cues.anywhere("offer")
+_STRONG = re.compile(
+    r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
+    r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
+    r"(?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
+    r"nein\b|nicht\b|stattdessen|behalte)\b",
+    re.IGNORECASE,
+)
+_PLAN = re.compile(
+    r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|"
+    r"this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
+    re.IGNORECASE,
+)
+_PLAN_WORD = re.compile(
+    r"^(?:implementation\s+)?plan\s*[:–—-]\s*|^(?:feat|feature)\s+plan\s*[:–—-]\s*|"
+    r"\s*[-–—:]?\s*\b(?:implementation )?plan$",
+    re.IGNORECASE,
+)
+_STEP = re.compile(r"^(?:step|task|phase|part)\s+\w+\s*[:.–—-]\s*|^\d+[.)]\s*", re.IGNORECASE)
+_GOAL = re.compile(
+    r"^(?:goal|overview|summary|context|problem|motivation|background|objective)\b", re.IGNORECASE
+)
+_PROCESS_QUESTION = re.compile(
+    r"\b(?:what would you like|like to do next|how (?:should|would you like) (?:i|me|we) (?:to "
+    r")?proceed|next step|ready to|shall i|should i (?:proceed|continue|start))\b",
+    re.IGNORECASE,
+)
+_SLASH = re.compile(r"^/[\w:-]+\s*")
+_RECOMMENDED = re.compile(r"\s*\((?:recommended|empfohlen)\)", re.IGNORECASE)
+_YES = re.compile(
+    r"^(?:yes|yep|yeah|ja|sure|please do|do it|go ahead|yes please|sounds "
+    r"good)\b[\s,.!]*(?:please|do it|go ahead|do that)?[\s.!]*$",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"\bor\b|\boder\b", re.IGNORECASE)
+MOST_STEPS = 8
+MOST_CHOICE_WORDS = 8
+"""A choice with fewer words asks for nothing more."""
+FEWEST_SUBJECT = 2
+FEWEST_RULED = 3
+LONGEST_OPTION = 40
+MOST_CODE_ASKED = 0.5
+
+
+def signals_of(
+    event: Event,
+    said: Sequence[act.AnyAction],
+    answer: Answer | None,
+    calls: Mapping[str, Event],
+) -> list[Signal]:
+    """Return the signals of one event of a person; `answer` is the last one of the agent before it."""
+    outside = [a for a in said if isinstance(a, (act.Question, act.Rejection, act.Plan))]
+    if outside:
+        return [signal for action in outside for signal in _outside(event, action, calls)]
+    if _PLAN.match(event.text):
+        return list(_plan(event))
+    text = event.text.strip()
+    if not text:
+        return []
+    pieces = pieces_of(event.text)
+    found = list(_chosen(event, answer))
+    is_only_choice = found and len(content_words(text)) < MOST_CHOICE_WORDS
+    rulings = [] if found else list(_rulings(event, pieces, answer))
+    taken = {(signal.proofs[0].start, signal.proofs[0].end) for signal in rulings}
+    asks = [] if is_only_choice else list(_asks(event, pieces, answer, taken))
+    return found + rulings + asks
+
+
+def _proof(event: Event, start: int, end: int) -> Proof:
+    end = min(end, start + EXCERPT_CHARACTERS, len(event.text))
+    return Proof(event.id, start, end, event.text[start:end])
+
+
+def _signal(
+    kind: Kind, text: str, event: Event, *proofs: Proof, state: str = "", rank: int = 0
+) -> Signal:
+    return Signal(
+        kind, " ".join(text.replace("`", "").split()), event.time_us, proofs, state, rank=rank
+    )
+
+
+# --- outside prompts
+
+
+def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) -> Iterator[Signal]:
+    whole = _proof(event, 0, len(event.text))
+    if isinstance(action, act.Question):
+        for asked in action.asked:
+            yield from _answered(event, asked)
+    elif isinstance(action, act.Plan):
+        heading = plan_heading(action.heading)
+        if action.verdict in {"approved", "changed"}:
+            call = calls.get(event.metadata.get("tool_use_id", ""))
+            proofs = (_proof(call, 0, len(call.text)), whole) if call else (whole,)
+            if heading:
+                yield _signal("plan", heading, event, *proofs)
+            for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
+                yield _signal("plan", step, event, *proofs, state="step", rank=rank)
+        if action.verdict != "approved":
+            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
+    elif isinstance(action, act.Rejection):
+        call = calls.get(event.metadata.get("tool_use_id", ""))
+        yield from _rejected(event, action.subject or _subject(call))
+
+
+def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
+    answer = _RECOMMENDED.sub("", asked.answer).strip()
+    start = event.text.find(asked.question)
+    end = event.text.find(asked.answer, start + 1) + len(asked.answer)
+    proof = _proof(event, max(0, start), end if end > start else len(event.text))
+    is_option = asked.answer in asked.options
+    if _PROCESS_QUESTION.search(asked.question):
+        if not is_option and is_whole(text := clause(answer)):
+            yield _signal("decision", capitalised(text), event, proof, state="ruling")
+        return
+    question = asked.question.strip()
+    short = clause(answer) or (clause(answer, LONGEST_OPTION) if is_option else "")
+    if short:
+        yield _signal("decision", f"{question} → {short}", event, proof, state="answer")
+
+
+def _rejected(event: Event, subject: str) -> Iterator[Signal]:
+    pieces = pieces_of(event.text)
+    rulings = [piece for piece in _first_paragraph(pieces) if _is_ruling(piece)]
+    for piece in rulings[:2]:
+        text = clause(piece.text)
+        if is_whole(text) and len(content_words(text) - PROCESS) >= FEWEST_SUBJECT:
+            about = f" (rejected: {subject})" if subject else ""
+            yield _signal(
+                "decision",
+                capitalised(text) + about,
+                event,
+                _proof(event, piece.start, piece.end),
+                state="rejection",
+            )
+            return
+    yield from _asks(event, pieces, None, set())
+
+
+def _subject(call: Event | None) -> str:
+    if call is None:
+        return ""
+    path = call.metadata.get("path", "")
+    return path.rsplit("/", 1)[-1]
+
+
+# --- plans
+
+
+def plan_heading(text: str) -> str:
+    """Return a plan's heading without the word "plan"."""
+    bare = _PLAN_WORD.sub(
+        "", _PLAN_WORD.sub("", text.strip("# ").strip(), count=1), count=1
+    ).strip()
+    return bare if len(content_words(bare)) >= FEWEST_SUBJECT else ""
+
+
+def _plan(event: Event) -> Iterator[Signal]:
+    begin = _PLAN.match(event.text)
+    assert begin is not None
+    pieces = [piece for piece in pieces_of(event.text) if piece.start >= begin.end()]
+    heading = next((piece for piece in pieces if piece.kind == "heading"), None)
+    if heading is not None and (text := plan_heading(heading.text)):
+        yield _signal("plan", text, event, _proof(event, heading.start, heading.end))
+    section, told, steps = "", False, 0
+    for piece in pieces:
+        if piece.kind == "heading":
+            section = piece.text
+            step = without_path(_STEP.sub("", piece.text))
+            if _STEP.match(piece.text) and is_whole(step) and steps < MOST_STEPS:
+                steps += 1
+                yield _signal(
+                    "plan",
+                    step,
+                    event,
+                    _proof(event, piece.start, piece.end),
+                    state="step",
+                    rank=steps,
+                )
+        elif not told and piece.kind == "sentence" and _GOAL.match(section):
+            text = clause(piece.text)
+            if is_whole(text, MOST_CODE_ASKED):
+                told = True
+                yield _signal(
+                    "ask", text, event, _proof(event, piece.start, piece.end), state="goal"
+                )
+
+
+# --- choices and rulings
+
+
+def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
+    if answer is None:
+        return
+    asked, pieces = answer
+    for option in choices.chosen(event.text, pieces):
+        text = _RECOMMENDED.sub("", clause(option.text))
+        if text and len(content_words(text)) >= 1:
+            first = event.text.strip().split("\n", 1)[0]
+            yield _signal(
+                "decision",
+                capitalised(text),
+                event,
+                _proof(asked, option.start, option.end),
+                _proof(event, event.text.find(first), event.text.find(first) + len(first)),
+                state="choice",
+            )
+    for question, start, end in choices.replies(event.text, pieces):
+        reply = clause(event.text[start:end])
+        if reply and not is_made_of(reply, _ROUTINE):
+            yield _signal(
+                "decision",
+                f"{question.text} → {reply}",
+                event,
+                _proof(asked, question.start, question.end),
+                _proof(event, start, end),
+                state="answer",
+            )
+
+
+def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> Iterator[Signal]:
+    question = answers.closing_question(answer[1]) if answer else None
+    for piece in _first_paragraph(pieces):
+        if not _is_ruling(piece):
+            continue
+        text = clause(piece.text)
+        words = content_words(text)
+        if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
+            continue
+        is_asked = question is not None and not _OFFER.search(question.text)
+        if answer is None or not (_STRONG.match(piece.text) or is_asked):
+            continue
+        proofs = [_proof(event, piece.start, piece.end)]
+        yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
+
+
+def _is_ruling(piece: Piece) -> bool:
+    return bool(
+        piece.kind == "sentence"
+        and _RULING.match(piece.text)
+        and not piece.text.endswith("?")
+        and len(piece.text.split()) <= MOST_RULING_WORDS
+    )
+
+
+def _first_paragraph(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces of a prompt's own first paragraph: no pasted, quoted or code text."""
+    own = [piece for piece in pieces if piece.kind in {"sentence", "item"}]
+    return [piece for piece in own if piece.paragraph == own[0].paragraph] if own else []
+
+
+# --- asks
+
+
+def wanted(text: str) -> str:
+    """Return a ruling as an act: without what stands before it, and without what was rejected."""
+    bare = _REJECTED.sub("", text)
+    wish = _WISH.match(bare)
+    return capitalised(_ADVERB.sub("", bare[wish.end() :] if wish else bare))
+
+
+_REJECTED = re.compile(r" \(rejected: [^)]*\)$")
+_ADVERB = re.compile(
+    r"^(?:thinking again:? (?:let's )?)?(?:completely|simply|just|also|only|instead,?)?\s*",
+    re.IGNORECASE,
+)
+
+
+class _Wanted(NamedTuple):
+    piece: Piece
+    text: str
+    is_request: bool
+    words: frozenset[str]
+
+
+def _asks(
+    event: Event,
+    pieces: Sequence[Piece],
+    answer: Answer | None,
+    taken: set[tuple[int, int]],
+) -> Iterator[Signal]:
+    wanted = [
+        each
+        for piece in pieces
+        if piece.kind in {"sentence", "item"} and (piece.start, piece.end) not in taken
+        for each in _wanted(piece)
+    ][:12]
+    if not wanted:
+        yield from _accepted(event, answer)
+        return
+    request = next((each for each in wanted if each.is_request), wanted[0])
+    fullest = max(wanted, key=lambda each: (min(len(each.words), 14), -each.piece.start))
+    yield _signal("ask", request.text, event, _proof(event, request.piece.start, request.piece.end))
+    if fullest is not request and len(fullest.words) > len(request.words):
+        start, end = fullest.piece.start, fullest.piece.end
+        yield _signal("ask", fullest.text, event, _proof(event, start, end), rank=1)
+
+
+def _wanted(piece: Piece) -> Iterator[_Wanted]:
+    text = _SLASH.sub("", piece.text)
+    wish = _WISH.match(text)
+    lead = text[: wish.end()] if wish else ""
+    bare = without_path(text[len(lead) :]).strip()
+    if (
+        _ABOUT_ME.match(bare)
+        or is_made_of(bare, _ROUTINE)
+        or is_made_of(text, _ROUTINE)
+        or code_share(bare) > MOST_CODE_ASKED
+    ):
+        return
+    is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
+    is_wish = bool(_REQUESTS.search(lead))
+    if is_wish and not is_imperative:
+        bare = text[_INTERJECTIONS.match(text).end() :]  # type: ignore[union-attr]
+    short = clause(bare)
+    if text.endswith("?") and is_imperative:
+        short = short.rstrip("? ")
+    if not short or not is_whole(short, MOST_CODE_ASKED):
+        return
+    yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
+
+
+_CORRECTION = cues.start("correction")
+
+
+def corrects(text: str) -> bool:
+    """Return whether a prompt says that what was said or done before it is wrong."""
+    wish = _INTERJECTIONS.match(text.strip())
+    assert wish is not None
+    return bool(_CORRECTION.match(text.strip()) or _CORRECTION.match(text.strip()[wish.end() :]))
+
+
+_ABOUT_ME = re.compile(
+    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|done|never ?mind|thanks|thank "
+    r"you)\b",
+    re.IGNORECASE,
+)
+_REQUESTS = re.compile(
+    r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
+    r"kannst|bitte)\b|let's",
+    re.IGNORECASE,
+)
+
+
+def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
+    """An offer that was accepted by a bare yes is what was asked for."""
+    if answer is None or not _YES.match(event.text.strip()):
+        return
+    question = answers.closing_question(answer[1])
+    if question is None or question.kind != "sentence" or _OR.search(question.text):
+        return
+    bare = _OFFERED.sub("", question.text).rstrip("? ")
+    text = clause(bare)
+    if (
+        bare != question.text.rstrip("? ")
+        and len(content_words(text)) >= FEWEST_SUBJECT
+        and is_whole(text)
+    ):
+        yield _signal(
+            "ask",
+            capitalised(text),
+            event,
+            _proof(answer[0], question.start, question.end),
+            _proof(event, 0, len(event.text)),
+            state="offer",
+        )
+
+
+_OFFERED = re.compile(
+    r"^(?:.{0,40}?\b)?(?:want me to|would you like me to|shall i|should i|do you want me to|soll "
+    r"ich)\s+(?:go ahead and\s+|also\s+)?",
+    re.IGNORECASE,
+)

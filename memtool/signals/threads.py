@@ -1,0 +1,194 @@
+"""From a day's turns to its threads: which turns belong together, what they say, how they stand."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from memtool.model.levels import Level
+from memtool.model.threads import (
+    LIMITS,
+    QUESTION,
+    Item,
+    Point,
+    Reference,
+    Signal,
+    State,
+    Thread,
+    Turn,
+    best_headlines,
+    best_points,
+    closed_items,
+    joined_references,
+    limited,
+)
+from memtool.model.words import content_words
+from memtool.signals import answers, cues
+from memtool.signals.turns import TRUNKS
+from memtool.signals.weighing import Weighing
+
+DELIVERED_SHARE = 1 / 3
+LONGEST_KEY = 200
+_DROPPED = cues.anywhere("dropped")
+_NUMBER = re.compile(r"(\d+)$")
+_SUBJECT_KINDS = {"result", "found", "commit"}
+
+
+def threads_of(turns: Iterable[Turn]) -> tuple[Thread, ...]:
+    """Return the threads of one day's turns, heaviest first. The order of the turns does not matter."""
+    ordered = sorted(turns, key=lambda turn: (turn.start_us, turn.session, turn.end_us))
+    groups: dict[tuple[str, str, str], list[Turn]] = defaultdict(list)
+    for branch, turn in _placed(ordered):
+        groups[turn.project, branch, "" if branch else turn.session].append(turn)
+    threads = [
+        _thread(key, group)
+        for key, group in groups.items()
+        if any(turn.signals or turn.edits for turn in group)
+    ]
+    return limited(threads, Level.DAY)
+
+
+def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
+    """Yield each turn with the feature branch whose thread it belongs to, or "".
+
+    A session's run on the trunk belongs to that session's next feature branch of the day; where there is none
+    and the run changes nothing, to the branch before it.
+    """
+    sessions: dict[str, list[Turn]] = defaultdict(list)
+    for turn in ordered:
+        sessions[turn.session].append(turn)
+    for mine in sessions.values():
+        features = [turn.branch if turn.branch not in TRUNKS else "" for turn in mine]
+        last = max((number for number, name in enumerate(features) if name), default=-1)
+        after_is_work = any(turn.is_work for turn in mine[last + 1 :])
+        for number, turn in enumerate(mine):
+            branch = next((name for name in features[number:] if name), "")
+            if not branch and last >= 0 and not after_is_work:
+                branch = features[last]
+            yield branch, turn
+
+
+def _thread(key: tuple[str, str, str], turns: Sequence[Turn]) -> Thread:
+    project, branch, session = key
+    weighing = Weighing(turns, branch)
+    todos = list(weighing.todos())
+    references = joined_references(_references(weighing))
+    points = [*weighing.points(), *_done(weighing, todos)]
+    items = closed_items(_items(weighing, todos), points, references)
+    standing = [item for item in items if not item.closed_us]
+    for item in standing:
+        weight = weighing.weight("open", item.text)
+        points.append(Point("open", item.text, item.time_us, weight, item.proofs))
+    files: Counter[str] = Counter()
+    for turn in turns:
+        for path, count, _ in turn.edits:
+            files[path] += count
+    since = _since(turns, references)
+    limits = LIMITS[Level.DAY]
+    return Thread(
+        project=project,
+        branch=branch,
+        session=session,
+        first_us=min(turn.start_us for turn in turns),
+        last_us=max(turn.end_us for turn in turns),
+        state=_state(turns, standing, references, since),
+        since=since,
+        headlines=best_headlines(weighing.headlines(references)),
+        points=best_points(points, limits.points),
+        items=items[: limits.items],
+        references=references[-limits.references :],
+        files=tuple(sorted(files.items(), key=lambda each: (-each[1], each[0]))[: limits.files]),
+        sessions=tuple(sorted({turn.session for turn in turns}))[: limits.sessions],
+        edits=files.total(),
+        turns=len(turns),
+    )
+
+
+def _done(weighing: Weighing, todos: Sequence[tuple[str, Signal]]) -> Iterator[Point]:
+    for _, todo in todos:
+        if todo.state == "done" and weighing.is_subject(todo.text):
+            weight = weighing.weight("done", todo.text)
+            yield Point("done", todo.text, todo.time_us, weight, todo.proofs)
+
+
+def _items(weighing: Weighing, todos: Sequence[tuple[str, Signal]]) -> Iterator[Item]:
+    """Yield what is open: to-dos of lists that were started, pending tasks, what a last answer lacks, questions."""
+    started = {session for session, todo in todos if todo.state in {"started", "done"}}
+    for session, todo in todos:
+        if todo.state in {"done", "dropped"}:
+            yield _item(todo, closed_us=todo.time_us)
+        elif session in started and weighing.is_subject(todo.text):
+            yield _item(todo)
+    moved: dict[str, int] = defaultdict(int)
+    last_turn: dict[str, Turn] = {}
+    for turn in weighing.turns:
+        last_turn[turn.session] = turn
+        times = [signal.time_us for signal in turn.signals if signal.kind in _SUBJECT_KINDS]
+        times += [time_us for _, _, time_us in turn.edits]
+        moved[turn.session] = max([moved[turn.session], *times])
+    for turn, signal in weighing.signals:
+        is_last = turn is last_turn[turn.session]
+        is_pending = signal.kind == "pending" and moved[turn.session] <= signal.time_us
+        if is_pending or (signal.kind == "open" and is_last):
+            yield _item(signal)
+        elif signal.kind == "question" and is_last and not answers.is_offer(signal.text):
+            item = _item(signal)
+            yield Item(QUESTION + item.key, f"asked: {item.text}", item.time_us, item.proofs)
+
+
+def _item(signal: Signal, closed_us: int = 0) -> Item:
+    return Item(_key(signal.text), signal.text, signal.time_us, signal.proofs, closed_us)
+
+
+def _key(text: str) -> str:
+    return " ".join(sorted(content_words(text)))[:LONGEST_KEY]
+
+
+def _references(weighing: Weighing) -> Iterator[Reference]:
+    commits: dict[frozenset[str], Signal] = {}
+    for _, signal in weighing.signals:
+        if signal.kind == "commit":
+            commits[content_words(signal.text)] = signal  # repeated and amended ones count once
+        elif signal.kind in {"pull request", "issue"}:
+            number = _NUMBER.search(signal.key)
+            yield Reference(
+                kind="issue" if signal.kind == "issue" else "pull request",
+                key=f"#{number[1]}" if number else signal.key,
+                text="" if signal.text.startswith("#") else signal.text,
+                time_us=signal.time_us,
+                verb=signal.state,
+                url=signal.key if "://" in signal.key else "",
+                number=int(number[1]) if number else 0,
+                here=signal.state in {"opened", "merged"},
+                proofs=signal.proofs,
+            )
+    for signal in commits.values():
+        key = signal.key or _key(signal.text)
+        yield Reference(
+            "commit", key, signal.text, signal.time_us, "made", here=True, proofs=signal.proofs
+        )
+
+
+def _since(turns: Sequence[Turn], references: Sequence[Reference]) -> int:
+    """Return the number of edits after the last delivery."""
+    last = max((each.time_us for each in _delivered(references)), default=0)
+    return sum(count for turn in turns for _, count, time_us in turn.edits if time_us > last)
+
+
+def _delivered(references: Sequence[Reference]) -> list[Reference]:
+    return [each for each in references if each.here and each.kind != "issue"]
+
+
+def _state(
+    turns: Sequence[Turn], standing: Sequence[Item], references: Sequence[Reference], since: int
+) -> State:
+    edits = sum(count for turn in turns for _, count, _ in turn.edits)
+    asks = [signal.text for signal in turns[-1].signals if signal.kind in {"ask", "decision"}]
+    if any(_DROPPED.search(text) for text in asks) and not turns[-1].edits:
+        return "dropped"
+    if standing:
+        return "open"
+    if _delivered(references) and since <= edits * DELIVERED_SHARE:
+        return "delivered"
+    return "in work" if edits else "answered"
