@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
 
 MAX_DAMAGE_LISTED = 20
+_LOOK_EVERY_S = 0.2
 STDIN = "-"
 
 
@@ -122,11 +125,40 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
     file = FileReport(STDIN)
     report.looked = True
     report.files.append(file)
-    for chunk in read_stream(stream, limits=_LIMITS):
+    for chunk in read_stream(_Waiting.on(stream, context, lease), limits=_LIMITS):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
     file.is_news = bool(file.counts.damaged or file.problem)
+
+
+class _Waiting(io.RawIOBase):
+    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store."""
+
+    def __init__(self, descriptor: int, context: RunContext, lease: Lease) -> None:
+        self._descriptor = descriptor
+        self._context = context
+        self._lease = lease
+
+    @classmethod
+    def on(cls, stream: BinaryIO, context: RunContext, lease: Lease) -> BinaryIO:
+        """Return a stream that reads the same; one that is in memory is returned as it is."""
+        try:
+            return io.BufferedReader(cls(stream.fileno(), context, lease))
+        except io.UnsupportedOperation:
+            return stream
+
+    def readable(self) -> bool:
+        """Return true: io asks."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # what io gives it
+        """Fill the buffer with what is there; wait where nothing is. Raise Stopped after a signal."""
+        while not select.select([self._descriptor], [], [], 0)[0]:
+            self._lease.release()
+            self._context.checkpoint()
+            select.select([self._descriptor], [], [], _LOOK_EVERY_S)  # signals do not end it
+        return os.readv(self._descriptor, [buffer])
 
 
 def _take_files(

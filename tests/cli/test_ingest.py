@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -221,3 +222,52 @@ def test_a_run_with_nothing_new_writes_nothing_to_the_store(call: Call, tmp_path
     call("ingest", str(file))
     call("rollup", "all")
     assert contents() == before
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Callable[[str], subprocess.Popen[bytes]]:
+    """Return what starts `memtool ingest -` and gives it some lines, but not the end of its input."""
+
+    def start(lines: str) -> subprocess.Popen[bytes]:
+        environ = {
+            **os.environ,
+            "HOME": str(tmp_path / "home"),
+            "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
+            "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memtool", "ingest", "-"], stdin=subprocess.PIPE, env=environ
+        )
+        assert process.stdin is not None
+        process.stdin.write(lines.encode())
+        process.stdin.flush()
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("lines", ["", line("one")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_ingest_that_waits_for_its_input(
+    waiting: Callable[[str], subprocess.Popen[bytes]], lines: str, number: signal.Signals
+) -> None:
+    process = waiting(lines)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)  # it waits
+    process.send_signal(number)
+    assert process.wait(HUNG_S) in {128 + number, -number}
+
+
+def test_an_ingest_that_waits_for_its_input_keeps_no_other_writer_waiting(
+    call: Call, waiting: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(line("zero", 0))
+    assert call("ingest", str(tmp_path / "a.jsonl"))[0] == 0
+    process = waiting(line("one"))
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    code, _, said = call("rollup", "day", "--include-open", MEMTOOL_LOCKS__WAIT_S="1")
+    assert (code, said) == (0, "")
+    process.communicate(line("two", 2).encode(), timeout=HUNG_S)
+    assert process.returncode == 0
+    assert events_of(call) == ["zero", "one", "two"]
