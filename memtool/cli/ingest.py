@@ -7,11 +7,11 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import print_json, print_line
