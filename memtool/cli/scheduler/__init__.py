@@ -109,7 +109,9 @@ def pause(
     length: Annotated[
         str,
         typer.Option(
-            "--for", metavar="TIME", help="Such as 90min, 2h, 2d or 1w. Default: until resumed."
+            "--for",
+            metavar="DURATION",
+            help="Such as 90min, 2h, 2d or 1w. Default: until resumed.",
         ),
     ] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Shown by status.")] = "",
