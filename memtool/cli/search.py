@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
+from memtool.cli.options import Invocation, JsonOption, invocation, kinds, levels, periods, roles
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
 from memtool.cli.reading import ROLE_STYLES, read
 from memtool.model.clock import Clock
@@ -46,7 +46,11 @@ SessionOption = Annotated[
 ]
 RoleOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="ROLE", help="By user, assistant, tool or system; may be repeated."),
+    typer.Option(
+        metavar="ROLE",
+        autocompletion=roles,
+        help="By user, assistant, tool or system; may be repeated.",
+    ),
 ]
 KindOption = Annotated[
     list[str] | None,
@@ -58,6 +62,7 @@ LevelOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LEVEL",
+        autocompletion=levels,
         help="Search the summaries of this level (segment … year) instead of events.",
     ),
 ]

@@ -43,7 +43,7 @@ def merged(known: Identity, records: Iterable[Record]) -> Identity:
 
 
 def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
-    claims = tuple(sorted({claim for event in events for claim in event.claims}))
+    claims = _united(claim for event in events for claim in event.claims)
     by_digest: dict[str, Event] = {}
     for event in events:
         rival = by_digest.get(event.digest)
@@ -51,6 +51,16 @@ def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
             by_digest[event.digest] = event
     newest_first = sorted(by_digest.values(), key=lambda e: (e.revision, e.digest), reverse=True)
     return tuple(_as_known(event, claims, rewind) for event in newest_first)
+
+
+def _united(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return one claim a session: of several projects that were seen for it, the least that has a name."""
+    projects: dict[str, str] = {}
+    for claim in claims:
+        seen = projects.get(claim.session, "")
+        named = [project for project in (seen, claim.project) if project]
+        projects[claim.session] = min(named, default="")
+    return tuple(Claim(*row) for row in sorted(projects.items()))
 
 
 def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Event:

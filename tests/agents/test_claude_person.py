@@ -13,6 +13,7 @@ from memtool.agents.values import JsonObject
 from memtool.model.actions import (
     AnyAction,
     Asked,
+    Commit,
     Edit,
     Item,
     Plan,
@@ -442,6 +443,11 @@ def test_records_without_conversation_are_known_by_name(tmp_path: Path, kind: st
     ("name", "given", "expected"),
     [
         ("Edit", {"file_path": "/p/a.py", "old_string": "a"}, Edit(paths=("/p/a.py",))),
+        (
+            "Bash",
+            {"command": "git commit -m 'Add a lock' -m 'It was taken twice.'"},
+            Commit(subject="Add a lock", body="It was taken twice."),
+        ),
         (
             "TodoWrite",
             {

@@ -251,11 +251,18 @@ def _search(given: JsonObject) -> list[AnyAction]:
     ]
 
 
+def _shell(given: JsonObject) -> list[AnyAction]:
+    from memtool.signals.shell import actions_of
+
+    return list(actions_of(text_at(given, "command")))
+
+
 _ACTIONS: dict[str, Callable[[JsonObject], list[AnyAction]]] = {
     **dict.fromkeys(("Read", "NotebookRead", "WebFetch", "LS"), _read),
     **dict.fromkeys(("Edit", "MultiEdit", "Write", "NotebookEdit"), _edit),
     **dict.fromkeys(("Grep", "Glob", "WebSearch"), _search),
     **dict.fromkeys(SUBAGENT_TOOLS, _subagent),
+    "Bash": _shell,
     "TodoWrite": _todos,
     "TaskUpdate": _task,
     "ExitPlanMode": _plan,
