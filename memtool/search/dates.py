@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
+from typing import NamedTuple
 
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period, period_of
@@ -11,18 +13,34 @@ from memtool.model.levels import Level, Period, period_of
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _NUMBERS = {name[:3]: number for number, name in enumerate(_MONTHS.split("|"), start=1)}
 _MONTH = f"{_MONTHS}|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec"
-_ENDING = r"(?:[snr][tdh]|th)?"
-_DAY = rf"(?P<day>\d{{1,2}}){_ENDING}"
-_OF_MONTH = rf"(?P<month>{_MONTH})"
-_OF_YEAR = r"(?:,? (?P<year>\d{4}))?"
-_DAY_MONTH = re.compile(rf"\b{_DAY}(?: of)? {_OF_MONTH}\b{_OF_YEAR}", re.IGNORECASE)
-_MONTH_DAY = re.compile(rf"\b{_OF_MONTH} {_DAY}\b{_OF_YEAR}", re.IGNORECASE)
-_IN_MONTH = re.compile(
-    rf"\b(?:in|of|since|during|from|until|last) {_OF_MONTH}\b{_OF_YEAR}", re.IGNORECASE
-)
-_ISO = re.compile(r"\b\d{4}-(?:\d{2}(?:-\d{2})?|[Ww]\d{1,2})\b")
-_RELATIVE = re.compile(r"\b(today|yesterday|(?:this|last)[ -](?:week|month|year))\b", re.IGNORECASE)
-_YEAR = re.compile(r"\bin ((?:19|20)\d{2})\b", re.IGNORECASE)
+_RELATIVE = {"today", "yesterday", "week", "month", "year"}
+
+
+class _Patterns(NamedTuple):
+    """Compiled where a text may name a date: that takes longer than the rest of a search."""
+
+    exact: re.Pattern[str]
+    day_month: re.Pattern[str]
+    month_day: re.Pattern[str]
+    month: re.Pattern[str]
+    year: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    day = r"(?P<day>\d{1,2})(?:[snr][tdh]|th)?"
+    month, year = rf"(?P<month>{_MONTH})", r"(?:,? (?P<year>\d{4}))?"
+    before = "in|of|since|during|from|until|last"
+    return _Patterns(
+        re.compile(
+            r"\b(?:\d{4}-(?:\d{2}(?:-\d{2})?|w\d{1,2})|today|yesterday|(?:this|last)[ -](?:week|month|year))\b",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"\b{day}(?: of)? {month}\b{year}", re.IGNORECASE),
+        re.compile(rf"\b{month} {day}\b{year}", re.IGNORECASE),
+        re.compile(rf"\b(?:{before}) {month}\b{year}", re.IGNORECASE),
+        re.compile(r"\bin ((?:19|20)\d{2})\b", re.IGNORECASE),
+    )
 
 
 def span_named(text: str, calendar: Calendar, now_us: int) -> tuple[int, int] | None:
@@ -32,15 +50,19 @@ def span_named(text: str, calendar: Calendar, now_us: int) -> tuple[int, int] | 
 
 
 def _period(text: str, calendar: Calendar, now_us: int) -> Period | None:
-    today = calendar.day_of(now_us)
-    if match := _ISO.search(text) or _RELATIVE.search(text):
+    words = {word.strip(".,?!")[:3] for word in text.lower().replace("-", " ").split()}
+    named = {word[:3] for word in _RELATIVE} | _NUMBERS.keys()
+    if words.isdisjoint(named) and not any(letter.isdigit() for letter in text):
+        return None
+    find, today = _patterns(), calendar.day_of(now_us)
+    if match := find.exact.search(text):
         return calendar.parse(match.group().replace(" ", "-"), now_us)
-    if match := _DAY_MONTH.search(text) or _MONTH_DAY.search(text):
+    if match := find.day_month.search(text) or find.month_day.search(text):
         return _day(match["year"], match["month"], match["day"], today)
-    if match := _IN_MONTH.search(text):
+    if match := find.month.search(text):
         found = _day(match["year"], match["month"], "1", today)
         return found and period_of(Level.MONTH, found.first, calendar.week_start)
-    match = _YEAR.search(text)
+    match = find.year.search(text)
     return calendar.parse(match[1], now_us) if match else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from hashlib import blake2b
 from itertools import groupby
 
@@ -25,7 +26,6 @@ PROSE_CHARACTERS = 60_000
 POSITION_BITS = 24
 _DATA_PLACES = 1 << 23
 _OWN_TOOL = "memtool"
-_OWN_COMMAND = re.compile(r"^\s*(?:\w+=\S+\s+)*(?:\S*/)?memtool\s", re.MULTILINE)
 FENCE = "<memtool-memory"
 """How text begins that memtool itself has put into a conversation."""
 
@@ -94,31 +94,37 @@ def documents_of_events(events: Iterable[Event], day: int) -> Iterator[Document]
             )
 
 
-_SHAPES = (
-    re.compile(r"\?(?:\s|$)"),
-    re.compile(
-        r"\b(?:(?:yester|to|mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|ago|since|recently"
-        r"|(?:last|next|this|past) (?:\w+ )?(?:week|weekend|month|year|night|summer|winter|spring|fall|time)"
-        r"|january|february|march|april|june|july|august|september|october|november|december|\d{4}-\d\d)\b",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twice|once|couple|several)\b",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"\b(?:because|since|so that|the reason|root cause|due to|instead|therefore|the (?:issue|problem|bug))\b",
-        re.IGNORECASE,
-    ),
-)
+QUESTION, WHEN, NUMBER, REASON = 1, 2, 4, 8
 """What a text may answer: it asks itself, says when, how many, or why."""
-QUESTION, WHEN, NUMBER, REASON = (1 << bit for bit in range(len(_SHAPES)))
+
+
+@cache
+def _shapes() -> tuple[re.Pattern[str], ...]:
+    return (
+        re.compile(r"\?(?:\s|$)"),
+        re.compile(
+            r"\b(?:(?:yester|to|mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|ago|since|recently"
+            r"|(?:last|next|this|past) (?:\w+ )?(?:week|weekend|month|year|night|summer|winter|spring|fall|time)"
+            r"|january|february|march|april|june|july|august|september|october|november|december|\d{4}-\d\d)\b",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            r"\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twice|once|couple|several)\b",
+            re.IGNORECASE,
+        ),
+        re.compile(
+            r"\b(?:because|since|so that|the reason|root cause|due to|instead|therefore|the (?:issue|problem|bug))\b",
+            re.IGNORECASE,
+        ),
+    )
 
 
 def shape_of(text: str) -> int:
     """Return what kind of things a text says, one bit each."""
     return sum(
-        1 << bit for bit, pattern in enumerate(_SHAPES) if pattern.search(text, 0, PROSE_CHARACTERS)
+        1 << bit
+        for bit, pattern in enumerate(_shapes())
+        if pattern.search(text, 0, PROSE_CHARACTERS)
     )
 
 
@@ -153,9 +159,14 @@ def _foreign(events: Iterable[Event]) -> Iterator[Event]:
             yield event
 
 
+@cache
+def _own_command() -> re.Pattern[str]:
+    return re.compile(r"^\s*(?:\w+=\S+\s+)*(?:\S*/)?memtool\s", re.MULTILINE)
+
+
 def _is_own(event: Event) -> bool:
     return (
-        _OWN_TOOL in event.metadata.get("tool", "") or _OWN_COMMAND.search(event.text) is not None
+        _OWN_TOOL in event.metadata.get("tool", "") or _own_command().search(event.text) is not None
     )
 
 

@@ -39,7 +39,7 @@ _MOST_PROSE, _MOST_DATA, _MOST_SUMMARIES = 1000, 150, 60
 _MOST_BASES = 300
 """How many of the best bring their neighbours along."""
 _FEWEST_OF_A_QUESTION = 3
-"""With fewer terms than this only what holds one of them is found, not what was said beside it."""
+"""Fewer terms, and no stop word, are keywords: then only what holds one is found, not what was said beside it."""
 _COMMON = 0.25
 """A term that more than this share of the documents holds is common."""
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -74,6 +74,7 @@ class _Terms(msgspec.Struct, frozen=True):
     weights: dict[str, float]
     common: tuple[str, ...]
     must: tuple[str, ...]
+    is_question: bool
 
 
 def wanted_of(words: Sequence[str], **rest: object) -> Wanted:
@@ -165,6 +166,7 @@ def _terms_of(wanted: Wanted, searchers: Sequence[tantivy.Searcher]) -> _Terms:
         {term: weights[term] for term in chosen},
         tuple(term for term in kept if term not in rare)[:_MOST_TERMS],
         tuple(dict.fromkeys([*must, *phrase_terms])),
+        len(kept) < len(found) or len(kept) >= _FEWEST_OF_A_QUESTION,
     )
 
 
@@ -260,7 +262,7 @@ class _Look:
         scores = {place: score for place, (score, _) in zip(places, hits, strict=True)}
         bases = places[: min(len(prose), _MOST_BASES)]
         beside = {place + step for place in bases for step in (-1, 1, 2)} - scores.keys()
-        if len(self._asked.weights) >= _FEWEST_OF_A_QUESTION and not self._asked.must:
+        if self._asked.is_question and not self._asked.must:
             addresses += self._at(beside)
         found = self._candidates(addresses)
         held = [one.place for one in found]
