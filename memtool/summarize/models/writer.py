@@ -139,7 +139,7 @@ class _Node(Struct):
         self.room = max(size // 2, LEAST_TOKENS)
 
     async def _ask(self, request: Request, most: int, note: str = "") -> Answer:
-        """Return the answer to one prompt. Raise SummaryFailed where it cannot be used, mended neither."""
+        """Return the answer to one prompt. Raise SummaryFailed where neither it nor a second one can be used."""
         numbers = frozenset(item.number for section in request.sections for item in section.items)
         turns: tuple[str, ...] = (first_turn(request, most, note),)
         reply = await self._call(turns)
