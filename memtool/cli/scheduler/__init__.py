@@ -88,7 +88,9 @@ def pause(
     length: Annotated[
         str,
         typer.Option(
-            "--for", metavar="TIME", help="Such as 90min, 2h, 2d or 1w; else until it is resumed."
+            "--for",
+            metavar="DURATION",
+            help="Such as 90min, 2h, 2d or 1w; else until it is resumed.",
         ),
     ] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Shown by status.")] = "",
