@@ -151,15 +151,8 @@ def left_over(store: Store, now_us: int) -> dict[Level, int]:
     return {level: count for level, count in counts.items() if count}
 
 
-class MovedDays(Struct, frozen=True):
-    """Days whose bounds differ under today's zone data, and that data."""
-
-    days: frozenset[int]
-    table: ZoneTable
-
-
-def moved_days(store: Store) -> MovedDays | None:
-    """Return what new zone data changes, or None where it says what it said (invariant 13)."""
+def moved_days(store: Store) -> tuple[set[int], ZoneTable] | None:
+    """Return the days whose bounds differ under today's zone data, and that data; None where it has not changed."""
     old = store.zone_table()
     if old is None:
         return None
@@ -168,13 +161,13 @@ def moved_days(store: Store) -> MovedDays | None:
     if not spans:
         return None
     days = {day for span in spans for day in _days_near(store.calendar, span)}
-    return MovedDays(frozenset(_holding_anything(store, days)), table)
+    return set(_holding_anything(store, days)), table
 
 
 def mark_what_moved(store: Store) -> None:
     """Mark the days that new zone data has moved."""
     if (moved := moved_days(store)) is not None:
-        mark_moved_days(store, set(moved.days), moved.table)
+        mark_moved_days(store, *moved)
 
 
 def _days_near(calendar: Calendar, span: tuple[int, int]) -> Iterable[int]:
@@ -197,6 +190,8 @@ class Forecast(Struct, frozen=True):
     periods: tuple[Period, ...] = ()
     segments: int = 0
     tokens: int = 0
+    copied: int = 0
+    """Of a rebuild: nodes that stay equal."""
 
     @property
     def calls(self) -> int:

@@ -183,14 +183,7 @@ def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> No
                 _copy(context, store, theirs, report)
 
 
-class Price(Struct, frozen=True):
-    """`forecast` is what a summarizer is asked for at most; `copied` are the nodes that stay equal."""
-
-    forecast: Forecast = Forecast()
-    copied: int = 0
-
-
-def price(store: Store, calendar: Calendar, now_us: int) -> Price:
+def price(store: Store, calendar: Calendar, now_us: int) -> Forecast:
     """Return what a rebuild with this calendar takes; what an earlier one with it has done already is not counted."""
     begun = store.building()
     sources = [store] if begun is None or begun.calendar != calendar else [begun, store]
@@ -229,7 +222,7 @@ def price(store: Store, calendar: Calendar, now_us: int) -> Price:
         if child is None:
             unwritten.append(period)
         known[period] = child
-    return Price(Forecast(tuple(unwritten), len(sizes), sum(sizes)), copied)
+    return Forecast(tuple(unwritten), len(sizes), sum(sizes), copied)
 
 
 def _segments(store: Store, day: Period, bounds_us: tuple[int, int]) -> list[tuple[Cut, str]]:

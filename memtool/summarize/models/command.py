@@ -16,7 +16,7 @@ from memtool.summarize import Options, Reply
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.prompt import Prompt
 from memtool.summarize.models.window import size_problem
-from memtool.summarize.models.writer import Endpoint, PromptTooLong, Writer, writer
+from memtool.summarize.models.writer import Model, PromptTooLong, Writer, writer
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
@@ -49,16 +49,16 @@ class Program:
         self._failures = 0
         self._is_proven = False
 
-    def connect(self) -> AbstractAsyncContextManager[Endpoint]:
+    def connect(self) -> AbstractAsyncContextManager[Model]:
         """Return itself; there is nothing to open. Raise ConfigError where a setting is missing or wrong."""
         argv_of(self.options)
         problem = size_problem(self.options)
         if problem is not None:
             raise problem
-        return nullcontext(self)
+        return nullcontext(self.ask)
 
     async def ask(self, prompt: Prompt) -> Reply:
-        """Return what the program prints, with its tokens estimated: programs count none. Raise as Endpoint says."""
+        """Return what the program prints, with its tokens estimated: programs count none. Raise as Model says."""
         text = text_of(prompt)
         done = await self._run(argv_of(self.options), text.encode())
         answer = done.stdout.strip()
