@@ -10,7 +10,7 @@ import typer
 
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import Page, note, number, print_json, print_line, to_json
+from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
 from memtool.cli.reading import reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
@@ -80,7 +80,7 @@ def forget(
                 "forget", VERSION, {"dry_run": dry_run, **_found_json(found), **_done_json()}
             )
         return OK
-    if not yes and not _is_agreed(found):
+    if not yes and not _is_agreed(call.environ, found):
         note("Nothing was forgotten.")
         return OK
     report = Report()
@@ -96,7 +96,7 @@ def forget(
     return conclude(outcome)
 
 
-def _is_agreed(found: Found) -> bool:
+def _is_agreed(environ: Mapping[str, str], found: Found) -> bool:
     """Return whether the user agrees. Raise UsageError if there is no terminal to ask on."""
     if found.is_empty:
         return True  # what an earlier run began, and was agreed to then
@@ -106,9 +106,7 @@ def _is_agreed(found: Found) -> bool:
             hint="--yes does it, --dry-run only shows it; memtool backup DIR first keeps a copy",
         )
     note("This cannot be undone (memtool backup DIR first keeps a copy).")
-    print(f"Forget {number(len(found.ids), 'event')} for good? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return ask(environ, f"Forget {number(len(found.ids), 'event')} for good?", default=False)
 
 
 def _print_found(call: Invocation, found: Found) -> None:

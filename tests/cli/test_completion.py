@@ -59,7 +59,7 @@ def test_commands_are_offered_with_their_help(offers: Offers) -> None:
 
 
 def test_the_help_of_a_subcommand_is_not_cut_off(offers: Offers) -> None:
-    assert "logs\tShow what the journal has of a job's unit." in offers("memtool scheduler ")
+    assert "logs\tShow the journal of a job's unit." in offers("memtool scheduler ")
 
 
 def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
