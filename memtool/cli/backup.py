@@ -20,14 +20,12 @@ VERSION = 1
 DirectoryArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DIR",
+        metavar="DIRECTORY",
         autocompletion=directories,
-        help="Where backups go, each in a directory of its own.",
+        help="Where backups are kept, each in its own directory.",
     ),
 ]
-NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Do not walk the copy: faster, and nothing is proven.")
-]
+NoVerifyOption = Annotated[bool, typer.Option("--no-verify", help="Do not verify the copy.")]
 
 
 def backup(
@@ -37,7 +35,7 @@ def backup(
     no_verify: NoVerifyOption = False,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Copy the store to DIR/memtool-<store>-<time>, beside any job, and prove the copy. Nothing is overwritten."""
+    """Copy the store to DIRECTORY/memtool-<store>-<time> and verify the copy. Nothing is overwritten."""
     call = invocation(context)
     order = Order(expand(Path(directory), call.environ), verifies=not no_verify)
     check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger

@@ -21,23 +21,23 @@ BackupArgument = Annotated[
     typer.Argument(
         metavar="BACKUP",
         autocompletion=directories,
-        help="A directory that `memtool backup` has made.",
+        help="Directory that `memtool backup` has made.",
     ),
 ]
 ToOption = Annotated[
     str,
     typer.Option(
         "--to",
-        metavar="DIR",
+        metavar="DIRECTORY",
         autocompletion=directories,
-        help="The store's directory; default: the usual one.",
+        help="Restore to this directory. Default: the store.",
     ),
 ]
 ReplaceOption = Annotated[
-    bool, typer.Option("--replace", help="Move the store that is there aside, and keep it.")
+    bool, typer.Option("--replace", help="Replace the current store, which is kept beside it.")
 ]
 NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Also restore a backup that is not known to be healthy.")
+    bool, typer.Option("--no-verify", help="Also restore a backup that was not verified.")
 ]
 
 
@@ -50,7 +50,7 @@ def restore(
     no_verify: NoVerifyOption = False,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Check a backup and put it in the store's place. What was written after it is read again by the next ingest."""
+    """Check a backup and replace the store with it. The next ingest reads later sessions again."""
     call = invocation(context)
     if to:
         call = call.fresh(store_option=expand(Path(to), call.environ))
