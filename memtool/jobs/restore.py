@@ -134,7 +134,7 @@ def _is_healthy(
             found = verify(store, context.now_us, context.checkpoint)
     except ConfigError as error:
         raise ConfigError(
-            "the backup is of a store that this memtool refuses, and nothing was restored: "
+            f"the backup {backup} is of a store that this memtool refuses, and nothing was restored: "
             f"{error.message}",
             hint="the older memtool that made it restores it, and its `memtool export` saves the events",
         ) from error
