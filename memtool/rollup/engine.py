@@ -90,6 +90,8 @@ class Rollup:
         """Nodes that could not be written; their parents are incomplete."""
         self._moved: set[Period] = set()
         """Periods of this wave whose inputs changed since they were read."""
+        self._paid: dict[NodeId, Node] = {}
+        """What came back for a day whose events changed: its other segments are not asked for again."""
         self._taken = 0
         context.tally.details["removed"] = 0
 
@@ -180,11 +182,13 @@ class Rollup:
 
     def _put(self, step: Step, draft: Draft) -> None:
         store = self._lease.store()
-        if not self._has_moved(store, step.seen):
-            node = node_from(draft, step.request, step.origin)
-            is_period = node.id == step.seen.period.id
-            put_node(store, node, self._write, seen=step.seen if is_period else None)
-            self._context.tally.nodes += 1
+        node = node_from(draft, step.request, step.origin)
+        if self._has_moved(store, step.seen):
+            self._paid[node.id] = node
+            return
+        is_period = node.id == step.seen.period.id
+        put_node(store, node, self._write, seen=step.seen if is_period else None)
+        self._context.tally.nodes += 1
 
     def _record_failure(self, origin: Origin, error: str) -> None:
         store = self._lease.store()
@@ -216,7 +220,11 @@ class Rollup:
                 self._moved.add(seen.period)
                 return
             origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
-            if not self._is_current(store, seen, origin) and not self._must_wait(
+            paid = self._paid.pop(cut.id, None)
+            if paid is not None and paid.inputs == origin.inputs:
+                put_node(store, paid, self._write, seen=None)
+                self._context.tally.nodes += 1
+            elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):
                 yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
