@@ -29,7 +29,7 @@ from memtool.model.summary import (
     segment_request,
 )
 from memtool.rollup.configured import spent_today
-from memtool.rollup.plan import Order, stale_now, with_below
+from memtool.rollup.plan import RollupOptions, stale_now, with_below
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -72,19 +72,19 @@ class Rollup:
     """The work of one run. What it did is in the context's tally."""
 
     def __init__(
-        self, context: RunContext, order: Order, lease: Lease, copy: Copy | None = None
+        self, context: RunContext, options: RollupOptions, lease: Lease, copy: Copy | None = None
     ) -> None:
         self._context, self._lease, self._copy = context, lease, copy
-        self._summarizer = order.summarizer
+        self._summarizer = options.summarizer
         self._write = Write(context.now_us, context.holder.run)
         self._calendar = calendar = lease.store().calendar
-        force, self._outdated = order.choices.force, order.choices.outdated
+        force, self._outdated = options.choices.force, options.choices.outdated
         self._forced = with_below([force], calendar.week_start) if force else frozenset()
-        self._at_once = order.at_once if order.summarizer.waits else 1
+        self._at_once = options.at_once if options.summarizer.waits else 1
         spent = Spent()
-        if order.summarizer.waits:
+        if options.summarizer.waits:
             spent = spent_today(context.root, calendar, context.now_us)
-        self._account = Account(context, order.summarizer.recipe, order.budget, spent)
+        self._account = Account(context, options.summarizer.recipe, options.budget, spent)
         self._done: set[Period] = set()
         self._gaps: set[NodeId] = set()
         """Nodes that could not be written; their parents are incomplete."""
