@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -18,10 +19,13 @@ from memtool.model.calendar import transitions, year_of
 from memtool.paths import Role, home_directory, key_files, name_of
 from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
 from memtool.query.doctor.scene import (
+    VERDICTS,
     Advice,
     CannotCheckError,
+    Examination,
     Finding,
     Scene,
+    StorePlace,
     in_words,
     ok,
     problem,
@@ -450,7 +454,8 @@ def check_summarizer(scene: Scene) -> Advice:
     return ok(f"{name} is ready: {row(name).about}")
 
 
-CHECKS: tuple[tuple[str, Callable[[Scene], Advice]], ...] = (
+Checks = Sequence[tuple[str, Callable[[Scene], Advice]]]
+CHECKS: Checks = (
     ("store", check_store),
     ("timers", check_timers),
     ("program", check_program),
@@ -467,9 +472,7 @@ CHECKS: tuple[tuple[str, Callable[[Scene], Advice]], ...] = (
 )
 
 
-def examine(
-    scene: Scene, checks: Sequence[tuple[str, Callable[[Scene], Advice]]] = CHECKS
-) -> tuple[Finding, ...]:
+def examine(scene: Scene, checks: Checks = CHECKS) -> Examination:
     """Return what each check found. What cannot be read is a problem of the first check that needs it."""
     told: dict[int, str] = {}
     found: list[Finding] = []
@@ -484,5 +487,11 @@ def examine(
             else:
                 told[id(error)] = name
                 advice = problem(error.message, error.hint or _STATUS)
-        found.append(Finding(name, advice))
-    return tuple(found)
+        found.append(Finding(name, advice.verdict, advice.found, advice.todo))
+    counts = Counter(finding.verdict for finding in found)
+    return Examination(
+        store=StorePlace(str(scene.root), scene.store.why),
+        healthy=not counts["problem"] and not counts["warning"],
+        counts={verdict: counts[verdict] for verdict in VERDICTS},
+        checks=tuple(found),
+    )
