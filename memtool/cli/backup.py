@@ -1,4 +1,4 @@
-"""`memtool backup`: a copy of the store in a directory of its own, taken beside any job and proven."""
+"""`memtool backup`: a verified copy of the store, made while jobs run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def backup(
     """Copy the store to DIRECTORY/memtool-<store>-<time> and verify the copy. Nothing is overwritten."""
     call = invocation(context)
     order = Order(expand(Path(directory), call.environ), verifies=not no_verify)
-    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    check_order(call.store.root, order)  # a typing error is not a failed run in the ledger
     report = Report()
     outcome = run(call, "backup", lambda running: backup_body(running, order, report))
     if json:

@@ -1,4 +1,4 @@
-"""`memtool doctor`: what memtool stands on, what is wrong with it, and what to do. Takes no lock, changes nothing."""
+"""`memtool doctor`: check what memtool needs. Takes no lock, changes nothing."""
 
 from __future__ import annotations
 

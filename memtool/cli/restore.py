@@ -1,4 +1,4 @@
-"""`memtool restore`: put a backup in the store's place, all of it or nothing."""
+"""`memtool restore`: replace the store with a backup, completely or not at all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def restore(
     order = Order(
         expand(Path(backup), call.environ), replaces=replace_store, verifies=not no_verify
     )
-    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    check_order(call.store.root, order)  # a typing error is not a failed run in the ledger
     report = Report()
     outcome = run(call, "restore", lambda running: restore_body(running, order, report))
     if json:

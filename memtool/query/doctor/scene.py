@@ -31,7 +31,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class Advice(Struct, frozen=True):
-    """The answer of one check; `todo` is a command where there is one, and empty where nothing has to be done."""
+    """The answer of one check; `todo` has a command if there is one, and is empty if nothing has to be done."""
 
     verdict: Verdict
     found: str
@@ -123,7 +123,7 @@ class StoreFacts(Struct, frozen=True):
 class Scene(Struct, frozen=True, dict=True):
     """One look at this machine.
 
-    `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
+    `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, or None.
     """
 
     environ: Mapping[str, str]
