@@ -199,7 +199,7 @@ def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
         format=number,
         calendar=store.calendar,
         conflict=_conflict(store, config),
-        moved_days=len(moved.days) if moved else 0,
+        moved_days=len(moved[0]) if moved else 0,
         span_us=store.span_us(),
         sources=store.sources(),
     )
