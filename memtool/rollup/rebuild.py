@@ -89,7 +89,7 @@ def half_built(store: Store) -> Store:
 
 
 def next_calendar(store: Store, options: RollupOptions | None) -> Calendar:
-    """Return the calendar to rebuild with: the config's where it is asked for, else that of a rebuild that was begun."""
+    """Return the calendar to rebuild with: the configured one with options, else that of a rebuild that was begun."""
     if options is not None:
         return asked_calendar(store, options.calendar, zone_is_set=options.zone_is_set)
     begun = store.building()
