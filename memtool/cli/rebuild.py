@@ -1,4 +1,4 @@
-"""`memtool rebuild`: write the table of contents anew, with another calendar if that is asked for."""
+"""`memtool rebuild`: rewrite all summaries, with another calendar if wanted."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from memtool.agents.registry import agent_named
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
 from memtool.model.levels import (
-    PERIOD_LEVELS,
     Level,
     Period,
     Segment,
@@ -167,7 +166,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")
     for cut in standing:
-        if walk.store.node(cut.id) is None and walk.store.failure(cut.id) is None:
+        if not walk.store.has_node(cut.id) and walk.store.failure(cut.id) is None:
             walk.found.say(cut.id, "the segment has no node, and no failure is recorded")
 
 
@@ -279,14 +278,14 @@ def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
 
 def check_parents(walk: Walk) -> Iterator[str]:
     """Check that what has inputs and is not marked has a node."""
-    for level in PERIOD_LEVELS[:-1]:
-        for node in walk.store.nodes(level):
-            for parent in parents_of(place_of(node.id), walk.store.calendar.week_start):
-                if parent not in walk.stale and walk.store.node(parent.id) is None:
-                    walk.found.say(
-                        parent.id, f"it has no node and no mark although {node.id} feeds it"
-                    )
-            yield "edges"
+    for place in walk.store.node_places():
+        if place.level in (Level.SEGMENT, Level.YEAR):
+            continue
+        for parent in parents_of(place, walk.store.calendar.week_start):
+            if parent not in walk.stale and not walk.store.has_node(parent.id):
+                what = f"it has no node and no mark although {place.id} feeds it"
+                walk.found.say(parent.id, what)
+        yield "edges"
 
 
 def check_citations(walk: Walk) -> Iterator[str]:

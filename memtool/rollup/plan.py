@@ -126,7 +126,7 @@ def _is_ripe(store: Store, period: Period, now_us: int) -> bool:
     calendar = store.calendar
     if not calendar.is_closed(period, now_us):
         return False
-    return calendar.is_settled(period, now_us) or store.node(period.id) is not None
+    return calendar.is_settled(period, now_us) or store.has_node(period.id)
 
 
 def with_below(
