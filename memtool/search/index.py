@@ -16,7 +16,6 @@ from memtool.errors import MemtoolError, StorageError, UnavailableError
 from memtool.files import atomic_write, private_directory, reporting, sync_directory
 from memtool.locks import INDEX, lock_path, try_lock, wait_for
 from memtool.model.calendar import Calendar
-from memtool.model.levels import place_of
 from memtool.search.documents import Document, documents_of_day
 from memtool.search.words import VERSION as WORDS_VERSION
 from memtool.store.access import Access
@@ -220,7 +219,7 @@ def _make(context: RunContext, store: Store) -> Report:
 def all_days(store: Store) -> list[int]:
     """Return every day that has a document, in order."""
     events = set(store.days(Calendar("UTC", 0)))
-    return sorted(events | {place_of(node_id).period.first for node_id in store.node_ids()})
+    return sorted(events | {place.period.first for place in store.node_places()})
 
 
 @contextmanager
