@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from memtool import locks as lock
 from memtool.ledger.file import MAX_PERIODS
-from memtool.locks import Holder, Lock, Patience
+from memtool.locks import Holder, Lock, LockWait
 from memtool.text import first_line
 
 _MAX_FAILURES = 20
@@ -61,7 +61,7 @@ class Tally(Struct):
             self.periods.append(period_id)
 
     def looked(self) -> None:
-        """Say that this run knows what waits after it. Begin the count anew: the last look is the one that holds."""
+        """Start counting what waits after this run. Only the last count is recorded."""
         self.left = {}
 
     def leave(self, level: str, reason: str, count: int = 1) -> None:
@@ -177,17 +177,17 @@ class RunContext(Struct, frozen=True):
     def tree(self) -> AbstractContextManager[Lock]:
         """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""
         return lock.tree(
-            self.root, self.holder, self.patience("table of contents", self.limits.lock_wait_s)
+            self.root, self.holder, self.lock_wait("table of contents", self.limits.lock_wait_s)
         )
 
     def writer(self) -> AbstractContextManager[Lock]:
-        """Hold the writer, waited for in line and within the bound. A wait is a place to stop, like `checkpoint`."""
-        return lock.writer(self.root, self.holder, self.patience("store", self.limits.lock_wait_s))
+        """Hold the writer lock, taken through its queue. A run may stop while it waits, as at `checkpoint`."""
+        return lock.writer(self.root, self.holder, self.lock_wait("store", self.limits.lock_wait_s))
 
-    def patience(self, what: str, wait_s: float) -> Patience:
+    def lock_wait(self, what: str, wait_s: float) -> LockWait:
         """Return how to wait for a lock: within the bound, heeding signals, and saying once who is at work."""
 
         def on_wait(other: Holder | None) -> None:
             self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")
 
-        return Patience(wait_s, self.checkpoint, on_wait)
+        return LockWait(wait_s, self.checkpoint, on_wait)
