@@ -61,7 +61,7 @@ class Tally(Struct):
             self.periods.append(period_id)
 
     def looked(self) -> None:
-        """Start counting what waits after this run. Only the last count is recorded."""
+        """Note that this run counts what waits after it, from zero."""
         self.left = {}
 
     def leave(self, level: str, reason: str, count: int = 1) -> None:
@@ -80,7 +80,7 @@ class Tally(Struct):
 class Limits(Struct, frozen=True):
     """How long a job waits for a lock, and after how long it stops between two steps (0: never).
 
-    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not: the other does its work.
+    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not wait.
     """
 
     lock_wait_s: float = 300
@@ -164,7 +164,7 @@ class RunContext(Struct, frozen=True):
         return bool(self.signals.received) or self.remaining_s <= 0
 
     def checkpoint(self) -> None:
-        """Say that a step has ended. Raise Stopped after a signal, DeadlineReached when the time is up."""
+        """Raise Stopped after a signal, DeadlineReached when the time is up. Call it between steps."""
         if self.signals.received:
             raise Stopped(self.signals.received)
         if self.remaining_s <= 0:
@@ -175,17 +175,17 @@ class RunContext(Struct, frozen=True):
         self.reports.progress(Progress(done, total, label, is_bytes))
 
     def tree(self) -> AbstractContextManager[Lock]:
-        """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""
+        """Hold the tree lock. Waiting for it has a limit, and is a place to stop, like `checkpoint`."""
         return lock.tree(
             self.root, self.holder, self.lock_wait("table of contents", self.limits.lock_wait_s)
         )
 
     def writer(self) -> AbstractContextManager[Lock]:
-        """Hold the writer lock, taken through its queue. A run may stop while it waits, as at `checkpoint`."""
+        """Hold the writer lock. Waiting for it, in line, has a limit, and is a place to stop, like `checkpoint`."""
         return lock.writer(self.root, self.holder, self.lock_wait("store", self.limits.lock_wait_s))
 
     def lock_wait(self, what: str, wait_s: float) -> LockWait:
-        """Return how to wait for a lock: within the bound, heeding signals, and saying once who is at work."""
+        """Return how to wait for a lock: within the limit; signals end the wait, and a note says once who holds it."""
 
         def on_wait(other: Holder | None) -> None:
             self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")

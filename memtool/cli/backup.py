@@ -1,4 +1,4 @@
-"""`memtool backup`: a copy of the store in a directory of its own, taken beside any job and proven."""
+"""`memtool backup`: a verified copy of the store, made while jobs run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import typer
 from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.context import RunContext
 from memtool.errors import ExitCode
-from memtool.jobs.backup import Order, Report, check_order
+from memtool.jobs.backup import Report, check
 from memtool.jobs.backup import backup as backup_body
 from memtool.paths import expand
 from memtool.text import size
@@ -37,10 +38,14 @@ def backup(
 ) -> ExitCode:
     """Copy the store to DIRECTORY/memtool-<store>-<time> and verify the copy. Nothing is overwritten."""
     call = invocation(context)
-    order = Order(expand(Path(directory), call.environ), verifies=not no_verify)
-    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    place = expand(Path(directory), call.environ)
+    check(call.store.root, place)  # a typing error is not a failed run in the ledger
     report = Report()
-    outcome = run(call, "backup", lambda running: backup_body(running, order, report))
+
+    def body(running: RunContext) -> None:
+        backup_body(running, place, report, verifies=not no_verify)
+
+    outcome = run(call, "backup", body)
     if json:
         print_json("backup", VERSION, {**outcome_json(outcome), **_json(report)})
     elif report.manifest is not None:

@@ -1,4 +1,4 @@
-"""`memtool verify`: walk the store and name what is wrong."""
+"""`memtool verify`: check the store's integrity."""
 
 from __future__ import annotations
 

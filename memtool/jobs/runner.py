@@ -108,7 +108,7 @@ def run_job(
 
 
 def _refuse_paused(run: Run, context: RunContext) -> None:
-    """Raise SkippedError where the job is paused. A run by hand is only told so, and goes on."""
+    """Raise SkippedError where the job is paused. A run by hand goes on, with a note."""
     if run.trigger == "manual":
         if (pause := pause_of(context.root, run.job, run.started_us)) is not None:
             context.reports.talk(

@@ -24,8 +24,8 @@ from memtool.summarize import CallRefused
 
 _MOST_ROUNDS = 10
 MOST_MISSING = 10
-"""No more than one in so many nodes may be missing of a table of contents that nobody has looked at: a summarizer that
-fails on everything must not cost the summaries that are there.
+"""At most one in so many nodes may be missing, or the current table of contents stays: a summarizer that always fails
+must not cost the summaries that are there.
 """
 
 
@@ -46,9 +46,9 @@ def rebuild(
     adopts_calendar: bool = False,
     takes_gaps: bool = False,
 ) -> None:
-    """Write the table of contents anew and take it over; the outcome is in the report and the context's tally.
+    """Write a new table of contents and make it current. The outcome is in the report and the context's tally.
 
-    What is left by a run that ends early waits half built, and the next one goes on with it.
+    A run that ends early leaves it half built, and the next run continues.
     """
     access = Access(context.root)
     if not access.exists():
@@ -129,9 +129,9 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
 
 
 def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
-    """Bring all closed periods up to date, and again those that were marked meanwhile.
+    """Bring all closed periods up to date, and again those that are marked during the run.
 
-    The rounds have an end: what is still marked then is marked in the table of contents that is taken over, too.
+    The number of rounds is limited: what is still marked then stays marked in the new table of contents.
     """
     mark_what_moved(lease.store())
     _copy_what_is_newer(context, lease, report)
@@ -169,7 +169,7 @@ def _copy(context: RunContext, store: Store, node: Node, report: Report) -> None
 
 
 def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> None:
-    """Copy what the current table of contents has written again since it was copied: no mark leads to it."""
+    """Copy nodes that are newer in the current table of contents than an earlier copy: no mark leads to them."""
     for level in Level:
         for node_id in [node.id for node in lease.store().current().nodes(level)]:
             context.checkpoint()
@@ -183,14 +183,7 @@ def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> No
                 _copy(context, store, theirs, report)
 
 
-class Price(Struct, frozen=True):
-    """`forecast` is what a summarizer is asked for at most; `copied` are the nodes that stay equal."""
-
-    forecast: Forecast = Forecast()
-    copied: int = 0
-
-
-def price(store: Store, calendar: Calendar, now_us: int) -> Price:
+def price(store: Store, calendar: Calendar, now_us: int) -> Forecast:
     """Return what a rebuild with this calendar takes; what an earlier one with it has done already is not counted."""
     begun = store.building()
     sources = [store] if begun is None or begun.calendar != calendar else [begun, store]
@@ -229,7 +222,7 @@ def price(store: Store, calendar: Calendar, now_us: int) -> Price:
         if child is None:
             unwritten.append(period)
         known[period] = child
-    return Price(Forecast(tuple(unwritten), len(sizes), sum(sizes)), copied)
+    return Forecast(tuple(unwritten), len(sizes), sum(sizes), copied)
 
 
 def _segments(store: Store, day: Period, bounds_us: tuple[int, int]) -> list[tuple[Cut, str]]:
