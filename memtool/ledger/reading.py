@@ -57,14 +57,6 @@ class Spent(NamedTuple):
     tokens: int = 0
     failed: int = 0
 
-    def plus(self, other: Spent) -> Spent:
-        """Return the sum."""
-        return Spent(*(one + more for one, more in zip(self, other, strict=True)))
-
-    def minus(self, other: Spent) -> Spent:
-        """Return the difference."""
-        return Spent(*(one - less for one, less in zip(self, other, strict=True)))
-
 
 class History(NamedTuple):
     """Runs, oldest first; for each job how many had each result since the ledger began; records that make no sense.
