@@ -33,7 +33,7 @@ from memtool.model.records import (
     NodeId,
 )
 from memtool.process import SUMMARIZER_DIRECTORY
-from memtool.query.events import span_us
+from memtool.query.events import Query, bounds_us
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.store import erase
@@ -117,11 +117,7 @@ def _resolved(reader: Reader, store: Store, selector: Selector) -> Filter:
             "nothing is named that should be forgotten",
             hint="name it: --session, --project, --agent, --since, --until, --match or --event",
         )
-    start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
-    if selector.since:
-        start_us = span_us(reader, store, selector.since, "--since")[0]
-    if selector.until:
-        end_us = span_us(reader, store, selector.until, "--until")[1]
+    start_us, end_us = bounds_us(reader, store, Query(since=selector.since, until=selector.until))
     ids = frozenset(_event_named(store, text) for text in selector.events)
     found = Filter(
         start_us,
