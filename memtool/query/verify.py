@@ -8,6 +8,7 @@ from itertools import count, groupby
 
 from msgspec import Struct, field
 
+from memtool.agents.registry import agent_named
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
 from memtool.model.levels import (
@@ -77,6 +78,8 @@ class Verification(Struct):
     problems: list[Problem] = field(default_factory=list)
     strange_count: int = 0
     strange_events: list[StrangeEvent] = field(default_factory=list)
+    old_count: int = 0
+    """Events that an older reader gave: their transcripts are gone, or were not read again yet."""
     stale: list[NodeId] = field(default_factory=list)
     failed: list[FailedNode] = field(default_factory=list)
     half_built: bool = False
@@ -146,6 +149,8 @@ def _check_event(walk: Walk, event: Event) -> None:
         session = store.session(claim.session)
         if session is None or not session.first_us <= event.time_us <= session.last_us:
             say(event.id, f"it lies outside the bounds of its session {claim.session}")
+    agent = agent_named(event.agent)
+    walk.found.old_count += agent is not None and event.reader < agent.format.reader
     if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
         walk.found.strange_count += 1
         if len(walk.found.strange_events) < MAX_LISTED:

@@ -29,7 +29,7 @@ from memtool.model.summary import (
     segment_request,
 )
 from memtool.rollup.configured import spent_today
-from memtool.rollup.plan import Order, stale_now, with_below
+from memtool.rollup.plan import RollupOptions, stale_now, with_below
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -72,24 +72,26 @@ class Rollup:
     """The work of one run. What it did is in the context's tally."""
 
     def __init__(
-        self, context: RunContext, order: Order, lease: Lease, copy: Copy | None = None
+        self, context: RunContext, options: RollupOptions, lease: Lease, copy: Copy | None = None
     ) -> None:
         self._context, self._lease, self._copy = context, lease, copy
-        self._summarizer = order.summarizer
+        self._summarizer = options.summarizer
         self._write = Write(context.now_us, context.holder.run)
         self._calendar = calendar = lease.store().calendar
-        force, self._outdated = order.choices.force, order.choices.outdated
+        force, self._outdated = options.choices.force, options.choices.outdated
         self._forced = with_below([force], calendar.week_start) if force else frozenset()
-        self._at_once = order.at_once if order.summarizer.waits else 1
+        self._at_once = options.at_once if options.summarizer.waits else 1
         spent = Spent()
-        if order.summarizer.waits:
+        if options.summarizer.waits:
             spent = spent_today(context.root, calendar, context.now_us)
-        self._account = Account(context, order.summarizer.recipe, order.budget, spent)
+        self._account = Account(context, options.summarizer.recipe, options.budget, spent)
         self._done: set[Period] = set()
         self._gaps: set[NodeId] = set()
         """Nodes that could not be written; their parents are incomplete."""
         self._moved: set[Period] = set()
         """Periods of this wave whose inputs changed since they were read."""
+        self._paid: dict[NodeId, Node] = {}
+        """What came back for a day whose events changed: its other segments are not asked for again."""
         self._taken = 0
         context.tally.details["removed"] = 0
 
@@ -180,11 +182,13 @@ class Rollup:
 
     def _put(self, step: Step, draft: Draft) -> None:
         store = self._lease.store()
-        if not self._has_moved(store, step.seen):
-            node = node_from(draft, step.request, step.origin)
-            is_period = node.id == step.seen.period.id
-            put_node(store, node, self._write, seen=step.seen if is_period else None)
-            self._context.tally.nodes += 1
+        node = node_from(draft, step.request, step.origin)
+        if self._has_moved(store, step.seen):
+            self._paid[node.id] = node
+            return
+        is_period = node.id == step.seen.period.id
+        put_node(store, node, self._write, seen=step.seen if is_period else None)
+        self._context.tally.nodes += 1
 
     def _record_failure(self, origin: Origin, error: str) -> None:
         store = self._lease.store()
@@ -216,7 +220,11 @@ class Rollup:
                 self._moved.add(seen.period)
                 return
             origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
-            if not self._is_current(store, seen, origin) and not self._must_wait(
+            paid = self._paid.pop(cut.id, None)
+            if paid is not None and paid.inputs == origin.inputs:
+                put_node(store, paid, self._write, seen=None)
+                self._context.tally.nodes += 1
+            elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):
                 yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))

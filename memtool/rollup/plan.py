@@ -36,7 +36,7 @@ class Choices(Struct, frozen=True):
     """Also nodes of another recipe, newest first."""
 
 
-class Order(Struct, frozen=True):
+class RollupOptions(Struct, frozen=True):
     """What a rollup run does: the level, the configured summarizer and calendar, and the options."""
 
     level: Level

@@ -16,7 +16,7 @@ from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs
 from memtool.rollup.engine import Rollup
 from memtool.rollup.job import report_left
-from memtool.rollup.plan import Forecast, Order, asked_calendar, mark_what_moved, stale_now
+from memtool.rollup.plan import Forecast, RollupOptions, asked_calendar, mark_what_moved, stale_now
 from memtool.store.access import Access, Lease
 from memtool.store.store import Store
 from memtool.store.toc import begin_generation, drop_half_built, flip, put_node
@@ -40,7 +40,7 @@ class Report(Struct):
 
 def rebuild(
     context: RunContext,
-    order: Order,
+    options: RollupOptions,
     report: Report,
     *,
     adopts_calendar: bool = False,
@@ -57,9 +57,9 @@ def rebuild(
     with context.tree():
         try:
             with access.lease(context.writer) as lease:
-                _begin(context, lease.store(), order if adopts_calendar else None)
+                _begin(context, lease.store(), options if adopts_calendar else None)
             with access.lease(context.writer, view=half_built) as lease:
-                _build(context, order, lease, report)
+                _build(context, options, lease, report)
                 _finish(context, lease, report, takes_gaps=takes_gaps)
         except CallRefused as refusal:
             context.tally.cut_short = str(refusal)
@@ -88,16 +88,16 @@ def half_built(store: Store) -> Store:
     return view
 
 
-def next_calendar(store: Store, order: Order | None) -> Calendar:
-    """Return the calendar to rebuild with: the config's where an order asks for it, else what was begun with."""
-    if order is not None:
-        return asked_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
+def next_calendar(store: Store, options: RollupOptions | None) -> Calendar:
+    """Return the calendar to rebuild with: the configured one with options, else that of a rebuild that was begun."""
+    if options is not None:
+        return asked_calendar(store, options.calendar, zone_is_set=options.zone_is_set)
     begun = store.building()
     return store.calendar if begun is None else begun.calendar
 
 
-def _begin(context: RunContext, store: Store, order: Order | None) -> None:
-    calendar, begun = next_calendar(store, order), store.building()
+def _begin(context: RunContext, store: Store, options: RollupOptions | None) -> None:
+    calendar, begun = next_calendar(store, options), store.building()
     if begun is None or begun.calendar != calendar:
         if begun is not None:
             context.reports.talk("a rebuild with another calendar was begun: it is dropped")
@@ -128,7 +128,7 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
     report.is_taken_over = True
 
 
-def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
+def _build(context: RunContext, options: RollupOptions, lease: Lease, report: Report) -> None:
     """Bring all closed periods up to date, and again those that are marked during the run.
 
     The number of rounds is limited: what is still marked then stays marked in the new table of contents.
@@ -143,7 +143,7 @@ def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> N
         _copy(context, store, node, report)
         return True
 
-    rollup = Rollup(context, order, lease, copy)
+    rollup = Rollup(context, options, lease, copy)
     seen: dict[Period, int | None] = {}
     for _ in range(_MOST_ROUNDS):
         store = lease.store()

@@ -21,7 +21,7 @@ from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Record
 from memtool.model.summary import Request
 from memtool.query.verify import verify
-from memtool.rollup.plan import Choices, Forecast, Order
+from memtool.rollup.plan import Choices, Forecast, RollupOptions
 from memtool.rollup.rebuild import Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
 from memtool.store import keys
@@ -62,12 +62,12 @@ class Rebuilds:
         most: int | None = None,
         **wishes: Any,
     ) -> Outcome:
-        order = self.order(calendar or UTC_CALENDAR, summarizer, most)
+        options = self.options(calendar or UTC_CALENDAR, summarizer, most)
         self.report = Report()
 
         def body(context: RunContext) -> None:
             adopts = calendar is not None
-            rebuild_body(context, order, self.report, adopts_calendar=adopts, **wishes)
+            rebuild_body(context, options, self.report, adopts_calendar=adopts, **wishes)
 
         return self.job(body, now_us)
 
@@ -81,10 +81,10 @@ class Rebuilds:
         )
 
     @staticmethod
-    def order(
+    def options(
         calendar: Calendar, summarizer: Summarizer | None = None, most: int | None = None
-    ) -> Order:
-        return Order(
+    ) -> RollupOptions:
+        return RollupOptions(
             level=Level.YEAR,
             summarizer=summarizer or make("mock", Options(max_bullets=5)),
             calendar=calendar,
@@ -96,8 +96,8 @@ class Rebuilds:
 
     def price(self, calendar: Calendar | None = None, now_us: int = LATER_US) -> Forecast:
         with self.memory.access.reading() as store:
-            order = None if calendar is None else self.order(calendar)
-            return price(store, next_calendar(store, order), now_us)
+            options = None if calendar is None else self.options(calendar)
+            return price(store, next_calendar(store, options), now_us)
 
 
 def unnumbered(rows: Rows) -> Rows:
