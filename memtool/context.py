@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from memtool import locks as lock
 from memtool.ledger.file import MAX_PERIODS
-from memtool.locks import Holder, Lock, Patience
+from memtool.locks import Holder, Lock, LockWait
 from memtool.text import first_line
 
 _MAX_FAILURES = 20
@@ -177,17 +177,17 @@ class RunContext(Struct, frozen=True):
     def tree(self) -> AbstractContextManager[Lock]:
         """Hold the tree lock. Waiting for it has a limit, and is a place to stop, like `checkpoint`."""
         return lock.tree(
-            self.root, self.holder, self.patience("table of contents", self.limits.lock_wait_s)
+            self.root, self.holder, self.lock_wait("table of contents", self.limits.lock_wait_s)
         )
 
     def writer(self) -> AbstractContextManager[Lock]:
         """Hold the writer lock. Waiting for it, in line, has a limit, and is a place to stop, like `checkpoint`."""
-        return lock.writer(self.root, self.holder, self.patience("store", self.limits.lock_wait_s))
+        return lock.writer(self.root, self.holder, self.lock_wait("store", self.limits.lock_wait_s))
 
-    def patience(self, what: str, wait_s: float) -> Patience:
+    def lock_wait(self, what: str, wait_s: float) -> LockWait:
         """Return how to wait for a lock: within the limit; signals end the wait, and a note says once who holds it."""
 
         def on_wait(other: Holder | None) -> None:
             self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")
 
-        return Patience(wait_s, self.checkpoint, on_wait)
+        return LockWait(wait_s, self.checkpoint, on_wait)

@@ -127,7 +127,7 @@ def _own_lock(context: RunContext, job: str) -> Lock:
     path, wait_s = job_lock_path(context.root, job), context.limits.job_wait_s
     try:
         if wait_s > 0:
-            return wait_for(path, context.holder, context.patience("job", wait_s))
+            return wait_for(path, context.holder, context.lock_wait("job", wait_s))
         lock = try_lock(path, context.holder)
     except UnavailableError:
         lock = None

@@ -265,8 +265,8 @@ def remove(context: RunContext) -> None:
         if not place.is_dir():
             return
         try:
-            patience = context.patience("search index", context.limits.lock_wait_s)
-            held.enter_context(wait_for(lock_path(context.root, INDEX), context.holder, patience))
+            wait = context.lock_wait("search index", context.limits.lock_wait_s)
+            held.enter_context(wait_for(lock_path(context.root, INDEX), context.holder, wait))
         except UnavailableError as error:
             context.reports.talk(f"the search index is removed all the same: {error.message}")
         (place / MANIFEST).unlink(missing_ok=True)  # first, so that nobody begins to read it

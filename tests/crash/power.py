@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memtool.context import RunContext
-from memtool.locks import Holder, Patience, writer
+from memtool.locks import Holder, LockWait, writer
 from memtool.model.levels import Level
 from memtool.model.records import Event
 from memtool.rollup.engine import Rollup
@@ -62,7 +62,7 @@ def lose_power(root: Path, batches: list[list[Event]], kept: Path) -> None:
     steps: list[Step] = []
 
     def lock() -> Any:
-        return writer(root, owner, Patience(0))
+        return writer(root, owner, LockWait(0))
 
     with Access(root).lease(lock, UTC_CALENDAR) as lease:
         store = lease.store()
