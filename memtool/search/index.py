@@ -149,7 +149,7 @@ def keep(context: RunContext, *, rebuild: bool = False) -> Report:
         return Report()
     try:
         report = update(context, rebuild=rebuild)
-    except (MemtoolError, OSError) as error:
+    except (MemtoolError, OSError, ImportError) as error:
         context.reports.talk(f"the search index was not brought up to date: {error}")
         return Report()
     if report.documents:
