@@ -19,12 +19,16 @@ from memtool.signals.text import (
 )
 
 MOST_FURTHER = 3
+MOST_CELLS = 3
+"""Of a wider table it is not known which cell says what was done."""
 _GREETING = cues.start("greeting")
 _REPORT = cues.start("report")
 _EMPTY = cues.words("empty")
 _ANNOUNCEMENT = cues.start("announcement")
 _OFFER = cues.anywhere("offer")
 _MISSING = cues.anywhere("missing")
+_CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
+"""Crosses, empty boxes and warnings turn the words after them round."""
 _BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
@@ -91,24 +95,19 @@ _DEED = re.compile(
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
-    if piece.kind in {"code", "quote"}:
+    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
-        cells = [cell for cell in text.split(" | ") if len(cell.split()) >= FEWEST_WORDS]
-        text = max(cells, key=lambda cell: len(cell.split()), default="")
-    if piece.kind == "heading" and not _DEED.search(text):
-        return
+        cells = text.split(" | ")
+        text = cells[-1] if len(cells) <= MOST_CELLS else ""
     text = lead_of(text)
     if not text or _is_missing(piece) or _FRAGMENT.match(text):
         return
     first = text.split(" ", 1)[0].lower()
-    if (
-        piece.kind == "sentence"
-        and (first in _VERBS or first in _TO_THE_READER)
-        and not _DEED.match(text)
-    ):
-        return
+    is_deed = bool(_DEED.match(text))
+    if (first in _VERBS or first in _TO_THE_READER or piece.kind == "heading") and not is_deed:
+        return  # what the reader should do, a step, or a heading
     yield Said(text, piece.start, piece.end), piece
 
 

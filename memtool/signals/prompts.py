@@ -138,7 +138,8 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
     answer = _RECOMMENDED.sub("", asked.answer).strip()
     start = event.text.find(asked.question)
-    end = event.text.find(asked.answer, start + 1) + len(asked.answer)
+    answered = max(0, start) + len(asked.question)
+    end = event.text.find(asked.answer, answered) + len(asked.answer)
     proof = _proof(event, max(0, start), end if end > start else len(event.text))
     is_option = asked.answer in asked.options
     if _PROCESS_QUESTION.search(asked.question):
@@ -330,6 +331,8 @@ def _asks(
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
     text = _SLASH.sub("", piece.text)
+    if choices.is_reply(text):
+        return
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
     bare = without_path(text[len(lead) :]).strip()
@@ -363,7 +366,7 @@ def corrects(text: str) -> bool:
 
 
 _ABOUT_ME = re.compile(
-    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|done|never ?mind|thanks|thank "
+    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|you (?:also )?said|done|never ?mind|thanks|thank "
     r"you)\b",
     re.IGNORECASE,
 )

@@ -44,7 +44,9 @@ _OPTION = re.compile(
     r"^\s*(?:#+\s*)?\**(?:Option|Approach)\s+(?P<label>\d{1,2}|[A-Z])\b\**\s*[:.)–—-]*\s*",
     re.IGNORECASE,
 )
-_QUOTE = re.compile(r"^\s*(?:>|\u276f|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ |\d{1,5}\s+[+-]\s)")
+_QUOTE = re.compile(
+    r"^\s*(?:>|\u276f|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ |\d{1,5}\s+[+-]\s|(?:fatal|error|warning|panic): )"
+)
 _ROW = re.compile(r"^\s*\|.*\|\s*$")
 _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")

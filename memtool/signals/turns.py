@@ -249,6 +249,8 @@ class _Segment:
             key = f"#{item.id}" if item.id else " ".join(sorted(content_words(item.text)))
             known = self.todos.get(key)
             text = item.text or UNNAMED
+            if item.text and item.text not in event.text:
+                continue  # nothing would prove it
             proofs: tuple[Proof, ...] = (proof(event, *_span(event.text, item.text)),)
             if known is not None:
                 holder, old = known

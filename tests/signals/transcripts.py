@@ -83,7 +83,7 @@ def _of_file(path: Path) -> Iterator[Event]:
             metadata[METADATA_KEY] = encode(actions)
         if main is None and "sidechain" not in metadata:
             main = event
-        yield _with(event, metadata=metadata)
+        yield _with(event, metadata=metadata, text=_text(event, actions))
         if event.kind == "tool_result" and call in results:
             yield from _said(event, metadata, results[call], calls.get(call, ()))
     if main is not None:
@@ -123,6 +123,14 @@ def _actions(event: Event, call: tuple[AnyAction, ...]) -> tuple[AnyAction, ...]
     if event.kind == "tool_result" and (made := _CREATED.match(event.text)):
         return (Todo(items=(Item(made[2].strip(), "pending", made[1]),), partial=True),)
     return ()
+
+
+def _text(event: Event, actions: tuple[AnyAction, ...]) -> str:
+    """Return an event's text; of a to-do list, all items as lines."""
+    lists = [action for action in actions if isinstance(action, Todo) and not action.partial]
+    if not lists:
+        return event.text
+    return "\n".join(["TodoWrite", *(f"{item.state}: {item.text}" for item in lists[0].items)])
 
 
 def _with(event: Event, block: int = 0, **changes: Any) -> Event:
