@@ -71,7 +71,7 @@ ENGLISH = Cues(
         "whose when where while "
         "if is are was were be been has have had do does did will would can could should may "
         "might must not no its their "
-        "this these those your our my than then so because since every each any another both"
+        "this these those your our my than then so because since every each any another"
     ),
     routine=(
         "ok okay yes yep yeah yup no sure great cool nice thank thanks you perfect good please "
