@@ -85,6 +85,25 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def bytes_below(directory: Path) -> int:
+    """Return the bytes of all files below, links not followed; what vanishes meanwhile or is closed counts nothing."""
+    total, waiting = 0, [directory]
+    while waiting:
+        try:
+            entries = list(waiting.pop().iterdir())
+        except OSError:
+            continue
+        for path in entries:
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    waiting.append(path)
+                else:
+                    total += path.lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
 def remove(path: Path) -> None:
     """Delete a file, a link, or a directory with all that is in it; nothing where there is nothing."""
     import shutil

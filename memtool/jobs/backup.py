@@ -85,7 +85,6 @@ def _hash(data: bytes = b"") -> hashlib.blake2b:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Put the manifest, with its own digest, into the backup."""
     atomic_write(directory / MANIFEST, manifest.encoded())
 
 

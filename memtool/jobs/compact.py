@@ -1,16 +1,14 @@
 """The body of the compaction job: every family, in key ranges.
 
-The writer is let go, and signals are heeded, between two ranges.
+Between two ranges other writers get their turn, and a signal or a deadline ends the run.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from memtool.context import RunContext
-from memtool.files import reporting
+from memtool.files import bytes_below
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 
@@ -19,7 +17,7 @@ SLICE_BYTES = 24 << 20
 
 
 class Report(msgspec.Struct):
-    """What a compaction came to, in bytes on the disk. `erased`: it also finished taking something away."""
+    """What a compaction came to, in bytes on the disk. `erased`: it also finished deleting something for good."""
 
     before_bytes: int = 0
     after_bytes: int = 0
@@ -38,18 +36,29 @@ def compact(context: RunContext, report: Report) -> None:
 
 
 def compact_store(context: RunContext, access: Access, report: Report) -> None:
-    """Compact the store slice by slice; where something was taken away, until no byte of it is in any file."""
-    report.before_bytes = report.after_bytes = size_of(access.path)
+    """Compact the store slice by slice; where something was deleted for good, until no byte of it is in any file."""
+    report.before_bytes = report.after_bytes = bytes_below(access.path)
     try:
         with access.lease(context.writer) as lease:
             seen = erase.erasing(lease.store())
             if seen is not None:
-                _trim(context, access, lease)
-            _compact_all(context, lease, report, rewrite=seen is not None)
+                _trim_sessions(context, access, lease)
+            # All of every family, whatever was deleted: a copy that was replaced long ago lies anywhere.
+            slices = lease.store().slices(SLICE_BYTES)
+            for number, part in enumerate(slices):
+                context.checkpoint()
+                context.progress(number, len(slices), part.family)
+                # The lease lets another writer in before a slice, where it has held the store for long.
+                lease.store().compact(part, rewrite=seen is not None)
+                report.slices += 1
+                if part.end is None:
+                    report.families.append(part.family)
+            context.progress(len(slices), len(slices), "")
             if seen is not None:
-                report.erased = _conclude(access, lease, seen)
+                lease.release()
+                report.erased = erase.conclude(lease.store(), access.path, seen)
     finally:
-        report.after_bytes = size_of(access.path)
+        report.after_bytes = bytes_below(access.path)
         context.tally.details |= {
             "bytes_before": report.before_bytes,
             "bytes_after": report.after_bytes,
@@ -57,48 +66,11 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
         }
 
 
-def _compact_all(context: RunContext, lease: Lease, report: Report, *, rewrite: bool) -> None:
-    # All of every family, also to delete something for good: a copy that was replaced long ago lies anywhere.
-    slices = lease.store().slices(SLICE_BYTES)
-    for number, part in enumerate(slices):
-        context.checkpoint()
-        context.progress(number, len(slices), part.family)
-        # The lease lets another writer in before a slice, where it has held the store for long.
-        lease.store().compact(part, rewrite=rewrite)
-        report.slices += 1
-        if part.end is None:
-            report.families.append(part.family)
-    context.progress(len(slices), len(slices), "")
-
-
-def _trim(context: RunContext, access: Access, lease: Lease) -> None:
-    """Let sessions' rows say no more than what is left of the sessions."""
+def _trim_sessions(context: RunContext, access: Access, lease: Lease) -> None:
+    """Reduce the rows of sessions to what is left of them."""
     lease.release()
     with access.reading() as store:
         names = erase.loose_sessions(store)
     for name in names:
         context.checkpoint()
         erase.trim_session(lease.store(), name)
-
-
-def _conclude(access: Access, lease: Lease, seen: erase.Erasing) -> bool:
-    """Get rid of what names keys beside the tables, then of the note; return whether nothing more was taken away since.
-
-    The list of files and the log of writes begin anew with each open: they named the first and last keys of files.
-    """
-    lease.release()
-    store = lease.store()
-    erase.remove_old_logs(access.path)
-    return erase.clear_note(store, seen)
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes of all files under a directory; one that vanishes meanwhile counts nothing."""
-    total = 0
-    with reporting(path):
-        for file in path.iterdir():
-            try:
-                total += file.stat().st_size
-            except FileNotFoundError:
-                continue
-    return total

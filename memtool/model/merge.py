@@ -19,7 +19,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def current(self) -> Event | None:
-        """The newest revision, rewound or not; None where nothing is known or the id is buried."""
+        """The newest revision, rewound or not; None where nothing is known or the id was forgotten."""
         return self.revisions[0] if self.revisions else None
 
 
@@ -36,18 +36,14 @@ def merged(known: Identity, records: Iterable[Record]) -> Identity:
         elif isinstance(record, Rewind):
             rewind = record.revision if rewind is None else max(rewind, record.revision)
         else:
-            tombstone = record if tombstone is None else min(tombstone, record, key=_buried_us)
+            tombstone = min(tombstone or record, record, key=lambda stone: stone.time_us)
     if tombstone is not None:
         return Identity((), rewind, tombstone)
     return Identity(_revisions(events, rewind), rewind, None)
 
 
-def _buried_us(stone: Tombstone) -> int:
-    return stone.time_us
-
-
 def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
-    claims = _united(event.claims for event in events)
+    claims = tuple(sorted({claim for event in events for claim in event.claims}))
     by_digest: dict[str, Event] = {}
     for event in events:
         rival = by_digest.get(event.digest)
@@ -62,10 +58,6 @@ def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Ev
     if event.claims == claims and event.rewound == is_rewound:
         return event  # nearly always: a copy is not free
     return replace(event, claims=claims, rewound=is_rewound)
-
-
-def _united(claims: Iterable[tuple[Claim, ...]]) -> tuple[Claim, ...]:
-    return tuple(sorted({claim for some in claims for claim in some}))
 
 
 def _rank(event: Event) -> tuple[int, int, str]:

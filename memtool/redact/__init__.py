@@ -50,7 +50,6 @@ def _is_secret_name(name: str) -> bool:
 
 
 def redact(text: str) -> Redacted:
-    """Return the text with every known kind of secret masked."""
     total = 0
     for _ in range(_MAX_PASSES):
         text, count = _one_pass(text)
@@ -111,7 +110,6 @@ def _mask_matches(rule: Rule, text: str, lowered: str) -> tuple[str, int]:
 
 
 def _places(words: tuple[str, ...], lowered: str) -> list[int]:
-    """Return where the words stand, in order."""
     places: list[int] = []
     for word in words:
         at = lowered.find(word)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -16,7 +15,7 @@ from memtool.files import atomic_write, exists, private_directory, reporting, sy
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
+from memtool.store.engine import WAY_BACK, Engine, open_reader, open_writer
 from memtool.store.store import Store, put_meta
 
 Step = Callable[[Engine], None]
@@ -44,7 +43,7 @@ WriterLock = Callable[[], AbstractContextManager[Lock]]
 """Waits in line for the writer lock (`context.RunContext.writer`)."""
 
 View = Callable[[Store], Store]
-"""Which table of contents of an open store is meant."""
+"""Which table of contents of an open store is meant, where it is not the current one."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -66,23 +65,19 @@ class Access(msgspec.Struct, frozen=True):
     def reading(self) -> Iterator[Store]:
         """Give the store as it is now to a reader, who neither waits for a writer nor disturbs one."""
         self._check_format()
-        store = Store(open_reader(self.path))
+        engine = open_reader(self.path)
         try:
+            store = Store(engine)
             self._refuse_swept(store)
             yield store
         finally:
-            store.close()
+            engine.close()
 
-    @contextmanager
     def lease(
-        self, lock: WriterLock, calendar: Calendar | None = None, *, view: View = Store.current
-    ) -> Iterator[Lease]:
+        self, lock: WriterLock, calendar: Calendar | None = None, *, view: View | None = None
+    ) -> Lease:
         """Give the right to write, taken only while it is used; `calendar` is what a new store is made with."""
-        lease = Lease(self, lock, calendar, view)
-        try:
-            yield lease
-        finally:
-            lease.release()
+        return Lease(self, lock, calendar, view)
 
     def open_for_writing(self, calendar: Calendar | None) -> Store:
         """Open the store; make it, or migrate it, where that is needed. The caller holds the writer lock."""
@@ -92,10 +87,15 @@ class Access(msgspec.Struct, frozen=True):
         have = recorded_format(self.root) or OLDEST
         engine = open_writer(self.path)
         try:
-            _remove_torn_options(self.path)
-            self._refuse_swept(Store(engine))
+            with reporting(
+                self.path
+            ):  # opens that were killed leave them; RocksDB never removes them
+                for torn in self.path.glob("OPTIONS-*.dbtmp"):
+                    torn.unlink(missing_ok=True)
+            store = Store(engine)
+            self._refuse_swept(store)
             migrate(engine, have, lambda number: write_format(self.root, number))
-            return Store(engine)
+            return Store(engine) if have < FORMAT else store
         except BaseException:
             engine.close()
             raise
@@ -111,15 +111,23 @@ class Access(msgspec.Struct, frozen=True):
         return True
 
     def _create(self, calendar: Calendar) -> None:
-        """Make the store beside its place and rename it: whatever is called `store` was complete once."""
+        """Make the store beside its place and rename it: what is called `store` was complete once."""
+        import secrets
+        import shutil
+
         making = self.root / "store.new"
         with reporting(self.root):
             shutil.rmtree(making, ignore_errors=True)
             private_directory(making)
             write_format(self.root, FORMAT)
-            engine = create(making)
+            engine = open_writer(making, create=True)
             try:
-                _initialise(engine, calendar)
+                batch = engine.batch()
+                put_meta(batch, "store", secrets.token_hex(8))
+                put_meta(batch, "calendar", calendar.describe())
+                put_meta(batch, "generation", 1)
+                put_meta(batch, "sequence", 0)
+                engine.write(batch, sync=True)
             finally:
                 engine.close()
             making.rename(self.path)
@@ -163,7 +171,6 @@ def recorded_format(root: Path) -> int | None:
 
 
 def write_format(root: Path, number: int) -> None:
-    """Replace the format file."""
     atomic_write(root / FORMAT_FILE, _FORMAT_TEXT.format(number).encode())
 
 
@@ -173,30 +180,13 @@ def is_absent(path: Path) -> bool:
         return not exists(path) or not any(path.iterdir())
 
 
-def _remove_torn_options(path: Path) -> None:
-    """Remove what opens that were killed have left half-written: RocksDB never does. Nobody else has it open."""
-    with reporting(path):
-        for torn in path.glob("OPTIONS-*.dbtmp"):
-            torn.unlink(missing_ok=True)
-
-
-def _initialise(engine: Engine, calendar: Calendar) -> None:
-    """Pin the calendar and number the first table of contents, in one synced batch."""
-    batch = engine.batch()
-    put_meta(batch, "store", secrets.token_hex(8))
-    put_meta(batch, "calendar", calendar.describe())
-    put_meta(batch, "generation", 1)
-    put_meta(batch, "sequence", 0)
-    engine.write(batch, sync=True)
-
-
 class Lease:
-    """The right to write. The lock and the database are held from a call of `store()` to `release()`, never longer than
-    a slice at a stretch while others wait, and never across a summarizer call that waits for something outside.
+    """The right to write, released when the block ends. The lock and the database are held from a call of `store()` to
+    `release()`, never longer than a slice at a stretch while others wait, and never while a model is awaited.
     """
 
     def __init__(
-        self, access: Access, lock: WriterLock, calendar: Calendar | None, view: View
+        self, access: Access, lock: WriterLock, calendar: Calendar | None, view: View | None
     ) -> None:
         self._access = access
         self._lock = lock
@@ -206,33 +196,33 @@ class Lease:
         self._store: Store | None = None
         self._since_s = 0.0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def store(self) -> Store:
         """Return the store, open for writing. What was read from it before may have changed since."""
         if self._store is not None and time.monotonic() - self._since_s > SLICE_S:
-            self._end_slice(self._store)
-        if self._store is None:
-            self._acquire()
-        assert self._store is not None
-        return self._store
+            if is_free(lock_path(self._access.root, WRITER_QUEUE)):  # no other writer waits
+                self._store.sync()
+                self._since_s = time.monotonic()
+            else:
+                self.release()
+        return self._store or self._acquire()
 
-    def _end_slice(self, store: Store) -> None:
-        """Put what was written on the disk, and let the next one in where somebody waits."""
-        if not is_free(lock_path(self._access.root, WRITER_QUEUE)):
-            self.release()
-            return
-        store.sync()
-        self._since_s = time.monotonic()
-
-    def _acquire(self) -> None:
+    def _acquire(self) -> Store:
         if self._calendar is not None:
             private_directory(self._access.root)
         with ExitStack() as held:
             held.enter_context(self._lock())
             store = self._access.open_for_writing(self._calendar)
             held.callback(store.close)
-            self._store = self._view(store)
+            self._store = self._view(store) if self._view else store
             self._held = held.pop_all()
         self._since_s = time.monotonic()
+        return self._store
 
     def release(self) -> None:
         """Put what was written on the disk, close the store and let the next one in."""

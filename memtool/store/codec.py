@@ -33,7 +33,6 @@ class Codec(Generic[T]):
         self._decoder = msgspec.msgpack.Decoder(kind)
 
     def encode(self, value: T) -> bytes:
-        """Return the value's bytes."""
         assert isinstance(value, self._kind), value
         if self._more:
             return msgspec.msgpack.encode(
@@ -68,7 +67,6 @@ WRITE = Codec(Write)
 
 
 def encode_json(value: object) -> bytes:
-    """Return a `meta` value's bytes."""
     plain = msgspec.to_builtins(value)
     return json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
 

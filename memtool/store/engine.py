@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -79,17 +77,8 @@ def storage_error(path: Path, text: str) -> MemtoolError:
     return StorageError(f"the store at {path} could not be used: {text}", hint=_UNKNOWN)
 
 
-def _as_said(text: str) -> str:
-    return text
-
-
-def is_repeated(text: str) -> bool:
-    """Return whether a message says only that something went wrong before."""
-    return _REPEATED in text and number_in(text) is None
-
-
 @contextmanager
-def translated(path: Path, cause: Callable[[str], str] = _as_said) -> Iterator[None]:
+def translated(path: Path, cause: Callable[[str], str] = str) -> Iterator[None]:
     """Raise our errors for what rocksdict raises, which is a plain Exception for everything.
 
     `cause` returns the message that is meant by a message.
@@ -164,13 +153,12 @@ class Engine:
 
     def _cause(self, text: str) -> str:
         """Return the message of what went wrong first, where RocksDB only says that something did."""
-        if is_repeated(text):
+        if _REPEATED in text and number_in(text) is None:
             return self._first_said or text
         self._first_said = text
         return text
 
     def get(self, family: str, key: bytes) -> bytes | None:
-        """Return the value, or None."""
         with self._translated():
             value: bytes | None = self._families[family].get(key)
         return value
@@ -178,7 +166,6 @@ class Engine:
     def scan(
         self, family: str, start: bytes = b"", end: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values from `start` to before `end`, in order."""
         chosen = ReadOptions()
         if end is not None:
             chosen.set_iterate_upper_bound(end)
@@ -201,7 +188,6 @@ class Engine:
             rows.status()
 
     def batch(self) -> RawBatch:
-        """Return an empty batch for this database."""
         return RawBatch(self._handles)
 
     def write(self, batch: RawBatch, *, sync: bool) -> None:
@@ -244,7 +230,6 @@ class Engine:
         raise storage_error(self._path, os.strerror(errno.ENOSPC))
 
     def flush(self) -> None:
-        """Write memory tables to files."""
         with self._translated():
             for family in self._families.values():
                 family.flush()
@@ -310,32 +295,22 @@ class RawBatch:
         self.raw = WriteBatch(raw_mode=True)
 
     def put(self, family: str, key: bytes, value: bytes) -> None:
-        """Set a key."""
         self.raw.put(key, value, self._handles[family])
 
     def delete(self, family: str, key: bytes) -> None:
-        """Drop a key."""
         self.raw.delete(key, self._handles[family])
 
     def delete_range(self, family: str, start: bytes, end: bytes) -> None:
-        """Drop the keys from `start` to before `end`."""
         self.raw.delete_range(start, end, self._handles[family])
 
     def __len__(self) -> int:
         return len(self.raw)
 
 
-def create(path: Path) -> Engine:
-    """Make a database in an empty directory."""
+def open_writer(path: Path, *, create: bool = False) -> Engine:
+    """Open for writing. Unless it is to be created, a directory without a database is damage, not a new store."""
     with translated(path):
-        database = Rdict(str(path), *open_options(create=True))
-        return Engine(path, database, lambda: None)
-
-
-def open_writer(path: Path) -> Engine:
-    """Open for writing. Never creates: a directory without a database is damage, not a new store."""
-    with translated(path):
-        return Engine(path, Rdict(str(path), *open_options()), lambda: None)
+        return Engine(path, Rdict(str(path), *open_options(create=create)), lambda: None)
 
 
 def open_reader(path: Path) -> Engine:
@@ -375,6 +350,9 @@ def _state(path: Path) -> object:
 
 def _open_secondary(path: Path) -> Engine:
     """Open without a write to the store: messages and the secondary's state go to a private directory."""
+    import shutil
+    import tempfile
+
     private = tempfile.mkdtemp(prefix="memtool-reader-")
     chosen, families = open_options()
     chosen.set_db_log_dir(private)

@@ -60,21 +60,21 @@ def _put_note(store: Store, batch: RawBatch, now_us: int) -> None:
     put_meta(batch, _NOTE, Erasing(known.since_us, known.number + 1))
 
 
-def clear_note(store: Store, seen: Erasing) -> bool:
-    """Record that the files hold nothing of what was deleted before; return whether that is all of it."""
+def conclude(store: Store, path: Path, seen: Erasing) -> bool:
+    """Record that the files hold nothing of what was deleted; return whether nothing more was deleted since.
+
+    Every table was rewritten before, and the store was opened again: the list of files and the log, which name keys,
+    begin again with each open. RocksDB's messages from before this open may name keys, too: they are removed.
+    """
+    with reporting(path):
+        for file in path.glob(_LOGS):
+            file.unlink(missing_ok=True)
+        sync_directory(path)
     if erasing(store) != seen:
         return False
     with store.batch(sync=True) as batch:
         batch.delete(keys.META, _NOTE.encode())
     return True
-
-
-def remove_old_logs(path: Path) -> None:
-    """Remove RocksDB's messages from before this open: they may name keys. Make all that was removed durably gone."""
-    with reporting(path):
-        for file in path.glob(_LOGS):
-            file.unlink(missing_ok=True)
-        sync_directory(path)
 
 
 # Forgetting
@@ -116,7 +116,6 @@ def drop_nodes(store: Store, node_ids: Iterable[NodeId], now_us: int) -> None:
 
 
 def drop_sources(store: Store, paths: Iterable[str], now_us: int) -> None:
-    """Delete what is recorded of transcript files."""
     with store.batch(sync=True) as batch:
         for path in paths:
             batch.delete(keys.SOURCES, keys.path(path))

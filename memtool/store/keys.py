@@ -67,7 +67,6 @@ def identifier(text: str) -> bytes:
 
 
 def event(instant_us: int, event_id: EventId) -> bytes:
-    """Return the key in `events`."""
     return instant(instant_us) + identifier(event_id)
 
 
@@ -77,12 +76,10 @@ def path(text: str) -> bytes:
 
 
 def read_path(key: bytes) -> str:
-    """Return the path of a key in `sources`."""
     return key.decode(errors="surrogateescape")
 
 
 def revision(event_id: EventId, digest: str) -> bytes:
-    """Return the key in `revisions`."""
     return identifier(event_id) + identifier(digest)
 
 
@@ -92,7 +89,6 @@ def generation(number: int) -> bytes:
 
 
 def read_generation(key: bytes) -> int:
-    """Return the number of the table of contents that a key belongs to."""
     return int(_U32.unpack_from(key)[0])
 
 
@@ -110,7 +106,6 @@ def _tail(segment: Segment) -> bytes:
 
 
 def node(number: int, node_id: NodeId) -> bytes:
-    """Return the key of any node by its id."""
     return place(number, place_of(node_id))
 
 
@@ -148,7 +143,6 @@ def grip(number: int, grip_id: GripId, citing: NodeId) -> bytes:
 
 
 def read_grip(key: bytes) -> tuple[GripId, NodeId]:
-    """Return the grip and the node that cites it."""
     start = _U32.size
     grip_id = GripId(key[start : start + ID_BYTES].hex())
     return grip_id, read_place(key[:start] + key[start + ID_BYTES :]).id

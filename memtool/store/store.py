@@ -62,11 +62,7 @@ class Store:
         if begun is None:
             begun = Begun(self._pinned("generation", int), self._pinned("calendar", dict[str, str]))
         self.generation = begun.generation
-        self.calendar: Calendar = calendar_from(
-            begun.calendar["zone"],
-            begun.calendar["day_starts_at"],
-            begun.calendar["week_starts_on"],
-        )
+        self.calendar = calendar_from(**begun.calendar)
 
     def building(self) -> Store | None:
         """Return the same store with the table of contents that a rebuild has begun, or None."""
@@ -83,7 +79,6 @@ class Store:
         return (self.current(),) if building is None else (self.current(), building)
 
     def meta(self, name: str, kind: type[T]) -> T | None:
-        """Return a `meta` value, or None."""
         data = self.engine.get(keys.META, name.encode())
         return None if data is None else codec.decode_json(name, data, kind)
 
@@ -141,6 +136,13 @@ class Store:
             return None
         return self._get(keys.EVENTS, keys.event(time_us, event_id), codec.EVENT)
 
+    def has_event(self, event_id: EventId) -> bool:
+        """Return whether the index leads to an event. The event is not decoded."""
+        time_us = self.time_of(event_id)
+        if time_us is None:
+            return False
+        return self.engine.get(keys.EVENTS, keys.event(time_us, event_id)) is not None
+
     def time_of(self, event_id: EventId) -> int | None:
         """Return the instant of an event by the index, or None."""
         value = self.engine.get(keys.IDS, keys.identifier(event_id))
@@ -181,11 +183,9 @@ class Store:
         return (current, *sorted(older, key=lambda e: (e.revision, e.digest), reverse=True))
 
     def revisions(self) -> Iterator[Event]:
-        """Yield every superseded revision."""
         return self._values(keys.REVISIONS, codec.EVENT)
 
     def rewinds(self) -> Iterator[Rewind]:
-        """Yield every rewind."""
         for key, value in self.engine.scan(keys.REWINDS):
             yield Rewind(EventId(key.hex()), keys.read_instant(value))
 
@@ -194,7 +194,6 @@ class Store:
         return self._get(keys.TOMBSTONES, keys.identifier(event_id), codec.TOMBSTONE)
 
     def tombstones(self) -> Iterator[Tombstone]:
-        """Yield every tombstone."""
         return self._values(keys.TOMBSTONES, codec.TOMBSTONE)
 
     def is_empty(self) -> bool:
@@ -219,11 +218,9 @@ class Store:
             start_us = calendar.day_start_us(day + 1)
 
     def session(self, session: str) -> Session | None:
-        """Return the bounds of a session, or None."""
         return self._get(keys.SESSIONS, session.encode(), codec.SESSION)
 
     def sessions(self, prefix: str = "") -> Iterator[tuple[str, Session]]:
-        """Yield the sessions whose id begins with the prefix."""
         for key, value in self.engine.scan(keys.SESSIONS, prefix.encode()):
             if not key.startswith(prefix.encode()):
                 return
@@ -244,7 +241,6 @@ class Store:
         return list(self._values(keys.CUTS, codec.CUT, *bounds))
 
     def node(self, node_id: NodeId) -> Node | None:
-        """Return a node, or None."""
         return self._get(keys.NODES, keys.node(self.generation, node_id), codec.NODE)
 
     def nodes(self, level: Level, first: int = 1, end: int = _LAST_DAY) -> Iterator[Node]:
@@ -264,7 +260,6 @@ class Store:
             yield found.id, found.recipe
 
     def write_of(self, node_id: NodeId) -> Write | None:
-        """Return when a node was written, or None."""
         return self._get(keys.WRITES, keys.node(self.generation, node_id), codec.WRITE)
 
     def marks(self) -> dict[Period, int]:
@@ -273,7 +268,6 @@ class Store:
         return {keys.read_place(key).period: keys.read_instant(value) for key, value in rows}
 
     def mark(self, period: Period) -> int | None:
-        """Return the period's own mark, or None."""
         value = self.engine.get(keys.MARKS, keys.place(self.generation, period))
         return None if value is None else keys.read_instant(value)
 
@@ -283,7 +277,6 @@ class Store:
         return {keys.read_place(key).id: codec.FAILURE.decode(value, key) for key, value in rows}
 
     def failure(self, node_id: NodeId) -> Failure | None:
-        """Return the node's failure, or None."""
         return self._get(keys.FAILURES, keys.node(self.generation, node_id), codec.FAILURE)
 
     def citations(self, prefix_digits: str = "") -> Iterator[tuple[GripId, NodeId]]:
@@ -386,10 +379,8 @@ class Store:
         self.engine.compact(part.family, part.start, part.end, rewrite=rewrite)
 
     def close(self) -> None:
-        """Close the database."""
         self.engine.close()
 
 
 def put_meta(batch: RawBatch, name: str, value: object) -> None:
-    """Put a value of `meta` into a batch."""
     batch.put(keys.META, name.encode(), codec.encode_json(value))

@@ -25,7 +25,6 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def see(store: Store, period: Period) -> Seen:
-    """Return the period's mark as of now."""
     return Seen(period, store.mark(period))
 
 
@@ -50,7 +49,6 @@ def replace_cuts(store: Store, day: int, old: Sequence[Cut], new: Sequence[Cut])
 
 
 def drop_cut(store: Store, batch: RawBatch, cut: Cut, *, with_node: bool) -> None:
-    """Delete a cut, and the node of its segment."""
     segment = place_of(cut.id)
     assert isinstance(segment, Segment), cut.id
     batch.delete(keys.CUTS, keys.cut(store.generation, segment, cut.start_us))
@@ -96,7 +94,6 @@ def remove_node(store: Store, seen: Seen) -> bool:
 
 
 def put_failure(store: Store, node_id: NodeId, failure: Failure) -> None:
-    """Record that a node could not be written."""
     key = keys.node(store.generation, node_id)
     with store.batch(sync=False) as batch:
         batch.put(keys.FAILURES, key, codec.FAILURE.encode(failure))
