@@ -189,8 +189,8 @@ class Limits(NamedTuple):
 LIMITS: Mapping[Level, Limits] = {
     Level.DAY: Limits(20, 30, 30, 60, 60, 100, 400),
     Level.WEEK: Limits(12, 30, 20, 60, 40, 60, 400),
-    Level.MONTH: Limits(8, 20, 12, 12, 8, 20, 400),
-    Level.YEAR: Limits(8, 12, 8, 12, 4, 20, 1000),
+    Level.MONTH: Limits(8, 12, 6, 8, 3, 16, 400),
+    Level.YEAR: Limits(8, 8, 6, 8, 3, 16, 1000),
 }
 FACTS = Limits(0, 2, 1, 1, 1, 0, 0)
 """What is stored of a thread that is not stored whole."""
