@@ -19,10 +19,8 @@ Value = str | int
 # Compiled when they are used: most starts check no setting.
 _NUMBER = r"-?[0-9]{1,18}"
 _TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-# systemd checks the expression; this only refuses what could not stand in a unit file.
+# systemd checks the expression; this only refuses what would break a unit file.
 _SCHEDULE = r"[A-Za-z0-9*~:,./;_+ -]{0,200}"
-_LONGEST_COMMAND = 1000
-_LONGEST_NAME = 200
 _URL = r"https?://[^\s/?#]+(?:/[^\s?#]*)?"
 _PREFIX = "MEMTOOL_"
 _LIST_THEM = '"memtool config show" lists every setting'
@@ -68,9 +66,8 @@ def whole_number(low: int, high: int) -> Kind:
     """Return the kind that is a number within bounds, both included."""
     return Kind(
         f"a whole number from {low} to {high}",
-        lambda value: (
-            type(value) is int and low <= value <= high
-        ),  # a TOML boolean is an int to isinstance
+        # isinstance would take a TOML boolean, too
+        lambda value: type(value) is int and low <= value <= high,
         is_number=True,
     )
 
@@ -114,7 +111,7 @@ SCHEDULE = Kind(
 AMOUNT = whole_number(0, 10**12)
 WORD = Kind(
     'a name on one line, or ""',
-    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME,
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= 200,  # noqa: PLR2004
 )
 URL = Kind(
     'an http:// or https:// URL, or ""',
@@ -126,7 +123,7 @@ PATHS = Kind(
 )
 COMMAND = Kind(
     'a shell command on one line, or ""',
-    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_COMMAND,
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= 1000,  # noqa: PLR2004
 )
 
 
@@ -149,7 +146,7 @@ class CalendarSettings(NamedTuple):
 
 
 class IngestSettings(NamedTuple):
-    """`[ingest]`, beside its timer's."""
+    """`[ingest]`, without its timer."""
 
     claude_root: Annotated[
         str, PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
@@ -460,7 +457,7 @@ def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _line(text: str, key: str) -> str:
-    """Return `:` and the line of a key, found without a TOML parser, since tomllib does not tell lines."""
+    """Return `:` and the line number of a key; tomllib does not give it."""
     section, _, name = key.rpartition(".")
     current = ""
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""`memtool config`: what the settings are and where they come from. Writes no file but the last of those it reads."""
+"""`memtool config`: show, set and check settings. Writes only the last of the files that it reads."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def _state(path: Path) -> str:
 def show_command(
     context: typer.Context,
     key: Annotated[
-        str, typer.Argument(help="Only this one, in full.", autocompletion=settings)
+        str, typer.Argument(help="Show only this setting, in full.", autocompletion=settings)
     ] = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every setting, its value and where that comes from."""
+    """Show each setting, its value and its origin."""
     run = invocation(context)
     settings = [_setting_named(key)] if key else list(SETTINGS.values())
     if as_json:
@@ -139,7 +139,7 @@ def _short(path: str, home: str) -> str:
 
 
 def _literal(value: object) -> str:
-    """Return a value as it stands in the file."""
+    """Return a value as TOML."""
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
@@ -162,10 +162,10 @@ def set_command(
     ] = None,
     *,
     unset: Annotated[
-        bool, typer.Option("--unset", help="Take the setting out of the file.")
+        bool, typer.Option("--unset", help="Remove the setting from the file.")
     ] = False,
 ) -> None:
-    """Change one setting, keeping the previous file.
+    """Change one setting. The previous file is kept.
 
     The last file that `memtool config path` names is written; the previous one stays beside it as config.toml.bak.
     """
@@ -211,7 +211,7 @@ def _replace(document: dict[str, object], key: str, value: Value | None) -> obje
     section, _, name = key.partition(".")
     table = document.setdefault(section, {})
     if not isinstance(table, dict):
-        raise UsageError(f"[{section}] is not a table in the file", hint="mend the file by hand")
+        raise UsageError(f"[{section}] is not a table in the file", hint="correct the file by hand")
     if "." in name:
         old = _replace(table, name, value)
     else:
@@ -257,7 +257,7 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 
 @config.command("check")
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
-    """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
+    """Check all settings. Exits 78 if one is wrong. A setting that was removed is a warning."""
     run = invocation(context)
     found, faults = examine(run.environ, run.config_files, SETTINGS)
     warnings = warnings_of(found)

@@ -1,4 +1,4 @@
-"""All that reaches the terminal passes here. Text from a store or a file is shown, never obeyed."""
+"""All output of the program. Control characters in text from a store or a file never reach the terminal."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPED_WIDTH = 80
+_MOST_ANSWERS = 3
 _NARROWEST, _WIDEST = 20, 120
 """Prose is not spread over more columns than one can read."""
 RIGHT_WIDTH = len("EVENTS")
@@ -347,7 +348,7 @@ def _left_out(count: int) -> str:
 
 
 def head_end(text: str, lines: int, characters: int) -> int:
-    """Return where the first so many lines and characters end, between words where one is near."""
+    """Return the end of the first lines and characters, between words if possible."""
     end = -1
     for _ in range(lines):
         end = text.find("\n", end + 1)
@@ -361,5 +362,25 @@ def head_end(text: str, lines: int, characters: int) -> int:
 
 
 def tail_start(text: str, lines: int, characters: int) -> int:
-    """Return where the last so many lines and characters begin."""
+    """Return the start of the last lines and characters."""
     return len(text) - head_end(text[::-1], lines, characters)
+
+
+def ask(environ: Mapping[str, str], question: str, *, default: bool) -> bool:
+    """Return the person's answer to a yes/no question on stderr; no at the end of the input."""
+    choice = "[Y/n]" if default else "[y/N]"
+    words, page = f"{question} {choice}", Page(environ, sys.stderr)
+    for _ in range(_MOST_ANSWERS):
+        line = ""
+        try:
+            page.text(cleaned(words), end=" ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+        finally:
+            if not line:  # so that what comes next begins on a line of its own
+                print(file=sys.stderr)
+        answer = line.strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y") or (default and line != "" and not answer)
+        words = f"Please answer y or n. {choice}"
+    return False

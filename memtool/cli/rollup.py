@@ -23,7 +23,7 @@ from memtool.rollup.configured import (
     zone_is_set,
 )
 from memtool.rollup.job import roll_up
-from memtool.rollup.plan import Choices, Order
+from memtool.rollup.plan import Choices, RollupOptions
 from memtool.store.access import Access
 
 if TYPE_CHECKING:
@@ -36,29 +36,29 @@ _GO_ON = {OK.code, FAILED.code, SKIPPED.code}
 rollup = command_group()
 
 OpenOption = Annotated[
-    bool, typer.Option("--include-open", help="Also the period that has not ended.")
+    bool, typer.Option("--include-open", help="Also summarise the period that has not ended.")
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later."),
+    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later ones."),
 ]
 ForceOption = Annotated[
     str | None,
     typer.Option(
-        metavar="PERIOD", autocompletion=periods, help="Write this period again, with all below it."
+        metavar="PERIOD",
+        autocompletion=periods,
+        help="Rewrite this period and everything below it.",
     ),
 ]
 OutdatedOption = Annotated[
     bool,
-    typer.Option("--outdated", help="Also what another recipe wrote, newest first."),
+    typer.Option("--outdated", help="Also rewrite what another recipe wrote, newest first."),
 ]
 MaxCallsOption = Annotated[
     int | None,
-    typer.Option(
-        "--max-calls", metavar="N", min=0, help="Stop after N summarizer calls; the rest waits."
-    ),
+    typer.Option("--max-calls", metavar="N", min=0, help="Stop after N summarizer calls."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 
 
 def _add(name: str, levels: Sequence[Level], words: str) -> None:
@@ -132,7 +132,7 @@ def run_level(
     show: Show = Show.TERMINAL,
 ) -> Outcome:
     """Run the rollup job of one level; `waits` and `show` are those of `run`."""
-    order = Order(
+    options = RollupOptions(
         level=level,
         summarizer=summarizer_of(call.config, call.environ, call.store.root),
         calendar=wanted_calendar(call.config),
@@ -142,7 +142,7 @@ def run_level(
         at_once=call.config.summarizer.concurrency,
     )
     job = f"{level.word}-rollup"
-    return run(call, job, partial(roll_up, order=order), waits=waits, show=show)
+    return run(call, job, partial(roll_up, options=options), waits=waits, show=show)
 
 
 def _numbers(outcome: Outcome) -> dict[str, object]:

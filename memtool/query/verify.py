@@ -8,10 +8,10 @@ from itertools import count, groupby
 
 from msgspec import Struct, field
 
+from memtool.agents.registry import agent_named
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
 from memtool.model.levels import (
-    PERIOD_LEVELS,
     Level,
     Period,
     Segment,
@@ -35,6 +35,7 @@ from memtool.model.records import (
 )
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
+from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
 from memtool.store.erase import erasing
 from memtool.store.store import Store
@@ -43,7 +44,7 @@ MAX_LISTED = 50
 
 
 class Problem(Struct, frozen=True):
-    """One thing that must not be: where, and what."""
+    """What is wrong, and where."""
 
     where: str
     what: str
@@ -54,13 +55,6 @@ class StrangeEvent(Struct, frozen=True):
 
     id: EventId
     time_us: int
-
-
-class FailedNode(Struct, frozen=True):
-    """A node that could not be summarised, and why."""
-
-    id: NodeId
-    error: str
 
 
 class Since(Struct, frozen=True):
@@ -84,6 +78,8 @@ class Verification(Struct):
     problems: list[Problem] = field(default_factory=list)
     strange_count: int = 0
     strange_events: list[StrangeEvent] = field(default_factory=list)
+    old_count: int = 0
+    """Events that an older reader gave: their transcripts are gone, or were not read again yet."""
     stale: list[NodeId] = field(default_factory=list)
     failed: list[FailedNode] = field(default_factory=list)
     half_built: bool = False
@@ -106,7 +102,7 @@ class Walk(Struct):
     found: Verification
 
     def is_stale(self, node_id: NodeId) -> bool:
-        """Return whether the node waits for a rollup: then its inputs may well differ from it."""
+        """Return whether the node waits for a rollup: then its inputs can differ from it."""
         return place_of(node_id).period in self.stale
 
 
@@ -153,6 +149,8 @@ def _check_event(walk: Walk, event: Event) -> None:
         session = store.session(claim.session)
         if session is None or not session.first_us <= event.time_us <= session.last_us:
             say(event.id, f"it lies outside the bounds of its session {claim.session}")
+    agent = agent_named(event.agent)
+    walk.found.old_count += agent is not None and event.reader < agent.format.reader
     if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
         walk.found.strange_count += 1
         if len(walk.found.strange_events) < MAX_LISTED:
@@ -168,7 +166,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")
     for cut in standing:
-        if walk.store.node(cut.id) is None and walk.store.failure(cut.id) is None:
+        if not walk.store.has_node(cut.id) and walk.store.failure(cut.id) is None:
             walk.found.say(cut.id, "the segment has no node, and no failure is recorded")
 
 
@@ -181,7 +179,7 @@ def check_ids(walk: Walk) -> Iterator[str]:
 
 
 def check_revisions(walk: Walk) -> Iterator[str]:
-    """Check that superseded revisions lie where they belong, beside a current one."""
+    """Check that superseded revisions have the right key, and a current revision."""
     for event, is_in_place in walk.store.placed_revisions():
         if not is_in_place:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
@@ -191,7 +189,7 @@ def check_revisions(walk: Walk) -> Iterator[str]:
 
 
 def check_nodes(walk: Walk) -> Iterator[str]:
-    """Check every node by itself, and against its inputs where it is not stale."""
+    """Check each node, and if it is not stale, its inputs."""
     for level in Level:
         for node in walk.store.nodes(level):
             for what in _node_problems(walk, node):
@@ -280,14 +278,14 @@ def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
 
 def check_parents(walk: Walk) -> Iterator[str]:
     """Check that what has inputs and is not marked has a node."""
-    for level in PERIOD_LEVELS[:-1]:
-        for node in walk.store.nodes(level):
-            for parent in parents_of(place_of(node.id), walk.store.calendar.week_start):
-                if parent not in walk.stale and walk.store.node(parent.id) is None:
-                    walk.found.say(
-                        parent.id, f"it has no node and no mark although {node.id} feeds it"
-                    )
-            yield "edges"
+    for place in walk.store.node_places():
+        if place.level in (Level.SEGMENT, Level.YEAR):
+            continue
+        for parent in parents_of(place, walk.store.calendar.week_start):
+            if parent not in walk.stale and not walk.store.has_node(parent.id):
+                what = f"it has no node and no mark although {place.id} feeds it"
+                walk.found.say(parent.id, what)
+        yield "edges"
 
 
 def check_citations(walk: Walk) -> Iterator[str]:
@@ -319,7 +317,7 @@ def check_generations(walk: Walk) -> Iterator[str]:
 def verify(
     store: Store, now_us: int, checkpoint: Callable[[], None] = lambda: None
 ) -> Verification:
-    """Return what is wrong with the store, and what is worth knowing; `checkpoint` may stop the walk."""
+    """Return what is wrong with the store, and what is worth knowing; `checkpoint` can stop the check."""
     calendar, note = store.calendar, erasing(store)
     stale = stale_periods(store.marks(), calendar.week_start)
     found = Verification(

@@ -248,7 +248,7 @@ def test_the_sandbox_goes_where_it_is_what_keeps_the_program_from_starting(
     install_units(units, installation(units.parents[2])._replace(has_sandbox=True))
     systemd.add("systemd-run", script)
     assert apply("") == 0
-    assert (units / SANDBOX).exists() == stays
+    assert ("PrivateUsers=yes" in (units / SANDBOX).read_text()) == stays
 
 
 @pytest.mark.usefixtures("systemd")
@@ -334,8 +334,8 @@ def test_a_program_as_summarizer_is_found_and_let_do_what_it_needs(
     ("text", "says"),
     [
         (by_command(""), "summarizer.command is not set"),
-        (by_command("no-such-program -p"), "there is no program no-such-program"),
-        (by_command("sh", "/no/such/directory"), "/no/such/directory is no directory"),
+        (by_command("no-such-program -p"), "no such program: no-such-program"),
+        (by_command("sh", "/no/such/directory"), "/no/such/directory is not a directory"),
     ],
 )
 @pytest.mark.usefixtures("systemd")

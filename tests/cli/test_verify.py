@@ -131,14 +131,14 @@ def test_a_terminal_sees_how_far_the_walk_is(
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     assert call(memory.root, "verify", TERM="xterm") == 1
-    assert "walking the store" in terminal.getvalue()
+    assert "checking the store" in terminal.getvalue()
     assert "walking" not in capsys.readouterr().out
 
 
 def test_json_names_everything(memory: Memory, capsys: Output) -> None:
     found = verified(memory, capsys)
     assert set(found) == {
-        "kind", "version", "exists", "zone", "healthy", "counts", "problem_count", "problems", "strange_count",
-        "strange_events", "stale", "failed", "half_built", "erasing",
+        "kind", "version", "exists", "zone", "healthy", "counts", "problem_count", "problems", "old_count",
+        "strange_count", "strange_events", "stale", "failed", "half_built", "erasing",
     }  # fmt: skip
     assert (found["kind"], found["version"]) == ("verify", 1)

@@ -1,7 +1,7 @@
 """Claude Code: which of its files are transcripts, how to recognise them, how long it keeps them.
 
-`parser` reads a file, `messages` turns its records into drafts, `typed` finds what a person typed, `retention` reads
-Claude Code's settings.
+`parser` reads a file, `messages` and `tools` turn its records into drafts, `typed` finds what a person typed, `undone`
+what was taken back, and `retention` reads Claude Code's settings.
 """
 
 from __future__ import annotations
@@ -9,16 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from memtool.agents.registry import File, Format, Parser, Retention
-from memtool.agents.values import JsonObject, text_at
+from memtool.agents.values import JsonObject, canonical, text_at
+from memtool.model.records import RECORD_DIGITS, digest_of
 
+NAME = "claude-code"
+READER = 2
+"""To be increased with what the parser gives: events that an older one gave are then replaced."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
-SUBAGENT = "subagent: not read yet"
+JOURNAL = "journal of a workflow: no conversation"
 
 
 class ClaudeCode(Format):
-    """`projects/<slug>/<session>.jsonl`, one session a file."""
+    """`projects/<slug>/<session>.jsonl`, one session a file; `history.jsonl`, the prompts of all of them."""
 
     place_key = "cwd"
+    reader = READER
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the record has a type and says which session, leaf or message it belongs to."""
@@ -27,6 +32,8 @@ class ClaudeCode(Format):
             return "leafUuid" in record
         if kind == "file-history-snapshot":
             return "messageId" in record
+        if not kind and "display" in record:
+            return "project" in record and "timestamp" in record
         return bool(kind and text_at(record, "sessionId"))
 
     def parser(self, file: File) -> Parser:
@@ -39,8 +46,8 @@ class ClaudeCode(Format):
         """Return why a transcript of this name and place is not read, or ""."""
         if path.name.startswith("agent-acompact-"):
             return COMPACTION_COPY
-        if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
-            return SUBAGENT
+        if path.name == "journal.jsonl" and "subagents" in path.parts[:-1]:
+            return JOURNAL
         return ""
 
     def retention(self, root: Path, machine: Path) -> Retention:
@@ -51,3 +58,35 @@ class ClaudeCode(Format):
 
 
 FORMAT = ClaudeCode()
+
+
+# --- What identifies a record: its own id, or where it has none, a hash of all it says ---
+
+_NOT_IN_DIGEST = frozenset({"sessionId", "cwd", "version"})
+
+
+def content_of(record: JsonObject) -> str:
+    """Return the raw record, less what differs between copies of it under several sessions."""
+    return canonical(record, _NOT_IN_DIGEST)
+
+
+def own_digest(uuid: str) -> str:
+    """Return the digest that the id of a record with an id of its own is cut from."""
+    return digest_of("id", NAME, uuid)
+
+
+def raw_digest(record: JsonObject, time_us: int, ordinal: int) -> str:
+    """Return the digest that the id of a record without an id is cut from."""
+    session = text_at(record, "sessionId")
+    return digest_of("raw", session, content_of(record), time_us, ordinal)
+
+
+def raw_key(record: JsonObject) -> str:
+    """Return what is the same for records that only their ordinal tells apart."""
+    return digest_of(text_at(record, "sessionId"), content_of(record))
+
+
+def parent_of(record: JsonObject) -> str:
+    """Return the record that this one follows, or ""."""
+    parent = text_at(record, "parentUuid")
+    return own_digest(parent)[:RECORD_DIGITS] if parent else ""

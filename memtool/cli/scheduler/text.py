@@ -11,7 +11,7 @@ from memtool.cli.output import clean, console, print_line
 from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Status, Trouble, sentence, words
+from memtool.systemd.status import JobStatus, Problem, Status, sentence, words
 
 WIDTH = 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -62,7 +62,7 @@ def span(length_s: int) -> str:
 
 
 def pause_words(pause: Pause, now_us: int) -> str:
-    """Return since when, until when and why: what stands behind "paused"."""
+    """Return since when, until when and why a job is paused."""
     since = f"since {moment(pause.since_us, now_us)} ({ago(pause.since_us, now_us)})"
     by = f" by {pause.by}" if pause.by else ""
     until = "" if pause.until_us is None else f" until {moment(pause.until_us, now_us)}"
@@ -88,7 +88,7 @@ _TALLIED = ("events", "nodes", "calls", "tokens")
 _HISTORY_ROW = "{:<19}  {:<12}  {:<7}  {:>5}  {:<7}  {}"
 _DID_COLUMN = 60
 _TIED = "\u00a0"
-"""Stands for a space at which no line may end: a number stays with what it counts."""
+"""A space at which no line may end: a number stays with its unit."""
 
 
 def history_lines(runs: Iterable[Run]) -> list[str]:
@@ -124,7 +124,7 @@ def _counted(run: Run) -> Iterator[str]:
 
 _COLOURS = {"failed": "red", "died": "red", "partial": "yellow", "stopped": "yellow"}
 _RIGHT = ("TOOK", "RUNS", "ERRORS", "SKIPS", "WAITS")
-# What stands in the place of the next run where there is none.
+# Shown instead of the next run if there is none.
 _STATES = {
     "armed": "armed",
     "running": "after this run",
@@ -231,11 +231,11 @@ _QUEUED = {
 
 def _paused(state: Status, now_us: int) -> Iterator[str]:
     pauses = [(row.job.name, row.pause) for row in state.jobs if row.pause is not None]
-    told: set[str] = set()
+    said: set[str] = set()
     for job, pause in pauses:
         name = "all jobs" if pause.who == ALL else job
-        if name not in told:
-            told.add(name)
+        if name not in said:
+            said.add(name)
             text = pause_words(pause, now_us).replace(", with all jobs", "")
             yield from _wrapped(f"Paused: {name} {text}")
 
@@ -245,19 +245,19 @@ def _as_of(run: Run | None, now_us: int) -> str:
 
 
 def _warnings(state: Status, now_us: int) -> Iterator[str]:
-    for trouble in state.troubles:
-        yield from _warning(trouble, now_us)
+    for problem in state.problems:
+        yield from _warning(problem, now_us)
     if state.damaged_lines:
         is_one = state.damaged_lines == 1
         records = "record of the ledger was" if is_one else "records of the ledger were"
         yield f"warning: {state.damaged_lines} damaged {records} passed over"
 
 
-def _warning(trouble: Trouble, now_us: int) -> Iterator[str]:
-    when = "" if trouble.since_us is None else ago(trouble.since_us, now_us)
-    yield from _wrapped(f"warning: {clean(sentence(trouble, when))}")
-    if trouble.hint:
-        yield from _wrapped(f"  hint: {trouble.hint}")
+def _warning(problem: Problem, now_us: int) -> Iterator[str]:
+    when = "" if problem.since_us is None else ago(problem.since_us, now_us)
+    yield from _wrapped(f"warning: {clean(sentence(problem, when))}")
+    if problem.hint:
+        yield from _wrapped(f"  hint: {problem.hint}")
 
 
 def _wrapped(text: str) -> list[str]:
