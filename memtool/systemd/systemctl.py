@@ -328,7 +328,11 @@ def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope,
         "system": (root / part for part in _SYSTEM_UNITS),
         "user": _user_units(environ, root),
     }
-    return tuple(scope for scope in SCOPES if any(map(_has_timer, found[scope])))
+    return tuple(
+        scope
+        for scope in SCOPES
+        if any(os.path.lexists(path / job.timer) for path in found[scope] for job in JOBS)
+    )
 
 
 def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
@@ -350,10 +354,6 @@ def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return where a user's own units and drop-ins are."""
     return xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "systemd/user"
-
-
-def _has_timer(directory: Path) -> bool:
-    return any(os.path.lexists(directory / job.timer) for job in JOBS)
 
 
 def default_scope(installed: Sequence[Scope], *, prefers_system: bool) -> Scope | None:

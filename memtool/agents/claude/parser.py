@@ -119,6 +119,7 @@ class ClaudeParser:
         self._ordinals = Ordinals(file, raw_key)
         self._queue = Queue(file)
         self._rewinds = Rewinds(file, self._is_prompt_record)
+        self._is_subagent = file.stem.startswith("agent-")
         self._session = ""
         self._projects: dict[str, str] = {}
         self._branches: dict[str, str] = {}
@@ -129,6 +130,8 @@ class ClaudeParser:
 
     def parse(self, record: JsonObject) -> Outcome:
         """Return what one record says."""
+        if self._is_subagent and "isSidechain" not in record:
+            record = {**record, "isSidechain": True}
         self._session = self._session or text_at(record, "sessionId")
         kind = text_at(record, "type")
         if not kind and "display" in record:
