@@ -108,7 +108,7 @@ def _keep_rows(store: Path, rows: Path) -> None:
 
 def _do_the_least(folder: Path, rows: Path, where: Path) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from memtool.store.engine import create  # noqa: PLC0415
+    from memtool.store.engine import open_writer  # noqa: PLC0415
 
     for file in sorted(folder.iterdir()):
         for line in file.read_bytes().splitlines():
@@ -116,7 +116,7 @@ def _do_the_least(folder: Path, rows: Path, where: Path) -> None:
     found, batches = pickle.loads(rows.read_bytes())  # noqa: S301 - written a moment ago
     shutil.rmtree(where, ignore_errors=True)
     where.mkdir()
-    engine = create(where)
+    engine = open_writer(where, create=True)
     size = -(-len(found) // batches)
     for start in range(0, len(found), size):
         batch = engine.batch()

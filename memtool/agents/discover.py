@@ -77,6 +77,8 @@ class _Walk:
             self._walk(path, agents)
         elif not stat.S_ISREG(found.st_mode):
             self._unread[path] = SPECIAL
+        elif reason := skip_reason(path, agents):
+            self._unread[path] = reason
         else:
             self._files[path] = (found.st_dev, found.st_ino)
 

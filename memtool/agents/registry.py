@@ -28,6 +28,8 @@ class File(NamedTuple):
 
     stem: str
     earlier: Callable[[str], Iterator[JsonObject]]
+    whole: Callable[[str], Iterator[JsonObject]] = lambda _: iter(())
+    """The same for all of the file, as far as it is written."""
 
 
 class Parser(Protocol):
@@ -61,6 +63,8 @@ class Format:
 
     place_key = ""
     """Empty where a file may hold several sessions."""
+    reader = 0
+    """The version of the parser. Files that an older one read are read again from their start."""
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the object is of this format: by its content, never by a file's name."""

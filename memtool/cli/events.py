@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
-from memtool.cli.options import Invocation, JsonOption, kinds, periods
-from memtool.cli.output import (
-    Clock,
-    Page,
-    cleaned,
-    last_part,
-    note,
-    plain_passage,
-    print_json,
-    print_line,
-)
-from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
-from memtool.model.records import ROLES, Event
-from memtool.query.events import Listing, Query
+from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
+from memtool.cli.output import Page, cleaned, note, plain_passage, print_json, print_line
+from memtool.cli.reading import ROLE_STYLES, read
+from memtool.model.clock import Clock
+from memtool.model.records import ROLES
+from memtool.query.contents import last_part
+from memtool.query.events import Listing, Query, ShownEvent
 from memtool.query.events import events as listed
 
 VERSION = 1
@@ -77,14 +71,12 @@ def events(
     json: JsonOption = False,
 ) -> None:
     """List events in order of time: the newest that fit."""
-    call, reader = reading(context)
+    call = invocation(context)
     query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
-    found = listed(reader, query)
-    if not found.exists and took_in(call, as_json=json):
-        found = listed(reader, query)
+    found = read(call, lambda reader: listed(reader, query), as_json=json)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:
-        print_json("events", VERSION, _json(found, shown))
+        print_json("events", VERSION, replace(found, events=shown))
     elif not shown:
         print_line("No event fits.")
     else:
@@ -99,7 +91,9 @@ def _edge(found: Listing) -> str:
     return f"{clock.date(time_us)}T{clock.second(time_us)}"
 
 
-def _print(call: Invocation, found: Listing, shown: tuple[Event, ...], *, is_full: bool) -> None:
+def _print(
+    call: Invocation, found: Listing, shown: tuple[ShownEvent, ...], *, is_full: bool
+) -> None:
     """Print one line an event, under a heading wherever the day or the conversation changes."""
     page, clock = Page(call.environ), Clock(found.zone)
     last = ""
@@ -113,12 +107,12 @@ def _print(call: Invocation, found: Listing, shown: tuple[Event, ...], *, is_ful
         _print_event(page, clock, event, is_full=is_full)
 
 
-def _heading(clock: Clock, found: Listing, event: Event) -> str:
+def _heading(clock: Clock, found: Listing, event: ShownEvent) -> str:
     session, project = found.short_sessions[event.session], last_part(event.project)
     return f"{clock.day(event.time_us)} · {event.agent} · {project} · session {session}"
 
 
-def _print_event(page: Page, clock: Clock, event: Event, *, is_full: bool) -> None:
+def _print_event(page: Page, clock: Clock, event: ShownEvent, *, is_full: bool) -> None:
     kind = event.kind.ljust(_KIND_WIDTH)
     head = [
         (clock.second(event.time_us), "dim"),
@@ -136,13 +130,3 @@ def _print_event(page: Page, clock: Clock, event: Event, *, is_full: bool) -> No
 
 def _first_line(text: str) -> str:
     return text.strip()[:_FIRST_LINE].partition("\n")[0]
-
-
-def _json(found: Listing, shown: tuple[Event, ...]) -> dict[str, object]:
-    clock = Clock(found.zone)
-    return {
-        "exists": found.exists,
-        "zone": found.zone,
-        "has_more": found.has_more,
-        "events": [event_json(clock, event) for event in shown],
-    }

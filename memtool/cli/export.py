@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -11,16 +11,16 @@ import typer
 
 from memtool.agents.jsonl import encode
 from memtool.cli.events import AgentOption, ProjectOption, SessionOption, SinceOption, UntilOption
-from memtool.cli.options import JsonOption, files
+from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import json_line, note, print_json, progress
-from memtool.cli.reading import reading, took_in
+from memtool.cli.reading import read
 from memtool.errors import UsageError
 from memtool.files import atomic_stream
 from memtool.paths import expand
 from memtool.query.events import Query
 from memtool.query.export import Report
 from memtool.query.export import export as exported
-from memtool.query.reader import NoMemoryError, Reader
+from memtool.query.reader import Reader
 
 VERSION = 1
 _SHOWN_EVERY = 500
@@ -50,35 +50,25 @@ def export(
     """Write events, and what became of them, as lines that `memtool ingest` takes in: to move or to merge memories."""
     if json and not output:
         raise UsageError("--json needs -o FILE: the lines themselves are on stdout")
-    call, reader = reading(context)
+    call = invocation(context)
     query = Query(session=session, project=project, agent=agent, since=since, until=until)
-    path: Path | None = expand(Path(output), call.environ) if output else None
-    try:
-        report = _export(call.environ, reader, query, path)
-    except NoMemoryError:
-        if took_in(call, as_json=json):
-            report = _export(call.environ, reader, query, path)
-        else:
-            report, path = Report(), None
-    counts = {
-        "events": report.events,
-        "revisions": report.revisions,
-        "rewinds": report.rewinds,
-        "tombstones": report.tombstones,
-    }
+    report = read(call, lambda reader: _export(call, reader, query, output), as_json=json)
     if json:
-        print_json("export", VERSION, {"path": output if path else None, **counts})
+        print_json("export", VERSION, report)
     else:
-        note(", ".join(f"{count} {what}" for what, count in counts.items()))
+        counts = ("events", "revisions", "rewinds", "tombstones")
+        note(", ".join(f"{getattr(report, what)} {what}" for what in counts))
 
 
-def _export(environ: Mapping[str, str], reader: Reader, query: Query, path: Path | None) -> Report:
+def _export(call: Invocation, reader: Reader, query: Query, output: str) -> Report:
     """Write the lines to the file, which an error leaves as it was, or to stdout."""
-    with reader.existing_store():
-        report = Report()
-    with progress(environ, "exporting") as show:
-        if path is not None:
-            with atomic_stream(path) as file:
+    with reader.memory() as store:
+        if store is None:
+            return Report()
+    report = Report(exists=True, path=output or None)
+    with progress(call.environ, "exporting") as show:
+        if output:
+            with atomic_stream(expand(Path(output), call.environ)) as file:
                 _write(reader, query, report, file, show)
         else:
             sys.stdout.flush()

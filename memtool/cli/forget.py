@@ -9,15 +9,18 @@ from typing import Annotated
 import typer
 
 from memtool.cli.events import SinceOption, UntilOption
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import Clock, Page, note, number, print_json, print_line
-from memtool.cli.reading import event_json, reading, say_no_memory
+from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.output import Page, note, number, print_json, print_line, to_json
+from memtool.cli.reading import reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget import Found, Report, Selector, look
 from memtool.jobs.forget import forget as forget_body
 from memtool.jobs.runner import Outcome
+from memtool.model.clock import Clock
 from memtool.model.levels import Level, Period
+from memtool.query.events import shown_event
+from memtool.query.verify import Since
 
 VERSION = 1
 _MARGIN = "  "
@@ -62,7 +65,8 @@ def forget(
     json: JsonOption = False,
 ) -> ExitCode:
     """Forget for good the events that all of these name. It cannot be undone: memtool backup DIR comes before."""
-    call, reader = reading(context)
+    call = invocation(context)
+    reader = reader_of(call)
     selector = Selector(session, project, agent, since, until, match, tuple(event or ()))
     found = look(reader, selector)
     if not json:
@@ -183,7 +187,7 @@ def _print_done(report: Report, outcome: Outcome) -> None:
 
 
 def _found_json(found: Found) -> dict[str, object]:
-    clock = Clock(found.zone)
+    since = None if found.erasing is None else Since(found.erasing.since_us)
     return {
         "exists": found.exists,
         "zone": found.zone,
@@ -196,10 +200,10 @@ def _found_json(found: Found) -> dict[str, object]:
         ],
         "days": [Period(Level.DAY, day).id for day in sorted(found.days)],
         "nodes": {level.word: found.nodes.get(level, 0) for level in Level},
-        "samples": [event_json(clock, event) for event in found.samples],
+        "samples": [to_json(shown_event(event), found.zone) for event in found.samples],
         "sources_kept": found.sources_kept,
         "copies": found.copies,
-        "erasing": None if found.erasing is None else clock.both("since", found.erasing.since_us),
+        "erasing": to_json(since, found.zone),
     }
 
 

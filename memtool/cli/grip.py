@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.options import JsonOption
-from memtool.cli.output import Clock, Line, Page, cited_passage, plain_passage, print_json
-from memtool.cli.reading import ROLE_STYLES, event_json, reading, took_in
-from memtool.model.levels import heading, place_of
-from memtool.model.records import Event, NodeId
-from memtool.query.grip import Message, Proof, prove
-from memtool.query.reader import NoMemoryError
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import Line, Page, cited_passage, plain_passage, print_json
+from memtool.cli.reading import ROLE_STYLES, read
+from memtool.model.clock import Clock
+from memtool.query.grip import CitedEvent, Proof, ShownMessage, prove
 
 VERSION = 1
 _CITED, _PLAIN = "▌ ", "  "
@@ -25,27 +23,6 @@ _GONE = {
     "forgotten": "was forgotten on request",
     "missing": "is not in the store any more",
 }
-
-_NOTHING: dict[str, object] = {
-    "exists": False,
-    "id": None,
-    "short": None,
-    "zone": "UTC",
-    "excerpt": None,
-    "start": None,
-    "end": None,
-    "events": [],
-    "verbatim": False,
-    "gone": [],
-    "session": "",
-    "project": "",
-    "agent": "",
-    "before": [],
-    "cited": [],
-    "after": [],
-    "nodes": [],
-}
-"""What --json prints where nothing is remembered yet."""
 
 GripArgument = Annotated[
     str,
@@ -72,22 +49,15 @@ def grip(
     json: JsonOption = False,
 ) -> None:
     """Show the words that prove a bullet, in the conversation that they were said in."""
-    call, reader = reading(context)
-    try:
-        proof = prove(reader, id, before=before, after=after)
-    except NoMemoryError:
-        if not took_in(call, as_json=json):
-            print_json("grip", VERSION, _NOTHING)
-            return
-        proof = prove(reader, id, before=before, after=after)
+    call = invocation(context)
+    proof = read(call, lambda reader: prove(reader, id, before=before, after=after), as_json=json)
     if json:
-        print_json("grip", VERSION, _json(proof))
+        print_json("grip", VERSION, proof)
         return
     page, clock = Page(call.environ), Clock(proof.zone)
     _print_head(page, proof)
-    found = proof.excerpt
     day = ""
-    for message in (*found.before, *found.cited, *found.after):
+    for message in (*proof.before, *proof.cited, *proof.after):
         page.blank()
         if day != (day := clock.day(message.time_us)):
             page.line((day, "bold"), first=_PLAIN)
@@ -105,17 +75,17 @@ def _print_head(page: Page, proof: Proof) -> None:
             ),
             first=_PLAIN,
         )
-    for event_id, why in proof.gone.items():
-        page.line((f"event {event_id} {_GONE[why]}", "yellow"), first=_PLAIN)
-    if not proof.gone and not proof.is_verbatim:
+    for gone in proof.gone:
+        page.line((f"event {gone.event} {_GONE[gone.reason]}", "yellow"), first=_PLAIN)
+    if not proof.gone and not proof.verbatim:
         page.line(
             ("what was said was changed by its source since; these were the words:", "yellow"),
             first=_PLAIN,
         )
-    if not proof.is_verbatim:
+    if not proof.verbatim:
         page.blank()
         page.text(
-            cited_passage(page, proof.grip.excerpt, (0, len(proof.grip.excerpt))),
+            cited_passage(page, proof.excerpt or "", (0, len(proof.excerpt or ""))),
             first=_gutter(page),
         )
 
@@ -125,12 +95,11 @@ def _gutter(page: Page) -> str:
 
 
 def _print_message(
-    page: Page, clock: Clock, proof: Proof, message: Message, *, is_full: bool
+    page: Page, clock: Clock, proof: Proof, message: ShownMessage, *, is_full: bool
 ) -> None:
     """Print who said it and when, then each of its events."""
     for event in message.events:
-        span = proof.span_in(event)
-        lead = _PLAIN if event.id not in proof.grip.events else _gutter(page)
+        lead = _gutter(page) if event.id in proof.events else _PLAIN
         time = clock.second(event.time_us) if event is message.events[0] else " " * 8
         kind = (event.kind.replace("_", " "), ROLE_STYLES.get(event.role, ""))
         page.line(
@@ -142,67 +111,25 @@ def _print_message(
             first=lead,
             lead=_GUTTER_STYLE,
         )
-        page.text(
-            _passage(page, event, span, is_full=is_full), first=lead, rest=lead, lead=_GUTTER_STYLE
-        )
+        text = _passage(page, event, is_full=is_full)
+        page.text(text, first=lead, rest=lead, lead=_GUTTER_STYLE)
 
 
-def _tool(event: Event) -> Iterator[tuple[str, str]]:
+def _tool(event: CitedEvent) -> Iterator[tuple[str, str]]:
     """Say how a tool failed, which its text does not always tell."""
     if event.metadata.get("is_error") == "true":
         yield " (failed)", "red"
 
 
-def _passage(page: Page, event: Event, span: tuple[int, int] | None, *, is_full: bool) -> Line:
-    if span is None:
+def _passage(page: Page, event: CitedEvent, *, is_full: bool) -> Line:
+    if event.span is None:
         return plain_passage(event.text, is_full=is_full)
-    return cited_passage(page, event.text, span, is_full=is_full)
+    return cited_passage(page, event.text, event.span, is_full=is_full)
 
 
 def _print_citing(page: Page, proof: Proof) -> None:
     page.blank()
     page.line(("Cited by:", "bold"))
-    width = max(len(node_id) for node_id, _ in proof.citing) + 2
-    for node_id, title in proof.citing:
-        page.line(title, first=_PLAIN + node_id.ljust(width))
-
-
-def _scope(node_id: NodeId) -> str:
-    return heading(place_of(node_id).period)
-
-
-def _json(proof: Proof) -> dict[str, object]:
-    clock = Clock(proof.zone)
-    found = proof.excerpt
-    return {
-        "exists": True,
-        "id": proof.grip.id,
-        "short": proof.short,
-        "zone": proof.zone,
-        "excerpt": proof.grip.excerpt,
-        "start": proof.grip.start,
-        "end": proof.grip.end,
-        "events": list(proof.grip.events),
-        "verbatim": proof.is_verbatim,
-        "gone": [{"event": event_id, "reason": why} for event_id, why in proof.gone.items()],
-        "session": proof.session,
-        "project": proof.project,
-        "agent": proof.agent,
-        "before": [_message_json(clock, proof, message) for message in found.before],
-        "cited": [_message_json(clock, proof, message) for message in found.cited],
-        "after": [_message_json(clock, proof, message) for message in found.after],
-        "nodes": [
-            {"id": node_id, "scope": _scope(node_id), "title": title}
-            for node_id, title in proof.citing
-        ],
-    }
-
-
-def _message_json(clock: Clock, proof: Proof, message: Message) -> dict[str, object]:
-    return {
-        "role": message.role,
-        **clock.both("time", message.time_us),
-        "events": [
-            {**event_json(clock, event), "span": proof.span_in(event)} for event in message.events
-        ],
-    }
+    width = max(len(node.id) for node in proof.nodes) + 2
+    for node in proof.nodes:
+        page.line(node.title, first=_PLAIN + node.id.ljust(width))

@@ -99,7 +99,7 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
             for number, what in (
                 (captured.changed, "changed"),
                 (captured.known, "known already"),
-                (captured.buried, "forgotten before and kept out"),
+                (captured.forgotten, "forgotten before and kept out"),
             )
             if number
         )
@@ -150,7 +150,7 @@ def _report_json(report: Report) -> dict[str, object]:
             "new": captured.new,
             "changed": captured.changed,
             "known": captured.known,
-            "forgotten": captured.buried,
+            "forgotten": captured.forgotten,
             "by_kind": counts.events,
         },
         "days": len(captured.days),

@@ -6,16 +6,17 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from posixpath import basename
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from unicodedata import combining, east_asian_width
+
+from memtool.model.clock import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPED_WIDTH = 80
+_MOST_ANSWERS = 3
 _NARROWEST, _WIDEST = 20, 120
 """Prose is not spread over more columns than one can read."""
 RIGHT_WIDTH = len("EVENTS")
@@ -110,17 +111,34 @@ def print_line(text: str = "") -> None:
 
 
 def print_json(kind: str, version: int, result: object) -> None:
-    """Print a mapping or a Struct as JSON, after its kind and version. Its text is safe on a terminal, and lossless."""
+    """Print a result as JSON, after its kind and version. Its text is safe on a terminal, and lossless."""
     import json
 
-    if isinstance(result, Mapping):
-        payload = dict(result)
-    else:
-        from msgspec import to_builtins
-
-        payload = to_builtins(result)
-    text = json.dumps({"kind": kind, "version": version, **payload}, ensure_ascii=False, indent=2)
+    payload = {"kind": kind, "version": version, **to_json(result)}
+    text = json.dumps(payload, ensure_ascii=False, indent=2)
     print(re.sub(_UNSAFE_IN_JSON, _escape, text) if _is_unicode(sys.stdout) else _ascii(text))
+
+
+def to_json(value: Any, zone: str = "") -> Any:
+    """Return a value as JSON has it: a Struct as its fields, in order.
+
+    A field whose JSON name begins with _ is for the text only. If the result has a zone, each field `<name>_us` is an
+    instant, and is followed by `<name>`, the same in RFC 3339.
+    """
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): to_json(found, zone) for key, found in value.items()}
+    if not hasattr(value, "__struct_fields__"):
+        return [to_json(found, zone) for found in value]
+    zone = getattr(value, "zone", zone)
+    row: dict[str, Any] = {}
+    for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+        if key[0] != "_":
+            row[key] = found = to_json(getattr(value, name), zone)
+            if zone and key.endswith("_us"):
+                row[key[:-3]] = None if found is None else Clock(zone).iso(found)
+    return row
 
 
 def json_line(text: str) -> str:
@@ -145,53 +163,6 @@ def _escape(match: re.Match[str]) -> str:
 def note(text: str) -> None:
     """Say something to the person on stderr: never data."""
     print(clean(text), file=sys.stderr)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Clock(NamedTuple):
-    """Instants as the store's own clock shows them."""
-
-    zone: str
-
-    def date(self, instant_us: int) -> str:
-        """Return such as `2026-11-22`."""
-        return f"{self._local(instant_us):%Y-%m-%d}"
-
-    def minute(self, instant_us: int) -> str:
-        """Return such as `14:30`."""
-        return f"{self._local(instant_us):%H:%M}"
-
-    def second(self, instant_us: int) -> str:
-        """Return such as `14:30:05`."""
-        return f"{self._local(instant_us):%H:%M:%S}"
-
-    def day(self, instant_us: int) -> str:
-        """Return such as `Sun 22 Nov 2026`."""
-        local = self._local(instant_us)
-        return f"{local:%a} {local.day} {local:%b %Y}"
-
-    def moment(self, instant_us: int) -> str:
-        """Return such as `Sun 22 Nov 2026 14:30`."""
-        return f"{self.day(instant_us)} {self.minute(instant_us)}"
-
-    def span(self, start_us: int, end_us: int) -> str:
-        """Return the minutes of start and end, with the date of the end if it is on another day."""
-        start, end = self.minute(start_us), self.minute(end_us)
-        if self.date(start_us) != self.date(end_us):
-            return f"{start} to {self.moment(end_us)}"
-        return start if start == end else f"{start}–{end}"
-
-    def both(self, name: str, instant_us: int) -> dict[str, object]:
-        """Return the instant as JSON has it: `<name>_us` and `<name>`, RFC 3339 with the offset of the zone."""
-        text = self._local(instant_us).isoformat(timespec="microseconds")
-        return {f"{name}_us": instant_us, name: text}
-
-    def _local(self, instant_us: int) -> datetime:
-        from zoneinfo import ZoneInfo
-
-        return (_EPOCH + timedelta(microseconds=instant_us)).astimezone(ZoneInfo(self.zone))
 
 
 class Page:
@@ -334,11 +305,6 @@ def number(count: int, what: str, several: str = "") -> str:
     return f"{count:,} {what if count == 1 else several or f'{what}s'}"
 
 
-def last_part(project: str) -> str:
-    """Return the last part of a project's path."""
-    return basename(project.rstrip("/")) or project or "(no project)"
-
-
 CITED_STYLE = "black on yellow"
 _MARKS = ("▶", "◀")
 _MARKS_ASCII = (">>", "<<")
@@ -398,3 +364,23 @@ def head_end(text: str, lines: int, characters: int) -> int:
 def tail_start(text: str, lines: int, characters: int) -> int:
     """Return where the last so many lines and characters begin."""
     return len(text) - head_end(text[::-1], lines, characters)
+
+
+def ask(environ: Mapping[str, str], question: str, *, default: bool) -> bool:
+    """Return the person's answer to a yes/no question on stderr; no at the end of the input."""
+    choice = "[Y/n]" if default else "[y/N]"
+    words, page = f"{question} {choice}", Page(environ, sys.stderr)
+    for _ in range(_MOST_ANSWERS):
+        line = ""
+        try:
+            page.text(cleaned(words), end=" ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+        finally:
+            if not line:  # so that what comes next begins on a line of its own
+                print(file=sys.stderr)
+        answer = line.strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y") or (default and line != "" and not answer)
+        words = f"Please answer y or n. {choice}"
+    return False

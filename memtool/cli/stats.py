@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
 import typer
 
-from memtool.cli.options import Invocation, JsonOption
-from memtool.cli.output import Clock, Page, last_part, number, print_json, progress
-from memtool.cli.reading import reading, recipe_json, took_in
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import Page, number, print_json, progress
+from memtool.cli.reading import read
 from memtool.cli.summarizers import signed
-from memtool.model.levels import WEEKDAYS, Level, Period, heading
-from memtool.query.reader import Reader
-from memtool.query.stats import By, Part, Stats, Window
-from memtool.query.stats import stats as stats_of
+from memtool.model.clock import Clock
+from memtool.model.levels import Level, Period, heading
+from memtool.query.contents import last_part
+from memtool.query.stats import By, Days, Stats
+from memtool.query.stats import stats as counted
 from memtool.text import size
 
 VERSION = 1
@@ -39,12 +39,17 @@ def stats(
     json: JsonOption = False,
 ) -> None:
     """Show how much is kept, of whom and on how much disk, and how much of it in the last 12 months."""
-    call, reader = reading(context)
-    found = _counted(call, reader, year, by)
-    if not found.exists and took_in(call, as_json=json):
-        found = _counted(call, reader, year, by)
+    call = invocation(context)
+    with progress(call.environ, "counting events") as show:
+        found = read(
+            call,
+            lambda reader: counted(
+                reader, year=year, by=by, on_progress=lambda part: show(f"{part:.0%}")
+            ),
+            as_json=json,
+        )
     if json:
-        print_json("stats", VERSION, _json(found))
+        print_json("stats", VERSION, found)
     else:
         page = Page(call.environ)
         _print_counts(page, found)
@@ -52,20 +57,14 @@ def stats(
         _print_disk(page, found)
         _print_parts(page, found, by)
         page.blank()
-        page.line(_window_words(found.window))
-
-
-def _counted(call: Invocation, reader: Reader, year: int | None, by: By | None) -> Stats:
-    with progress(call.environ, "counting events") as show:
-        return stats_of(reader, year=year, by=by, on_progress=lambda part: show(f"{part:.0%}"))
+        page.line(_days_words(found.calendar))
 
 
 def _print_counts(page: Page, found: Stats) -> None:
-    clock = Clock(found.calendar.zone)
+    clock = Clock(found.zone)
     span = ""
-    if found.span_us is not None:
-        first_us, last_us = found.span_us
-        span = f", from {clock.day(first_us)} to {clock.day(last_us)}"
+    if found.first_us is not None and found.last_us is not None:
+        span = f", from {clock.day(found.first_us)} to {clock.day(found.last_us)}"
     agents = ", ".join(f"{name} {number(count, 'session')}" for name, count in found.agents.items())
     _row(page, "Events", f"{found.events:,}{span}")
     _row(page, "Sessions", f"{found.sessions:,}")
@@ -84,17 +83,17 @@ def _row(page: Page, label: str, text: str) -> None:
 
 def _print_nodes(page: Page, found: Stats) -> None:
     """Print how many nodes of each level each recipe wrote, and what waits."""
-    written = [one for one in found.made.written if one.nodes]
+    written = [one for one in found.recipes if any(one.nodes.values())]
     if written:
         page.blank()
         heads = [f"{level.word}s".upper() for level in Level]
         page.row([(" ".join(f"{head:>8}" for head in heads) + "  RECIPE", "dim")])
     for one in written:
-        cells = " ".join(f"{one.nodes.get(level, 0) or '-':>8}" for level in Level)
-        current = "" if one.is_current else "; outdated"
-        text = f"{signed(one.recipe)}{current}"
+        cells = " ".join(f"{one.nodes[level.word] or '-':>8}" for level in Level)
+        current = "" if one.current else "; outdated"
+        text = f"{signed(one)}{current}"
         page.line(text, first=f"{cells}  ", rest=" " * (len(cells) + 2), lead="")
-    waiting = [f"{number(count, level.word)} stale" for level, count in found.stale.items()]
+    waiting = [f"{number(count, level)} stale" for level, count in found.stale.items() if count]
     waiting += [f"{number(found.failed, 'node')} failed"] if found.failed else []
     if waiting:
         page.line((f"{', '.join(waiting)}: memtool rollup all", "yellow"))
@@ -104,18 +103,18 @@ def _print_disk(page: Page, found: Stats) -> None:
     disk = found.disk
     page.blank()
     families = {
-        name: held for name, held in disk.families.items() if held * _LEAST_SHARE > disk.total
+        name: held for name, held in disk.families.items() if held * _LEAST_SHARE > disk.total_bytes
     }
     rows = sorted(families.items(), key=lambda row: -row[1])
     parts = [f"{name} {size(held)}" for name, held in rows]
-    parts += [f"log and lists {size(disk.other)}", f"ledger {size(disk.ledger)}"]
-    _row(page, "Disk", f"{size(disk.total)}: {', '.join(parts)}")
+    parts += [f"log and lists {size(disk.other_bytes)}", f"ledger {size(disk.ledger_bytes)}"]
+    _row(page, "Disk", f"{size(disk.total_bytes)}: {', '.join(parts)}")
 
 
 def _print_parts(page: Page, found: Stats, by: By | None) -> None:
     if by is None or found.parts is None:
         return
-    clock = Clock(found.calendar.zone)
+    clock = Clock(found.zone)
     page.blank()
     heads = f"{'EVENTS':>9} {'SESSIONS':>8}  {'FIRST':<10}  {'LAST':<10}  {by.value.upper()}"
     page.row([(heads, "dim")])
@@ -128,92 +127,14 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
         page.line((f"… and {len(found.parts) - _MOST_PARTS:,} more: --json lists all", "dim"))
 
 
-def _window_words(window: Window) -> str:
-    first, last = (heading(Period(Level.DAY, day)) for day in (window.first, window.last))
-    if not window.days:
+def _days_words(found: Days) -> str:
+    first, last = _day(found.first), _day(found.last)
+    if found.busiest is None:
         return f"No event from {first} to {last}."
-    total = number(sum(window.days.values()), "event")
-    days = number(len(window.days), "day")
-    day = busiest(window.days)
-    most = f"{heading(Period(Level.DAY, day))} with {window.days[day]:,}"
+    total, days = number(found.total, "event"), number(len(found.days), "day")
+    most = f"{_day(found.busiest)} with {found.days[found.busiest]:,}"
     return f"{total} on {days} from {first} to {last}; the busiest: {most}"
 
 
-def busiest(days: Mapping[int, int]) -> int:
-    """Return the day with most events, the latest of equal ones."""
-    return max(days, key=lambda day: (days[day], day))
-
-
-def _json(found: Stats) -> dict[str, object]:
-    clock = Clock(found.calendar.zone)
-    first_us, last_us = found.span_us or (None, None)
-    bounds = {
-        **({} if first_us is None else clock.both("first", first_us)),
-        **({} if last_us is None else clock.both("last", last_us)),
-    }
-    return {
-        "exists": found.exists,
-        "zone": found.calendar.zone,
-        "events": found.events,
-        **({"first_us": None, "first": None, "last_us": None, "last": None} | bounds),
-        "sessions": found.sessions,
-        "projects": found.projects,
-        "agents": found.agents,
-        "sources": found.sources,
-        "damaged_sources": found.damaged_sources,
-        "tombstones": found.tombstones,
-        "recipes": [
-            {
-                **recipe_json(one.recipe),
-                "current": one.is_current,
-                "nodes": _by_level(one.nodes),
-            }
-            for one in found.made.written
-        ],
-        "stale": _by_level(found.stale),
-        "outdated": _by_level(found.made.outdated.nodes),
-        "failed": found.failed,
-        "disk": _disk_json(found),
-        "parts": None if found.parts is None else [_part_json(clock, part) for part in found.parts],
-        "calendar": _calendar_json(found),
-    }
-
-
-def _by_level(counts: Mapping[Level, int]) -> dict[str, int]:
-    return {level.word: counts.get(level, 0) for level in Level}
-
-
-def _disk_json(found: Stats) -> dict[str, object]:
-    disk = found.disk
-    return {
-        "families": disk.families,
-        "other_bytes": disk.other,
-        "ledger_bytes": disk.ledger,
-        "total_bytes": disk.total,
-    }
-
-
-def _part_json(clock: Clock, part: Part) -> dict[str, object]:
-    return {
-        "name": part.name,
-        "events": part.events,
-        "sessions": part.sessions,
-        **clock.both("first", part.first_us),
-        **clock.both("last", part.last_us),
-    }
-
-
-def _calendar_json(found: Stats) -> dict[str, object]:
-    window = found.window
-    return {
-        "from": _iso(window.first),
-        "to": _iso(window.last),
-        "week_starts_on": WEEKDAYS[found.calendar.week_start],
-        "total": sum(window.days.values()),
-        "busiest": _iso(busiest(window.days)) if window.days else None,
-        "days": {_iso(day): count for day, count in sorted(window.days.items())},
-    }
-
-
-def _iso(day: int) -> str:
-    return date.fromordinal(day).isoformat()
+def _day(iso: str) -> str:
+    return heading(Period(Level.DAY, date.fromisoformat(iso).toordinal()))

@@ -6,12 +6,13 @@ from collections import Counter
 
 import typer
 
-from memtool.cli.options import JsonOption
-from memtool.cli.output import Clock, Page, number, print_json, progress
-from memtool.cli.reading import reading, say_no_memory
+from memtool.cli.options import JsonOption, invocation
+from memtool.cli.output import Page, number, print_json, progress
+from memtool.cli.reading import reader_of, say_no_memory
 from memtool.errors import FAILED, OK, ExitCode
+from memtool.model.clock import Clock
 from memtool.model.levels import Level, place_of
-from memtool.query.verify import Checked, Verification, check
+from memtool.query.verify import Verification, check
 
 VERSION = 1
 _MARGIN = "  "
@@ -35,19 +36,19 @@ _WALKED = (
 
 def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
     """Walk the store and name what is wrong: coverage, provenance, digests. Exits 1 where anything is."""
-    call, reader = reading(context)
+    call = invocation(context)
     with progress(call.environ, "walking the store") as show:
-        checked = check(reader, lambda done: show(f"{done:,} looked at"))
-    if not checked.exists:
+        found = check(reader_of(call), lambda done: show(f"{done:,} looked at"))
+    if not found.exists:
         say_no_memory(call)
     if json:
-        print_json("verify", VERSION, _json(checked))
-    elif checked.exists:
+        print_json("verify", VERSION, found)
+    elif found.exists:
         page = Page(call.environ)
-        _print_problems(page, checked.found)
-        _print_worth_knowing(page, checked)
-        _print_verdict(page, checked.found)
-    return OK if checked.found.healthy else FAILED
+        _print_problems(page, found)
+        _print_worth_knowing(page, found)
+        _print_verdict(page, found)
+    return OK if found.healthy else FAILED
 
 
 def _print_problems(page: Page, found: Verification) -> None:
@@ -65,8 +66,8 @@ def _print_more(page: Page, count: int) -> None:
         page.line((f"… and {count:,} more", "dim"), first=_MARGIN)
 
 
-def _print_worth_knowing(page: Page, checked: Checked) -> None:
-    found, clock = checked.found, Clock(checked.zone)
+def _print_worth_knowing(page: Page, found: Verification) -> None:
+    clock = Clock(found.zone)
     if found.strange_count:
         page.line(
             (
@@ -74,8 +75,8 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
                 "yellow",
             )
         )
-        for event_id, time_us in found.strange_events[:_MOST_LINES]:
-            page.line(f"{event_id} {clock.moment(time_us)}", first=_MARGIN)
+        for event in found.strange_events[:_MOST_LINES]:
+            page.line(f"{event.id} {clock.moment(event.time_us)}", first=_MARGIN)
         _print_more(page, found.strange_count - min(len(found.strange_events), _MOST_LINES))
         page.blank()
     if found.failed:
@@ -85,16 +86,16 @@ def _print_worth_knowing(page: Page, checked: Checked) -> None:
                 "yellow",
             )
         )
-        for node_id, error in list(found.failed.items())[:_MOST_LINES]:
-            page.line((node_id, "bold"), " ", error, first=_MARGIN, rest=_MARGIN * 2)
+        for node in found.failed[:_MOST_LINES]:
+            page.line((node.id, "bold"), " ", node.error, first=_MARGIN, rest=_MARGIN * 2)
         _print_more(page, len(found.failed) - _MOST_LINES)
         page.blank()
-    if found.is_half_built:
+    if found.half_built:
         page.line(
             ("A rebuild is half done: memtool rebuild goes on, --abandon drops it.", "yellow")
         )
-    if found.erasing_since_us is not None:
-        since = clock.moment(found.erasing_since_us)
+    if found.erasing is not None:
+        since = clock.moment(found.erasing.since_us)
         what = f"What was taken away since {since} may still be in the files; memtool compact ends this."
         page.line((what, "yellow"))
     if found.stale:
@@ -120,25 +121,3 @@ def _print_verdict(page: Page, found: Verification) -> None:
                 "red",
             )
         )
-
-
-def _json(checked: Checked) -> dict[str, object]:
-    found, clock = checked.found, Clock(checked.zone)
-    erasing_us = found.erasing_since_us
-    return {
-        "exists": checked.exists,
-        "zone": checked.zone,
-        "healthy": found.healthy,
-        "counts": found.counts,
-        "problem_count": found.problem_count,
-        "problems": [{"where": row.where, "what": row.what} for row in found.problems],
-        "strange_count": found.strange_count,
-        "strange_events": [
-            {"id": event_id, **clock.both("time", time_us)}
-            for event_id, time_us in found.strange_events
-        ],
-        "stale": found.stale,
-        "failed": [{"id": node_id, "error": error} for node_id, error in found.failed.items()],
-        "half_built": found.is_half_built,
-        "erasing": None if erasing_us is None else clock.both("since", erasing_us),
-    }

@@ -82,7 +82,7 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.new += more.new
     sums.changed += more.changed
     sums.known += more.known
-    sums.buried += more.buried
+    sums.forgotten += more.forgotten
     sums.days |= more.days
 
 
@@ -261,7 +261,7 @@ def _conclude(context: RunContext, report: Report) -> None:
         "events_new": captured.new,
         "events_changed": captured.changed,
         "events_known": captured.known,
-        "events_forgotten": captured.buried,
+        "events_forgotten": captured.forgotten,
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,

@@ -152,7 +152,7 @@ def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> 
 def _alone(context: RunContext) -> Iterator[None]:
     """Keep every other job out: one that has read the old store must not go on in the new one.
 
-    The other jobs' own locks come on top of this run's. Nobody but a restore waits for two of them, so no two runs
+    The other jobs' own locks come on top of this run's. Only a restore waits for two of them, so no two runs
     can wait for each other.
     """
     patience = context.patience("store", context.limits.lock_wait_s)
@@ -206,9 +206,7 @@ def _trade(place: Path, new: Path) -> None:
     if exchange(place, new):
         return
     old = new.with_name(_OLD)
-    place.rename(
-        old
-    )  # killed here: `Access` refuses to begin anew, and the next restore puts it back
+    place.rename(old)  # killed here: `Access` makes no new store, and the next restore puts it back
     new.rename(place)
     old.rename(new)
 

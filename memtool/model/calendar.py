@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of, week_start_number
+from memtool.model.levels import WEEKDAYS, Level, Period, parse_period, period_of
 
-_SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
-_SETTLED = timedelta(hours=24)
+_SETTLED_US = _DAY // _MICROSECOND
 
 
 class Calendar(msgspec.Struct, frozen=True):
@@ -25,8 +25,9 @@ class Calendar(msgspec.Struct, frozen=True):
     week_start: int = 6
 
     def day_of(self, instant_us: int) -> int:
-        local = _local(self.zone, instant_us) - timedelta(minutes=self.day_start_minutes)
-        day = local.toordinal()
+        moment = _EPOCH + timedelta(microseconds=instant_us)
+        local = moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+        day = (local - timedelta(minutes=self.day_start_minutes)).toordinal()
         while self.day_start_us(day) > instant_us:
             day -= 1
         while self.day_start_us(day + 1) <= instant_us:
@@ -48,7 +49,7 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def is_settled(self, period: Period, now_us: int) -> bool:
         """Return whether it ended at least 24 hours ago (invariant 5)."""
-        return self.day_start_us(period.end) + _SETTLED // timedelta(microseconds=1) <= now_us
+        return self.day_start_us(period.end) + _SETTLED_US <= now_us
 
     def parse(self, text: str, now_us: int) -> Period | None:
         """Return the period that a person named, or None."""
@@ -67,7 +68,7 @@ class Calendar(msgspec.Struct, frozen=True):
 def calendar_from(zone: str, day_starts_at: str, week_starts_on: str) -> Calendar:
     """Return the calendar that these settings (already checked) name."""
     hours, _, minutes = day_starts_at.partition(":")
-    return Calendar(zone, int(hours) * 60 + int(minutes), week_start_number(week_starts_on))
+    return Calendar(zone, int(hours) * 60 + int(minutes), WEEKDAYS.index(week_starts_on))
 
 
 @lru_cache(maxsize=65536)
@@ -79,12 +80,7 @@ def _day_start_us(zone: str, minutes: int, day: int) -> int:
         # The clock jumps over it: the offset before the jump dates it too late, the one after too early.
         early = wanted.replace(tzinfo=tz, fold=1).astimezone(UTC)
         start = _first_change(tz, early, start)
-    return (start - _EPOCH) // timedelta(microseconds=1)
-
-
-def _local(zone: str, instant_us: int) -> datetime:
-    moment = _EPOCH + timedelta(microseconds=instant_us)
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return (start - _EPOCH) // _MICROSECOND
 
 
 def _first_change(tz: ZoneInfo, low: datetime, high: datetime) -> datetime:
@@ -103,30 +99,23 @@ def transitions(zone: str, first_year: int, last_year: int) -> list[tuple[int, i
     """Return (instant in microseconds, offset in seconds) at the span's start and at each change of offset in it."""
     tz = ZoneInfo(zone)
     moment = datetime(first_year, 1, 1, tzinfo=UTC) - _DAY
-    end = _span_end(last_year)
-    offset = moment.astimezone(tz).utcoffset()
-    found = [_transition(moment, offset)]
-    while moment < end:
+    changes = [moment]
+    while moment < _span_end(last_year):
         following = moment + _DAY
-        new = following.astimezone(tz).utcoffset()
-        if new != offset:
-            found.append(_transition(_first_change(tz, moment, following), new))
-        moment, offset = following, new
+        if following.astimezone(tz).utcoffset() != moment.astimezone(tz).utcoffset():
+            changes.append(_first_change(tz, moment, following))
+        moment = following
+    found: list[tuple[int, int]] = []
+    for change in changes:
+        offset = change.astimezone(tz).utcoffset()
+        assert offset is not None
+        found.append(((change - _EPOCH) // _MICROSECOND, offset // timedelta(seconds=1)))
     return found
 
 
 def _span_end(last_year: int) -> datetime:
-    return datetime(last_year, 12, 31, tzinfo=UTC) + 2 * _DAY
-
-
-def _span_end_us(last_year: int) -> int:
     """Return the instant up to which a table that ends with this year knows the offsets."""
-    return (_span_end(last_year) - _EPOCH) // timedelta(microseconds=1)
-
-
-def _transition(moment: datetime, offset: timedelta | None) -> tuple[int, int]:
-    assert offset is not None
-    return (moment - _EPOCH) // timedelta(microseconds=1), offset // timedelta(seconds=1)
+    return datetime(last_year, 12, 31, tzinfo=UTC) + 2 * _DAY
 
 
 def year_of(instant_us: int) -> int:
@@ -142,6 +131,10 @@ class ZoneTable(msgspec.Struct, frozen=True):
     transitions: list[tuple[int, int]]
     """Instant in microseconds, and the offset in seconds that is in force from then on."""
 
+    @property
+    def _end_us(self) -> int:
+        return (_span_end(self.last_year) - _EPOCH) // _MICROSECOND
+
     def today(self, zone: str) -> ZoneTable:
         """Return today's zone data over the same years."""
         return zone_table(zone, self.first_year, self.last_year)
@@ -151,7 +144,7 @@ class ZoneTable(msgspec.Struct, frozen=True):
         first, last = min(first_year, self.first_year), max(last_year, self.last_year)
         if (first, last) == (self.first_year, self.last_year):
             return self
-        start_us, end_us = self.transitions[0][0], _span_end_us(self.last_year)
+        start_us, end_us = self.transitions[0][0], self._end_us
         today = transitions(zone, first, last)
         before = [row for row in today if row[0] < start_us]
         after = [row for row in today if row[0] > end_us]
@@ -160,7 +153,7 @@ class ZoneTable(msgspec.Struct, frozen=True):
     def differences(self, other: ZoneTable) -> list[tuple[int, int]]:
         """Return the spans (from, to) in which another table of the same years has other offsets."""
         instants = {instant for instant, _ in (*self.transitions, *other.transitions)}
-        spans = pairwise(sorted(instants | {_span_end_us(self.last_year)}))
+        spans = pairwise(sorted(instants | {self._end_us}))
         return [span for span in spans if self._offset_at(span[0]) != other._offset_at(span[0])]
 
     def _offset_at(self, instant_us: int) -> int | None:

@@ -102,11 +102,6 @@ def place_of(node_id: NodeId) -> Period | Segment:
     return Period(level, date(year, month, day_of_month).toordinal())
 
 
-def week_start_number(week_starts_on: str) -> int:
-    """Return 0 for monday … 6 for sunday."""
-    return WEEKDAYS.index(week_starts_on)
-
-
 def period_of(level: Level, day: int, week_start: int) -> Period:
     if level is Level.DAY:
         return Period(level, day)
@@ -146,16 +141,14 @@ def inputs_of(period: Period, week_start: int) -> tuple[Period, ...]:
     inputs: list[Period] = []
     day = period.first
     while day < period.end:
-        inputs.append(_input_at(period, day, week_start))
-        day = inputs[-1].end
+        if period.level is Level.YEAR:
+            found = period_of(Level.MONTH, day, week_start)
+        else:
+            week = period_of(Level.WEEK, day, week_start)
+            found = Period(Level.DAY, day) if straddles(week) else week
+        inputs.append(found)
+        day = found.end
     return tuple(inputs)
-
-
-def _input_at(period: Period, day: int, week_start: int) -> Period:
-    if period.level is Level.YEAR:
-        return period_of(Level.MONTH, day, week_start)
-    week = period_of(Level.WEEK, day, week_start)
-    return Period(Level.DAY, day) if straddles(week) else week
 
 
 def stale_periods(marked: Iterable[Period], week_start: int) -> frozenset[Period]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from posixpath import basename
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
+from memtool.model.clock import Clock
 from memtool.model.levels import (
     Level,
     Period,
+    heading,
     listed_under,
     period_of,
     place_of,
     stale_periods,
     straddles,
 )
-from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId, Recipe
+from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId
 from memtool.query.names import shortest
 from memtool.query.reader import Reader
 from memtool.store.store import Store
@@ -67,62 +71,6 @@ def count_of(store: Store, day: int) -> Count:
     return Count(number, frozenset(sessions), frozenset(projects - {""}))
 
 
-class State(Struct, frozen=True):
-    """The words of the design, each true or not; `failed` where the last try to write it did."""
-
-    open: bool = False
-    stale: bool = False
-    outdated: bool = False
-    incomplete: bool = False
-    failed: bool = False
-
-    @property
-    def words(self) -> list[str]:
-        """Those that are true."""
-        return [name for name in self.__struct_fields__ if getattr(self, name)]
-
-
-class View(Struct, frozen=True, dict=True):
-    """A store as one reader sees it."""
-
-    store: Store
-    reader: Reader
-
-    @cached_property
-    def marked(self) -> frozenset[Period]:
-        """The periods with a mark of their own."""
-        return frozenset(self.store.marks())
-
-    @cached_property
-    def stale(self) -> frozenset[Period]:
-        """Every period that is marked or fed by a marked one."""
-        return stale_periods(self.marked, self.week_start)
-
-    @cached_property
-    def failures(self) -> Mapping[NodeId, Failure]:
-        """What could not be summarised."""
-        return self.store.failures()
-
-    @property
-    def week_start(self) -> int:
-        """The weekday at which weeks start."""
-        return self.store.calendar.week_start
-
-    def state(self, node_id: NodeId, node: Node | None) -> State:
-        """Return the state of a node, or of a period that has none yet."""
-        period = place_of(node_id).period
-        return State(
-            open=not self.store.calendar.is_closed(period, self.reader.now_us),
-            stale=node is not None and period in self.stale,
-            outdated=node is not None and self._is_outdated(node.recipe),
-            incomplete=node is not None and bool(node.gaps),
-            failed=node_id in self.failures,
-        )
-
-    def _is_outdated(self, recipe: Recipe) -> bool:
-        return self.reader.recipe is not None and recipe != self.reader.recipe
-
-
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
 DEFAULT_DEPTH_OF_ALL = 3
 _HIDDEN_DIGITS = 10
@@ -132,23 +80,29 @@ MAX_COUNTED_DAYS = 31
 
 
 class Entry(Struct, frozen=True):
-    """A line of the table of contents. `title` is None where nothing was summarised yet; counts where not counted.
+    """A line of the table of contents. `title` is None if there is no summary yet, `events` if they were not counted.
 
-    `name` is the shortest that `memtool show` accepts.
+    `scope` is a period's date, or a segment's times and project; `name` the shortest that `memtool show` accepts.
     """
 
     id: NodeId
-    name: str
-    level: Level
+    level: str
+    scope: str
     title: str | None
-    state: State
+    state: tuple[str, ...]
     bullets: int = 0
     events: int | None = None
     sessions: int | None = None
     projects: tuple[str, ...] = ()
-    cut: Cut | None = None
     also_under: NodeId | None = None
-    children: tuple[Entry, ...] = ()
+    name: str = field(name="_name", default="")
+    cut: Cut | None = field(name="_cut", default=None)
+
+
+class Branch(Entry, frozen=True):
+    """A line of the table of contents with those below it, as far down as was asked for."""
+
+    children: tuple[Branch, ...] = ()
 
 
 class Contents(Struct, frozen=True):
@@ -156,8 +110,8 @@ class Contents(Struct, frozen=True):
 
     exists: bool
     zone: str = "UTC"
-    period: Period | None = None
-    entries: tuple[Entry, ...] = ()
+    period: NodeId | None = None
+    entries: tuple[Branch, ...] = ()
 
 
 def contents(reader: Reader, text: str = "", depth: int | None = None) -> Contents:
@@ -165,69 +119,110 @@ def contents(reader: Reader, text: str = "", depth: int | None = None) -> Conten
     with reader.memory() as store:
         period = reader.period(store, text) if text else None
         if store is None:
-            return Contents(exists=False, period=period)
-        tree = Tree(View(store, reader), period)
+            return Contents(exists=False, period=period.id if period else None)
+        tree = Tree(store, reader, period)
         if period is None:
             entries = tree.years(DEFAULT_DEPTH_OF_ALL if depth is None else depth)
         else:
             wanted = DEFAULT_DEPTH[period.level] if depth is None else depth
-            entries = (tree.entry(period, wanted),) if tree.holds(period) else ()
-        return Contents(True, store.calendar.zone, period, entries)
+            entries = (tree.branch(period, wanted),) if tree.holds(period) else ()
+        return Contents(True, store.calendar.zone, period.id if period else None, entries)
 
 
 class Tree(Struct, frozen=True, dict=True):
-    """The entries below one period, or all."""
+    """A store as one reader sees it: the entries below one period, or all."""
 
-    view: View
+    store: Store
+    reader: Reader
     root: Period | None
 
-    def years(self, depth: int) -> tuple[Entry, ...]:
-        """Return the entries of all years, oldest first."""
-        known = {period for period in self.view.stale if period.level is Level.YEAR}
-        known |= {place_of(node.id).period for node in self._store.nodes(Level.YEAR)}
-        return tuple(self.entry(year, depth - 1) for year in sorted(known) if self.holds(year))
+    @cached_property
+    def marked(self) -> frozenset[Period]:
+        """The periods with a mark of their own."""
+        return frozenset(self.store.marks())
 
-    def entry(self, period: Period, depth: int, within: Period | None = None) -> Entry:
+    @cached_property
+    def stale(self) -> frozenset[Period]:
+        """Every period that is marked, or has a marked period below it."""
+        return stale_periods(self.marked, self.store.calendar.week_start)
+
+    @cached_property
+    def failures(self) -> Mapping[NodeId, Failure]:
+        """What could not be summarised."""
+        return self.store.failures()
+
+    def state(self, node_id: NodeId, node: Node | None) -> tuple[str, ...]:
+        """Return the words for the state of a node, or of a period that has none yet."""
+        period, recipe = place_of(node_id).period, self.reader.recipe
+        words = {
+            "open": not self.store.calendar.is_closed(period, self.reader.now_us),
+            "stale": node is not None and period in self.stale,
+            "outdated": node is not None and recipe is not None and node.recipe != recipe,
+            "incomplete": node is not None and bool(node.gaps),
+            "failed": node_id in self.failures,
+        }
+        return tuple(word for word, is_true in words.items() if is_true)
+
+    def years(self, depth: int) -> tuple[Branch, ...]:
+        """Return the entries of all years, oldest first."""
+        known = {period for period in self.stale if period.level is Level.YEAR}
+        known |= {place_of(node.id).period for node in self.store.nodes(Level.YEAR)}
+        return tuple(self.branch(year, depth - 1) for year in sorted(known) if self.holds(year))
+
+    def branch(self, period: Period, depth: int, within: Period | None = None) -> Branch:
         """Return the period's entry with `depth` levels below it, of a straddling week only the days `within`."""
-        node = self._store.node(period.id)
-        count = self._counted(period)
+        children: list[Branch] = []
+        if depth > 0 and period.level is Level.DAY:
+            children = [Branch(**asdict(entry)) for entry in self.segments(period)]
+        elif depth > 0:
+            month = period if period.level is Level.MONTH else None
+            children = [self.branch(one, depth - 1, month) for one in self._below(period, within)]
+        return Branch(**asdict(self.entry(period, within)), children=tuple(children))
+
+    def entry(self, period: Period, within: Period | None = None) -> Entry:
+        """Return the period's own entry."""
+        node, count = self.store.node(period.id), self._counted(period)
         return Entry(
             id=period.id,
-            name=period.id,
-            level=period.level,
+            level=period.level.word,
+            scope=heading(period),
             title=node.title if node else None,
-            state=self.view.state(period.id, node),
+            state=self.state(period.id, node),
             bullets=len(node.bullets) if node else 0,
             events=None if count is None else count.events,
             sessions=None if count is None else len(count.sessions),
             projects=() if count is None else tuple(sorted(count.projects)),
             also_under=self._other_month(period, within),
-            children=tuple(self._children(period, depth - 1, within)) if depth > 0 else (),
+            name=period.id,
         )
 
-    def children(self, period: Period) -> tuple[Entry, ...]:
+    def entries_below(self, period: Period) -> list[Entry]:
         """Return the entries right below a period."""
-        return tuple(self._children(period, 0, None))
-
-    def _children(self, period: Period, depth: int, within: Period | None) -> Iterator[Entry]:
         if period.level is Level.DAY:
-            cuts = self._store.cuts(period.first)
-            yield from (self.segment(cut, [rival.id for rival in cuts]) for cut in cuts)
-            return
+            return self.segments(period)
         month = period if period.level is Level.MONTH else None
-        for below in listed_under(period, self.view.week_start):
+        return [self.entry(below, month) for below in self._below(period, None)]
+
+    def segments(self, day: Period) -> list[Entry]:
+        """Return the entries of a day's segments."""
+        cuts = self.store.cuts(day.first)
+        return [self.segment(cut, [rival.id for rival in cuts]) for cut in cuts]
+
+    def _below(self, period: Period, within: Period | None) -> Iterator[Period]:
+        for below in listed_under(period, self.store.calendar.week_start):
             if _lies_in(below, within) and self.holds(below):
-                yield self.entry(below, depth, month)
+                yield below
 
     def segment(self, cut: Cut, rivals: Sequence[NodeId]) -> Entry:
         """Return a segment's entry; `rivals` are those of its day."""
-        node = self._store.node(cut.id)
+        node, clock = self.store.node(cut.id), Clock(self.store.calendar.zone)
         return Entry(
             id=cut.id,
             name=shortest(cut.id, rivals, at_least=len(cut.id) - _HIDDEN_DIGITS),
-            level=Level.SEGMENT,
+            level=Level.SEGMENT.word,
+            scope=f"{clock.span(cut.start_us, cut.end_us)} {last_part(cut.project)}",
             title=node.title if node else None,
-            state=self.view.state(cut.id, node),
+            state=self.state(cut.id, node),
             bullets=len(node.bullets) if node else 0,
             events=len(cut.events),
             sessions=1,
@@ -240,22 +235,18 @@ class Tree(Struct, frozen=True, dict=True):
         if month is None or week.level is not Level.WEEK or not straddles(week):
             return None
         day = week.first if week.first < month.first else week.end - 1
-        other = period_of(Level.MONTH, day, self.view.week_start)
+        other = period_of(Level.MONTH, day, self.store.calendar.week_start)
         return other.id if self.holds(other) else None
 
     def holds(self, period: Period) -> bool:
         """Return whether there is anything to list: a node, or current events on a day that waits for its first."""
-        if self._store.node(period.id) is not None:
+        if self.store.node(period.id) is not None:
             return True
-        if period not in self.view.stale:
+        if period not in self.stale:
             return False
         if any(day in self._waiting for day in range(period.first, period.end)):
             return True
-        return next(self._store.nodes(Level.DAY, period.first, period.end), None) is not None
-
-    @property
-    def _store(self) -> Store:
-        return self.view.store
+        return next(self.store.nodes(Level.DAY, period.first, period.end), None) is not None
 
     @property
     def _span(self) -> range:
@@ -269,27 +260,32 @@ class Tree(Struct, frozen=True, dict=True):
         """The days that have current events and no node."""
         return frozenset(
             day.first
-            for day in self.view.marked
+            for day in self.marked
             if day.level is Level.DAY
             and day.first in self._span
-            and self._store.node(day.id) is None
-            and next(current_events(self._store, day), None) is not None
+            and self.store.node(day.id) is None
+            and next(current_events(self.store, day), None) is not None
         )
 
     @cached_property
     def _counts(self) -> dict[int, Count | None]:
         """What each day holds; None where nobody has counted it yet."""
         counts: dict[int, Count | None] = {
-            **by_day(self._store.cuts(self._span.start, self._span.stop))
+            **by_day(self.store.cuts(self._span.start, self._span.stop))
         }
         for rank, day in enumerate(sorted(self._waiting, reverse=True)):
-            counts[day] = count_of(self._store, day) if rank < MAX_COUNTED_DAYS else None
+            counts[day] = count_of(self.store, day) if rank < MAX_COUNTED_DAYS else None
         return counts
 
     def _counted(self, period: Period) -> Count | None:
         days = [self._counts[day] for day in range(period.first, period.end) if day in self._counts]
         known = [count for count in days if count is not None]
         return total(known) if len(known) == len(days) else None
+
+
+def last_part(project: str) -> str:
+    """Return the last part of a project's path."""
+    return basename(project.rstrip("/")) or project or "(no project)"
 
 
 def _lies_in(below: Period, within: Period | None) -> bool:

@@ -12,9 +12,8 @@ from memtool.agents.values import instant_us
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_FORMS
-from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Event
+from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Event, EventId
 from memtool.model.segmenting import in_order
-from memtool.query.grip import claims
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.store.store import Store
@@ -72,16 +71,35 @@ class Query(Struct, frozen=True):
     limit: int = 50
 
 
+class ShownEvent(Struct, frozen=True):
+    """An event as the event schema names its fields."""
+
+    id: EventId
+    agent: str
+    session: str
+    project: str
+    time_us: int
+    kind: str
+    role: str
+    text: str
+    group: str
+    metadata: dict[str, str]
+    rewound: bool
+
+
+def shown_event(event: Event) -> ShownEvent:
+    """Return what is shown of an event."""
+    return ShownEvent(*(getattr(event, name) for name in ShownEvent.__struct_fields__))
+
+
 class Listing(Struct, frozen=True):
-    """The newest events that fit, in order of time. `exists` is whether anything is remembered, `has_more` whether
-    older ones fit too.
-    """
+    """The newest events that match, in order of time. `has_more`: older ones match too."""
 
     exists: bool
     zone: str = "UTC"
-    events: tuple[Event, ...] = ()
     has_more: bool = False
-    short_sessions: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[ShownEvent, ...] = ()
+    short_sessions: Mapping[str, str] = field(name="_short_sessions", default_factory=dict)
 
 
 def events(reader: Reader, query: Query) -> Listing:
@@ -101,7 +119,8 @@ def events(reader: Reader, query: Query) -> Listing:
             found.append(event)
         names = ShortNames(store)
         sessions = {event.session: names.session(event.session) for event in found}
-        return Listing(True, store.calendar.zone, tuple(in_order(found)), has_more, sessions)
+        shown = tuple(map(shown_event, in_order(found)))
+        return Listing(True, store.calendar.zone, has_more, shown, sessions)
 
 
 def fitting_of(store: Store, query: Query) -> Fitting:
@@ -151,3 +170,8 @@ class Fitting(Struct, frozen=True):
             and event.agent.casefold().startswith(query.agent.casefold())
             and any(query.project.casefold() in claim.project.casefold() for claim in event.claims)
         )
+
+
+def claims(event: Event, session: str) -> bool:
+    """Return whether the session holds the event: a fork shares its beginning with the session it came from."""
+    return any(claim.session == session for claim in event.claims)

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from memtool.model.records import EventId, Record
 from memtool.query.events import Fitting, Query, bounds_us, fitting_of
-from memtool.query.reader import NoMemoryError, Reader
+from memtool.query.reader import Reader
 from memtool.store.store import Store
 
 
 class Report(Struct):
-    """What an export came to so far."""
+    """What was exported so far, and into which file."""
 
+    path: str | None = None
     events: int = 0
     revisions: int = 0
     rewinds: int = 0
     tombstones: int = 0
+    exists: bool = field(name="_exists", default=False)
 
 
 def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
     """Yield the events that fit, by time and id; then their superseded revisions and rewinds, by id.
 
     Tombstones follow where nothing is asked for in particular: they tell no time, session or project. `report` counts
-    along. Raise UsageError where the query names a session or time that is none, NoMemoryError where there is no store
-    yet.
+    along. Raise UsageError if the query names a session that does not exist, or no time.
     """
     with reader.store() as store:
         if store is None:
-            raise NoMemoryError(reader.root)
+            return
         chosen = _Chosen(store, fitting_of(store, query), bounds_us(reader, store, query))
         for event in store.events(*chosen.bounds):
             if chosen.fitting.fits(event):

@@ -2,66 +2,120 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Sequence
+
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
-from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of, place_of
-from memtool.model.records import Cut, Failure, Grip, Node, NodeId, Write
-from memtool.query.contents import Entry, Tree, View
+from memtool.model.levels import PERIOD_FORMS, Period, heading, parents_of, place_of
+from memtool.model.records import Bullet, EventId, GripId, NodeId, Recipe
+from memtool.query.contents import Entry, Tree
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
-from memtool.query.reader import NoMemoryError, Reader
+from memtool.query.reader import Reader
 from memtool.store.store import Store
 
 NODE_FORMS = f"{PERIOD_FORMS}, {SEGMENT_FORM}"
 
 
-class Shown(Struct, frozen=True):
-    """One node with all that belongs to it. `node` is None where nothing was summarised yet.
+class ShownGrip(Struct, frozen=True):
+    """A grip, and the shortest beginning of its ID that is unique."""
 
-    `holding` is the period itself, of a segment its day, and `scope` its date in words.
+    id: GripId
+    short: str
+    events: tuple[EventId, ...]
+    start: int
+    end: int
+    excerpt: str
+
+
+class Gap(Struct, frozen=True):
+    """A node that is missing below this one, and why."""
+
+    id: NodeId
+    error: str
+
+
+class Written(Struct, frozen=True):
+    """When a node was written, and by which run."""
+
+    time_us: int
+    run: str
+
+
+class NodeFailure(Struct, frozen=True):
+    """Why a node could not be written, how often that was tried, and when it is tried again."""
+
+    error: str
+    count: int
+    retry_us: int
+
+
+class SegmentFacts(Struct, frozen=True):
+    """What a segment is made of."""
+
+    session: str
+    project: str
+    agent: str
+    start_us: int
+    end_us: int
+    events: tuple[EventId, ...]
+    tokens: int
+
+
+class Shown(Struct, frozen=True):
+    """One node with all that belongs to it. `recipe` is None if there is no summary yet.
+
+    `holding` is the period itself, of a segment its day.
     """
 
-    zone: str
-    entry: Entry
-    node: Node | None
-    holding: NodeId
-    scope: str
-    parents: tuple[NodeId, ...]
-    short_grips: dict[str, str]
-    short_session: str
-    gaps: dict[NodeId, str]
-    write: Write | None
-    failure: Failure | None
+    exists: bool = False
+    id: NodeId | None = None
+    level: str | None = None
+    scope: str | None = None
+    title: str | None = None
+    state: tuple[str, ...] = ()
+    bullets: tuple[Bullet, ...] = ()
+    events: int | None = None
+    sessions: int | None = None
+    projects: tuple[str, ...] = ()
+    also_under: NodeId | None = None
+    zone: str = "UTC"
+    keywords: tuple[str, ...] = ()
+    grips: tuple[ShownGrip, ...] = ()
+    children: tuple[Entry, ...] = ()
+    parents: tuple[NodeId, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    recipe: Recipe | None = None
+    written: Written | None = None
+    failure: NodeFailure | None = None
+    segment: SegmentFacts | None = None
+    holding: str = field(name="_holding", default="")
+    short_session: str = field(name="_short_session", default="")
 
 
 def show(reader: Reader, text: str) -> Shown:
     """Return the node that the text names.
 
-    Raise UsageError where there is nothing of that name, NoMemoryError where nothing is remembered yet.
+    Raise UsageError if there is nothing of that name.
     """
     with reader.memory() as store:
         if store is None:
             if not is_segment(text):
                 _named(reader, None, text)
-            raise NoMemoryError(reader.root)
-        view = View(store, reader)
+            return Shown()
         cut = segment_named(store, text)
-        if cut is None:
-            period = _named(reader, store, text)
-            tree = Tree(view, period)
-            if not tree.holds(period):
-                raise UsageError(
-                    f"nothing was recorded in {heading(period)} ({period.id})",
-                    hint=f"memtool toc lists what there is; a node is one of: {NODE_FORMS}",
-                )
-            return _shown(view, tree.entry(period, 1))
-        return _shown(view, _segment(view, cut))
-
-
-def _segment(view: View, cut: Cut) -> Entry:
-    day = place_of(cut.id).period
-    rivals = [rival.id for rival in view.store.cuts(day.first)]
-    return Tree(view, day).segment(cut, rivals)
+        if cut is not None:
+            day = place_of(cut.id).period
+            tree = Tree(store, reader, day)
+            return _shown(tree, tree.segment(cut, [one.id for one in store.cuts(day.first)]))
+        period = _named(reader, store, text)
+        tree = Tree(store, reader, period)
+        if not tree.holds(period):
+            raise UsageError(
+                f"nothing was recorded in {heading(period)} ({period.id})",
+                hint=f"memtool toc lists what there is; a node is one of: {NODE_FORMS}",
+            )
+        return _shown(tree, tree.entry(period), tree.entries_below(period))
 
 
 def _named(reader: Reader, store: Store | None, text: str) -> Period:
@@ -73,36 +127,48 @@ def _named(reader: Reader, store: Store | None, text: str) -> Period:
         ) from error
 
 
-def _shown(view: View, entry: Entry) -> Shown:
-    store, node = view.store, view.store.node(entry.id)
-    names = ShortNames(store)
-    gaps = node.gaps if node else ()
-    return Shown(
-        zone=store.calendar.zone,
-        entry=entry,
-        node=node,
-        holding=place_of(entry.id).period.id,
-        scope=heading(place_of(entry.id).period),
-        parents=_parents(entry, view.week_start),
-        short_grips={grip.id: names.grip(grip.id) for grip in _grips(node)},
-        short_session=names.session(entry.cut.session) if entry.cut else "",
-        gaps={gap: _why(view, gap) for gap in gaps},
-        write=store.write_of(entry.id),
-        failure=view.failures.get(entry.id),
+def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
+    store, node, cut, names = (
+        tree.store,
+        tree.store.node(entry.id),
+        entry.cut,
+        ShortNames(tree.store),
     )
-
-
-def _grips(node: Node | None) -> tuple[Grip, ...]:
-    return node.grips if node else ()
-
-
-def _why(view: View, gap: NodeId) -> str:
-    failure = view.failures.get(gap)
-    return failure.error if failure else ""
-
-
-def _parents(entry: Entry, week_start: int) -> tuple[NodeId, ...]:
-    period = place_of(entry.id).period
-    if entry.level is Level.SEGMENT:
-        return (period.id,)
-    return tuple(parent.id for parent in parents_of(period, week_start))
+    period, scope = place_of(entry.id).period, entry.scope
+    write, failure = store.write_of(entry.id), tree.failures.get(entry.id)
+    parents = (period,) if cut else parents_of(period, store.calendar.week_start)
+    return Shown(
+        exists=True,
+        id=entry.id,
+        level=entry.level,
+        scope=f"{heading(period)} {scope}" if cut else scope,
+        title=entry.title,
+        state=entry.state,
+        bullets=node.bullets if node else (),
+        events=entry.events,
+        sessions=entry.sessions,
+        projects=entry.projects,
+        also_under=entry.also_under,
+        zone=store.calendar.zone,
+        keywords=node.keywords if node else (),
+        grips=tuple(
+            ShownGrip(one.id, names.grip(one.id), one.events, one.start, one.end, one.excerpt)
+            for one in (node.grips if node else ())
+        ),
+        children=tuple(children),
+        parents=tuple(parent.id for parent in parents),
+        gaps=tuple(
+            Gap(gap, missing.error if (missing := tree.failures.get(gap)) else "")
+            for gap in (node.gaps if node else ())
+        ),
+        recipe=node.recipe if node else None,
+        written=Written(write.written_us, write.run) if write else None,
+        failure=NodeFailure(failure.error, failure.count, failure.retry_us) if failure else None,
+        segment=None
+        if cut is None
+        else SegmentFacts(
+            cut.session, cut.project, cut.agent, cut.start_us, cut.end_us, cut.events, cut.tokens
+        ),
+        holding=period.id,
+        short_session=names.session(cut.session) if cut else "",
+    )

@@ -11,72 +11,67 @@ from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from memtool.errors import MemtoolError, StorageError
-from memtool.ledger.reading import Spent
-from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period, place_of
 from memtool.model.records import Recipe
 from memtool.query.reader import Reader
-from memtool.rollup.configured import options_of, spent_today
+from memtool.rollup.configured import budget_of, options_of, spent_today
 from memtool.rollup.plan import Forecast
 from memtool.settings import Config
 from memtool.store.store import Store
 from memtool.summarize import SUMMARIZERS, Row, problem
+from memtool.summarize.calls import Budget
 
-Counts = Mapping[Level, int]
+Counts = Mapping[str, int]
+"""How many nodes of each level."""
+
+
+def by_level(counts: Mapping[Level, int]) -> Counts:
+    """Return the counts by the names of the levels, of all of them."""
+    return {level.word: counts.get(level, 0) for level in Level}
 
 
 class Candidate(Struct, frozen=True):
-    """A summarizer of the table; `problem` is what it lacks before it can be asked, None where it is ready."""
+    """A summarizer of the table; `problem` is what it lacks before it can be used, empty if it is ready."""
 
-    row: Row
-    is_configured: bool
-    problem: MemtoolError | None
-
-
-def candidates(config: Config, environ: Mapping[str, str], root: Path) -> list[Candidate]:
-    """Return every summarizer there is. None of them is called."""
-    configured = config.summarizer.name
-    return [
-        Candidate(row, row.name == configured, _problem(config, environ, root, row.name))
-        for row in SUMMARIZERS
-    ]
+    name: str
+    about: str
+    needs_network: bool
+    configured: bool
+    ready: bool
+    problem: str
+    hint: str
+    waits: bool = field(name="_waits", default=False)
 
 
-def _problem(
-    config: Config, environ: Mapping[str, str], root: Path, name: str
-) -> MemtoolError | None:
-    try:
-        return problem(name, options_of(config, environ, root, name=name))
-    except StorageError as error:  # a key file that cannot be read
-        return error
+class Written(Recipe, frozen=True):
+    """A recipe, and how many nodes of each level it wrote."""
 
-
-class Written(Struct, frozen=True):
-    """How many nodes of each level a recipe wrote."""
-
-    recipe: Recipe
-    is_current: bool
-    nodes: Counts
+    current: bool = False
+    nodes: Counts = field(default_factory=dict)
 
 
 class Outdated(Struct, frozen=True):
-    """How many nodes of each level another recipe wrote; `open_nodes` of them belong to periods that have not ended.
+    """How many nodes of each level another recipe wrote; `open` of them belong to periods that have not ended.
 
-    `price` is what it takes to write the others anew.
+    `calls` and `spend` (in tokens) are what it takes to write the others again.
     """
 
-    nodes: Counts = field(default_factory=dict)
-    open_nodes: int = 0
-    price: Forecast = Forecast()
+    nodes: Counts
+    open: int = 0
+    calls: int = 0
+    spend: int = 0
 
 
 class Today(Struct, frozen=True):
-    """What the day that is now has spent."""
+    """What the current day has spent."""
 
-    day: Period
-    spent: Spent
+    day: str
+    calls: int
+    tokens: int
+    failed: int
 
 
 class Recipes(Struct, frozen=True):
@@ -85,32 +80,69 @@ class Recipes(Struct, frozen=True):
     exists: bool
     zone: str
     today: Today
-    written: tuple[Written, ...] = ()
-    outdated: Outdated = Outdated()
+    written: tuple[Written, ...]
+    outdated: Outdated
+
+
+class Summarizers(Struct, frozen=True):
+    """What can write summaries, which recipes wrote those in the store, and what today has spent."""
+
+    exists: bool
+    zone: str
+    summarizers: tuple[Candidate, ...]
+    recipe: Recipe | None
+    recipes: tuple[Written, ...]
+    outdated: Outdated
+    today: Today
+    budget: Budget
+
+
+def summarizers(reader: Reader, config: Config, environ: Mapping[str, str]) -> Summarizers:
+    """Return every summarizer there is, and who wrote the nodes. No summarizer is called."""
+    found = recipes(reader)
+    return Summarizers(
+        exists=found.exists,
+        zone=found.zone,
+        summarizers=tuple(_candidate(config, environ, reader.root, row) for row in SUMMARIZERS),
+        recipe=reader.recipe,
+        recipes=found.written,
+        outdated=found.outdated,
+        today=found.today,
+        budget=budget_of(config, None),
+    )
+
+
+def _candidate(config: Config, environ: Mapping[str, str], root: Path, row: Row) -> Candidate:
+    lacks: MemtoolError | None
+    try:
+        lacks = problem(row.name, options_of(config, environ, root, name=row.name))
+    except StorageError as error:  # a key file that cannot be read
+        lacks = error
+    return Candidate(
+        name=row.name,
+        about=row.about,
+        needs_network=row.needs_network,
+        configured=row.name == config.summarizer.name,
+        ready=lacks is None,
+        problem=lacks.message if lacks else "",
+        hint=lacks.hint if lacks else "",
+        waits=row.waits,
+    )
 
 
 def recipes(reader: Reader) -> Recipes:
-    """Return who wrote the nodes. What is outdated is known only where the reader has a recipe."""
+    """Return who wrote the nodes. What is outdated is known only if the reader has a recipe."""
     with reader.store() as store:
         calendar = reader.calendar if store is None else store.calendar
-        today = _today(reader.root, calendar, reader.now_us)
+        spent = spent_today(reader.root, calendar, reader.now_us)
+        day = calendar.holding(Level.DAY, reader.now_us).id
+        today = Today(day, spent.calls, spent.tokens, spent.failed)
         if store is None:
-            return Recipes(exists=False, zone=calendar.zone, today=today)
+            return Recipes(False, calendar.zone, today, (), Outdated(by_level({})))
         count = _Count(store, reader)
         for level in Level:
             count.add(level)
-        return Recipes(
-            exists=True,
-            zone=calendar.zone,
-            today=today,
-            written=tuple(count.written()),
-            outdated=count.outdated(),
-        )
-
-
-def _today(root: Path, calendar: Calendar, now_us: int) -> Today:
-    spent = spent_today(root, calendar, now_us)
-    return Today(calendar.holding(Level.DAY, now_us), spent)
+        return Recipes(True, calendar.zone, today, tuple(count.written()), count.outdated())
 
 
 class _Count(Struct):
@@ -157,10 +189,10 @@ class _Count(Struct):
             return recipe != self.reader.recipe, -self._nodes[recipe].total()
 
         for recipe in sorted(self._nodes, key=rank):
-            yield Written(recipe, recipe == self.reader.recipe, dict(self._nodes[recipe]))
+            nodes = by_level(self._nodes[recipe])
+            yield Written(**asdict(recipe), current=recipe == self.reader.recipe, nodes=nodes)
 
     def outdated(self) -> Outdated:
         """Return what an upgrade would write anew."""
-        counts = {level: count for level, count in self._outdated.items() if count}
         price = Forecast(tuple(sorted(self._periods)), self._segments, self._tokens)
-        return Outdated(counts, self._open, price)
+        return Outdated(by_level(self._outdated), self._open, price.calls, price.spend)

@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from memtool.files import bytes_below
 from memtool.model.calendar import Calendar
-from memtool.model.levels import Level, Period
+from memtool.model.levels import WEEKDAYS, Level, Period
 from memtool.model.records import Session
 from memtool.query.contents import current_events
 from memtool.query.reader import Reader
-from memtool.query.recipes import Recipes, recipes
+from memtool.query.recipes import Counts, Written, by_level, recipes
 from memtool.rollup.plan import left_over
 from memtool.store.store import Store
 
@@ -39,20 +40,31 @@ class By(StrEnum):
     AGENT = "agent"
 
 
-class Window(Struct, frozen=True):
-    """The days of a year or of twelve months, and how many events those of them that have any hold."""
+class Window(NamedTuple):
+    """The first and the last day of a year or of twelve months."""
 
     first: int
     last: int
-    days: Mapping[int, int] = field(default_factory=dict)
+
+
+class Days(Struct, frozen=True):
+    """The days of a year or of twelve months, as ISO dates, and how many events those that have any hold."""
+
+    first: str = field(name="from")
+    last: str = field(name="to")
+    week_starts_on: str
+    total: int
+    busiest: str | None
+    """The day with most events, the latest of equal ones."""
+    days: Mapping[str, int]
 
 
 class Part(Struct, frozen=True):
-    """What is of one project or agent. `events` are those that count: rewound ones do not."""
+    """What is of one project or agent. Rewound events are not counted."""
 
     name: str
-    sessions: int
     events: int
+    sessions: int
     first_us: int
     last_us: int
 
@@ -60,32 +72,34 @@ class Part(Struct, frozen=True):
 class Disk(Struct, frozen=True):
     """Bytes by column family, as they are in files; of the database beside them; and of all that the store has."""
 
-    families: Mapping[str, int] = field(default_factory=dict)
-    other: int = 0
-    ledger: int = 0
-    total: int = 0
+    families: Mapping[str, int] = {}
+    other_bytes: int = 0
+    ledger_bytes: int = 0
+    total_bytes: int = 0
 
 
-class Stats(Struct, frozen=True):
+class Stats(Struct, frozen=True, kw_only=True):
     """What is kept. `exists` is whether anything is remembered; `stale` counts periods that have ended, by level."""
 
     exists: bool
-    calendar: Calendar
-    window: Window
-    made: Recipes
+    zone: str
     events: int = 0
-    span_us: tuple[int, int] | None = None
+    first_us: int | None = None
+    last_us: int | None = None
     sessions: int = 0
     projects: int = 0
-    agents: Mapping[str, int] = field(default_factory=dict)
-    tombstones: Mapping[str, int] = field(default_factory=dict)
+    agents: Mapping[str, int] = {}
     sources: int = 0
     damaged_sources: int = 0
-    stale: Mapping[Level, int] = field(default_factory=dict)
+    tombstones: Mapping[str, int] = {}
+    recipes: tuple[Written, ...]
+    stale: Counts = field(default_factory=lambda: by_level({}))
+    outdated: Counts
     failed: int = 0
-    disk: Disk = field(default_factory=Disk)
+    disk: Disk = Disk()
     parts: tuple[Part, ...] | None = None
-    """By project or agent, those with most events first; None where that was not asked for."""
+    """By project or agent, those with most events first; None if that was not asked for."""
+    calendar: Days
 
 
 def stats(
@@ -101,28 +115,53 @@ def stats(
         calendar = reader.calendar if store is None else store.calendar
         window = window_of(calendar.day_of(reader.now_us), year)
         if store is None:
-            return Stats(exists=False, calendar=calendar, window=window, made=made)
-        events, window = _events(store, window, on_progress)
+            return Stats(
+                exists=False,
+                zone=calendar.zone,
+                recipes=made.written,
+                outdated=made.outdated.nodes,
+                calendar=_days(calendar, window, {}),
+            )
+        events, counts = _events(store, window, on_progress)
         sessions = _Sessions.counted(store)
         sources = store.sources()
+        first_us, last_us = store.span_us() or (None, None)
         return Stats(
             exists=True,
-            calendar=calendar,
-            window=window,
-            made=made,
+            zone=calendar.zone,
             events=events,
-            span_us=store.span_us(),
+            first_us=first_us,
+            last_us=last_us,
             sessions=sessions.number,
             projects=len(sessions.of[By.PROJECT]),
             agents={name: part.sessions for name, part in sorted(sessions.of[By.AGENT].items())},
-            tombstones=Counter(tombstone.reason for tombstone in store.tombstones()),
             sources=len(sources),
             damaged_sources=sum(bool(row.damaged or row.problem) for row in sources.values()),
-            stale=left_over(store, reader.now_us),
+            tombstones=Counter(tombstone.reason for tombstone in store.tombstones()),
+            recipes=made.written,
+            stale=by_level(left_over(store, reader.now_us)),
+            outdated=made.outdated.nodes,
             failed=len(store.failures()),
             disk=disk_of(store, reader.root),
             parts=None if by is None else tuple(_parts(store, sessions, by, on_progress)),
+            calendar=_days(calendar, window, counts),
         )
+
+
+def _days(calendar: Calendar, window: Window, counts: Mapping[int, int]) -> Days:
+    busiest = max(counts, key=lambda day: (counts[day], day), default=None)
+    return Days(
+        first=_iso(window.first),
+        last=_iso(window.last),
+        week_starts_on=WEEKDAYS[calendar.week_start],
+        total=sum(counts.values()),
+        busiest=None if busiest is None else _iso(busiest),
+        days={_iso(day): count for day, count in sorted(counts.items())},
+    )
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()
 
 
 def window_of(today: int, year: int | None) -> Window:
@@ -137,23 +176,20 @@ def window_of(today: int, year: int | None) -> Window:
     return Window(begin, min(finish, today) if begin <= today else finish)
 
 
-def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, Window]:
+def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, dict[int, int]]:
     """Count all events, and those of each day of the window."""
     days = range(window.first, window.last + 1)
     starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
     held, number = [0] * len(days), 0
     for event_id, time_us in store.times():
         number += 1
-        if (
-            number % SHOWN_EVERY == 0
-        ):  # ids are digests: where one lies is how far the walk has come
+        if number % SHOWN_EVERY == 0:  # IDs are digests: where one lies is how far the walk is
             on_progress(int(event_id[:4], 16) / _KEY_SPACE)
         # Of a day that the zone skipped both bounds are the same: the later one holds the instant.
         index = bisect_right(starts, time_us) - 1
         if 0 <= index < len(held):
             held[index] += 1
-    counts = {day: count for day, count in zip(days, held, strict=True) if count}
-    return number, replace(window, days=counts)
+    return number, {day: count for day, count in zip(days, held, strict=True) if count}
 
 
 class _Sessions(Struct):
@@ -179,7 +215,7 @@ class _Sessions(Struct):
         low, high = session.first_us, session.last_us
         if old is not None:
             low, high = min(old.first_us, low), max(old.last_us, high)
-        self.of[by][name] = Part(name, old.sessions + 1 if old else 1, 0, low, high)
+        self.of[by][name] = Part(name, 0, old.sessions + 1 if old else 1, low, high)
 
 
 def _parts(store: Store, sessions: _Sessions, by: By, on_progress: Progress) -> Iterator[Part]:

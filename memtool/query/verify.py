@@ -1,4 +1,4 @@
-"""What a walk through the store carries along: the store, what is stale in it, and what was found so far."""
+"""Checks the store's integrity: coverage, provenance, digests, indexes. Reads only."""
 
 from __future__ import annotations
 
@@ -49,28 +49,49 @@ class Problem(Struct, frozen=True):
     what: str
 
 
+class StrangeEvent(Struct, frozen=True):
+    """An event at an unlikely time."""
+
+    id: EventId
+    time_us: int
+
+
+class FailedNode(Struct, frozen=True):
+    """A node that could not be summarised, and why."""
+
+    id: NodeId
+    error: str
+
+
+class Since(Struct, frozen=True):
+    """When something began that has not ended."""
+
+    since_us: int
+
+
 class Verification(Struct):
-    """What a walk through the store found."""
+    """What a walk through the store found. `exists` is whether there is a store.
 
+    Stale periods and failed nodes only wait: they are no problem. `half_built`: a rebuild has begun and not ended.
+    `erasing`: deleted bytes may still be in the files.
+    """
+
+    exists: bool = False
+    zone: str = "UTC"
+    healthy: bool = True
     counts: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
-    strange_events: list[tuple[EventId, int]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     strange_count: int = 0
+    strange_events: list[StrangeEvent] = field(default_factory=list)
     stale: list[NodeId] = field(default_factory=list)
-    failed: dict[NodeId, str] = field(default_factory=dict)
-    erasing_since_us: int | None = None
-    """Since when something is taken away whose bytes may still be in the files; None where nothing is."""
-    is_half_built: bool = False
-    """Whether a rebuild was begun and has not come to its end."""
-
-    @property
-    def healthy(self) -> bool:
-        """Return whether nothing is wrong (stale periods and failed nodes only wait)."""
-        return self.problem_count == 0
+    failed: list[FailedNode] = field(default_factory=list)
+    half_built: bool = False
+    erasing: Since | None = None
 
     def say(self, where: str, what: str) -> None:
         """Note a problem; the first ones are kept in full."""
+        self.healthy = False
         self.problem_count += 1
         if len(self.problems) < MAX_LISTED:
             self.problems.append(Problem(where, what))
@@ -135,7 +156,7 @@ def _check_event(walk: Walk, event: Event) -> None:
     if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
         walk.found.strange_count += 1
         if len(walk.found.strange_events) < MAX_LISTED:
-            walk.found.strange_events.append((event.id, event.time_us))
+            walk.found.strange_events.append(StrangeEvent(event.id, event.time_us))
 
 
 def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
@@ -295,32 +316,29 @@ def check_generations(walk: Walk) -> Iterator[str]:
         yield "generations"
 
 
-__all__ = ["Problem", "Verification", "verify"]
-
-
 def verify(
     store: Store, now_us: int, checkpoint: Callable[[], None] = lambda: None
 ) -> Verification:
     """Return what is wrong with the store, and what is worth knowing; `checkpoint` may stop the walk."""
-    stale = stale_periods(store.marks(), store.calendar.week_start)
-    walk = Walk(store, now_us, stale, Verification())
-    walk.found.stale = [
-        period.id for period in sorted(stale) if store.calendar.is_closed(period, now_us)
-    ]
-    walk.found.failed = {node_id: failure.error for node_id, failure in store.failures().items()}
-    note = erasing(store)
-    walk.found.erasing_since_us = None if note is None else note.since_us
-    walk.found.is_half_built = store.building() is not None
+    calendar, note = store.calendar, erasing(store)
+    stale = stale_periods(store.marks(), calendar.week_start)
+    found = Verification(
+        exists=True,
+        zone=calendar.zone,
+        stale=[period.id for period in sorted(stale) if calendar.is_closed(period, now_us)],
+        failed=[FailedNode(node_id, row.error) for node_id, row in store.failures().items()],
+        half_built=store.building() is not None,
+        erasing=Since(note.since_us) if note else None,
+    )
+    walk = Walk(store, now_us, stale, found)
     for what, check in _CHECKS:
         try:
             for counted in check(walk):
                 walk.found.counts[counted] = walk.found.counts.get(counted, 0) + 1
                 checkpoint()
-        except (
-            DamagedError
-        ) as error:  # damage ends this check; trouble of the machine ends the walk
+        except DamagedError as error:  # it ends this check; an error of the machine ends the walk
             walk.found.say(what, error.message)
-    return walk.found
+    return found
 
 
 def _check_rest(walk: Walk) -> Iterator[str]:
@@ -350,24 +368,14 @@ _CHECKS: tuple[tuple[str, Callable[[Walk], Iterator[str]]], ...] = (
 SHOWN_EVERY = 500
 
 
-class Checked(Struct, frozen=True):
-    """What the walk found, and the zone in which its times are told. `exists` is whether there is a store at all."""
+def check(reader: Reader, on_progress: Callable[[int], None]) -> Verification:
+    """Return what is wrong with the store; `on_progress` is told now and then how many things were looked at."""
+    steps = count(1)
 
-    exists: bool
-    zone: str = "UTC"
-    found: Verification = field(default_factory=Verification)
+    def checkpoint() -> None:
+        done = next(steps)
+        if done % SHOWN_EVERY == 0:
+            on_progress(done)
 
-
-def check(reader: Reader, on_progress: Callable[[int], None]) -> Checked:
-    """Return what is wrong with the store; `on_progress` hears now and then how many things were looked at."""
     with reader.store() as store:
-        if store is None:
-            return Checked(exists=False)
-        steps = count(1)
-
-        def checkpoint() -> None:
-            done = next(steps)
-            if done % SHOWN_EVERY == 0:
-                on_progress(done)
-
-        return Checked(True, store.calendar.zone, verify(store, reader.now_us, checkpoint))
+        return Verification() if store is None else verify(store, reader.now_us, checkpoint)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,7 +15,7 @@ from memtool.files import atomic_write, exists, private_directory, reporting, sy
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.store.engine import WAY_BACK, Engine, create, open_reader, open_writer
+from memtool.store.engine import WAY_BACK, Engine, open_reader, open_writer
 from memtool.store.store import Store, put_meta
 
 Step = Callable[[Engine], None]
@@ -113,13 +111,16 @@ class Access(msgspec.Struct, frozen=True):
         return True
 
     def _create(self, calendar: Calendar) -> None:
-        """Make the store beside its place and rename it: whatever is called `store` was complete once."""
+        """Make the store beside its place and rename it: what is called `store` was complete once."""
+        import secrets
+        import shutil
+
         making = self.root / "store.new"
         with reporting(self.root):
             shutil.rmtree(making, ignore_errors=True)
             private_directory(making)
             write_format(self.root, FORMAT)
-            engine = create(making)
+            engine = open_writer(making, create=True)
             try:
                 batch = engine.batch()
                 put_meta(batch, "store", secrets.token_hex(8))

@@ -17,12 +17,12 @@ from memtool.store.toc import mark_days, mark_moments
 
 
 class Captured(msgspec.Struct):
-    """What taking records in came to, in events."""
+    """What became of records, counted in events."""
 
     new: int = 0
     changed: int = 0
     known: int = 0
-    buried: int = 0
+    forgotten: int = 0
     days: set[int] = set()
 
 
@@ -60,7 +60,7 @@ def capture(
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:
     if after.tombstone is not None:
-        result.buried += 1
+        result.forgotten += 1
     elif after == before:
         result.known += 1
     elif before.current is None and after.current is not None:
@@ -78,7 +78,7 @@ def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:
-    """Bring the rows of one event id, wherever they lie, from one state to the next."""
+    """Bring all rows of one event id from one state to the next."""
     old, new = before.current, after.current
     raw = keys.identifier(event_id)
     if old is not None and (new is None or new.time_us != old.time_us):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -309,17 +307,10 @@ class RawBatch:
         return len(self.raw)
 
 
-def create(path: Path) -> Engine:
-    """Make a database in an empty directory."""
+def open_writer(path: Path, *, create: bool = False) -> Engine:
+    """Open for writing. Unless it is to be created, a directory without a database is damage, not a new store."""
     with translated(path):
-        database = Rdict(str(path), *open_options(create=True))
-        return Engine(path, database, lambda: None)
-
-
-def open_writer(path: Path) -> Engine:
-    """Open for writing. Never creates: a directory without a database is damage, not a new store."""
-    with translated(path):
-        return Engine(path, Rdict(str(path), *open_options()), lambda: None)
+        return Engine(path, Rdict(str(path), *open_options(create=create)), lambda: None)
 
 
 def open_reader(path: Path) -> Engine:
@@ -359,6 +350,9 @@ def _state(path: Path) -> object:
 
 def _open_secondary(path: Path) -> Engine:
     """Open without a write to the store: messages and the secondary's state go to a private directory."""
+    import shutil
+    import tempfile
+
     private = tempfile.mkdtemp(prefix="memtool-reader-")
     chosen, families = open_options()
     chosen.set_db_log_dir(private)

@@ -62,11 +62,7 @@ class Store:
         if begun is None:
             begun = Begun(self._pinned("generation", int), self._pinned("calendar", dict[str, str]))
         self.generation = begun.generation
-        self.calendar: Calendar = calendar_from(
-            begun.calendar["zone"],
-            begun.calendar["day_starts_at"],
-            begun.calendar["week_starts_on"],
-        )
+        self.calendar = calendar_from(**begun.calendar)
 
     def building(self) -> Store | None:
         """Return the same store with the table of contents that a rebuild has begun, or None."""

@@ -154,10 +154,11 @@ def test_claude_codes_own_directory_is_read_where_nothing_is_named(
     projects = tmp_path / "elsewhere" / "projects" / "-home-u-shop"
     (projects / "0d6c" / "subagents").mkdir(parents=True)
     (projects / "0d6c4a0e.jsonl").write_text(json.dumps(record) + "\n")
-    (projects / "0d6c" / "subagents" / "agent-1.jsonl").write_text(json.dumps(record) + "\n")
+    copy = projects / "0d6c" / "subagents" / "agent-acompact-1.jsonl"
+    copy.write_text(json.dumps(record) + "\n")
     code, out, _ = call("ingest", CLAUDE_CONFIG_DIR=str(tmp_path / "elsewhere"))
     assert code == 0
-    assert "not read yet" in out
+    assert "repeats the main session" in out
     assert "add a basket" in events_of(call)
 
 

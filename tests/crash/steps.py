@@ -20,7 +20,6 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Engine, "flush"),
     (Engine, "compact"),
     (Engine, "checkpoint"),
-    (access, "create"),
     (access, "open_writer"),
     (restore, "exchange"),
     (os, "mkdir"),

@@ -37,7 +37,7 @@ STAGES = (
         "making the store",
         ("ingest",),
         "ingest",
-        frozenset({"access.create", "os.rename", "Engine.write"}),
+        frozenset({"access.open_writer", "os.rename", "Engine.write"}),
     ),
     Stage(
         "rollup all", ("rollup", "all"), "year-rollup", frozenset({"Engine.write", "Engine.sync"})

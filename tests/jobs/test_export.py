@@ -161,7 +161,7 @@ def test_what_was_forgotten_on_one_machine_is_forgotten_on_the_other(tmp_path: P
         memory.roll_up_all(now_us)
     first.take_in([Tombstone(secret.id, "forgotten", now_us)])
     report = take_in(second, lines(exported(first)))
-    assert report.captured.buried == 1
+    assert report.captured.forgotten == 1
     day = UTC_CALENDAR.day_of(secret.time_us)
     assert list(second.marks()) == [Period(Level.DAY, day)]
     assert settled(second, now_us) == settled(first, now_us)

@@ -17,7 +17,7 @@ from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Claim, Event, EventId, Record, Rewind, Source
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.query.reader import Reader
-from memtool.query.verify import verify
+from memtool.query.verify import Since, verify
 from memtool.rollup.plan import Choices
 from memtool.store import keys
 from memtool.store.capture import capture
@@ -203,7 +203,7 @@ def test_the_batches_alone_would_leave_its_bytes(
     assert b"needle-text" in in_files(memory.root, NEEDLES)
     with memory.access.reading() as store:
         assert erasing(store) is not None
-        assert verify(store, NOW_US).erasing_since_us == NOW_US
+        assert verify(store, NOW_US).erasing == Since(NOW_US)
     _, report = compacted(memory, NOW_US)
     assert report.erased
     assert in_files(memory.root, NEEDLES) == {}

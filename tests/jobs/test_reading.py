@@ -107,7 +107,7 @@ def test_a_day_that_begins_before_1970_can_be_read(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "store", Calendar("America/New_York"))
     memory.take_in([event(1, 0)])
     reader = Reader(memory.root, NOW_US, memory.calendar)
-    assert show(reader, "1969-12-31").entry.events == 1
+    assert show(reader, "1969-12-31").events == 1
     assert [entry.id for entry in contents(reader).entries] == ["year:1969"]
 
 

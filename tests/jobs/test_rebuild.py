@@ -306,7 +306,7 @@ def test_one_that_broke_off_goes_on_and_the_current_one_lives_on(
     assert visible(memory) == before
     with memory.access.reading() as store:
         found = verify(store, LATER_US)
-        assert (found.problems, found.is_half_built) == ([], True)
+        assert (found.problems, found.half_built) == ([], True)
     memory.take_in([an_event(7200)])
     assert memory.roll_up(Level.YEAR, LATER_US).run.nodes
     assert closed(memory) == rebuilt(UTC_CALENDAR, [*EVENTS, an_event(7200)])
@@ -423,7 +423,7 @@ def test_verify_names_a_generation_that_nobody_knows(memory: Memory) -> None:
     with memory.access.reading() as store:
         found = verify(store, LATER_US)
     assert [problem.where for problem in found.problems] == ["generation 9"]
-    assert not found.is_half_built
+    assert not found.half_built
 
 
 def test_a_memory_of_nothing_needs_no_rebuild(tmp_path: Path) -> None:

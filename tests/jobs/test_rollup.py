@@ -310,7 +310,7 @@ def test_a_period_that_loses_its_last_event_loses_its_node(memory: Memory) -> No
     for gone in ("day:2026-11-11", "week:2026-11-08"):
         assert not has_node(memory, gone)
     assert healthy(memory, LATER_US)
-    assert memory.take_in([only]).buried == 1
+    assert memory.take_in([only]).forgotten == 1
 
 
 def test_another_calendar_in_the_config_refuses_to_roll_up(memory: Memory) -> None:

@@ -23,12 +23,12 @@ def counted(memory: Memory, now_us: int = NOW_US, **more: object) -> Stats:
 
 
 def days_of(found: Stats) -> dict[str, int]:
-    return {date.fromordinal(day).isoformat(): n for day, n in found.window.days.items()}
+    return dict(found.calendar.days)
 
 
 def test_without_a_store_there_is_nothing(tmp_path: Path) -> None:
     found = counted(Memory(tmp_path / "store", CALENDAR))
-    assert (found.exists, found.events, found.window.days) == (False, 0, {})
+    assert (found.exists, found.events, found.calendar.days) == (False, 0, {})
     assert list((tmp_path).iterdir()) == []
 
 
@@ -37,17 +37,19 @@ def test_a_remembered_history_is_counted(tmp_path: Path) -> None:
     found = counted(memory, by=By.PROJECT)
     assert (found.exists, found.events, found.sessions, found.projects) == (True, 18, 3, 2)
     assert found.agents == {"claude-code": 3}
-    assert found.span_us == (at("2025-12-31T10:00:00"), at("2026-12-10T08:00:00"))
+    assert (found.first_us, found.last_us) == (at("2025-12-31T10:00:00"), at("2026-12-10T08:00:00"))
     assert days_of(found) == {
         "2025-12-31": 2, "2026-11-29": 8, "2026-12-01": 3, "2026-12-03": 3, "2026-12-10": 2,
     }  # fmt: skip
-    assert (found.failed, found.stale[Level.DAY]) == (1, 1)
+    assert (found.failed, found.stale["day"]) == (1, 1)
     assert found.parts is not None
     assert {part.name: part.events for part in found.parts} == {
         "/home/mira/src/teeladen": 12,
         "/home/mira/src/wetterstation": 6,
     }
-    assert sum(found.disk.families.values()) + found.disk.other + found.disk.ledger <= found.disk.total  # fmt: skip
+    disk = found.disk
+    parts = sum(disk.families.values()) + disk.other_bytes + disk.ledger_bytes
+    assert parts <= disk.total_bytes
     assert found.disk.families["nodes"] > 0
 
 

@@ -110,9 +110,9 @@ def all_nodes(memory: Memory) -> Iterator[Node]:
         yield from memory.nodes(level)
 
 
-def outdated(memory: Memory, recipe: Recipe) -> dict[Level, int]:
+def outdated(memory: Memory, recipe: Recipe) -> dict[str, int]:
     reader = Reader(memory.root, NOW_US, memory.calendar, recipe)
-    return dict(recipes(reader).outdated.nodes)
+    return {level: n for level, n in recipes(reader).outdated.nodes.items() if n}
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def by_forecast(memory: Memory) -> tuple[int, int]:
 
 def by_counting(memory: Memory) -> tuple[int, int]:
     reader = Reader(memory.root, NOW_US, memory.calendar, Newer().recipe)
-    price = recipes(reader).outdated.price
+    price = recipes(reader).outdated
     return price.calls, price.spend
 
 

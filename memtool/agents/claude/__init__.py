@@ -11,14 +11,17 @@ from pathlib import Path
 from memtool.agents.registry import File, Format, Parser, Retention
 from memtool.agents.values import JsonObject, text_at
 
+READER = 2
+"""To be increased with what the parser gives: events that an older one gave are then replaced."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
-SUBAGENT = "subagent: not read yet"
+JOURNAL = "journal of a workflow: no conversation"
 
 
 class ClaudeCode(Format):
     """`projects/<slug>/<session>.jsonl`, one session a file."""
 
     place_key = "cwd"
+    reader = READER
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the record has a type and says which session, leaf or message it belongs to."""
@@ -39,8 +42,8 @@ class ClaudeCode(Format):
         """Return why a transcript of this name and place is not read, or ""."""
         if path.name.startswith("agent-acompact-"):
             return COMPACTION_COPY
-        if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
-            return SUBAGENT
+        if path.name == "journal.jsonl" and "subagents" in path.parts[:-1]:
+            return JOURNAL
         return ""
 
     def retention(self, root: Path, machine: Path) -> Retention:

@@ -13,6 +13,7 @@ from memtool.cli.scheduler.text import did, pause_words, took
 from memtool.errors import EXIT_CODES, FAILED, ExitCode, MemtoolError, SkippedError, StorageError
 from memtool.ledger.file import Run, as_json
 from memtool.ledger.reading import look, look_newest
+from memtool.paths import name_of
 from memtool.process import Finished, stream
 from memtool.systemd.jobs import JOBS, Job
 from memtool.systemd.pauses import (
@@ -26,7 +27,7 @@ from memtool.systemd.pauses import (
     set_pause,
 )
 from memtool.systemd.status import JobStatus, words
-from memtool.systemd.systemctl import Manager, failure, meaning, user_name
+from memtool.systemd.systemctl import Manager, failure, meaning
 
 
 def pause(place: Place, who: str, *, length: str, reason: str) -> None:
@@ -44,7 +45,7 @@ def pause(place: Place, who: str, *, length: str, reason: str) -> None:
 
 def _person(place: Place) -> str:
     environ = place.call.environ
-    return environ.get("SUDO_USER") or user_name(environ, os.getuid())
+    return environ.get("SUDO_USER") or name_of(os.getuid())
 
 
 def _who_words(who: str) -> str:
@@ -80,7 +81,7 @@ def _has_missed(row: JobStatus, pause: Pause) -> bool:
     was_skipped = row.newest is not None and row.newest.result == "skipped"
     return bool(
         row.waits
-        or any(trouble.kind == "overdue" for trouble in row.troubles)
+        or any(problem.kind == "overdue" for problem in row.problems)
         or (fired_us is not None and fired_us >= pause.since_us)
         or (was_skipped and row.newest is not None and row.newest.started_us >= pause.since_us)
     )

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from memtool import __version__
-from memtool.cli.output import note, print_json, print_line
+from memtool.cli.output import ask, note, print_json, print_line
 from memtool.cli.scheduler.place import state_of
 from memtool.cli.scheduler.text import local, print_status
-from memtool.cli.setup.order import Order, ask
+from memtool.cli.setup.order import Order
 from memtool.cli.setup.planning import Sessions, Setup, setup_of
 from memtool.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError
 from memtool.person import as_person
@@ -52,7 +52,7 @@ def install(order: Order) -> ExitCode:
     if order.is_dry:
         _show_files(order, setup)
         return OK
-    if order.is_asking and not ask("Go on?", default=True):
+    if order.is_asking and not ask(order.call.environ, "Go on?", default=True):
         order.say("Nothing was changed.")
         return FAILED
     again = _do(order, setup)
@@ -231,7 +231,7 @@ def _user_lines(setup: Setup) -> Iterator[str]:
         )
     elif not setup.installation.has_sandbox:
         yield "User namespaces do not work here: the jobs run with the part of the sandbox that needs none."
-    if name := lacks_linger(setup.place.call.environ, setup.person.uid):
+    if name := lacks_linger(setup.person.uid):
         yield (
             "The timers run only while you are logged in. To have them run always: "
             f"loginctl enable-linger {name}"
@@ -249,7 +249,11 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
         for line in crontab_lines(setup.installation.program, setup.plan.store):
             print_line(line)
     is_first = any(sessions.number for sessions in setup.sessions) and not setup.is_pinned
-    if is_first and order.is_asking and ask("Take in what is there now?", default=True):
+    if (
+        is_first
+        and order.is_asking
+        and ask(order.call.environ, "Take in what is there now?", default=True)
+    ):
         code = _take_in(setup)
         # Now the calendar is the memory's: the timers get its zone.
         carry_out(setup_of(order).plan, setup.manager, setup.offline)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from memtool.cli.options import Invocation
-from memtool.cli.output import Page, clean, note, print_json, print_line
+from memtool.cli.output import Page, note, print_json, print_line
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.paths import SYSTEM_STORE, other_owner, shipped
-from memtool.person import name_of
+from memtool.paths import SYSTEM_STORE, name_of, other_owner, shipped
 from memtool.systemd.changes import changes, diff, write
 from memtool.systemd.setup import package_places, page_texts
 from memtool.systemd.systemctl import Scope, default_scope, installed_in
@@ -61,20 +60,6 @@ class Order(NamedTuple):
                 "not a terminal: nothing is asked, and nothing was changed",
                 hint="add --yes to do it without a question, or --dry-run to see what it would do",
             )
-
-
-def ask(question: str, *, default: bool) -> bool:
-    """Return what the person answers. Anything but yes and no is asked again; the end of the input is a no."""
-    choices = "[Y/n]" if default else "[y/N]"
-    while True:
-        print(f"{clean(question)} {choices} ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            print(file=sys.stderr)
-            return False
-        answer = line.strip().lower()
-        if answer in ("", "y", "yes", "n", "no"):
-            return default if not answer else answer.startswith("y")
 
 
 def scope_of(order: Order) -> Scope:

@@ -18,8 +18,8 @@ from memtool.cli.setup.order import EXTRAS, Order, scope_of
 from memtool.errors import MemtoolError, UsageError
 from memtool.jobs.purge import is_used
 from memtool.model.calendar import Calendar
-from memtool.paths import SYSTEM_STORE, other_owner
-from memtool.person import Person, name_of, person_named, this_person
+from memtool.paths import SYSTEM_STORE, name_of, other_owner
+from memtool.person import Person, person_named, this_person
 from memtool.program import Program, extra_hint, running_program
 from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
@@ -188,7 +188,7 @@ def _installation(
     if manager is not None:
         has_sandbox = runs_with(manager, sandbox_properties(person.home), launcher)
     if has_sandbox is None:
-        has_sandbox = place.installation is not None and place.installation.has_sandbox
+        has_sandbox = place.installation.has_sandbox if place.installation else None
     return Installation("user", launcher, home=person.home, has_sandbox=has_sandbox)
 
 
