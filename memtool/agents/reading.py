@@ -36,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is held at once, and how far a source is searched for something understood.
 
     `own` is the name of the directories in which memtool runs programs: sessions there are skipped; "" skips none.
+    `is_covered` is as in File.
     """
 
     line_bytes: int = 64 << 20
@@ -43,6 +44,7 @@ class Limits(msgspec.Struct, frozen=True):
     chunk_records: int = 1000
     sniff_lines: int = 100
     own: str = ""
+    is_covered: Callable[[str, int], bool] = lambda _session, _time_us: False
 
 
 _LIMITS = Limits()
@@ -147,7 +149,10 @@ def _chunks(
             stream.seek(here)
 
     file = File(
-        path.stem, lambda word: objects(start.offset, word), lambda word: objects(end, word)
+        path.stem,
+        lambda word: objects(start.offset, word),
+        lambda word: objects(end, word),
+        limits.is_covered,
     )
     parser = _parser(agent, file, limits.own)
     state = replace(start, format=agent.name, reader=agent.format.reader, waiting_bytes=0)

@@ -18,7 +18,7 @@ JOURNAL = "journal of a workflow: no conversation"
 
 
 class ClaudeCode(Format):
-    """`projects/<slug>/<session>.jsonl`, one session a file."""
+    """`projects/<slug>/<session>.jsonl`, one session a file; `history.jsonl`, the prompts of all of them."""
 
     place_key = "cwd"
     reader = READER
@@ -30,6 +30,8 @@ class ClaudeCode(Format):
             return "leafUuid" in record
         if kind == "file-history-snapshot":
             return "messageId" in record
+        if not kind and "display" in record:
+            return "project" in record and "timestamp" in record
         return bool(kind and text_at(record, "sessionId"))
 
     def parser(self, file: File) -> Parser:

@@ -8,6 +8,7 @@ other records of the file: the call that a person answers, and the branch and th
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -28,7 +29,15 @@ from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File
-from memtool.agents.values import JsonObject, canonical, instant_us, is_true, object_at, text_at
+from memtool.agents.values import (
+    JsonObject,
+    canonical,
+    in_range,
+    instant_us,
+    is_true,
+    object_at,
+    text_at,
+)
 from memtool.model.records import (
     LAST_INSTANT_US,
     RECORD_DIGITS,
@@ -239,6 +248,8 @@ class ClaudeParser:
         """Return what one record says."""
         self._session = self._session or text_at(record, "sessionId")
         kind = text_at(record, "type")
+        if not kind and "display" in record:
+            return _listed_prompt(record, self._file)
         if kind in _TITLES:
             return self._title(record)
         if kind in _METADATA_TYPES or kind.startswith(_METADATA_PREFIX):
@@ -466,6 +477,44 @@ class ClaudeParser:
             and (kind != "summary" or self._is_of_this_file(text_at(one, "leafUuid")))
         ] + waiting
         return [event for one in waiting for event in self._title_event(one, time_us)]
+
+
+def _listed_prompt(record: JsonObject, file: File) -> Outcome:
+    """Return a prompt of history.jsonl, which remembers those of sessions whose transcripts are gone."""
+    milliseconds, session = record.get("timestamp"), text_at(record, "sessionId")
+    time_us = in_range(milliseconds * 1000) if type(milliseconds) is int else None
+    text = _PASTED.sub(lambda found: _pasted(record, found), text_at(record, "display")).strip()
+    if time_us is None:
+        return Outcome(Disposition.DAMAGED, "history: timestamp is no instant from 1970 to 2200")
+    if not session or not text:  # older versions did not say which session
+        return Outcome(Disposition.IGNORED, "history/no session" if text else "history/empty")
+    if file.is_covered(session, time_us):
+        return Outcome(Disposition.IGNORED, "history/in a transcript")
+    kind = "command" if text.startswith("/") else "prompt"
+    clean = sanitize(kind, text, {"source": "history"})
+    event = Event(
+        id=event_id(digest_of("history", NAME, session, text_at(record, "display"), time_us), 1),
+        agent=NAME,
+        claims=(Claim(session, project_of(text_at(record, "project"))),),
+        time_us=time_us,
+        kind=kind,
+        role=ROLES[kind],
+        text=clean.text,
+        digest=digest_of(content_of(record)),
+        metadata=clean.metadata,
+        revision=time_us,
+        reader=READER,
+        redaction=clean.redaction,
+    )
+    return Outcome(Disposition.TAKEN, "history", (event,), clean.redactions)
+
+
+_PASTED = re.compile(r"\[Pasted text #(\d+)[^\]]*\]")
+
+
+def _pasted(record: JsonObject, found: re.Match[str]) -> str:
+    content = object_at(object_at(record, "pastedContents"), found[1])
+    return text_at(content, "content") or found[0]
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ import typer
 from memtool.cli.options import Invocation
 from memtool.errors import DamagedError, MemtoolError
 from memtool.ledger.reading import History, look_newest
-from memtool.paths import StoreChoice, home_directory
+from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory
 from memtool.settings import DEFAULT
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
@@ -34,12 +34,10 @@ from memtool.systemd.systemctl import (
 )
 from memtool.systemd.units import Installation, differing, installation_in
 
-SYSTEM_STORE = Path("/var/lib/memtool")
-
 ScopeOption = Annotated[
     bool | None,
     typer.Option(
-        "--system/--user", help="Whose systemd; by default the one that has the timers.", show_default=False
+        "--system/--user", help="Which systemd; by default the one that has the timers.", show_default=False
     ),
 ]  # fmt: skip
 

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from memtool.cli.output import ask, note, number, print_json
 from memtool.cli.scheduler.apply import possible_drop_ins
-from memtool.cli.setup.order import Order, scope_of
-from memtool.cli.setup.planning import installed_person, managers
+from memtool.cli.setup import Order, installed_person, managers, scope_of
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.jobs.purge import is_store, is_used, purge
 from memtool.paths import SYSTEM_STORE, expand, other_owner, own_store
