@@ -308,7 +308,7 @@ def _verified(context: RunContext, store: Store) -> Verification:
 def _counts(context: RunContext, store: Store) -> dict[str, int]:
     """Return what a check would count; no value is decoded."""
     counts = {"events": 0, "nodes": 0}
-    for name, rows in (("events", store.times()), ("nodes", store.node_ids())):
+    for name, rows in (("events", store.times()), ("nodes", store.node_places())):
         for _ in rows:
             counts[name] += 1
             if counts[name] % 1000 == 0:

@@ -251,7 +251,7 @@ def _find_what_goes_along(store: Store, found: Found) -> None:
     going |= {*found.suspects}
     for day in sorted(found.days):
         going |= {cut.id for cut in store.cuts(day) if not gone.isdisjoint(cut.events)}
-    counts = Counter(place_of(one).level for one in going if store.node(one) is not None)
+    counts = Counter(place_of(one).level for one in going if store.has_node(one))
     found.nodes = {level: counts[level] for level in Level if counts[level]}
     names = found.names
     for path in store.sources():  # the row of a transcript that is gone serves nothing

@@ -154,12 +154,12 @@ def _alone(context: RunContext) -> Iterator[None]:
     The other jobs' own locks come on top of this run's. Only a restore waits for two of them, so no two runs
     can wait for each other.
     """
-    patience = context.patience("store", context.limits.lock_wait_s)
+    wait = context.lock_wait("store", context.limits.lock_wait_s)
     with ExitStack() as held:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, context.holder._replace(), patience))
+                held.enter_context(wait_for(path, context.holder._replace(), wait))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

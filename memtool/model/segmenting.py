@@ -58,7 +58,15 @@ def _parents_first(events: list[Event]) -> list[Event]:
 
 
 def cuts_of(events: Iterable[Event], day: int) -> list[Cut]:
-    """Return the segments of one session's current events of one day, in order of time."""
+    """Return the segments of one session's current events of one day, in order of time; each is of one project."""
+    of_project: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        of_project[event.project].append(event)
+    cuts = [cut for held in of_project.values() for cut in _cuts_of_project(held, day)]
+    return sorted(cuts, key=lambda cut: (cut.start_us, cut.id)) if len(of_project) > 1 else cuts
+
+
+def _cuts_of_project(events: Iterable[Event], day: int) -> list[Cut]:
     units = _units(in_order(events))
     runs: list[list[Event]] = []
     tokens, last_us = 0, 0

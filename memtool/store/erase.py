@@ -87,7 +87,7 @@ def suspects(store: Store) -> list[NodeId]:
     """
     found: list[NodeId] = []
     for period in sorted(stale_periods(store.marks(), store.calendar.week_start)):
-        if store.failure(period.id) is not None or store.node(period.id) is not None:
+        if store.failure(period.id) is not None or store.has_node(period.id):
             found.append(period.id)
         if period.level is Level.DAY:
             cuts = store.cuts(period.first)
