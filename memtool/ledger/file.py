@@ -323,7 +323,7 @@ def _rolled_back(path: Path) -> Connection | None:
 
 
 def _explained(error: sqlite3.Error, path: Path, wait_s: float) -> Exception:
-    """Return what an error of SQLite means; the error itself where the fault is in this program."""
+    """Return what an error of SQLite means; the error itself if the error is in this program."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such " in str(error):
         hint = "the next job sets it aside and begins a new one; no memory is in it"

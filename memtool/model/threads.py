@@ -191,7 +191,7 @@ LIMITS: Mapping[Level, Limits] = {
     Level.YEAR: Limits(8, 12, 8, 20, 20, 60),
 }
 QUESTION = "asked: "
-"""How the key of an item begins that is a question nobody answered."""
+"""How the key of an item begins that is an unanswered question."""
 CLOSING_SHARE = 0.5
 """A later text closes an open item if it holds this share of the item's content words."""
 
