@@ -32,7 +32,7 @@ def reporting(path: Path | str) -> Iterator[None]:
 
 
 def exists(path: Path) -> bool:
-    """Return whether something is at the path. Raise StorageError where that cannot be seen.
+    """Return whether something is at the path. Raise StorageError if that cannot be found out.
 
     Since Python 3.14, `Path.exists` says False of what it may not or cannot look at.
     """
@@ -105,7 +105,7 @@ def bytes_below(directory: Path) -> int:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link, or a directory with all that is in it; nothing where there is nothing."""
+    """Delete a file, a link, or a directory with all that is in it. It may be missing."""
     import shutil
 
     with reporting(path):
@@ -116,19 +116,9 @@ def remove(path: Path) -> None:
 
 
 def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace the file whole and durably. Raise StorageError, with the old file untouched, where that fails."""
-    from tempfile import mkstemp
-
-    with reporting(path):
-        descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        try:
-            _write_and_sync(descriptor, data, mode)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
+    """Replace the file whole and durably. Raise StorageError, with the old file untouched, if that fails."""
+    with atomic_stream(path, mode=mode) as file:
+        file.write(data)
 
 
 @contextmanager
@@ -153,21 +143,13 @@ def atomic_stream(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         raise
 
 
-def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
 _RENAME_EXCHANGE = 2
 _AT_THE_WORKING_DIRECTORY = -100
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange what the two names stand for. Return False, with nothing changed, where the system has no such step.
+    """Exchange what the two names stand for. Return False, with nothing changed, if the system cannot do it.
 
     Linux has it (renameat2), ext4, XFS, Btrfs and tmpfs do; NFS does not.
     """

@@ -106,20 +106,12 @@ def try_lock(path: Path, holder: Holder) -> Lock | None:
     return lock
 
 
-def _no_check() -> None:
-    """Do not stop before the timeout."""
-
-
-def _no_word(_: Holder | None) -> None:
-    """Say nothing."""
-
-
 class LockWait(NamedTuple):
     """How long to wait for a lock. `checkpoint` may raise to end the wait; `on_wait` is called when it begins."""
 
     timeout_s: float
-    checkpoint: Callable[[], None] = _no_check
-    on_wait: Callable[[Holder | None], None] = _no_word
+    checkpoint: Callable[[], None] = lambda: None
+    on_wait: Callable[[Holder | None], None] = lambda _: None
 
 
 def wait_for(path: Path, holder: Holder, wait: LockWait) -> Lock:

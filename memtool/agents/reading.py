@@ -151,6 +151,12 @@ def _chunks(
         finally:
             stream.seek(here)
 
+    key = agent.format.place_key
+    if start.offset and key and not any(text_at(one, key) for one in objects(start.offset, key)):
+        # What was read so far could not be placed: with what follows it can.
+        start = Source(inode=start.inode)
+        stream.seek(0)
+        lines = lines_of(stream, 0, end, limits.line_bytes)
     file = File(
         path.stem,
         lambda word: objects(start.offset, word),

@@ -35,7 +35,7 @@ def is_used(root: Path) -> bool:
 def purge(root: Path, now_us: int) -> list[Path]:
     """Delete the store and return what is left in its directory, none of it memtool's; empty: the directory is gone.
 
-    Raise UnavailableError, with nothing deleted, while a job is at work, and StorageError where a file cannot go.
+    Raise UnavailableError, with nothing deleted, while a job runs, and StorageError where a file cannot go.
     """
     with _alone(root, now_us), reporting(root):
         for path in _own(root):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool.model.levels import Level
-from memtool.model.records import digest_of
+from memtool.model.records import EventId, Grip, digest_of, grip_id
 from memtool.model.words import content_words, share
 
 Kind = Literal[
@@ -36,13 +37,21 @@ State = Literal["open", "dropped", "delivered", "in work", "answered"]
 STATES: tuple[State, ...] = ("delivered", "open", "in work", "answered", "dropped")
 
 
-class Proof(msgspec.Struct, frozen=True, array_like=True):
+class Proof(msgspec.Struct, frozen=True, array_like=True, order=True):
     """The words of one event that prove a point: a grip that has no ID yet."""
 
-    event: str
+    event: EventId
     start: int
     end: int
     excerpt: str
+
+    @property
+    def grip(self) -> Grip:
+        """The grip that it is in a node."""
+        events = (self.event,)
+        return Grip(
+            grip_id(events, self.start, self.end), events, self.start, self.end, self.excerpt
+        )
 
 
 class Signal(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -106,7 +115,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
         return ("open" if self.kind == "open" else "", content_words(self.text))
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True):
+class Item(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Something open, by its key; `closed_us` is when it was settled, 0 while it stands."""
 
     key: str
@@ -116,7 +125,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     closed_us: int = 0
 
 
-class Reference(msgspec.Struct, frozen=True, array_like=True):
+class Reference(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """A commit, pull request or issue. `verb`: what was done to it last; `here`: it was made in this thread."""
 
     kind: Literal["commit", "pull request", "issue"]
@@ -130,7 +139,7 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
     proofs: tuple[Proof, ...] = ()
 
 
-class Thread(msgspec.Struct, frozen=True, omit_defaults=True):
+class Thread(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One piece of work as one node knows it. All fields join by union, by (time, text), or by sum."""
 
     project: str
@@ -173,23 +182,26 @@ def thread_id(project: str, branch: str, session: str) -> str:
 
 
 class Limits(NamedTuple):
-    """How much of a thread a node of one level stores."""
+    """How much of its threads a node of one level stores."""
 
     points: int
     items: int
     files: int
     references: int
     sessions: int
+    whole: int
+    """This many threads, by weight, are stored whole; the others as facts without points and excerpts."""
     threads: int
-    """Threads below this many, by weight, keep their facts without points."""
 
 
 LIMITS: Mapping[Level, Limits] = {
-    Level.DAY: Limits(20, 30, 30, 60, 60, 400),
-    Level.WEEK: Limits(12, 30, 20, 60, 60, 120),
-    Level.MONTH: Limits(8, 20, 12, 40, 40, 60),
-    Level.YEAR: Limits(8, 12, 8, 20, 20, 60),
+    Level.DAY: Limits(20, 30, 30, 60, 60, 100, 400),
+    Level.WEEK: Limits(12, 30, 20, 60, 40, 60, 400),
+    Level.MONTH: Limits(8, 12, 6, 8, 3, 16, 400),
+    Level.YEAR: Limits(8, 8, 6, 8, 3, 16, 1000),
 }
+FACTS = Limits(0, 2, 1, 1, 1, 0, 0)
+"""What is stored of a thread that is not stored whole."""
 QUESTION = "asked: "
 """How the key of an item begins that is an unanswered question."""
 CLOSING_SHARE = 0.5
@@ -202,25 +214,53 @@ def join(children: Iterable[Sequence[Thread]], level: Level) -> tuple[Thread, ..
     for child in children:
         for thread in child:
             parts.setdefault(thread.id, []).append(thread)
-    joined = [_joined(same, LIMITS[level]) for same in parts.values()]
-    return limited(joined, level)
+    return limited([_joined(same) for same in parts.values()], level)
 
 
 def limited(threads: Iterable[Thread], level: Level) -> tuple[Thread, ...]:
-    """Return the threads by weight; those beyond the level's number keep their facts, without points."""
-    most = LIMITS[level].threads
-    ordered = sorted(threads, key=by_weight)
-    return tuple(
-        thread if rank < most else msgspec.structs.replace(thread, points=())
-        for rank, thread in enumerate(ordered)
+    """Return the threads that a node of this level stores, by weight; the lighter ones as facts."""
+    limits = LIMITS[level]
+    ordered = sorted(threads, key=by_weight)[: limits.threads]
+    return (
+        *(_cut(thread, limits) for thread in ordered[: limits.whole]),
+        *(_facts(_cut(thread, FACTS)) for thread in ordered[limits.whole :]),
     )
 
 
-def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
+def _cut(thread: Thread, limits: Limits) -> Thread:
+    return replace(
+        thread,
+        headlines=thread.headlines[:1],
+        points=best_points(thread.points, limits.points),
+        items=thread.items[: limits.items],
+        references=thread.references[-limits.references :],
+        files=thread.files[: limits.files],
+        sessions=thread.sessions[: limits.sessions],
+    )
+
+
+def _facts(thread: Thread) -> Thread:
+    return replace(
+        thread,
+        headlines=tuple(_bare(each) for each in thread.headlines),
+        items=tuple(_bare(item) for item in thread.items if not item.closed_us),
+        references=tuple(replace(each, text="", proofs=()) for each in thread.references),
+    )
+
+
+Proven = TypeVar("Proven", Candidate, Item)
+
+
+def _bare(proven: Proven) -> Proven:
+    """Return a fact without the excerpts of its proofs."""
+    proofs = tuple(replace(proof, excerpt="") for proof in proven.proofs)
+    return replace(proven, proofs=proofs)
+
+
+def _joined(parts: Sequence[Thread]) -> Thread:
     latest = max(parts, key=lambda part: (part.last_us, part.first_us, part.state))
     references = joined_references(each for part in parts for each in part.references)
     told = [each for part in parts for each in part.points]
-    points = best_points(told, limits.points)
     items = closed_items(_standing(parts, latest), told, references)
     files: dict[str, int] = {}
     for part in parts:
@@ -235,13 +275,11 @@ def _joined(parts: Sequence[Thread], limits: Limits) -> Thread:
         state=latest.state,
         since=latest.since,
         headlines=best_headlines(each for part in parts for each in part.headlines),
-        points=points,
-        items=items[: limits.items],
-        references=references[-limits.references :],
-        files=tuple(sorted(files.items(), key=lambda file: (-file[1], file[0]))[: limits.files]),
-        sessions=tuple(sorted({each for part in parts for each in part.sessions}))[
-            : limits.sessions
-        ],
+        points=tuple(told),
+        items=items,
+        references=tuple(replace(each, proofs=()) for each in references),
+        files=tuple(sorted(files.items(), key=lambda file: (-file[1], file[0]))),
+        sessions=tuple(sorted({each for part in parts for each in part.sessions})),
         edits=sum(part.edits for part in parts),
         turns=sum(part.turns for part in parts),
     )
@@ -252,7 +290,7 @@ def _standing(parts: Sequence[Thread], latest: Thread) -> Iterable[Item]:
     for part in parts:
         for item in part.items:
             if item.key.startswith(QUESTION) and item.time_us < latest.first_us:
-                yield msgspec.structs.replace(item, closed_us=item.closed_us or latest.first_us)
+                yield replace(item, closed_us=item.closed_us or latest.first_us)
             else:
                 yield item
 
@@ -296,7 +334,7 @@ def joined_references(references: Iterable[Reference]) -> tuple[Reference, ...]:
         ordered = sorted(copies, key=lambda each: (each.time_us, each.verb, each.text, each.proofs))
         told = [each for each in ordered if each.text] or ordered
         found.append(
-            msgspec.structs.replace(
+            replace(
                 ordered[-1],
                 text=told[-1].text,
                 proofs=told[-1].proofs or ordered[-1].proofs,
@@ -330,6 +368,8 @@ def closed_items(
         (point.time_us, content_words(point.text)) for point in points if point.kind in CLOSERS
     ]
     closed = [_settled(item, closers) for item in last.values()]
+    # A settled item only keeps an older copy of it from standing open.
+    closed = [replace(item, text="", proofs=()) if item.closed_us else item for item in closed]
     return tuple(sorted(closed, key=lambda item: (bool(item.closed_us), -item.time_us, item.key)))
 
 
@@ -349,7 +389,7 @@ def _settled(item: Item, closers: Sequence[tuple[int, frozenset[str]]]) -> Item:
         for time_us, said in closers
         if time_us > item.time_us and share(words, said) >= CLOSING_SHARE
     ]
-    return msgspec.structs.replace(item, closed_us=min(times)) if times else item
+    return replace(item, closed_us=min(times)) if times else item
 
 
 def weight_of(thread: Thread) -> float:
@@ -370,3 +410,23 @@ def weight_of(thread: Thread) -> float:
 def by_weight(thread: Thread) -> tuple[float, int, str]:
     """Order threads: the heaviest first, then the earlier, then by ID."""
     return (-round(weight_of(thread), 6), thread.first_us, thread.id)
+
+
+_ENCODER = msgspec.json.Encoder()
+_TURNS = msgspec.json.Decoder(tuple[Turn, ...])
+_THREADS = msgspec.json.Decoder(tuple[Thread, ...])
+
+
+def body_of(made_of: Sequence[Turn] | Sequence[Thread]) -> bytes:
+    """Return the body of a node: the turns of a segment, or the threads of a period; empty where there are none."""
+    return _ENCODER.encode(made_of) if made_of else b""
+
+
+def turns_in(body: bytes) -> tuple[Turn, ...]:
+    """Return the turns of a segment's body."""
+    return _TURNS.decode(body) if body else ()
+
+
+def threads_in(body: bytes) -> tuple[Thread, ...]:
+    """Return the threads of a period's body."""
+    return _THREADS.decode(body) if body else ()

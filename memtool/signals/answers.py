@@ -10,6 +10,7 @@ from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
     FEWEST_WORDS,
+    MOST_CODE,
     Piece,
     capitalised,
     clause,
@@ -19,12 +20,20 @@ from memtool.signals.text import (
 )
 
 MOST_FURTHER = 3
+MOST_CODE_OF_DEED = 0.5
+MOST_CELLS = 3
+"""Of a wider table it is not known which cell says what was done."""
 _GREETING = cues.start("greeting")
 _REPORT = cues.start("report")
 _EMPTY = cues.words("empty")
 _ANNOUNCEMENT = cues.start("announcement")
 _OFFER = cues.anywhere("offer")
 _MISSING = cues.anywhere("missing")
+_CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
+"""Crosses, empty boxes and warnings turn the words after them round."""
+_ANNOUNCES = re.compile(
+    r"\b(?:following|these|below|changes|summary|things|places|ways|files|folgende)\W*:$"
+)
 _BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
@@ -91,24 +100,19 @@ _DEED = re.compile(
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
-    if piece.kind in {"code", "quote"}:
+    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
-        cells = [cell for cell in text.split(" | ") if len(cell.split()) >= FEWEST_WORDS]
-        text = max(cells, key=lambda cell: len(cell.split()), default="")
-    if piece.kind == "heading" and not _DEED.search(text):
-        return
+        cells = text.split(" | ")
+        text = cells[-1] if len(cells) <= MOST_CELLS else ""
     text = lead_of(text)
     if not text or _is_missing(piece) or _FRAGMENT.match(text):
         return
     first = text.split(" ", 1)[0].lower()
-    if (
-        piece.kind == "sentence"
-        and (first in _VERBS or first in _TO_THE_READER)
-        and not _DEED.match(text)
-    ):
-        return
+    is_deed = bool(_DEED.match(text))
+    if (first in _VERBS or first in _TO_THE_READER or piece.kind == "heading") and not is_deed:
+        return  # what the reader should do, a step, or a heading
     yield Said(text, piece.start, piece.end), piece
 
 
@@ -126,12 +130,15 @@ def lead_of(text: str) -> str:
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
+    is_deed = bool(_DEED.match(bare))
+    if is_deed and not _ANNOUNCES.search(bare):
+        bare = bare.rstrip(": ")
     short = clause(bare)
-    if (
-        not is_whole(_BRACKETS.sub("", short).strip())
-        or not is_whole(short)
-        or is_made_of(_BRACKETS.sub("", short), _EMPTY)
-    ):
+    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE
+    words = _BRACKETS.sub("", short).strip()
+    if not is_whole(short, most_code) or len(words.split()) < FEWEST_WORDS:
+        return ""
+    if is_made_of(words, _EMPTY):
         return ""
     return capitalised(short)
 

@@ -65,6 +65,11 @@ def chosen(prompt: str, answer: Sequence[Piece]) -> list[Piece]:
     return []
 
 
+def is_reply(text: str) -> bool:
+    """Return whether a text begins with a label: without its options it says nothing."""
+    return bool(_BARE.match(text) or _LIST.match(text))
+
+
 Lists = Sequence[Sequence[Piece]]
 
 

@@ -71,7 +71,7 @@ ENGLISH = Cues(
         "whose when where while "
         "if is are was were be been has have had do does did will would can could should may "
         "might must not no its their "
-        "this these those your our my than then so because since"
+        "this these those your our my than then so because since every each any another"
     ),
     routine=(
         "ok okay yes yep yeah yup no sure great cool nice thank thanks you perfect good please "
@@ -161,8 +161,9 @@ ENGLISH = Cues(
         r"actually)\b\s*(?:[.!:,…—–-]+\s*|(?=\n)))+"
     ),
     report=(
-        r"(?:(?:i(?:'ve| have)(?: now| also| just| successfully)*|we(?:'ve| have)(?: now| also| just)*|"
-        r"you (?:now )?have|(?:based on|looking at|according to|given) [^,.:]{3,60},|"
+        r"(?:(?:i|we)(?:'ve| have)\s+(?:(?:now|also|just|successfully)\s+)*"
+        r"(?=[a-z]+(?:ed|en|ne|de|un|wn|lt|pt|ut|it|et|ought)\b)|"
+        r"(?:(?:based on|looking at|according to|given) [^,.:]{3,60},|"
         r"as (?:requested|you said|asked),|so(?: now)?,|now,|the answer:)\s+|"
         r"i\s+(?:(?:now|also|just|successfully)\s+)*(?=\w+ed\b))+"
     ),

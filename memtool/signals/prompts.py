@@ -18,6 +18,7 @@ from memtool.signals.text import (
     code_share,
     is_made_of,
     is_whole,
+    one_line,
     pieces_of,
     without_path,
 )
@@ -106,9 +107,7 @@ def _proof(event: Event, start: int, end: int) -> Proof:
 def _signal(
     kind: Kind, text: str, event: Event, *proofs: Proof, state: str = "", rank: int = 0
 ) -> Signal:
-    return Signal(
-        kind, " ".join(text.replace("`", "").split()), event.time_us, proofs, state, rank=rank
-    )
+    return Signal(kind, one_line(text), event.time_us, proofs, state, rank=rank)
 
 
 # --- outside prompts
@@ -132,13 +131,14 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
             yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
     elif isinstance(action, act.Rejection):
         call = calls.get(event.metadata.get("tool_use_id", ""))
-        yield from _rejected(event, action.subject or _subject(call))
+        yield from _rejected(event, _subject(action.subject, call))
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
     answer = _RECOMMENDED.sub("", asked.answer).strip()
     start = event.text.find(asked.question)
-    end = event.text.find(asked.answer, start + 1) + len(asked.answer)
+    answered = max(0, start) + len(asked.question)
+    end = event.text.find(asked.answer, answered) + len(asked.answer)
     proof = _proof(event, max(0, start), end if end > start else len(event.text))
     is_option = asked.answer in asked.options
     if _PROCESS_QUESTION.search(asked.question):
@@ -169,11 +169,11 @@ def _rejected(event: Event, subject: str) -> Iterator[Signal]:
     yield from _asks(event, pieces, None, set())
 
 
-def _subject(call: Event | None) -> str:
-    if call is None:
-        return ""
-    path = call.metadata.get("path", "")
-    return path.rsplit("/", 1)[-1]
+def _subject(subject: str, call: Event | None) -> str:
+    """Return the name of the file that was rejected; "" where it was a command."""
+    path = subject or (call.metadata.get("path", "") if call else "")
+    name = path.rsplit("/", 1)[-1]
+    return "" if " " in name else name
 
 
 # --- plans
@@ -330,6 +330,8 @@ def _asks(
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
     text = _SLASH.sub("", piece.text)
+    if choices.is_reply(text):
+        return
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
     bare = without_path(text[len(lead) :]).strip()
@@ -363,7 +365,7 @@ def corrects(text: str) -> bool:
 
 
 _ABOUT_ME = re.compile(
-    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|done|never ?mind|thanks|thank "
+    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|you (?:also )?said|done|never ?mind|thanks|thank "
     r"you)\b",
     re.IGNORECASE,
 )

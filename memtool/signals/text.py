@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from memtool.model.words import content_words
 from memtool.signals import cues
 
-MOST_WORDS = 26
+MOST_WORDS = 24
 FEWEST_WORDS = 3
 FEWEST_CONTENT = 2
 FEWEST_OF_CLAUSE = 5
@@ -44,7 +44,9 @@ _OPTION = re.compile(
     r"^\s*(?:#+\s*)?\**(?:Option|Approach)\s+(?P<label>\d{1,2}|[A-Z])\b\**\s*[:.)–—-]*\s*",
     re.IGNORECASE,
 )
-_QUOTE = re.compile(r"^\s*(?:>|\u276f|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ |\d{1,5}\s+[+-]\s)")
+_QUOTE = re.compile(
+    r"^\s*(?:>|\u276f|⏺|⎿|│|\+{1}\d|[+-]\s{2,}|\$ |\d{1,5}\s+[+-]\s|(?:fatal|error|warning|panic): )"
+)
 _ROW = re.compile(r"^\s*\|.*\|\s*$")
 _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
@@ -299,3 +301,11 @@ _TOLD_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 def is_made_of(text: str, words: frozenset[str]) -> bool:
     """Return whether a text has no other words than these, numbers and signs apart."""
     return all(word.lower().replace("\u2019", "'") in words for word in _TOLD_WORD.findall(text))
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def one_line(text: str) -> str:
+    """Return a text as one visible line, without back-quotes."""
+    return " ".join(_CONTROL.sub(" ", text.replace("`", "")).split())

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from memtool.model.levels import Level
+from memtool.model.records import digest_of
 from memtool.model.threads import (
-    LIMITS,
     QUESTION,
     Item,
     Point,
@@ -18,7 +18,6 @@ from memtool.model.threads import (
     Thread,
     Turn,
     best_headlines,
-    best_points,
     closed_items,
     joined_references,
     limited,
@@ -29,7 +28,7 @@ from memtool.signals.turns import TRUNKS
 from memtool.signals.weighing import Weighing
 
 DELIVERED_SHARE = 1 / 3
-LONGEST_KEY = 200
+KEY_DIGITS = 16
 _DROPPED = cues.anywhere("dropped")
 _NUMBER = re.compile(r"(\d+)$")
 _SUBJECT_KINDS = {"result", "found", "commit"}
@@ -59,7 +58,10 @@ def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
     for turn in ordered:
         sessions[turn.session].append(turn)
     for mine in sessions.values():
-        features = [turn.branch if turn.branch not in TRUNKS else "" for turn in mine]
+        branches: list[str] = []
+        for turn in mine:  # where no event says the branch, it is that of the session before
+            branches.append(turn.branch or (branches[-1] if branches else ""))
+        features = [branch if branch not in TRUNKS else "" for branch in branches]
         last = max((number for number, name in enumerate(features) if name), default=-1)
         after_is_work = any(turn.is_work for turn in mine[last + 1 :])
         for number, turn in enumerate(mine):
@@ -85,7 +87,6 @@ def _thread(key: tuple[str, str, str], turns: Sequence[Turn]) -> Thread:
         for path, count, _ in turn.edits:
             files[path] += count
     since = _since(turns, references)
-    limits = LIMITS[Level.DAY]
     return Thread(
         project=project,
         branch=branch,
@@ -95,11 +96,11 @@ def _thread(key: tuple[str, str, str], turns: Sequence[Turn]) -> Thread:
         state=_state(turns, standing, references, since),
         since=since,
         headlines=best_headlines(weighing.headlines(references)),
-        points=best_points(points, limits.points),
-        items=items[: limits.items],
-        references=references[-limits.references :],
-        files=tuple(sorted(files.items(), key=lambda each: (-each[1], each[0]))[: limits.files]),
-        sessions=tuple(sorted({turn.session for turn in turns}))[: limits.sessions],
+        points=tuple(points),
+        items=items,
+        references=references,
+        files=tuple(sorted(files.items(), key=lambda each: (-each[1], each[0]))),
+        sessions=tuple(sorted({turn.session for turn in turns})),
         edits=files.total(),
         turns=len(turns),
     )
@@ -142,7 +143,8 @@ def _item(signal: Signal, closed_us: int = 0) -> Item:
 
 
 def _key(text: str) -> str:
-    return " ".join(sorted(content_words(text)))[:LONGEST_KEY]
+    """Return what the items share that say the same."""
+    return digest_of("item", *sorted(content_words(text)))[:KEY_DIGITS]
 
 
 def _references(weighing: Weighing) -> Iterator[Reference]:

@@ -80,10 +80,10 @@ def conclude(store: Store, path: Path, seen: Erasing) -> bool:
 # Forgetting
 
 
-def suspects(store: Store) -> list[NodeId]:
-    """Return the nodes, and failures, that may speak of events which are not theirs any more: the stale ones.
+def suspect_nodes(store: Store) -> list[NodeId]:
+    """Return the nodes, and failures, that may quote events which are not theirs any more: the stale ones.
 
-    An event that was taken back or moved since they were written is in none of their inputs, but in their words.
+    An event that was rewound or moved since they were written is in none of their inputs, but in their words.
     """
     found: list[NodeId] = []
     for period in sorted(stale_periods(store.marks(), store.calendar.week_start)):

@@ -241,6 +241,13 @@ class Store:
         bounds = keys.cut_range(self.generation, day, day + 1 if end is None else end)
         return list(self._values(keys.CUTS, codec.CUT, *bounds))
 
+    def cut_sizes(self, day: int, end: int) -> Iterator[tuple[NodeId, str, str, int]]:
+        """Yield ID, session, project and number of events of the segments of some days, in order of time."""
+        for found in self._values(
+            keys.CUTS, codec.CUT_SIZE, *keys.cut_range(self.generation, day, end)
+        ):
+            yield found.id, found.session, found.project, found.count
+
     def node(self, node_id: NodeId) -> Node | None:
         return self._get(keys.NODES, keys.node(self.generation, node_id), codec.NODE)
 

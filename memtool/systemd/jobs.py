@@ -14,7 +14,7 @@ from memtool.settings import TimerSettings, settings_table
 from memtool.text import nearest
 
 Network = Literal["never", "summarizer"]
-"""Whether the job's unit may reach the network: never, or where the configured summarizer needs it."""
+"""Whether the job's unit may reach the network: never, or if the configured summarizer needs it."""
 
 
 _DAY_MINUTES = 24 * 60
@@ -81,7 +81,7 @@ class Job(NamedTuple):
     """The levels whose nodes it writes."""
     network: Network = "never"
     after: tuple[str, ...] = ()
-    """The jobs that it waits for where several start at once."""
+    """The jobs that it waits for if several start at once."""
     wants: tuple[str, ...] = ()
     """Those of them that it starts, too."""
     is_retried: bool = True
@@ -215,12 +215,12 @@ assert all({*job.wants} <= {*job.after} <= BY_NAME.keys() for job in JOBS)
 
 
 def job_named(name: str) -> Job:
-    """Return the job. Raise UsageError, which names the nearest one, where there is none."""
+    """Return the job. Raise UsageError, naming the nearest one, if there is none."""
     return _named(name, BY_NAME)
 
 
 def runnable_named(name: str) -> Runnable:
-    """Return the job or the task. Raise UsageError, which names the nearest one, where there is none."""
+    """Return the job or the task. Raise UsageError, naming the nearest one, if there is none."""
     return _named(name, _RUNNABLES)
 
 

@@ -70,7 +70,9 @@ def pause_of(root: Path, job: str, now_us: int) -> Pause | None:
         for pause in (_read(root, who, kind),)
         if pause is not None and _holds(pause, now_us)
     ]
-    return max(found, key=_end_us, default=None)
+    return max(
+        found, key=lambda one: float("inf") if one.until_us is None else one.until_us, default=None
+    )
 
 
 def paused(root: Path, jobs: Iterable[str], now_us: int) -> Mapping[str, Pause]:
@@ -165,10 +167,6 @@ def _names(root: Path) -> frozenset[str]:
 
 def _holds(pause: Pause, now_us: int) -> bool:
     return pause.until_us is None or now_us < pause.until_us
-
-
-def _end_us(pause: Pause) -> float:
-    return float("inf") if pause.until_us is None else pause.until_us
 
 
 def _text(pause: Pause) -> str:

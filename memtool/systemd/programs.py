@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +48,8 @@ def find_program(words: Sequence[str], search: Sequence[Path], home: Path) -> Pr
     steps = [(step, is_on_path) for step, is_on_path in steps if step.parent not in SYSTEM_PATH]
     folders = dict.fromkeys(step.parent for step, is_on_path in steps if is_on_path)
     parts = dict.fromkeys(_own_part(step, home) for step, _ in steps)
-    return Program(tuple(folders), _outermost(parts))
+    outermost = (part for part in parts if not any(parent in parts for parent in part.parents))
+    return Program(tuple(folders), tuple(outermost))
 
 
 def _program_of(words: Sequence[str]) -> str:
@@ -79,7 +80,7 @@ def _steps(path: Path, search: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
     for _ in range(_MOST_STEPS):
         yield path, is_on_path
         if path.is_symlink():
-            path, is_on_path = _normal(path.parent / path.readlink()), False
+            path, is_on_path = Path(normpath(path.parent / path.readlink())), False
             continue
         interpreter = _interpreter(path)
         if interpreter is None:
@@ -92,11 +93,6 @@ def _steps(path: Path, search: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
                 hint='call "memtool scheduler apply" where it is on PATH, or name both with their whole paths',
             )
         path = found
-
-
-def _normal(path: Path) -> Path:
-    """Return the path without `..`, without following links."""
-    return Path(normpath(path))  # pathlib has no such thing
 
 
 def _interpreter(path: Path) -> str | None:
@@ -118,14 +114,10 @@ def _own_part(path: Path, home: Path) -> Path:
         return Path(*path.parts[: path.parts.index("node_modules") + 1])
     folder = path.parent
     shared = [home / name for name in _SHARED]
-    if folder.name == "bin" and folder.parent not in shared and _is_installation(folder.parent):
+    if (
+        folder.name == "bin"
+        and folder.parent not in shared
+        and ((folder.parent / "lib").is_dir() or (folder.parent / "pyvenv.cfg").is_file())
+    ):
         return folder.parent
     return path if folder in shared else folder
-
-
-def _is_installation(folder: Path) -> bool:
-    return (folder / "lib").is_dir() or (folder / "pyvenv.cfg").is_file()
-
-
-def _outermost(parts: Collection[Path]) -> tuple[Path, ...]:
-    return tuple(part for part in parts if not any(parent in parts for parent in part.parents))

@@ -93,7 +93,8 @@ def remove_directories(places: Places, stores: Iterable[Path], made: Iterable[Pa
     ours = {parent for path in above for parent in path.parents}  # whatever the record says
     folders = [*_drop_in_folders(places), places.admin / "timers.target.wants"]
     for path in [*folders, *sorted(ours & set(made), key=lambda one: len(one.parts), reverse=True)]:
-        _remove_if_empty(path)
+        with suppress(OSError):  # not empty, or not there
+            path.rmdir()
 
 
 def forget_units(manager: Manager, removal: Removal) -> None:
@@ -123,8 +124,3 @@ def _drop_in_folders(places: Places) -> list[Path]:
     names = [f"{unit}.d" for unit in UNITS] + [SHARED]
     found = [directory / name for directory in (places.admin, places.units) for name in names]
     return [path for path in dict.fromkeys(found) if path.is_dir()]
-
-
-def _remove_if_empty(path: Path) -> None:
-    with suppress(OSError):  # not empty, or not there
-        path.rmdir()

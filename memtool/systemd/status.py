@@ -321,7 +321,11 @@ def status_json(status: Status) -> dict[str, object]:
     return {
         "healthy": status.is_healthy,
         "timers": "systemd" if status.timers.is_known else None,
-        "manager": _manager_json(status.timers),
+        "manager": {
+            "scope": status.timers.scope,
+            "problem": status.timers.problem,
+            "hint": status.timers.hint,
+        },
         "damaged_lines": status.damaged_lines,
         "warnings": [_problem_json(problem) for problem in status.problems],
         "jobs": [_job_json(row) for row in status.jobs],
@@ -374,14 +378,6 @@ def _left(run: Run | None) -> Left:
     return {} if run is None or run.left is None else run.left
 
 
-def _manager_json(timers: Timers) -> dict[str, object]:
-    return {
-        "scope": timers.scope,
-        "problem": timers.problem,
-        "hint": timers.hint,
-    }
-
-
 def _problem_json(problem: Problem) -> dict[str, object]:
     return {
         "kind": problem.kind,
@@ -393,12 +389,13 @@ def _problem_json(problem: Problem) -> dict[str, object]:
 
 
 def _job_json(row: JobStatus) -> dict[str, object]:
+    timer = row.timer
     return {
         "job": row.job.name,
         "description": row.job.description,
         "healthy": row.is_healthy,
-        "timer": _timer_json(row.timer) if row.timer else None,
-        "next_us": row.timer.next_us if row.timer else None,
+        "timer": timer and {**timer._asdict(), "service": timer.service._asdict()},
+        "next_us": timer.next_us if timer else None,
         "pause": row.pause._asdict() if row.pause else None,
         "running": as_json(row.running) if row.running else None,
         "last": {**as_json(row.last), "duration_us": row.last.duration_us} if row.last else None,
@@ -407,7 +404,3 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "skips": row.skips,
         "left": row.left,
     }
-
-
-def _timer_json(timer: TimerState) -> dict[str, object]:
-    return {**timer._asdict(), "service": timer.service._asdict()}

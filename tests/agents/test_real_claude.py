@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memtool.agents.claude.parser import own_digest
+from memtool.agents.claude import own_digest
 from memtool.agents.reading import Limits, read_chunks
 from tests.agents.records import all_records, counts_of, events_of, is_accounted_for
 from tests.checkout import REPOSITORY

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memtool.model.levels import Level
+from memtool.model.records import EventId
 from memtool.model.shown import WORDS, view_of
 from memtool.model.threads import (
     LIMITS,
@@ -40,7 +42,8 @@ _WORDS = st.sampled_from(
 )
 _TEXTS = st.lists(_WORDS, min_size=2, max_size=5).map(" ".join)
 _TIMES = st.integers(0, 99)
-_PROOFS = st.just((Proof("e" * 32, 0, 3, "tax"),))
+_PROOF = (Proof(EventId("e" * 32), 0, 3, "tax"),)
+_PROOFS = st.just(_PROOF)
 _POINTS = st.builds(
     Point,
     st.sampled_from(["ask", "result", "decision", "open", "done"]),
@@ -126,7 +129,7 @@ def test_weeks_and_loose_days_join_alike(days: list[tuple[Thread, ...]]) -> None
     ):
         assert one.points == other.points
         assert one.headlines == other.headlines
-        assert one.references == other.references
+        assert {each.key for each in one.references} == {each.key for each in other.references}
         assert (one.state, one.edits, one.turns) == (other.state, other.edits, other.turns)
         assert (one.first_us, one.last_us, one.sessions) == (
             other.first_us,
@@ -158,7 +161,7 @@ def _day(number: int, **changes: object) -> Thread:
 
 
 def _point(text: str, time_us: int, weight: float = 0.5) -> Point:
-    return Point("result", text, time_us, weight, (Proof("e" * 32, 0, 3, "tax"),))
+    return Point("result", text, time_us, weight, (Proof(EventId("e" * 32), 0, 3, "tax"),))
 
 
 def test_a_closure_below_what_is_shown_still_settles_an_open_item() -> None:
@@ -211,8 +214,41 @@ def test_threads_beyond_the_limit_keep_their_facts_without_points() -> None:
     )
     joined = join([many], Level.WEEK)
     assert len(joined) == 130
-    assert [bool(thread.points) for thread in joined] == [True] * 120 + [False] * 10
+    assert [bool(thread.points) for thread in joined] == [True] * 60 + [False] * 70
     assert weight_of(joined[0]) >= weight_of(joined[-1])
+
+
+def test_a_month_of_three_hundred_threads_is_small() -> None:
+    text = (
+        "Round the tax of every invoice half even, as finance wants it, also for negative amounts"
+    )
+    proofs = (Proof(EventId("e" * 32), 100, 220, text + " and so on"),)
+    many = []
+    for n in range(300):
+        word = f"w{n:03}"
+        points = tuple(Point("result", f"{text} {word}{k}", k, 0.5, proofs) for k in range(20))
+        references = tuple(
+            Reference("commit", f"{n}{k}", f"{text[:50]} {k}", k, "made", proofs=proofs)
+            for k in range(8)
+        )
+        many.append(
+            _day(
+                0,
+                branch=f"alice/some-branch-{word}",
+                edits=n,
+                points=points,
+                references=references,
+                headlines=(Candidate(4, 1.0, 1, text[:80], proofs),),
+                files=tuple((f"src/module/file{k}.py", k) for k in range(12)),
+                sessions=tuple(f"{k:036}" for k in range(5)),
+            )
+        )
+    month = join([tuple(many)], Level.MONTH)
+    assert len(msgspec.json.encode(month)) <= 150_000
+    year = join(
+        [tuple(replace(t, branch=f"{t.branch}{n}") for t in month) for n in range(12)], Level.YEAR
+    )
+    assert len(msgspec.json.encode(year)) <= 500_000
 
 
 # --- what is shown
@@ -237,7 +273,7 @@ def test_likeness_is_used_once_when_showing() -> None:
         _point("round the tax of invoices half even", 1, 0.9),
         _point("the tax of invoices rounds", 2),
     ]
-    thread = _day(0, headlines=(Candidate(4, 1.0, 1, "Move orders", ()),), points=tuple(said))
+    thread = _day(0, headlines=(Candidate(4, 1.0, 1, "Move orders", _PROOF),), points=tuple(said))
     (shown,) = view_of([thread], Level.DAY).threads
     assert shown.points == (said[0],)
 
@@ -245,7 +281,7 @@ def test_likeness_is_used_once_when_showing() -> None:
 def test_a_point_that_repeats_the_headline_is_not_shown() -> None:
     thread = _day(
         0,
-        headlines=(Candidate(4, 1.0, 1, "Round the tax half even", ()),),
+        headlines=(Candidate(4, 1.0, 1, "Round the tax half even", _PROOF),),
         points=(_point("round the tax half even", 1),),
     )
     assert view_of([thread], Level.DAY).threads[0].points == ()

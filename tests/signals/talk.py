@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memtool.model.actions import METADATA_KEY, AnyAction, Edit, encode
+from memtool.model.actions import METADATA_KEY, AnyAction, Edit, Todo, encode
 from memtool.model.records import ROLES, Claim, Event, EventId, digest_of
 from memtool.model.threads import Thread, Turn
 from memtool.signals.shell import actions_of
@@ -61,6 +61,9 @@ class Talk:
         call = f"c{len(self.events)}"
         self.add("tool_call", text, *actions, tool_use_id=call)
         return self.add("tool_result", result, tool_use_id=call, is_error=error)
+
+    def todo(self, action: Todo) -> Talk:
+        return self.call("\n".join(item.text for item in action.items), action)
 
     def shell(self, line: str, result: str = "", error: str = "") -> Talk:
         return self.call(f"Bash: {line}", *actions_of(line), result=result, error=error)

@@ -133,9 +133,9 @@ def _todos(*states: str) -> Todo:
 
 def test_to_dos_of_a_list_that_was_begun_are_open() -> None:
     talk = Talk().prompt("Move the orders to Postgres").edit("orders.py")
-    talk.call("TodoWrite", _todos("pending", "pending", "pending"))
+    talk.todo(_todos("pending", "pending", "pending"))
     assert talk.thread().state == "in work"
-    talk.call("TodoWrite", _todos("done", "pending", "pending"))
+    talk.todo(_todos("done", "pending", "pending"))
     thread = talk.thread()
     assert thread.state == "open"
     assert {item.text for item in thread.open_items} == {
@@ -146,8 +146,8 @@ def test_to_dos_of_a_list_that_was_begun_are_open() -> None:
 
 def test_to_dos_of_a_list_that_was_replaced_are_not_open() -> None:
     talk = Talk().prompt("Move the orders to Postgres").edit("orders.py")
-    talk.call("TodoWrite", _todos("done", "started", "pending"))
-    talk.call("TodoWrite", Todo(items=(Item("Read orders from Postgres", "done"),)))
+    talk.todo(_todos("done", "started", "pending"))
+    talk.todo(Todo(items=(Item("Read orders from Postgres", "done"),)))
     assert talk.thread().open_items == ()
 
 
@@ -217,7 +217,7 @@ def test_a_correction_drops_the_answer_but_not_the_ask() -> None:
 def test_small_procedures_are_not_told() -> None:
     talk = Talk().prompt("Round the tax half even").edit("tax.py")
     names = ("Launch parallel agents", "Round the tax amounts")
-    talk.call("TodoWrite", Todo(items=tuple(Item(name, "done") for name in names)))
+    talk.todo(Todo(items=tuple(Item(name, "done") for name in names)))
     assert points(talk.thread(), "done") == ["Round the tax amounts"]
 
 
@@ -240,5 +240,5 @@ def test_somebody_elses_pull_request_is_only_seen() -> None:
 def test_a_day_keeps_twenty_points_of_a_thread() -> None:
     talk = Talk(branch="alice/fix-tax").prompt("Fix the tax of all shops").edit("tax.py")
     items = [Item(f"Round the tax of shop q{chr(97 + n)} half even", "done") for n in range(30)]
-    talk.call("TodoWrite", Todo(items=tuple(items)))
+    talk.todo(Todo(items=tuple(items)))
     assert len(talk.thread().points) == 20

@@ -263,9 +263,9 @@ def _list(*states: str) -> Todo:
 
 def test_the_last_state_of_a_to_do_counts_and_is_told_once() -> None:
     talk = Talk().prompt("Move the orders")
-    talk.call("TodoWrite: …", _list("started", "pending", "pending"))
-    talk.call("TodoWrite: …", _list("done", "started", "pending"))
-    talk.call("TodoWrite: …", _list("done", "done", "pending"))
+    talk.todo(_list("started", "pending", "pending"))
+    talk.todo(_list("done", "started", "pending"))
+    talk.todo(_list("done", "done", "pending"))
     states = {s.text: s.state for turn in talk.turns for s in turn.signals if s.kind == "todo"}
     assert states == {
         "Write to both stores": "done",
@@ -277,7 +277,9 @@ def test_the_last_state_of_a_to_do_counts_and_is_told_once() -> None:
 def test_a_task_is_found_by_its_number() -> None:
     talk = Talk().prompt("Move the orders")
     talk.add(
-        "tool_result", "…", Todo(items=(Item("Backfill the orders", "pending", "1"),), partial=True)
+        "tool_result",
+        "Task 1: Backfill the orders",
+        Todo(items=(Item("Backfill the orders", "pending", "1"),), partial=True),
     )
     talk.add("tool_call", "…", Todo(items=(Item("", "done", "1"),), partial=True))
     (todo,) = [s for turn in talk.turns for s in turn.signals if s.kind == "todo"]
@@ -445,7 +447,7 @@ def test_each_proof_holds_its_words_and_the_points_words(said: list[tuple[str, s
     texts = {event.id: event.text for event in talk.events}
     for signal in (signal for turn in talk.turns for signal in turn.signals):
         for proof in signal.proofs:
-            assert texts[proof.event][proof.start : proof.end] == proof.excerpt  # type: ignore[index]
+            assert texts[proof.event][proof.start : proof.end] == proof.excerpt
         held = frozenset[str]().union(*(content_words(proof.excerpt) for proof in signal.proofs))
         assert content_words(signal.text) <= held
 

@@ -207,12 +207,9 @@ def _other_store(place: Place) -> Path | None:
     """Return the store if a config file names another than the units' default."""
     if place.call.config.origin("store.path").kind != "file":
         return None
-    own = SYSTEM_STORE if place.scope == "system" else _home_store(place)
+    home = home_directory(place.call.environ)
+    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
     return place.root if place.root != own else None
-
-
-def _home_store(place: Place) -> Path:
-    return home_directory(place.call.environ) / ".local/state/memtool"
 
 
 def _version(manager: Manager) -> int:

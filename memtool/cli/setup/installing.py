@@ -88,14 +88,14 @@ class Setup(NamedTuple):
     """For each directory of an agent."""
     extra_commands: tuple[tuple[str, ...], ...]
     manager: Manager | None
-    """The systemd that runs now; None where none does."""
+    """The systemd that runs now; None if none does."""
     offline: Manager | None
-    """One that changes links only; None where there is no systemctl."""
+    """One that changes links only; None if there is no systemctl."""
     warnings: tuple[str, ...]
 
 
 def setup_of(order: Order) -> Setup:
-    """Return what is to be done. Raise MemtoolError where it must not be, or could not work."""
+    """Return what is to be done. Raise MemtoolError if it is not allowed or cannot work."""
     scope = scope_of(order)
     program = running_program()
     launcher = program.launcher()

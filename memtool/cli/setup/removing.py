@@ -46,7 +46,7 @@ class Target(NamedTuple):
     stores: tuple[Path, ...]
     """The memory: the store of this installation, and one that a config file names."""
     owner_uid: int | None
-    """Whose memory may be deleted elsewhere; None where that is not known."""
+    """Whose memory may be deleted elsewhere; None if that is not known."""
     settings: tuple[Path, ...]
     keeps: tuple[tuple[Path, str], ...]
     """What a purge leaves, and why."""
