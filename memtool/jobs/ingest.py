@@ -22,6 +22,7 @@ from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.search import index
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture, drop_sources
 from memtool.store.store import Store
@@ -115,6 +116,7 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         else:
             _take_files(context, order, lease, report, _sources(access) if is_there else {})
     _conclude(context, report)
+    index.keep(context)
 
 
 def _sources(access: Access) -> dict[str, Source]:
