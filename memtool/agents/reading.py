@@ -1,7 +1,7 @@
 """Reads a transcript as chunks of records with bounded memory, from where the last reading ended.
 
 The format is chosen by content. The state in a chunk is true once its records are stored: after a crash in between,
-they are read again. What agents write when memtool runs them as its summarizer is not taken in.
+they are read again. Sessions of agents that memtool runs as its summarizer are not read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`memtool ingest`: take in what agents have written since the last time."""
+"""`memtool ingest`: read new transcripts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PathsArgument = Annotated[
 def ingest(
     context: typer.Context, paths: PathsArgument = None, *, json: JsonOption = False
 ) -> ExitCode:
-    """Take in what is new in the transcripts. Running it again is harmless."""
+    """Read new transcripts into the memory. Running it again is harmless."""
     call = invocation(context)
     names = paths or []
     if STDIN in names and len(names) > 1:
@@ -105,7 +105,7 @@ def take_in_news(call: Invocation) -> None:
         if outcome.error is not None:
             raise outcome.error
     except MemtoolError as error:
-        note(f"memtool: what is new was not taken in: {error.message}")
+        note(f"memtool: new transcripts were not read: {error.message}")
 
 
 def _order(call: Invocation) -> Order:

@@ -18,7 +18,7 @@ SLICE_BYTES = 24 << 20
 
 
 class Report(msgspec.Struct):
-    """The result of a compaction, in bytes on the disk. `erased`: it also finished deleting something for good."""
+    """The result of a compaction, in bytes on the disk. `erased`: it also finished a permanent deletion."""
 
     before_bytes: int = 0
     after_bytes: int = 0
@@ -39,7 +39,7 @@ def compact(context: RunContext, report: Report) -> None:
 
 
 def compact_store(context: RunContext, access: Access, report: Report) -> None:
-    """Compact the store slice by slice; where something was deleted for good, until no byte of it is in any file."""
+    """Compact the store slice by slice; after a permanent deletion, until no byte of it is in any file."""
     report.before_bytes = report.after_bytes = bytes_below(access.path)
     try:
         with access.lease(context.writer) as lease:

@@ -106,7 +106,7 @@ def waiting(
 
 
 def ingest(context: RunContext, order: Order, report: Report) -> None:
-    """Take in what is new; `report` is filled as it goes, so that it is right however the run ends."""
+    """Read what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
@@ -282,7 +282,7 @@ def _stat(path: Path) -> os.stat_result:
 
 
 def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield the chunks; raise _Unreadable for trouble with the file: that is not trouble with the store."""
+    """Yield the chunks; raise _Unreadable for an error of the file, which is no error of the store."""
     while True:
         try:
             chunk = next(chunks, None)

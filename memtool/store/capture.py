@@ -1,4 +1,4 @@
-"""Taking records in: one synced batch of events, their marks and how far the source was read. Never summarises."""
+"""Taking records in: one synced batch of events, their marks and how far the source was read. Never summarizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forgetting for good, on request. Each step is one synced batch.
+"""Permanent deletion, on request. Each step is one synced batch.
 
 Must never leave a tombstone without its event gone, nor a node that quotes an event which is gone.
 """

@@ -292,7 +292,7 @@ class Store:
         return {day: number for day, number in found.items() if number > after}
 
     def failures(self) -> dict[NodeId, Failure]:
-        """Return what could not be summarised and when to try again."""
+        """Return what could not be summarized and when to try again."""
         rows = self._own(keys.FAILURES)
         return {keys.read_place(key).id: codec.FAILURE.decode(value, key) for key, value in rows}
 
