@@ -288,7 +288,7 @@ def _read_receipt(path: Path) -> dict[str, Any]:
 def _uv_install(receipt: Path, needed: tuple[str, ...]) -> tuple[str, ...]:
     """Return the `uv tool install` that keeps what was asked for, and adds requirements.
 
-    uv takes away what a later install does not name again.
+    uv removes what a later install does not name again.
     """
     asked = _read_receipt(receipt)
     rows = asked.get("requirements", ())

@@ -69,6 +69,17 @@ def test_help_lists_the_commands_without_importing_them() -> None:
     assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output")}
 
 
+@pytest.mark.parametrize(
+    "arguments", [["toc"], ["show", "2026-11-02"], ["events", "--full"], ["stats"]], ids=" ".join
+)
+def test_what_is_piped_needs_no_rich(tmp_path: Path, arguments: list[str]) -> None:
+    memory = Memory(tmp_path / "memory")
+    memory.take_in(NOVEMBER)
+    loaded = modules_of(["--store", str(memory.root), *arguments])
+    assert "memtool.cli.reading" in loaded
+    assert "rich" not in loaded
+
+
 def test_a_rollup_that_asks_no_model_imports_nothing_to_wait_with(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "memory")
     memory.take_in(NOVEMBER)

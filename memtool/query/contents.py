@@ -152,7 +152,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     @cached_property
     def failures(self) -> Mapping[NodeId, Failure]:
-        """What could not be summarised."""
+        """What could not be summarized."""
         return self.store.failures()
 
     def state(self, node_id: NodeId, node: Node | None) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ JOBS = (
     Job(
         name="ingest",
         command=("ingest",),
-        description="take in new transcripts",
+        description="read new transcripts",
         times=(Time(every_min=15),),
         settings=TimerSettings(jitter_s=60, timeout_s=1800),
         is_retried=False,  # the next one is never far away
@@ -134,7 +134,7 @@ JOBS = (
     Job(
         name="day-rollup",
         command=("rollup", "day"),
-        description="summarise finished days",
+        description="summarize finished days",
         times=(Time(1), Time(3, 30, weekday=6)),  # clocks skip 1:00 in London and Lisbon
         settings=_ROLLUP,
         levels=("segment", "day"),
@@ -145,7 +145,7 @@ JOBS = (
     Job(
         name="week-rollup",
         command=("rollup", "week"),
-        description="summarise finished weeks",
+        description="summarize finished weeks",
         times=(Time(2, weekday=6), Time(3, weekday=6)),  # no zone skips both
         settings=_ROLLUP,
         levels=("week",),
@@ -156,7 +156,7 @@ JOBS = (
     Job(
         name="month-rollup",
         command=("rollup", "month"),
-        description="summarise finished months",
+        description="summarize finished months",
         times=(Time(3, day=1),),
         settings=_ROLLUP,
         levels=("month",),
@@ -167,7 +167,7 @@ JOBS = (
     Job(
         name="year-rollup",
         command=("rollup", "year"),
-        description="summarise finished years",
+        description="summarize finished years",
         times=(Time(3, 30, day=1, month=1),),
         settings=_ROLLUP,
         levels=("year",),

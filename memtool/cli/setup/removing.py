@@ -139,7 +139,7 @@ def _plan_rows(order: Order, target: Target, *, is_purge: bool) -> Iterator[tupl
     others = others_files(target.where, target.ours)
     if is_purge:
         for path in (*target.stores, *target.settings, *others):
-            yield "deleted", f"{path}, for good"
+            yield "deleted", f"{path}, permanently"
     for path, why in target.keeps if is_purge else _staying(target, others):
         yield "stays", f"{path}: {why}"
 

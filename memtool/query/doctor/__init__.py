@@ -238,7 +238,7 @@ def _of_new_store(scene: Scene) -> Advice:
         calendar = calendar_for_new_store(scene.config)
     except ConfigError as error:
         return problem(error.message, error.hint)
-    text = f"a new store would have {calendar.zone}'s days, for good"
+    text = f"a new store would have {calendar.zone}'s days"
     if zone_is_set(scene.config):
         return ok(text)
     return Advice("ok", text, "if you live elsewhere: memtool config set calendar.timezone ZONE")
@@ -260,7 +260,7 @@ def _is_by_machine(row: JobStatus) -> bool:
 
 
 def _is_same_clock(one: str, other: str, now_us: int) -> bool:
-    """Return whether the clocks of two zones show the same this year, whatever the zones are called."""
+    """Return whether the clocks of two zones show the same this year, under any names."""
     year = year_of(now_us)
     try:
         return one == other or transitions(one, year, year) == transitions(other, year, year)
@@ -327,6 +327,20 @@ def check_store(scene: Scene) -> Advice:
         text = "it has no FORMAT file, so an older memtool would not know a newer store"
         return warning(text, f"restore it from a backup: {scene.root / 'FORMAT'}")
     return ok(f"opens, format {scene.facts.format}")
+
+
+def check_index(scene: Scene) -> Advice:
+    """Check that the search index can be used, and is not behind the store."""
+    if not scene.has_store:
+        return skipped("there is no store yet")
+    days = scene.facts.index_behind
+    if days is None:
+        return warning("there is no index of this store; searches read the store", "memtool ingest")
+    if days > _MOST_DAYS_BEHIND:
+        return warning(f"it is {days} days behind", "memtool ingest")
+    return ok(
+        "up to date" if not days else f"{days} days behind; searches read these from the store"
+    )
 
 
 def check_timers(scene: Scene) -> Advice:
@@ -454,6 +468,7 @@ def check_summarizer(scene: Scene) -> Advice:
     return ok(f"{name} is ready: {row(name).about}")
 
 
+_MOST_DAYS_BEHIND = 3
 Checks = Sequence[tuple[str, Callable[[Scene], Advice]]]
 CHECKS: Checks = (
     ("store", check_store),
@@ -462,6 +477,7 @@ CHECKS: Checks = (
     ("last ingest", check_ingest),
     ("transcripts", check_transcripts),
     ("retention", check_retention),
+    ("search index", check_index),
     ("summarizer", check_summarizer),
     ("permissions", check_permissions),
     ("file system", check_file_system),
