@@ -108,7 +108,8 @@ def main() -> None:
     given = parser.parse_args()
     data = Path(os.environ["MEMTOOL_TEST_DATA"])
     given.folder.mkdir(parents=True, exist_ok=True)
-    questions = [*locomo(data, given.folder)][:: given.every] + [*coding(data, given.folder)]
+    talks = [*locomo(data, given.folder)][:: given.every]
+    questions = [*talks, *coding(data, given.folder)]
     if given.fit:
         from benchmarks.recall.fit import fit  # noqa: PLC0415 - it needs numpy
 
