@@ -30,7 +30,7 @@ class Extractive(Struct, frozen=True):
     def summarize(self, request: Request) -> Draft:
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         if not any(section.items for section in request.sections):
-            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+            raise SummaryFailed(f"there is nothing to summarize in {request.scope}")
         # Imported with the first draft: their patterns would be a third of the start of a run that has nothing to do.
         if request.level is Level.SEGMENT:
             from memtool.summarize.extractive.segments.draft import summarize_segment
