@@ -105,18 +105,21 @@ def test_the_list_of_tools_is_small_and_three_messages_in_one_write_are_answered
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}},
     ]
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "memtool", "--store", str(memory.root), "mcp"],
-        input="".join(json.dumps(one) + "\n" for one in messages),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         encoding="utf-8",
-        timeout=HUNG_S,
-        check=False,
         env={"HOME": str(memory.root.parent)},
         cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write("".join(json.dumps(one) + "\n" for one in messages))
+        running.stdin.flush()
+        answers = [json.loads(running.stdout.readline()) for _ in range(2)]
+        running.stdin.close()
+        assert running.wait(HUNG_S) == 0
     assert [one["id"] for one in answers] == [1, 2]
     assert "Search it before" in answers[0]["result"]["instructions"]
     tools = answers[1]["result"]["tools"]
