@@ -226,7 +226,7 @@ def _session(store: Store, clock: Clock, session: str) -> Iterator[str]:
 def _node(reader: Reader, text: str) -> Iterator[str]:
     found = show(reader, text)
     short = {grip.id: grip.short for grip in found.grips}
-    yield f"[{found.id}] {found.scope}: {found.title or 'not summarised yet'}"
+    yield f"[{found.id}] {found.scope}: {found.title or 'not summarized yet'}"
     for bullet in found.bullets:
         yield f"- {bullet.text} [{', '.join(short.get(grip, grip) for grip in bullet.grips)}]"
 
@@ -263,5 +263,5 @@ def _is_beside(other: Event, event: Event) -> bool:
 
 def _titles(entries: Iterable[Branch], indent: str = "") -> Iterator[str]:
     for entry in entries:
-        yield f"{indent}- [{entry.name}] {entry.scope}: {entry.title or 'not summarised yet'}"
+        yield f"{indent}- [{entry.name}] {entry.scope}: {entry.title or 'not summarized yet'}"
         yield from _titles(entry.children, f"{indent}  ")
