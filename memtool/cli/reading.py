@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import Line, Part, cleaned
 from memtool.model.levels import heading, place_of
-from memtool.query.contents import Entry
 from memtool.query.reader import Reader, reader_for
+
+if TYPE_CHECKING:
+    from memtool.query.contents import Entry
 
 
 class Result(Protocol):

@@ -13,7 +13,6 @@ from memtool.cli.options import Invocation, JsonOption, invocation, kinds, level
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
 from memtool.cli.reading import ROLE_STYLES, read
 from memtool.model.clock import Clock
-from memtool.query.contents import last_part
 from memtool.query.search import Ask, Hit, Hits
 from memtool.query.search import search as searched
 
@@ -152,7 +151,11 @@ def _print(call: Invocation, found: Hits, *, explain: bool) -> None:
 def _print_group(page: Page, clock: Clock, hits: Sequence[Hit], *, explain: bool) -> None:
     first = hits[0]
     if first.session:
-        parts = (first.agent, last_part(first.project), f"session {first.short_session}")
+        parts = (
+            first.agent,
+            first.project.rstrip("/").rpartition("/")[2] or "(no project)",
+            f"session {first.short_session}",
+        )
         heading = " · ".join((clock.day(first.time_us), *parts))
     else:
         heading = f"{first.id} · {first.title}"
