@@ -40,7 +40,7 @@ def view_of(threads: Sequence[Thread], level: Level) -> View:
     used = 0
     for thread in ordered:
         words = len(thread.headline.split())
-        if thread.headline and (not chosen or used + words <= budget // 2):
+        if is_whole(thread) and (not chosen or used + words <= budget // 2):
             chosen.append(thread)
             used += words
     points: list[list[Point]] = [[] for _ in chosen]
@@ -62,6 +62,11 @@ def view_of(threads: Sequence[Thread], level: Level) -> View:
     states = Counter(thread.state for thread in ordered if thread not in chosen)
     rest = tuple((state, states[state]) for state in STATES if states[state])
     return View(title_of(ordered), shown, rest)
+
+
+def is_whole(thread: Thread) -> bool:
+    """Return whether a thread is stored with the words that prove its headline; only such a one is shown."""
+    return any(proof.excerpt for each in thread.headlines[:1] for proof in each.proofs)
 
 
 def _queue(thread: Thread) -> list[Point]:

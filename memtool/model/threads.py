@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from memtool.model.levels import Level
-from memtool.model.records import digest_of
+from memtool.model.records import EventId, Grip, digest_of, grip_id
 from memtool.model.words import content_words, share
 
 Kind = Literal[
@@ -40,10 +40,18 @@ STATES: tuple[State, ...] = ("delivered", "open", "in work", "answered", "droppe
 class Proof(msgspec.Struct, frozen=True, array_like=True):
     """The words of one event that prove a point: a grip that has no ID yet."""
 
-    event: str
+    event: EventId
     start: int
     end: int
     excerpt: str
+
+    @property
+    def grip(self) -> Grip:
+        """The grip that it is in a node."""
+        events = (self.event,)
+        return Grip(
+            grip_id(events, self.start, self.end), events, self.start, self.end, self.excerpt
+        )
 
 
 class Signal(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -402,3 +410,23 @@ def weight_of(thread: Thread) -> float:
 def by_weight(thread: Thread) -> tuple[float, int, str]:
     """Order threads: the heaviest first, then the earlier, then by ID."""
     return (-round(weight_of(thread), 6), thread.first_us, thread.id)
+
+
+_ENCODER = msgspec.json.Encoder()
+_TURNS = msgspec.json.Decoder(tuple[Turn, ...])
+_THREADS = msgspec.json.Decoder(tuple[Thread, ...])
+
+
+def body_of(made_of: Sequence[Turn] | Sequence[Thread]) -> bytes:
+    """Return the body of a node: the turns of a segment, or the threads of a period; empty where there are none."""
+    return _ENCODER.encode(made_of) if made_of else b""
+
+
+def turns_in(body: bytes) -> tuple[Turn, ...]:
+    """Return the turns of a segment's body."""
+    return _TURNS.decode(body) if body else ()
+
+
+def threads_in(body: bytes) -> tuple[Thread, ...]:
+    """Return the threads of a period's body."""
+    return _THREADS.decode(body) if body else ()

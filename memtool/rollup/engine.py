@@ -28,8 +28,11 @@ from memtool.model.summary import (
     segment_label,
     segment_request,
 )
+from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
 from memtool.rollup.plan import Order, stale_now, with_below
+from memtool.signals.threads import threads_of
+from memtool.signals.turns import turns_of
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -214,7 +217,11 @@ class Rollup:
                 return
             origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
             if not self._stands(store, seen, origin) and not self._must_wait(store, seen, origin):
-                yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
+                turns = turns_of(events, cut.project)
+                request = segment_request(
+                    cut, events, heading(seen.period), threads_of(turns), body_of(turns)
+                )
+                yield Step(seen, origin, request)
 
     def _period(self, seen: Seen) -> Step | None:
         """Return the step for a period, None where nothing is to be asked; all below it is up to date."""
@@ -254,7 +261,7 @@ class Rollup:
         if self._must_wait(store, seen, origin):
             return None
         labelled = ((node, *_labels(node.id, cuts)) for node in nodes)
-        return Step(seen, origin, period_request(period, labelled))
+        return Step(seen, origin, period_request(period, labelled, _threads(period, nodes)))
 
     def _stands(self, store: Store, seen: Seen, origin: Origin) -> bool:
         """Return whether the node is there and may stay, or was copied there."""
@@ -294,6 +301,13 @@ def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
     if failure is None or (failure.inputs, failure.recipe) != (origin.inputs, origin.recipe):
         return None
     return failure
+
+
+def _threads(period: Period, nodes: Iterable[Node]) -> tuple[Thread, ...]:
+    """Return the threads of a period: of a day from its segments' turns, else joined from its children's."""
+    if period.level is Level.DAY:
+        return threads_of(turn for node in nodes for turn in turns_in(node.body))
+    return join([threads_in(node.body) for node in nodes], period.level)
 
 
 def _labels(node_id: NodeId, cuts: dict[NodeId, Cut]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from memtool.signals.text import (
     code_share,
     is_made_of,
     is_whole,
+    one_line,
     pieces_of,
     without_path,
 )
@@ -106,9 +107,7 @@ def _proof(event: Event, start: int, end: int) -> Proof:
 def _signal(
     kind: Kind, text: str, event: Event, *proofs: Proof, state: str = "", rank: int = 0
 ) -> Signal:
-    return Signal(
-        kind, " ".join(text.replace("`", "").split()), event.time_us, proofs, state, rank=rank
-    )
+    return Signal(kind, one_line(text), event.time_us, proofs, state, rank=rank)
 
 
 # --- outside prompts

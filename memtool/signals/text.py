@@ -301,3 +301,11 @@ _TOLD_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 def is_made_of(text: str, words: frozenset[str]) -> bool:
     """Return whether a text has no other words than these, numbers and signs apart."""
     return all(word.lower().replace("\u2019", "'") in words for word in _TOLD_WORD.findall(text))
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def one_line(text: str) -> str:
+    """Return a text as one visible line, without back-quotes."""
+    return " ".join(_CONTROL.sub(" ", text.replace("`", "")).split())

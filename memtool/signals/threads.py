@@ -58,7 +58,10 @@ def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
     for turn in ordered:
         sessions[turn.session].append(turn)
     for mine in sessions.values():
-        features = [turn.branch if turn.branch not in TRUNKS else "" for turn in mine]
+        branches: list[str] = []
+        for turn in mine:  # where no event says the branch, it is that of the session before
+            branches.append(turn.branch or (branches[-1] if branches else ""))
+        features = [branch if branch not in TRUNKS else "" for branch in branches]
         last = max((number for number, name in enumerate(features) if name), default=-1)
         after_is_work = any(turn.is_work for turn in mine[last + 1 :])
         for number, turn in enumerate(mine):

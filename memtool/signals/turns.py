@@ -12,7 +12,7 @@ from memtool.model.records import EXCERPT_CHARACTERS, Event
 from memtool.model.threads import Kind, Proof, Signal, Turn
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
-from memtool.signals.text import Piece, capitalised, clause, pieces_of
+from memtool.signals.text import Piece, capitalised, clause, one_line, pieces_of
 
 TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
 _MOST_SIGNALS = 60
@@ -172,7 +172,7 @@ class _Segment:
         rank: int = 0,
         more: Sequence[Proof] = (),
     ) -> None:
-        text = " ".join(text.replace("`", "").split())
+        text = one_line(text)
         if text:
             proofs = (proof(event, *span), *more)
             draft.signals.append(Signal(kind, text, event.time_us, proofs, state, key, rank))
@@ -231,7 +231,12 @@ class _Segment:
             if outcome:
                 proofs = (proof(result, *_telling(result.text)),)
                 tests[action.purpose] = Signal(
-                    "test", action.command, result.time_us, proofs, outcome, action.purpose
+                    "test",
+                    one_line(action.command),
+                    result.time_us,
+                    proofs,
+                    outcome,
+                    action.purpose,
                 )
         elif isinstance(action, act.Commit) and not action.scratch:
             self._commit(draft, event, action, result, is_error=is_error)
@@ -248,7 +253,7 @@ class _Segment:
         for item in action.items:
             key = f"#{item.id}" if item.id else " ".join(sorted(content_words(item.text)))
             known = self.todos.get(key)
-            text = item.text or UNNAMED
+            text = one_line(item.text) or UNNAMED
             if item.text and item.text not in event.text:
                 continue  # nothing would prove it
             proofs: tuple[Proof, ...] = (proof(event, *_span(event.text, item.text)),)
