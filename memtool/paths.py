@@ -137,17 +137,21 @@ def _owner(directory: Path) -> int | None:
     return found.st_uid if S_ISDIR(found.st_mode) else None
 
 
-def other_owner(directory: Path) -> str | None:
-    """Return the name of the user that the directory belongs to; None for root, or where there is no directory."""
+def name_of(uid: int) -> str:
+    """Return the user's name, or the number where there is none."""
     import pwd
 
-    uid = _owner(directory)
-    if not uid:
-        return None
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"#{uid}"  # as sudo -u takes it
+        return str(uid)
+
+
+def other_owner(directory: Path) -> str | None:
+    """Return the name of the user that the directory belongs to; None for root, or where there is no directory."""
+    uid = _owner(directory)
+    name = name_of(uid) if uid else None
+    return f"#{name}" if name and name.isdigit() else name  # as sudo -u takes it
 
 
 def expand(path: Path, environ: Mapping[str, str]) -> Path:

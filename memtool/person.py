@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from memtool.errors import UsageError
-from memtool.paths import home_directory
+from memtool.paths import home_directory, name_of
 
 # What describes the terminal and the language, not the person.
 _SHARED = ("PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "TZ")
@@ -45,16 +45,6 @@ def this_person(environ: Mapping[str, str]) -> Person:
     """Return the user that this process runs as, with the home that the environment names if it names one."""
     uid = os.getuid()
     return Person(name_of(uid), uid, os.getgid(), home_directory(environ))
-
-
-def name_of(uid: int) -> str:
-    """Return the user's name, or the number where there is none."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def as_person(person: Person, act: Callable[[], int]) -> int:

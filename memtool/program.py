@@ -87,7 +87,8 @@ class Program(NamedTuple):
             case "uv tool":
                 return (*self.settings, "uv", "tool", "uninstall", DISTRIBUTION)
             case "install.sh":
-                return ("./install.sh", "--uninstall")
+                removed = (str(self.prefix.parent), *([str(self.script)] if self.script else []))
+                return self._installer("--uninstall") or (*self.settings, "rm", "-r", *removed)
             case "cache":
                 return ()
             case _:
@@ -101,13 +102,25 @@ class Program(NamedTuple):
             case "uv tool":
                 return (*self.settings, "uv", "tool", "upgrade", DISTRIBUTION)
             case "install.sh":
-                return ("./install.sh",)
+                return self._installer() or ("./install.sh",)
             case "checkout":
                 return ("git", "-C", str(_checkout()), "pull")
             case "cache":
                 return self.install_command()
             case _:
                 return self._pip("install", "--upgrade", DISTRIBUTION)
+
+    def _installer(self, *arguments: str) -> tuple[str, ...]:
+        """Return the call of the script that installed this, if the checkout is still there."""
+        script = Path(_origin().get("url", "").removeprefix("file://")) / "install.sh"
+        if not script.is_absolute() or not script.exists():
+            return ()
+        prefix = self.prefix.parents[2]  # of PREFIX/lib/memtool/a
+        is_system = prefix == Path("/usr/local")
+        if not is_system and prefix != Path(os.environ.get("HOME", "")) / ".local":
+            arguments += ("--prefix", str(prefix))
+        mode = ("--system",) if is_system else ("--user",)
+        return (*self.settings, str(script), *arguments, *mode)
 
     def _pip(self, verb: str, *arguments: str) -> tuple[str, ...]:
         from importlib.util import find_spec

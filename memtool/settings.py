@@ -21,8 +21,6 @@ _NUMBER = r"-?[0-9]{1,18}"
 _TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 # systemd checks the expression; this only refuses what could not stand in a unit file.
 _SCHEDULE = r"[A-Za-z0-9*~:,./;_+ -]{0,200}"
-_LONGEST_COMMAND = 1000
-_LONGEST_NAME = 200
 _URL = r"https?://[^\s/?#]+(?:/[^\s?#]*)?"
 _PREFIX = "MEMTOOL_"
 _LIST_THEM = '"memtool config show" lists every setting'
@@ -68,9 +66,8 @@ def whole_number(low: int, high: int) -> Kind:
     """Return the kind that is a number within bounds, both included."""
     return Kind(
         f"a whole number from {low} to {high}",
-        lambda value: (
-            type(value) is int and low <= value <= high
-        ),  # a TOML boolean is an int to isinstance
+        # isinstance would take a TOML boolean, too
+        lambda value: type(value) is int and low <= value <= high,
         is_number=True,
     )
 
@@ -114,7 +111,7 @@ SCHEDULE = Kind(
 AMOUNT = whole_number(0, 10**12)
 WORD = Kind(
     'a name on one line, or ""',
-    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME,
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= 200,  # noqa: PLR2004
 )
 URL = Kind(
     'an http:// or https:// URL, or ""',
@@ -126,7 +123,7 @@ PATHS = Kind(
 )
 COMMAND = Kind(
     'a shell command on one line, or ""',
-    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_COMMAND,
+    lambda value: isinstance(value, str) and value.isprintable() and len(value) <= 1000,  # noqa: PLR2004
 )
 
 

@@ -20,7 +20,7 @@ SPECIAL = "neither a file nor a directory"
 
 
 class Discovered(NamedTuple):
-    """Files to read, in order of path; what else was found, with the reason why it is not read.
+    """Files to read, in order of path, lists of prompts last; what else was found, with the reason why it is not read.
 
     `failed` holds what could not be looked at; that is no reason to stop.
     """
@@ -42,6 +42,8 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for root in () if named else roots:
         if exists(root.transcripts):
             walk.add_named(root.transcripts, (root.agent,))
+        if root.agent.prompts and exists(root.path / root.agent.prompts):
+            walk.add_last(root.path / root.agent.prompts)
     return walk.result()
 
 
@@ -64,6 +66,7 @@ class _Walk:
     def __init__(self, *, lists_strays: bool) -> None:
         self._lists_strays = lists_strays
         self._files: dict[Path, tuple[int, int]] = {}
+        self._last: list[Path] = []
         self._unread: dict[Path, str] = {}
         self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
@@ -77,8 +80,16 @@ class _Walk:
             self._walk(path, agents)
         elif not stat.S_ISREG(found.st_mode):
             self._unread[path] = SPECIAL
+        elif reason := skip_reason(path, agents):
+            self._unread[path] = reason
         else:
             self._files[path] = (found.st_dev, found.st_ino)
+
+    def add_last(self, path: Path) -> None:
+        """Add a file that is read after all others."""
+        found = self._stat(path)
+        if found is not None and stat.S_ISREG(found.st_mode):
+            self._last.append(path)
 
     def result(self) -> Discovered:
         """Return it in order; of several paths to one file only the first."""
@@ -87,7 +98,7 @@ class _Walk:
             first.setdefault(self._files[path], path)
         unread = {path: why for path, why in self._unread.items() if path not in self._files}
         return Discovered(
-            files=tuple(first.values()),
+            files=(*first.values(), *self._last),
             unread=tuple(sorted(unread.items())),
             failed=tuple((path, self._failed[path]) for path in sorted(self._failed)),
         )

@@ -37,7 +37,7 @@ _ROLES = frozenset(ROLES.values())
 _REASONS = frozenset({"forgotten"})
 _EXPIRED = "expired"
 """The reason of tombstones that an older memtool's retention left: they are counted and passed over."""
-_NOT_IN_DIGEST = frozenset({"session", "project", "claims", "redaction", "rewound"})
+_NOT_IN_DIGEST = frozenset({"session", "project", "claims", "redaction", "rewound", "reader"})
 _TELLING = frozenset({"agent", "session", "kind", "time"})
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
 MAX_METADATA = 100
@@ -75,6 +75,7 @@ class EventLine(msgspec.Struct, frozen=True):
     revision: Number = None
     redaction: Number = None
     rewound: bool | None = None
+    reader: Number = None
 
 
 class TombstoneLine(msgspec.Struct, frozen=True):
@@ -174,6 +175,7 @@ class JsonlParser:
             revision=line.revision or 0,
             redaction=stated if is_as_stated else max(clean.redaction, stated),
             rewound=bool(line.rewound),
+            reader=line.reader or 0,
         )
         return Outcome(Disposition.TAKEN, "event", _with_rewind(event), clean.redactions)
 
@@ -274,6 +276,7 @@ def _event_fields(event: Event) -> dict[str, object]:
         "revision": event.revision,
         "redaction": event.redaction,
         "rewound": event.rewound,
+        "reader": event.reader,
     }
     return {
         "type": "event",

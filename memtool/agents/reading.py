@@ -36,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is held at once, and how far a source is searched for something understood.
 
     `own` is the name of the directories in which memtool runs programs: sessions there are skipped; "" skips none.
+    `is_covered` is as in File.
     """
 
     line_bytes: int = 64 << 20
@@ -43,6 +44,7 @@ class Limits(msgspec.Struct, frozen=True):
     chunk_records: int = 1000
     sniff_lines: int = 100
     own: str = ""
+    is_covered: Callable[[str, int], bool] = lambda _session, _time_us: False
 
 
 _LIMITS = Limits()
@@ -85,14 +87,20 @@ def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -
         yield _foreign_chunk(lines, Source())
         return
     # Of a stream, nothing can be looked at again or ahead: each record counts by itself.
-    parser = _parser(agent, File(name, lambda _: iter(())), limits.own, lambda _: iter(()))
+    parser = _parser(agent, File(name, lambda _: iter(())), limits.own)
     yield from _fill_chunks(lines, parser, Source(format=agent.name), limits, is_growing=False)
 
 
 def unchanged(found: os.stat_result, source: Source) -> bool:
     """Return whether the file is as it was when it was read to its end: then it need not be opened."""
     seen = (source.inode, source.size_bytes, source.mtime_ns)
-    return seen == (found.st_ino, found.st_size, found.st_mtime_ns)
+    return seen == (found.st_ino, found.st_size, found.st_mtime_ns) and _is_current(source)
+
+
+def _is_current(source: Source) -> bool:
+    """Return whether the file was read by the reader of today."""
+    agent = agent_named(source.format)
+    return agent is None or source.reader == agent.format.reader
 
 
 def _read_file(
@@ -140,15 +148,25 @@ def _chunks(
         finally:
             stream.seek(here)
 
-    file = File(path.stem, lambda word: objects(start.offset, word))
-    parser = _parser(agent, file, limits.own, lambda word: objects(end, word))
-    state = replace(start, format=agent.name, waiting_bytes=0)
+    file = File(
+        path.stem,
+        lambda word: objects(start.offset, word),
+        lambda word: objects(end, word),
+        limits.is_covered,
+    )
+    parser = _parser(agent, file, limits.own)
+    state = replace(start, format=agent.name, reader=agent.format.reader, waiting_bytes=0)
     yield from _fill_chunks(lines, parser, state, limits, is_growing=True)
 
 
 def _resume_at(descriptor: int, found: os.stat_result, source: Source | None) -> Source:
     """Return the state to go on from: the recorded one where the file only grew, else a fresh one."""
-    if source is not None and source.offset and source.inode == found.st_ino:
+    if (
+        source is not None
+        and source.offset
+        and source.inode == found.st_ino
+        and _is_current(source)
+    ):
         grew = found.st_size > source.size_bytes
         if grew and _fingerprint(descriptor, source.offset) == source.fingerprint:
             return replace(source, problem="")
@@ -294,12 +312,10 @@ def _take_unfinished(line: Line, parser: Parser, batch: _Batch) -> None:
 # --- memtool's own sessions ----------------------------------------------------------------
 
 
-def _parser(
-    agent: Agent, file: File, own: str, whole: Callable[[str], Iterator[JsonObject]]
-) -> Parser:
-    """Return the agent's parser, without memtool's own sessions. `whole` is `file.earlier` for all of the file."""
+def _parser(agent: Agent, file: File, own: str) -> Parser:
+    """Return the agent's parser, without memtool's own sessions."""
     parser = agent.format.parser(file)
-    return _WithoutOwn(parser, agent.format.place_key, own, whole) if own else parser
+    return _WithoutOwn(parser, agent.format.place_key, own, file.whole) if own else parser
 
 
 class _WithoutOwn:
@@ -330,7 +346,9 @@ class _WithoutOwn:
         if self._is_own_file is None:
             self._is_own_file = bool(self._place_key) and self._is_own(self._first_place())
         events = (one for one in outcome.records if isinstance(one, Event))
-        if self._is_own_file or any(self._is_own(event.project) for event in events):
+        if self._is_own_file or any(
+            self._is_own(event.metadata.get("directory", event.project)) for event in events
+        ):
             return Outcome(Disposition.IGNORED, OWN)
         return outcome
 

@@ -28,6 +28,10 @@ class File(NamedTuple):
 
     stem: str
     earlier: Callable[[str], Iterator[JsonObject]]
+    whole: Callable[[str], Iterator[JsonObject]] = lambda _: iter(())
+    """The same for all of the file, as far as it is written."""
+    is_covered: Callable[[str, int], bool] = lambda _session, _time_us: False
+    """Whether a session's transcript is the one to say what happened at a time: a list of prompts then does not."""
 
 
 class Parser(Protocol):
@@ -61,6 +65,8 @@ class Format:
 
     place_key = ""
     """Empty where a file may hold several sessions."""
+    reader = 0
+    """The version of the parser. Files that an older one read are read again from their start."""
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the object is of this format: by its content, never by a file's name."""
@@ -94,6 +100,8 @@ class Agent(NamedTuple):
     setting: str = ""
     transcripts: str = ""
     """The directory below a root that holds the transcripts; empty: the root itself."""
+    prompts: str = ""
+    """The file below a root that lists prompts, and outlives the transcripts."""
     suffix: str = ".jsonl"
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
@@ -120,6 +128,7 @@ AGENTS = (
         variable="CLAUDE_CONFIG_DIR",
         setting="ingest.claude_root",
         transcripts="projects",
+        prompts="history.jsonl",
         resume="claude --resume {session}",
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),

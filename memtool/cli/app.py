@@ -6,6 +6,7 @@ import codecs
 import gc
 import os
 import select
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -43,52 +44,50 @@ COMMANDS = (
     Row(
         "ingest",
         "memtool.cli.ingest:ingest",
-        "Take in what agents have written since the last time.",
+        "Read new agent sessions into the memory.",
     ),
     Row(
         "rollup",
         "memtool.cli.rollup:rollup",
         "Summarise days, weeks, months and years that have ended.",
     ),
-    Row("toc", "memtool.cli.toc:toc", "Show the table of contents as a tree."),
-    Row("show", "memtool.cli.show:show", "Show one node: its bullets, their grips, and its state."),
+    Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
+    Row("show", "memtool.cli.show:show", "Show one summary, its grips and its state."),
     Row(
         "grip",
         "memtool.cli.grip:grip",
-        "Show the words that prove a bullet, in their conversation.",
+        "Show the text that proves a bullet, in its conversation.",
     ),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
-    Row("verify", "memtool.cli.verify:verify", "Walk the store and name what is wrong."),
-    Row("forget", "memtool.cli.forget:forget", "Take away for good what was recorded."),
+    Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
+    Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),
     Row(
         "rebuild",
         "memtool.cli.rebuild:rebuild",
-        "Write the table of contents anew, beside the one there.",
+        "Rewrite all summaries, beside the current ones.",
     ),
-    Row(
-        "stats", "memtool.cli.stats:stats", "Show how much is kept, of whom, and on how much disk."
-    ),
-    Row("doctor", "memtool.cli.doctor:doctor", "Look at what memtool stands on; say what to do."),
-    Row("compact", "memtool.cli.compact:compact", "Compact the store, slice by slice."),
-    Row(
-        "backup", "memtool.cli.backup:backup", "Copy the store, beside any job, and prove the copy."
-    ),
-    Row("restore", "memtool.cli.restore:restore", "Put a backup in the store's place."),
-    Row("export", "memtool.cli.export:export", "Write events as lines of JSON, for any memtool."),
+    Row("stats", "memtool.cli.stats:stats", "Show what is stored, and its size on disk."),
+    Row("doctor", "memtool.cli.doctor:doctor", "Check what memtool needs, and say what to do."),
+    Row("compact", "memtool.cli.compact:compact", "Free disk space in the store."),
+    Row("backup", "memtool.cli.backup:backup", "Copy the store, and verify the copy."),
+    Row("restore", "memtool.cli.restore:restore", "Replace the store with a backup."),
+    Row("export", "memtool.cli.export:export", "Export events as lines of JSON."),
     Row(
         "summarizers",
         "memtool.cli.summarizers:summarizers",
-        "Show what writes summaries and what it spent; try another.",
+        "List summarizers, their recipes and what they spent today.",
     ),
     Row(
-        "setup", "memtool.cli.setup:setup", "Set up timers, man page and completions; remove them."
+        "setup",
+        "memtool.cli.setup:setup",
+        "Install timers, man page and completions, or remove them.",
     ),
     Row(
         "scheduler",
         "memtool.cli.scheduler:scheduler",
-        "Show what the jobs did and when they run next.",
+        "Show and control the scheduled jobs.",
     ),
-    Row("config", "memtool.cli.config:config", "Show, set and check the settings."),
+    Row("config", "memtool.cli.config:config", "Show, set and check settings."),
     *(Row(job.command[0], "", job.help) for job in JOBS if job.body),
 )
 _ROWS = {row.name: row for row in COMMANDS}
@@ -161,7 +160,10 @@ def _given_path(text: str) -> Path:
 StoreOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", autocompletion=directories, parser=_given_path, help="The store's directory."
+        metavar="DIRECTORY",
+        autocompletion=directories,
+        parser=_given_path,
+        help="The store's directory.",
     ),
 ]
 ConfigOption = Annotated[
@@ -170,7 +172,7 @@ ConfigOption = Annotated[
         metavar="FILE",
         autocompletion=files,
         parser=_given_path,
-        help="A config file over the others.",
+        help="Extra config file; overrides the others.",
     ),
 ]
 VersionOption = Annotated[
@@ -179,9 +181,19 @@ VersionOption = Annotated[
 ]
 
 
+def _help_width(environ: Mapping[str, str]) -> int:
+    """Return the width of help texts: that of the terminal, from 40 to 80 columns. Less typer's margin."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return max(40, min(80, int(columns))) - 2
+    return max(40, min(80, shutil.get_terminal_size().columns)) - 2
+
+
 def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
     """Return the program for one invocation."""
-    app = command_group(LazyCommands, has_completion=bool(environ.get(COMPLETE)))
+    app = command_group(
+        LazyCommands, has_completion=bool(environ.get(COMPLETE)), width=_help_width(environ)
+    )
 
     @app.callback(invoke_without_command=True)
     def memtool(

@@ -10,8 +10,9 @@ import typer
 from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.context import RunContext
 from memtool.errors import ExitCode
-from memtool.jobs.backup import Order, Report, check_order
+from memtool.jobs.backup import Report, check
 from memtool.jobs.backup import backup as backup_body
 from memtool.paths import expand
 from memtool.text import size
@@ -20,14 +21,12 @@ VERSION = 1
 DirectoryArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DIR",
+        metavar="DIRECTORY",
         autocompletion=directories,
-        help="Where backups go, each in a directory of its own.",
+        help="Where backups are kept, each in its own directory.",
     ),
 ]
-NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Do not walk the copy: faster, and nothing is proven.")
-]
+NoVerifyOption = Annotated[bool, typer.Option("--no-verify", help="Do not verify the copy.")]
 
 
 def backup(
@@ -37,12 +36,16 @@ def backup(
     no_verify: NoVerifyOption = False,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Copy the store to DIR/memtool-<store>-<time>, beside any job, and prove the copy. Nothing is overwritten."""
+    """Copy the store to DIRECTORY/memtool-<store>-<time> and verify the copy. Nothing is overwritten."""
     call = invocation(context)
-    order = Order(expand(Path(directory), call.environ), verifies=not no_verify)
-    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    place = expand(Path(directory), call.environ)
+    check(call.store.root, place)  # a slip of the pen is no failed run in the ledger
     report = Report()
-    outcome = run(call, "backup", lambda running: backup_body(running, order, report))
+
+    def body(running: RunContext) -> None:
+        backup_body(running, place, report, verifies=not no_verify)
+
+    outcome = run(call, "backup", body)
     if json:
         print_json("backup", VERSION, {**outcome_json(outcome), **_json(report)})
     elif report.manifest is not None:

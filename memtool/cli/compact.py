@@ -1,4 +1,4 @@
-"""`memtool compact`: give back the room that replaced and deleted data takes."""
+"""`memtool compact`: free disk space in the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERSION = 1
 
 
 def compact(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
-    """Compact the store. May be interrupted at any time."""
+    """Free disk space that replaced and deleted data takes. Can be interrupted at any time."""
     call, report = invocation(context), Report()
     outcome = run(call, "compaction", lambda running: compact_body(running, report))
     if json:
@@ -39,4 +39,4 @@ def _print_sizes(report: Report) -> None:
             f"{len(report.families)} families in {report.slices} slices: {before} -> {after}"
         )
     if report.erased:
-        print_line("No file of the store holds any of what was taken away.")
+        print_line("No file of the store holds anything that was forgotten.")

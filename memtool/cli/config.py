@@ -64,12 +64,12 @@ def _state(path: Path) -> str:
 def show_command(
     context: typer.Context,
     key: Annotated[
-        str, typer.Argument(help="Only this one, in full.", autocompletion=settings)
+        str, typer.Argument(help="Show only this setting, in full.", autocompletion=settings)
     ] = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every setting, its value and where that comes from."""
+    """Show each setting, its value and its origin."""
     run = invocation(context)
     settings = [_setting_named(key)] if key else list(SETTINGS.values())
     if as_json:
@@ -162,10 +162,10 @@ def set_command(
     ] = None,
     *,
     unset: Annotated[
-        bool, typer.Option("--unset", help="Take the setting out of the file.")
+        bool, typer.Option("--unset", help="Remove the setting from the file.")
     ] = False,
 ) -> None:
-    """Change one setting, keeping the previous file.
+    """Change one setting. The previous file is kept.
 
     The last file that `memtool config path` names is written; the previous one stays beside it as config.toml.bak.
     """
@@ -257,7 +257,7 @@ def _say_what_to_know(run: Invocation, key: str, path: Path, text: str) -> None:
 
 @config.command("check")
 def check_command(context: typer.Context, *, as_json: JsonOption = False) -> ExitCode:
-    """Name all that is wrong; exit 78 where something is. A setting that was removed is a warning."""
+    """Check all settings. Exits 78 if one is wrong. A setting that was removed is a warning."""
     run = invocation(context)
     found, faults = examine(run.environ, run.config_files, SETTINGS)
     warnings = warnings_of(found)

@@ -27,7 +27,7 @@ _STYLES: dict[str, str] = {
 
 
 def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
-    """Look at what memtool stands on, and say what to do. Exits 1 where there is a problem or a warning."""
+    """Check what memtool needs, and say what to do. Exits 1 if there is a problem or a warning."""
     scene = scene_of(invocation(context))
     findings = examine_scene(scene)
     if json:
@@ -38,7 +38,7 @@ def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
 
 
 def scene_of(call: Invocation) -> Scene:
-    """Return what there is to look at: for the system's timers, as the person whom their jobs run as sees it."""
+    """Return what the checks look at: for the system's timers, as the user whom their jobs run as sees it."""
     place = place_of(call, None)
     if place.scope == "system":
         place = as_the_jobs(place, _person(place))
@@ -57,7 +57,7 @@ def scene_of(call: Invocation) -> Scene:
 
 
 def _person(place: Place) -> str:
-    """Return the user whom the system's jobs run as; nothing where systemd does not say."""
+    """Return the user whom the system's jobs run as; empty if systemd does not say."""
     users = (timer.service.user for timer in timers_of(place).states.values())
     return next(filter(None, users), "")
 

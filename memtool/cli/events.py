@@ -22,38 +22,36 @@ _KIND_WIDTH = max(map(len, ROLES))
 _FIRST_LINE = 400
 _MOST = 10_000
 
-SessionOption = Annotated[
-    str, typer.Option(metavar="S", help="Of this session: its id, or how it begins.")
-]
+SessionOption = Annotated[str, typer.Option(metavar="SESSION", help="Session ID or unique prefix.")]
 ProjectOption = Annotated[
-    str, typer.Option(metavar="P", help="Of projects whose path contains this.")
+    str, typer.Option(metavar="PROJECT", help="Part of the path of a project.")
 ]
-AgentOption = Annotated[str, typer.Option(metavar="A", help="Of agents whose name begins so.")]
+AgentOption = Annotated[
+    str, typer.Option(metavar="AGENT", help="Agent, or the beginning of its name.")
+]
 KindOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="K", autocompletion=kinds, help="Of this kind, such as prompt; may be repeated."
+        metavar="KIND", autocompletion=kinds, help="Kind, such as prompt. Can be repeated."
     ),
 ]
 SinceOption = Annotated[
     str,
     typer.Option(
-        metavar="T",
+        metavar="TIME",
         autocompletion=periods,
-        help="From this period or time on, such as last-week or 2026-11-22T14:30.",
+        help="First period or time, such as last-week or 2026-11-22T14:30.",
     ),
 ]
 UntilOption = Annotated[
     str,
-    typer.Option(
-        metavar="T", autocompletion=periods, help="Up to this period or time, and through it."
-    ),
+    typer.Option(metavar="TIME", autocompletion=periods, help="Last period or time, inclusive."),
 ]
 LimitOption = Annotated[
-    int, typer.Option(min=1, max=_MOST, metavar="N", help="How many at most: the newest that fit.")
+    int, typer.Option(min=1, max=_MOST, metavar="N", help="Maximum number; the newest are shown.")
 ]
-ReverseOption = Annotated[bool, typer.Option("--reverse", help="Newest first.")]
-FullOption = Annotated[bool, typer.Option("--full", help="All of their text.")]
+ReverseOption = Annotated[bool, typer.Option("--reverse", help="Show the newest first.")]
+FullOption = Annotated[bool, typer.Option("--full", help="Show the full text.")]
 
 
 def events(
@@ -70,7 +68,7 @@ def events(
     full: FullOption = False,
     json: JsonOption = False,
 ) -> None:
-    """List events in order of time: the newest that fit."""
+    """List matching events by time, the newest at the end."""
     call = invocation(context)
     query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
     found = read(call, lambda reader: listed(reader, query), as_json=json)
@@ -78,12 +76,12 @@ def events(
     if json:
         print_json("events", VERSION, replace(found, events=shown))
     elif not shown:
-        print_line("No event fits.")
+        print_line("No event matches.")
     else:
         _print(call, found, shown, is_full=full)
     if found.has_more and not json:
         more = f"--limit {min(limit * 10, _MOST)}, or " if limit < _MOST else ""
-        note(f"These are the newest {limit} that fit; older ones: {more}--until {_edge(found)}")
+        note(f"These are the newest {limit} matches; older ones: {more}--until {_edge(found)}")
 
 
 def _edge(found: Listing) -> str:
@@ -94,7 +92,7 @@ def _edge(found: Listing) -> str:
 def _print(
     call: Invocation, found: Listing, shown: tuple[ShownEvent, ...], *, is_full: bool
 ) -> None:
-    """Print one line an event, under a heading wherever the day or the conversation changes."""
+    """Print one line for each event, and a heading for each day and session."""
     page, clock = Page(call.environ), Clock(found.zone)
     last = ""
     for event in shown:
@@ -120,7 +118,7 @@ def _print_event(page: Page, clock: Clock, event: ShownEvent, *, is_full: bool) 
         (kind, ROLE_STYLES.get(event.role, "")),
     ]
     if event.rewound:
-        head.append((" (taken back)", "dim"))
+        head.append((" (rewound)", "dim"))
     if is_full:
         page.text(head, first=_MARGIN)
         page.text(plain_passage(event.text, is_full=True), first=_MARGIN * 2, rest=_MARGIN * 2)

@@ -31,7 +31,7 @@ OutputOption = Annotated[
         "-o",
         metavar="FILE",
         autocompletion=files,
-        help="Write to this file, which is replaced whole.",
+        help="Write to this file, replacing it.",
     ),
 ]
 
@@ -47,7 +47,7 @@ def export(
     output: OutputOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Write events, and what became of them, as lines that `memtool ingest` takes in: to move or to merge memories."""
+    """Export events, with their history, as lines that `memtool ingest` reads, to move or merge memories."""
     if json and not output:
         raise UsageError("--json needs -o FILE: the lines themselves are on stdout")
     call = invocation(context)

@@ -15,7 +15,7 @@ from memtool.agents.discover import discover
 from memtool.agents.registry import Root, root_of
 from memtool.cli.ingest import ingest_all
 from memtool.cli.options import Invocation
-from memtool.cli.output import Page, cleaned, note, number
+from memtool.cli.output import Page, ask, cleaned, note, number
 from memtool.cli.rollup import run_level
 from memtool.cli.running import Show
 from memtool.errors import (
@@ -47,8 +47,6 @@ _BYTES_PER_S = 5 << 20
 cores for, about 10 MiB in a second of CPU time.
 """
 _FEW_S, _MOST_OF_A_MINUTE_S, _MINUTE_S = 8, 45, 60
-_MOST_ANSWERS = 3
-_YES, _NO = ("y", "yes"), ("n", "no")
 _LEFT_SOME = {OK.code, FAILED.code, BAD_DATA.code, IO_ERROR.code, SKIPPED.code}
 """How an ingest may end whose rollup is still worth its while."""
 _STOPPED = {INTERRUPTED.code, TERMINATED.code}
@@ -231,31 +229,12 @@ def _is_agreed(call: Invocation, found: Found) -> bool:
     page = Page(call.environ, sys.stderr)
     for line in _introduction(call, found):
         page.line(line)
-    choice = "[y/N]" if _is_named(call) else "[Y/n]"
-    words = f"Take them in now? {_duration(call, found)} {choice}"
-    for _ in range(_MOST_ANSWERS):
-        answer = _answer(page, words)
-        if answer in _YES or (answer == "" and not _is_named(call)):
-            return True
-        if answer in (*_NO, "", None):
-            break
-        words = f"Please answer y or n. {choice}"
+    question = f"Take them in now? {_duration(call, found)}"
+    if ask(call.environ, question, default=not _is_named(call)):
+        return True
     note("Nothing was taken in. To do it by hand:")
     _say_commands(call)
     return False
-
-
-def _answer(page: Page, question: str) -> str | None:
-    """Return what was typed, None at the end of input."""
-    line = ""
-    try:
-        page.text(cleaned(question), end=" ")
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-    finally:
-        if not line:  # so that what comes next begins on a line of its own
-            print(file=sys.stderr)
-    return line.strip().lower() if line else None
 
 
 def _introduction(call: Invocation, found: Found) -> Iterator[str]:

@@ -10,7 +10,7 @@ import typer
 
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import Page, note, number, print_json, print_line, to_json
+from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
 from memtool.cli.reading import reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
@@ -29,24 +29,24 @@ _FIRST_LINE = 100
 
 SessionOption = Annotated[
     str,
-    typer.Option(metavar="S", help="All that this session holds: its id, or how it alone begins."),
+    typer.Option(metavar="SESSION", help="Session ID or unique prefix."),
 ]
 ProjectOption = Annotated[
-    str, typer.Option(metavar="P", help="Of this project: its path, or the last part of it.")
+    str, typer.Option(metavar="PROJECT", help="Path of a project, or its last part.")
 ]
-AgentOption = Annotated[str, typer.Option(metavar="A", help="Of this agent, by its name.")]
+AgentOption = Annotated[str, typer.Option(metavar="AGENT", help="Name of an agent.")]
 MatchOption = Annotated[
     str,
     typer.Option(
         metavar="REGEX",
-        help="Whose text or metadata this is found in, anywhere; (?i) before it: capitals or not.",
+        help="Found anywhere in text or metadata; begin with (?i) to ignore case.",
     ),
 ]
 EventOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="ID", help="This event: its id, or how it begins; may be repeated."),
+    typer.Option(metavar="EVENT", help="Event ID or unique prefix. Can be repeated."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -64,7 +64,9 @@ def forget(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Forget for good the events that all of these name. It cannot be undone: memtool backup DIR comes before."""
+    """Permanently delete the events that match all options, with every summary that may quote them.
+
+    This cannot be undone. `memtool backup DIRECTORY` makes a copy first."""
     call = invocation(context)
     reader = reader_of(call)
     selector = Selector(session, project, agent, since, until, match, tuple(event or ()))
@@ -78,7 +80,7 @@ def forget(
                 "forget", VERSION, {"dry_run": dry_run, **_found_json(found), **_done_json()}
             )
         return OK
-    if not yes and not _is_agreed(found):
+    if not yes and not _is_agreed(call.environ, found):
         note("Nothing was forgotten.")
         return OK
     report = Report()
@@ -94,8 +96,8 @@ def forget(
     return conclude(outcome)
 
 
-def _is_agreed(found: Found) -> bool:
-    """Return whether the person agrees. Raise UsageError where nobody can be asked."""
+def _is_agreed(environ: Mapping[str, str], found: Found) -> bool:
+    """Return whether the user agrees. Raise UsageError if there is no terminal to ask on."""
     if found.is_empty:
         return True  # what an earlier run began, and was agreed to then
     if not sys.stdin.isatty() or not sys.stderr.isatty():
@@ -104,9 +106,7 @@ def _is_agreed(found: Found) -> bool:
             hint="--yes does it, --dry-run only shows it; memtool backup DIR first keeps a copy",
         )
     note("This cannot be undone (memtool backup DIR first keeps a copy).")
-    print(f"Forget {number(len(found.ids), 'event')} for good? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return ask(environ, f"Forget {number(len(found.ids), 'event')} for good?", default=False)
 
 
 def _print_found(call: Invocation, found: Found) -> None:
@@ -115,7 +115,7 @@ def _print_found(call: Invocation, found: Found) -> None:
         return
     page, clock = Page(call.environ), Clock(found.zone)
     if found.is_empty:
-        page.line("Nothing that is recorded fits.")
+        page.line("No event matches.")
     else:
         days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
@@ -152,13 +152,13 @@ def _print_nodes(page: Page, found: Found) -> None:
     if found.nodes:
         nodes = ", ".join(number(count, level.word) for level, count in found.nodes.items())
         page.line(
-            f"summaries that go, since they may quote it: {nodes}; the next rollup writes anew what is left",
+            f"summaries that go with them, since they may quote them: {nodes}; the next rollup rewrites the rest",
             rest=_MARGIN,
         )
 
 
 def _print_left(page: Page, clock: Clock, found: Found) -> None:
-    """Say what stays, and what is unfinished."""
+    """Print what stays, and what is unfinished."""
     if found.sources_kept:
         files = number(len(found.sources_kept), "transcript")
         page.line((f"{files} of these are still there; their paths stay recorded:", "yellow"))
@@ -170,13 +170,13 @@ def _print_left(page: Page, clock: Clock, found: Found) -> None:
         )
     if found.erasing is not None:
         since = clock.moment(found.erasing.since_us)
-        page.line((f"What was taken away since {since} may still be in the files.", "yellow"))
+        page.line((f"What was forgotten since {since} may still be in the files.", "yellow"))
 
 
 def _print_done(report: Report, outcome: Outcome) -> None:
     if report.compaction.erased:
         what = f"{number(report.forgotten, 'event')} forgotten. " if report.forgotten else ""
-        print_line(f"{what}No file of the store holds any of what was taken away.")
+        print_line(f"{what}No file of the store holds anything that was forgotten.")
     elif report.found is not None:
         print_line(
             f"{number(report.forgotten, 'event')} forgotten; their bytes may still be in the files: "

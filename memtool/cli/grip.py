@@ -19,7 +19,7 @@ _CITED_ASCII = "> "
 _GUTTER_STYLE = "yellow"
 
 _GONE = {
-    "rewound": "was taken back by its source",
+    "rewound": "was rewound by its source",
     "forgotten": "was forgotten on request",
     "missing": "is not in the store any more",
 }
@@ -27,16 +27,17 @@ _GONE = {
 GripArgument = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="A grip as memtool show prints it: its first 4 digits or more."
+        metavar="GRIP",
+        help="Grip ID or unique prefix (at least 4 digits), as memtool show prints it.",
     ),
 ]
 BeforeOption = Annotated[
-    int, typer.Option(min=0, max=1000, metavar="N", help="How many messages before.")
+    int, typer.Option(min=0, max=1000, metavar="N", help="Messages to show before it.")
 ]
 AfterOption = Annotated[
-    int, typer.Option(min=0, max=1000, metavar="N", help="How many messages after.")
+    int, typer.Option(min=0, max=1000, metavar="N", help="Messages to show after it.")
 ]
-FullOption = Annotated[bool, typer.Option("--full", help="Show long messages whole.")]
+FullOption = Annotated[bool, typer.Option("--full", help="Show long messages in full.")]
 
 
 def grip(
@@ -48,7 +49,7 @@ def grip(
     full: FullOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Show the words that prove a bullet, in the conversation that they were said in."""
+    """Show the text that proves a bullet, in its conversation."""
     call = invocation(context)
     proof = read(call, lambda reader: prove(reader, id, before=before, after=after), as_json=json)
     if json:
@@ -79,7 +80,7 @@ def _print_head(page: Page, proof: Proof) -> None:
         page.line((f"event {gone.event} {_GONE[gone.reason]}", "yellow"), first=_PLAIN)
     if not proof.gone and not proof.verbatim:
         page.line(
-            ("what was said was changed by its source since; these were the words:", "yellow"),
+            ("the source has changed this text since; it was:", "yellow"),
             first=_PLAIN,
         )
     if not proof.verbatim:
@@ -116,7 +117,7 @@ def _print_message(
 
 
 def _tool(event: CitedEvent) -> Iterator[tuple[str, str]]:
-    """Say how a tool failed, which its text does not always tell."""
+    """Yield that a tool failed: its text does not always say so."""
     if event.metadata.get("is_error") == "true":
         yield " (failed)", "red"
 

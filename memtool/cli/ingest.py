@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import select
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
+from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import print_json, print_line
@@ -46,6 +49,8 @@ def ingest(
         paths=() if STDIN in names else tuple(_existing(name) for name in names),
         stream=sys.stdin.buffer if STDIN in names else None,
     )
+    if order.stream is not None:
+        wait_for_input(order.stream)
     # What is named here is not what another ingest reads: it is worth the wait.
     outcome = run(
         call, "ingest", lambda running: ingest_body(running, order, report), waits=bool(names)
@@ -56,6 +61,12 @@ def ingest(
         for line in _lines(report, order):
             print_line(line)
     return conclude(outcome)
+
+
+def wait_for_input(stream: BinaryIO) -> None:
+    """Wait until there is something to read, before the run begins: it then holds no lock, and a signal ends it."""
+    with suppress(io.UnsupportedOperation):  # it is in memory
+        select.select([stream.fileno()], [], [])
 
 
 def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:

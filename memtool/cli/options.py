@@ -158,14 +158,23 @@ class CommandGroup(TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Return the commands and options that begin so."""
+        self._keep_help()
+        return super().shell_complete(ctx, incomplete)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands."""
+        self._keep_help()
+        super().format_commands(ctx, formatter)
+
+    def _keep_help(self) -> None:
+        """Let no help be cut off, which typer does where it has none for a list."""
         for command in self.commands.values():
             paragraph = (command.help or "").partition("\n\n")[0]
-            command.short_help = " ".join(paragraph.split())  # typer would cut the help off
-        return super().shell_complete(ctx, incomplete)
+            command.short_help = " ".join(paragraph.split())
 
 
 def command_group(
-    kind: type[TyperGroup] = CommandGroup, *, has_completion: bool = False
+    kind: type[TyperGroup] = CommandGroup, *, has_completion: bool = False, width: int | None = None
 ) -> typer.Typer:
     """Return a Typer for commands, with the settings that all of them share."""
     return typer.Typer(
@@ -173,5 +182,5 @@ def command_group(
         add_completion=has_completion,
         rich_markup_mode=None,  # plain help: readable anywhere, and rich stays unloaded
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": width},
     )

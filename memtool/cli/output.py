@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPED_WIDTH = 80
+_MOST_ANSWERS = 3
 _NARROWEST, _WIDEST = 20, 120
 """Prose is not spread over more columns than one can read."""
 RIGHT_WIDTH = len("EVENTS")
@@ -363,3 +364,23 @@ def head_end(text: str, lines: int, characters: int) -> int:
 def tail_start(text: str, lines: int, characters: int) -> int:
     """Return where the last so many lines and characters begin."""
     return len(text) - head_end(text[::-1], lines, characters)
+
+
+def ask(environ: Mapping[str, str], question: str, *, default: bool) -> bool:
+    """Return the person's answer to a yes/no question on stderr; no at the end of the input."""
+    choice = "[Y/n]" if default else "[y/N]"
+    words, page = f"{question} {choice}", Page(environ, sys.stderr)
+    for _ in range(_MOST_ANSWERS):
+        line = ""
+        try:
+            page.text(cleaned(words), end=" ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+        finally:
+            if not line:  # so that what comes next begins on a line of its own
+                print(file=sys.stderr)
+        answer = line.strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y") or (default and line != "" and not answer)
+        words = f"Please answer y or n. {choice}"
+    return False

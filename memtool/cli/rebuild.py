@@ -27,27 +27,28 @@ def rebuild(
     context: typer.Context,
     *,
     calendar: Annotated[
-        bool, typer.Option("--calendar", help="Take on the calendar that the config asks for.")
+        bool, typer.Option("--calendar", help="Use the calendar of the configuration.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would take.")
+        bool, typer.Option("--dry-run", help="Only show what it would cost.")
     ] = False,
     abandons: Annotated[
-        bool, typer.Option("--abandon", help="Drop what an earlier rebuild has half built.")
+        bool, typer.Option("--abandon", help="Delete the unfinished result of an earlier rebuild.")
     ] = False,
     with_gaps: Annotated[
-        bool, typer.Option("--with-gaps", help="Take it over whatever could not be summarised.")
+        bool,
+        typer.Option("--with-gaps", help="Use the result even if nodes could not be summarised."),
     ] = False,
     max_calls: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Stop after N summarizer calls; the rest waits."),
+        typer.Option(metavar="N", min=0, help="Stop after N summarizer calls."),
     ] = None,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Write the table of contents anew beside the one that is there, which readers see until the new one is whole.
+    """Rewrite all summaries in a second table of contents, which replaces the current one when it is complete.
 
-    What stays equal is copied, and costs no call. May be interrupted at any time: the next rebuild goes on. Where more
-    than one node in ten could not be summarised, the old one stays.
+    Unchanged nodes are copied without calls. After an interruption the next rebuild continues. If more than one node in
+    ten could not be summarised, the current table stays.
     """
     if abandons and (calendar or dry_run or with_gaps or max_calls is not None):
         raise UsageError("--abandon goes with no other option", hint="memtool rebuild --abandon")

@@ -10,8 +10,9 @@ import typer
 from memtool.cli.options import JsonOption, directories, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
+from memtool.context import RunContext
 from memtool.errors import ExitCode
-from memtool.jobs.restore import Order, Report, check_order
+from memtool.jobs.restore import Report, check
 from memtool.jobs.restore import restore as restore_body
 from memtool.paths import expand
 
@@ -21,23 +22,23 @@ BackupArgument = Annotated[
     typer.Argument(
         metavar="BACKUP",
         autocompletion=directories,
-        help="A directory that `memtool backup` has made.",
+        help="Directory that `memtool backup` has made.",
     ),
 ]
 ToOption = Annotated[
     str,
     typer.Option(
         "--to",
-        metavar="DIR",
+        metavar="DIRECTORY",
         autocompletion=directories,
-        help="The store's directory; default: the usual one.",
+        help="Restore to this directory. Default: the store.",
     ),
 ]
 ReplaceOption = Annotated[
-    bool, typer.Option("--replace", help="Move the store that is there aside, and keep it.")
+    bool, typer.Option("--replace", help="Replace the current store, which is kept beside it.")
 ]
 NoVerifyOption = Annotated[
-    bool, typer.Option("--no-verify", help="Also restore a backup that is not known to be healthy.")
+    bool, typer.Option("--no-verify", help="Also restore a backup that was not verified.")
 ]
 
 
@@ -50,16 +51,20 @@ def restore(
     no_verify: NoVerifyOption = False,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Check a backup and put it in the store's place. What was written after it is read again by the next ingest."""
+    """Check a backup and replace the store with it. The next ingest reads later sessions again."""
     call = invocation(context)
     if to:
         call = call.fresh(store_option=expand(Path(to), call.environ))
-    order = Order(
-        expand(Path(backup), call.environ), replaces=replace_store, verifies=not no_verify
-    )
-    check_order(call.store.root, order)  # a slip of the pen is no failed run in the ledger
+    place = expand(Path(backup), call.environ)
+    check(
+        call.store.root, place, replaces=replace_store
+    )  # a slip of the pen is no failed run in the ledger
     report = Report()
-    outcome = run(call, "restore", lambda running: restore_body(running, order, report))
+
+    def body(running: RunContext) -> None:
+        restore_body(running, place, report, replaces=replace_store, verifies=not no_verify)
+
+    outcome = run(call, "restore", body)
     if json:
         print_json("restore", VERSION, {**outcome_json(outcome), **_json(call.store.root, report)})
     elif report.manifest is not None:

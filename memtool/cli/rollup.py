@@ -36,29 +36,29 @@ _GO_ON = {OK.code, FAILED.code, SKIPPED.code}
 rollup = command_group()
 
 OpenOption = Annotated[
-    bool, typer.Option("--include-open", help="Also the period that has not ended.")
+    bool, typer.Option("--include-open", help="Also summarise the period that has not ended.")
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later."),
+    typer.Option(metavar="PERIOD", autocompletion=periods, help="Only this period and later ones."),
 ]
 ForceOption = Annotated[
     str | None,
     typer.Option(
-        metavar="PERIOD", autocompletion=periods, help="Write this period again, with all below it."
+        metavar="PERIOD",
+        autocompletion=periods,
+        help="Rewrite this period and everything below it.",
     ),
 ]
 OutdatedOption = Annotated[
     bool,
-    typer.Option("--outdated", help="Also what another recipe wrote, newest first."),
+    typer.Option("--outdated", help="Also rewrite what another recipe wrote, newest first."),
 ]
 MaxCallsOption = Annotated[
     int | None,
-    typer.Option(
-        "--max-calls", metavar="N", min=0, help="Stop after N summarizer calls; the rest waits."
-    ),
+    typer.Option("--max-calls", metavar="N", min=0, help="Stop after N summarizer calls."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 
 
 def _add(name: str, levels: Sequence[Level], words: str) -> None:

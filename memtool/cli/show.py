@@ -25,13 +25,13 @@ NodeArgument = Annotated[
     typer.Argument(
         metavar="NODE",
         autocompletion=periods,
-        help="A period such as 2026-11-22, last-week or 2026-11, or a segment's id as toc prints it.",
+        help="Period such as 2026-11-22, last-week or 2026-11, or segment ID as toc prints it.",
     ),
 ]
 
 
 def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False) -> None:
-    """Show one node: its bullets with their grips, its children, who wrote it, and its state."""
+    """Show one summary: bullets with their grips, children, author and state."""
     call = invocation(context)
     found = read(call, lambda reader: shown(reader, node), as_json=json)
     if json:
@@ -70,7 +70,7 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
 
 
 def _signature(clock: Clock, found: Shown, recipe: Recipe) -> str:
-    """Return who wrote the node, from what recipe, when and in which run."""
+    """Return who wrote the node, when, and in which run."""
     details = [part for part in (recipe.model, recipe.prompt, recipe.settings) if part]
     who = f"{recipe.summarizer} ({', '.join(details)})" if details else recipe.summarizer
     if found.written is None:
@@ -79,17 +79,17 @@ def _signature(clock: Clock, found: Shown, recipe: Recipe) -> str:
 
 
 def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
-    """Say what each word of the state means for this node, and what to do about it."""
+    """Yield what each word of the state means for this node, and what to do."""
     state, job = found.state, "day" if found.segment else found.level
     if "open" in state:
         yield f"open: the {job} has not ended; memtool rollup {job} --include-open summarises it as it is now"
     elif found.recipe is None:
-        yield f"not summarised yet: memtool rollup {job} does it"
+        yield f"not summarised yet: memtool rollup {job} writes it"
     if "stale" in state:
         more = " --include-open" if "open" in state else ""
-        yield f"stale: what it was made from has changed; memtool rollup {job}{more} mends it"
+        yield f"stale: what it was made from has changed; memtool rollup {job}{more} updates it"
     if "outdated" in state:
-        yield f"outdated: another recipe is in force; memtool rollup {job} --force {found.holding} writes it anew"
+        yield f"outdated: another recipe is in force; memtool rollup {job} --force {found.holding} writes it again"
     for gap in found.gaps[:_MOST_GAPS]:
         yield f"incomplete: {gap.id} is missing" + (f" ({gap.error})" if gap.error else "")
     if len(found.gaps) > _MOST_GAPS:

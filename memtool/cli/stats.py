@@ -26,9 +26,14 @@ _LEAST_SHARE = 1000
 
 YearOption = Annotated[
     int | None,
-    typer.Option(min=1970, max=2199, metavar="Y", help="A year. Default: the last 12 months."),
+    typer.Option(
+        min=1970,
+        max=2199,
+        metavar="YEAR",
+        help="Year to count. Default: the last 12 months.",
+    ),
 ]
-ByOption = Annotated[By | None, typer.Option("--by", help="Count the events of each one, too.")]
+ByOption = Annotated[By | None, typer.Option("--by", help="Also count by project or agent.")]
 
 
 def stats(
@@ -38,7 +43,7 @@ def stats(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how much is kept, of whom and on how much disk, and how much of it in the last 12 months."""
+    """Show what is stored, its size on disk, and the events of the last 12 months."""
     call = invocation(context)
     with progress(call.environ, "counting events") as show:
         found = read(
@@ -74,7 +79,7 @@ def _print_counts(page: Page, found: Stats) -> None:
     _row(page, "Transcripts", f"{found.sources:,}{damaged}")
     if found.tombstones:
         words = (f"{count:,} {reason}" for reason, count in sorted(found.tombstones.items()))
-        _row(page, "Taken away", ", ".join(words))
+        _row(page, "Forgotten", ", ".join(words))
 
 
 def _row(page: Page, label: str, text: str) -> None:
@@ -82,7 +87,7 @@ def _row(page: Page, label: str, text: str) -> None:
 
 
 def _print_nodes(page: Page, found: Stats) -> None:
-    """Print how many nodes of each level each recipe wrote, and what waits."""
+    """Print how many nodes of each level each recipe wrote, and what is stale or failed."""
     written = [one for one in found.recipes if any(one.nodes.values())]
     if written:
         page.blank()

@@ -25,7 +25,7 @@ summarizers = command_group()
 
 @summarizers.callback(invoke_without_command=True)
 def _default(context: typer.Context, *, json: JsonOption = False) -> None:
-    """Show what can write summaries, and which recipes wrote those there are."""
+    """List summarizers, and the recipes of the current summaries."""
     if context.invoked_subcommand is None:
         _list(context, as_json=json)
     elif json:
@@ -37,7 +37,7 @@ def _default(context: typer.Context, *, json: JsonOption = False) -> None:
 
 @summarizers.command("list")
 def list_command(context: typer.Context, *, json: JsonOption = False) -> None:
-    """Show what can write summaries, and which recipes wrote those there are. The default."""
+    """List summarizers, and the recipes of the current summaries. The default."""
     _list(context, as_json=json)
 
 
@@ -78,7 +78,7 @@ def _print_candidates(page: Page, able: Sequence[Candidate]) -> None:
 
 
 def _print_no_recipe(page: Page, call: Invocation) -> None:
-    """Say why nothing can be called outdated."""
+    """Print why nothing can be outdated."""
     try:
         recipe_of(call.config)
     except ConfigError as error:
@@ -115,7 +115,7 @@ def _print_outdated(page: Page, found: Summarizers) -> None:
         is_free = any(one.configured and not one.waits for one in found.summarizers)
         price = number(outdated.calls, "call")
         price += ", free" if is_free else f", {number(outdated.spend, 'token')}"
-        text = f"{_UPGRADE} writes them anew, newest first: about {price} (--dry-run tells more)"
+        text = f"{_UPGRADE} writes them again, newest first: about {price} (--dry-run tells more)"
         page.line(text, first=_MARGIN)
     if outdated.open:
         nodes = number(outdated.open, "node")

@@ -21,7 +21,7 @@ PeriodArgument = Annotated[
     typer.Argument(
         metavar="[PERIOD]",
         autocompletion=periods,
-        help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47.",
+        help="Such as 2026-11, last-week, week:2026-11-22 or 2026-W47. Default: all years.",
     ),
 ]
 DepthOption = Annotated[
@@ -29,7 +29,7 @@ DepthOption = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="How many levels below. Default: to weeks; of a year or month to its grandchildren.",
+        help="How many levels to show. Default: down to weeks; for a year or month, 2.",
     ),
 ]
 
@@ -41,7 +41,7 @@ def toc(
     depth: DepthOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the table of contents as a tree: of all years, or of one period."""
+    """Show the table of contents: of all years, or of one period."""
     call = invocation(context)
     found = read(call, lambda reader: contents(reader, period, depth), as_json=json)
     if json:
@@ -74,7 +74,7 @@ def _print_tree(call: Invocation, found: Contents) -> None:
 
 
 def _print_entry(page: Page, entry: Branch, first: str, rest: str) -> None:
-    """Print the entry's line with its number at the right edge, then those below it."""
+    """Print the entry's line with its number of events, then those below it."""
     tee, corner, bar, gap = _GUIDES[page.is_ascii]
     below = rest + (bar if entry.children else gap)
     line = label(entry)

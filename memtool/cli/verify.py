@@ -18,8 +18,8 @@ VERSION = 1
 _MARGIN = "  "
 _MOST_LINES = 20
 _WAY_BACK = (
-    "Not healthy. Nothing was changed. The way back: `memtool restore BACKUP --replace` keeps this store; "
-    "what is wrong with summaries alone, `memtool rebuild` mends."
+    "Not healthy. Nothing was changed. `memtool restore BACKUP --replace` restores a backup and keeps this "
+    "store; `memtool rebuild` repairs summaries."
 )
 _WALKED = (
     "events",
@@ -35,10 +35,10 @@ _WALKED = (
 
 
 def verify(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
-    """Walk the store and name what is wrong: coverage, provenance, digests. Exits 1 where anything is."""
+    """Check the store's integrity: coverage, provenance, digests. Exits 1 if there is a problem."""
     call = invocation(context)
-    with progress(call.environ, "walking the store") as show:
-        found = check(reader_of(call), lambda done: show(f"{done:,} looked at"))
+    with progress(call.environ, "checking the store") as show:
+        found = check(reader_of(call), lambda done: show(f"{done:,} checked"))
     if not found.exists:
         say_no_memory(call)
     if json:
@@ -82,7 +82,7 @@ def _print_worth_knowing(page: Page, found: Verification) -> None:
     if found.failed:
         page.line(
             (
-                f"{number(len(found.failed), 'node')} could not be summarised and will be tried again:",
+                f"{number(len(found.failed), 'node')} could not be summarised and will be retried:",
                 "yellow",
             )
         )
@@ -92,14 +92,17 @@ def _print_worth_knowing(page: Page, found: Verification) -> None:
         page.blank()
     if found.half_built:
         page.line(
-            ("A rebuild is half done: memtool rebuild goes on, --abandon drops it.", "yellow")
+            (
+                "A rebuild is not finished: memtool rebuild continues it, --abandon drops it.",
+                "yellow",
+            )
         )
     if found.erasing is not None:
         since = clock.moment(found.erasing.since_us)
-        what = f"What was taken away since {since} may still be in the files; memtool compact ends this."
+        what = f"What was forgotten since {since} may still be in the files; memtool compact removes it."
         page.line((what, "yellow"))
     if found.stale:
-        page.line((f"Stale: {_by_level(found)}; memtool rollup all mends this.", "yellow"))
+        page.line((f"Stale: {_by_level(found)}; memtool rollup all updates it.", "yellow"))
 
 
 def _by_level(found: Verification) -> str:
@@ -111,9 +114,9 @@ def _by_level(found: Verification) -> str:
 
 def _print_verdict(page: Page, found: Verification) -> None:
     walked = [number(found.counts[name], name[:-1]) for name in _WALKED if found.counts.get(name)]
-    page.line(f"Walked {', '.join(walked)}." if walked else "There is nothing in the store yet.")
+    page.line(f"Checked {', '.join(walked)}." if walked else "The store is empty.")
     if found.healthy:
-        page.line(("Healthy: every event is in its place and every claim is proven.", "green"))
+        page.line(("Healthy: every event is in its place and every bullet is proven.", "green"))
     else:
         page.line(
             (

@@ -173,13 +173,6 @@ def _parts_of(file: Path) -> Iterator[bytes]:
             yield data
 
 
-class Order(msgspec.Struct, frozen=True):
-    """Where the backup goes, into a directory of its own there; whether the copy is checked."""
-
-    directory: Path
-    verifies: bool = True
-
-
 class Report(msgspec.Struct):
     """The result of a backup; no manifest where it was not completed. `held_us` is how long the writer was held."""
 
@@ -190,33 +183,36 @@ class Report(msgspec.Struct):
     found: Verification | None = None
 
 
-def check_order(root: Path, order: Order) -> None:
+def check(root: Path, directory: Path) -> None:
     """Raise UsageError where there is nothing to back up, or the backup would lie within the store itself."""
     if not Access(root).exists():
         raise UsageError(
             f"there is no store at {root}, so there is nothing to back up",
             hint="memtool ingest makes one; --store names another",
         )
-    if order.directory.resolve().is_relative_to(root.resolve()):
+    if directory.resolve().is_relative_to(root.resolve()):
         raise UsageError(
-            f"{order.directory} lies within the store at {root}: what takes the store would take both",
+            f"{directory} lies within the store at {root}: what takes the store would take both",
             hint="name a directory elsewhere, best on another disk",
         )
 
 
-def backup(context: RunContext, order: Order, report: Report) -> None:
-    """Make a backup and check it; `report` is right however the run ends. Only a whole backup gets its name."""
-    check_order(context.root, order)
+def backup(context: RunContext, directory: Path, report: Report, *, verifies: bool = True) -> None:
+    """Make a backup, in a directory of its own in this one, and check it unless told not to.
+
+    `report` is right however the run ends. Only a whole backup gets its name.
+    """
+    check(context.root, directory)
     staging = context.root / STAGING
-    private_directory(order.directory)
+    private_directory(directory)
     shutil.rmtree(staging, ignore_errors=True)
     try:
         store_id = _take(context, staging, report)
-        place = dated_place(order.directory, f"memtool-{store_id[:8]}", context.now_us)
-        _remove_leftovers(order.directory, store_id, context.now_us)
+        place = dated_place(directory, f"memtool-{store_id[:8]}", context.now_us)
+        _remove_leftovers(directory, store_id, context.now_us)
         partial = place.with_name(f".{place.name}{PARTIAL}")
         try:
-            manifest = _fill(context, order, (staging, partial), report)
+            manifest = _fill(context, staging, partial, report, verifies=verifies)
             write_manifest(partial, manifest)
             with reporting(place):
                 partial.rename(place)
@@ -267,15 +263,16 @@ def _remove_leftovers(directory: Path, store_id: str, now_us: int) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _fill(context: RunContext, order: Order, ways: tuple[Path, Path], report: Report) -> Manifest:
+def _fill(
+    context: RunContext, staging: Path, partial: Path, report: Report, *, verifies: bool
+) -> Manifest:
     """Copy all files, check the copy, and return its manifest."""
-    staging, partial = ways
     copy_ended(context.root, staging)
     sizes = {path: (staging / path).stat().st_size for path in files_in(staging)}
     entries = copy_files(context, staging, partial, sizes, "copying")
     report.size_bytes = sum(entry.size_bytes for entry in entries.values())
     with Access(partial).reading() as store:
-        if order.verifies:
+        if verifies:
             report.found = _verified(context, store)
             counts = report.found.counts
         else:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
+from msgspec.structs import replace
 
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.outcomes import Counts, total
@@ -20,16 +24,18 @@ from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture
+from memtool.store.store import Store
 
 MAX_DAMAGE_LISTED = 20
+_LOOK_EVERY_S = 0.2
+_DAY_US = 86_400_000_000
 STDIN = "-"
 
 
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """What to read: named paths, else the agents' roots; or a stream. `calendar` is asked for a new store only."""
 
     paths: tuple[Path, ...]
@@ -38,14 +44,13 @@ class Order:
     stream: BinaryIO | None = None
 
 
-@dataclass(slots=True)
-class FileReport:
+class FileReport(msgspec.Struct):
     """What one source came to. `is_news` says that something is wrong with it that no earlier run has reported."""
 
     path: str
-    counts: Counts = field(default_factory=Counts)
-    captured: Captured = field(default_factory=Captured)
-    damage: list[tuple[int, str]] = field(default_factory=list)
+    counts: Counts = Counts()
+    captured: Captured = msgspec.field(default_factory=Captured)
+    damage: list[tuple[int, str]] = []
     waiting_bytes: int = 0
     problem: str = ""
     error: str = ""
@@ -53,14 +58,13 @@ class FileReport:
     is_news: bool = False
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What an ingest came to; nothing where it did not get as far as to look."""
 
     looked: bool = False
-    files: list[FileReport] = field(default_factory=list)
+    files: list[FileReport] = []
     unchanged: int = 0
-    known_damage: list[tuple[str, Source]] = field(default_factory=list)
+    known_damage: list[tuple[str, Source]] = []
     unread: tuple[tuple[Path, str], ...] = ()
 
     @property
@@ -122,11 +126,40 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
     file = FileReport(STDIN)
     report.looked = True
     report.files.append(file)
-    for chunk in read_stream(stream, limits=_LIMITS):
+    for chunk in read_stream(_Waiting.on(stream, context, lease), limits=_LIMITS):
         _store(lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
     file.is_news = bool(file.counts.damaged or file.problem)
+
+
+class _Waiting(io.RawIOBase):
+    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store."""
+
+    def __init__(self, descriptor: int, context: RunContext, lease: Lease) -> None:
+        self._descriptor = descriptor
+        self._context = context
+        self._lease = lease
+
+    @classmethod
+    def on(cls, stream: BinaryIO, context: RunContext, lease: Lease) -> BinaryIO:
+        """Return a stream that reads the same; one that is in memory is returned as it is."""
+        try:
+            return io.BufferedReader(cls(stream.fileno(), context, lease))
+        except io.UnsupportedOperation:
+            return stream
+
+    def readable(self) -> bool:
+        """Return true: io asks."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # what io gives it
+        """Fill the buffer with what is there; wait where nothing is. Raise Stopped after a signal."""
+        while not select.select([self._descriptor], [], [], 0)[0]:
+            self._lease.release()
+            self._context.checkpoint()
+            select.select([self._descriptor], [], [], _LOOK_EVERY_S)  # signals do not end it
+        return os.readv(self._descriptor, [buffer])
 
 
 def _take_files(
@@ -149,6 +182,18 @@ def _take_files(
         on_offset(span.start)
         _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
         done_bytes += len(span)
+
+
+def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
+    """Return whether a transcript tells, or may soon tell, what was said in the session at that time."""
+    if time_us > now_us - _DAY_US:
+        return True
+    known = store.session(session)
+    return known is not None and any(
+        event.metadata.get("source") != "history"
+        for event in store.events(known.first_us, known.first_us + 1)
+        if any(claim.session == session for claim in event.claims)
+    )
 
 
 def _unread_span(path: Path, source: Source | None) -> range:
@@ -183,12 +228,18 @@ def _take_file(
     on_offset: Callable[[int], None],
 ) -> None:
     file = FileReport(_key(path))
+
+    def is_covered(session: str, time_us: int) -> bool:
+        return _is_covered(lease.store(), session, time_us, context.now_us)
+
     try:
         if source is not None and unchanged(_stat(path), source):
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
-        for chunk in _readable(read_chunks(path, source, limits=_LIMITS)):
+        for chunk in _readable(
+            read_chunks(path, source, limits=replace(_LIMITS, is_covered=is_covered))
+        ):
             _store(lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)

@@ -36,14 +36,6 @@ _OLD = "store.old"
 _MOST_NAMED = 20
 
 
-class Order(msgspec.Struct, frozen=True):
-    """Which backup, whether it may take an existing store's place, and whether it has to be known to be healthy."""
-
-    backup: Path
-    replaces: bool = False
-    verifies: bool = True
-
-
 class Report(msgspec.Struct):
     """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
 
@@ -55,17 +47,17 @@ class Report(msgspec.Struct):
     verified: bool | None = None
 
 
-def check_order(root: Path, order: Order) -> Manifest:
+def check(root: Path, backup: Path, *, replaces: bool) -> Manifest:
     """Return the backup's manifest. Raise what speaks against restoring it here, as far as a glance can tell."""
-    manifest = read_manifest(order.backup)
+    manifest = read_manifest(backup)
     if manifest.format > FORMAT:
         raise ConfigError(
-            f"the backup {order.backup} has format {manifest.format}, this memtool knows up to {FORMAT}",
+            f"the backup {backup} has format {manifest.format}, this memtool knows up to {FORMAT}",
             hint=upgrade_hint(),
         )
-    if order.backup.resolve().is_relative_to(root.resolve() / "store"):
-        raise UsageError(f"{order.backup} lies within the store itself")
-    if not order.replaces and not is_absent(root / "store"):
+    if backup.resolve().is_relative_to(root.resolve() / "store"):
+        raise UsageError(f"{backup} lies within the store itself")
+    if not replaces and not is_absent(root / "store"):
         raise UsageError(
             f"there is a store at {root} already",
             hint="--replace moves it aside, and keeps it; --to names another place",
@@ -73,14 +65,19 @@ def check_order(root: Path, order: Order) -> Manifest:
     return manifest
 
 
-def restore(context: RunContext, order: Order, report: Report) -> None:
-    """Put the backup in the store's place; `report` is right however the run ends."""
-    manifest = check_order(context.root, order)
+def restore(
+    context: RunContext, backup: Path, report: Report, *, replaces: bool, verifies: bool
+) -> None:
+    """Put the backup in the store's place; `report` is right however the run ends.
+
+    With `replaces` also where there is a store; with `verifies` only a backup that is known to be healthy.
+    """
+    manifest = check(context.root, backup, replaces=replaces)
     _settle_interrupted(context)
     new = context.root / NEW
     try:
-        _copy(context, order.backup, new, manifest)
-        report.verified = _check(context, order, new, manifest)
+        _copy(context, backup, new, manifest)
+        report.verified = _is_healthy(context, backup, new, manifest, verifies=verifies)
         with _alone(context):
             report.aside = _put_in_place(context, new, manifest)
     finally:
@@ -122,7 +119,9 @@ def _copy(context: RunContext, backup: Path, new: Path, manifest: Manifest) -> N
         )
 
 
-def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> bool | None:
+def _is_healthy(
+    context: RunContext, backup: Path, new: Path, manifest: Manifest, *, verifies: bool
+) -> bool | None:
     """Return whether the copy is known to be healthy, before it takes anything's place.
 
     Its digests are those of the files that the backup was made of: what was walked then is not walked again. An older
@@ -130,12 +129,12 @@ def _check(context: RunContext, order: Order, new: Path, manifest: Manifest) -> 
     """
     try:
         with Access(new).reading() as store:
-            if manifest.verified or not order.verifies:
+            if manifest.verified or not verifies:
                 return manifest.verified
             found = verify(store, context.now_us, context.checkpoint)
     except ConfigError as error:
         raise ConfigError(
-            f"the backup {order.backup} is of a store that this memtool refuses, and nothing was restored: "
+            f"the backup {backup} is of a store that this memtool refuses, and nothing was restored: "
             f"{error.message}",
             hint="the older memtool that made it restores it, and its `memtool export` saves the events",
         ) from error

@@ -43,7 +43,7 @@ def merged(known: Identity, records: Iterable[Record]) -> Identity:
 
 
 def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
-    claims = tuple(sorted({claim for event in events for claim in event.claims}))
+    claims = _united(claim for event in events for claim in event.claims)
     by_digest: dict[str, Event] = {}
     for event in events:
         rival = by_digest.get(event.digest)
@@ -53,6 +53,16 @@ def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:
     return tuple(_as_known(event, claims, rewind) for event in newest_first)
 
 
+def _united(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return one claim a session: of several projects that were seen for it, the least that has a name."""
+    projects: dict[str, str] = {}
+    for claim in claims:
+        seen = projects.get(claim.session, "")
+        named = [project for project in (seen, claim.project) if project]
+        projects[claim.session] = min(named, default="")
+    return tuple(Claim(*row) for row in sorted(projects.items()))
+
+
 def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Event:
     is_rewound = rewind is not None and event.revision <= rewind
     if event.claims == claims and event.rewound == is_rewound:
@@ -60,7 +70,10 @@ def _as_known(event: Event, claims: tuple[Claim, ...], rewind: int | None) -> Ev
     return replace(event, claims=claims, rewound=is_rewound)
 
 
-def _rank(event: Event) -> tuple[int, int, str]:
-    """Among copies of one record the newer redaction counts; the rest only makes the choice the same in any order."""
+def _rank(event: Event) -> tuple[int, int, int, str]:
+    """Among copies of one record the newer reader counts, then the newer redaction, then the greater revision.
+
+    The rest only makes the choice the same in any order.
+    """
     unclaimed = replace(event, claims=(Claim("", ""),))
-    return event.redaction, event.revision, unclaimed.body_digest()
+    return event.reader, event.redaction, event.revision, unclaimed.body_digest()

@@ -45,6 +45,8 @@ ROLES = {
     "subagent_start": "assistant",
     "subagent_end": "tool",
     "error": "system",
+    "title": "assistant",
+    "recap": "assistant",
 }
 """Every kind of event, and whose words it holds. A new kind is one row here."""
 
@@ -73,6 +75,7 @@ class Event(msgspec.Struct, frozen=True):
     revision: int = 0
     redaction: int = 0
     rewound: bool = False
+    reader: int = 0
 
     @property
     def session(self) -> str:
@@ -227,6 +230,7 @@ class Source(msgspec.Struct, frozen=True):
     damaged: int = 0
     skipped: int = 0
     problem: str = ""
+    reader: int = 0
 
 
 class Session(msgspec.Struct, frozen=True):

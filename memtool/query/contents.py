@@ -1,4 +1,4 @@
-"""How much a day or a period holds: from its cuts where there are any, else from its events."""
+"""Reads the table of contents: the nodes as a tree, their states, and what waits for its first summary."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def count_of(store: Store, day: int) -> Count:
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
 DEFAULT_DEPTH_OF_ALL = 3
 _HIDDEN_DIGITS = 10
-"""Of the 16 digits at a segment's end six are shown, more where that is needed to tell it from its day's others."""
+"""Six of the 16 digits of a segment are shown, more if the day has another that begins so."""
 MAX_COUNTED_DAYS = 31
-"""Of how many days without segments the events are counted, newest first: that means reading them all."""
+"""How many days without segments are counted, newest first: all their events must be read."""
 
 
 class Entry(Struct, frozen=True):
@@ -115,7 +115,7 @@ class Contents(Struct, frozen=True):
 
 
 def contents(reader: Reader, text: str = "", depth: int | None = None) -> Contents:
-    """Return the table of contents under the period that the text names, under all years where it names none."""
+    """Return the table of contents of the period that the text names, or of all years if it is empty."""
     with reader.memory() as store:
         period = reader.period(store, text) if text else None
         if store is None:
@@ -239,7 +239,7 @@ class Tree(Struct, frozen=True, dict=True):
         return other.id if self.holds(other) else None
 
     def holds(self, period: Period) -> bool:
-        """Return whether there is anything to list: a node, or current events on a day that waits for its first."""
+        """Return whether there is anything to list: a node, or current events on a day that has no node yet."""
         if self.store.node(period.id) is not None:
             return True
         if period not in self.stale:
@@ -269,7 +269,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     @cached_property
     def _counts(self) -> dict[int, Count | None]:
-        """What each day holds; None where nobody has counted it yet."""
+        """What each day holds; None if it was not counted."""
         counts: dict[int, Count | None] = {
             **by_day(self.store.cuts(self._span.start, self._span.stop))
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -39,12 +39,12 @@ def span_us(reader: Reader, store: Store | None, text: str, option: str) -> tupl
         return _in_range(calendar.bounds_us(reader.period(store, text)))
     except UsageError:
         raise UsageError(
-            f"{option} {text!r} is no time", hint=f"a time is one of: {TIME_FORMS}"
+            f"{option}: unknown time: {text}", hint=f"a time is one of: {TIME_FORMS}"
         ) from None
 
 
 def _local_span_us(calendar: Calendar, text: str) -> tuple[int, int] | None:
-    """Return the minute or second that the store's clock shows so: where a day would begin that began then."""
+    """Return the minute or second of the store's clock, found as the start of a day that begins then."""
     match = _LOCAL.fullmatch(text)
     day = calendar.parse(match[1], 0) if match else None
     if match is None or day is None:
@@ -60,7 +60,7 @@ def _in_range(span: tuple[int, int]) -> tuple[int, int]:
 
 
 class Query(Struct, frozen=True):
-    """What a person asks for; what is empty asks for nothing."""
+    """Which events to list. An empty field matches all."""
 
     session: str = ""
     project: str = ""
@@ -103,16 +103,18 @@ class Listing(Struct, frozen=True):
 
 
 def events(reader: Reader, query: Query) -> Listing:
-    """Return the events that fit the query. Raise UsageError where it names a kind, session or time that is none."""
+    """Return the newest events that match. Raise UsageError if a kind, session or time of the query is unknown."""
     _check_kinds(query.kinds)
     with reader.memory() as store:
         start_us, end_us = bounds_us(reader, store, query)
         if store is None:
             return Listing(exists=False)
-        fitting = fitting_of(store, query)
+        matches = matcher(store, query)
+        if query.session and (bounds := store.session(session_named(store, query.session))):
+            start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
         found: list[Event] = []
         has_more = False
-        for event in fitting.newest_first(start_us, end_us):
+        for event in filter(matches, store.events_back(start_us, end_us)):
             has_more = len(found) == query.limit
             if has_more:
                 break
@@ -123,18 +125,14 @@ def events(reader: Reader, query: Query) -> Listing:
         return Listing(True, store.calendar.zone, has_more, shown, sessions)
 
 
-def fitting_of(store: Store, query: Query) -> Fitting:
-    """Return what tells the events that fit. Raise UsageError where no session is named so."""
-    return Fitting(store, query, session_named(store, query.session) if query.session else "")
-
-
 def _check_kinds(kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         if kind not in ROLES:
             meant = nearest(kind, list(ROLES))
             guess = f"did you mean {meant}? " if meant else ""
             raise UsageError(
-                f"{kind!r} is no kind of event", hint=f"{guess}a kind is one of: {', '.join(ROLES)}"
+                f"unknown kind of event: {kind}",
+                hint=f"{guess}a kind is one of: {', '.join(ROLES)}",
             )
 
 
@@ -148,28 +146,19 @@ def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, i
     return start_us, end_us
 
 
-class Fitting(Struct, frozen=True):
-    """The events of a store that fit a query; `session` is the one that it names."""
+def matcher(store: Store, query: Query) -> Callable[[Event], bool]:
+    """Return what tells whether an event matches the query, at any time. Raise UsageError if no session matches."""
+    session = session_named(store, query.session) if query.session else ""
 
-    store: Store
-    query: Query
-    session: str
-
-    def newest_first(self, start_us: int, end_us: int) -> Iterator[Event]:
-        """Return them backwards from before one instant down to another."""
-        if self.session and (bounds := self.store.session(self.session)) is not None:
-            start_us, end_us = max(start_us, bounds.first_us), min(end_us, bounds.last_us + 1)
-        return filter(self.fits, self.store.events_back(start_us, end_us))
-
-    def fits(self, event: Event) -> bool:
-        """Return whether the event is one of them, whenever it was."""
-        query = self.query
+    def matches(event: Event) -> bool:
         return (
-            (not self.session or claims(event, self.session))
+            (not session or claims(event, session))
             and (not query.kinds or event.kind in query.kinds)
             and event.agent.casefold().startswith(query.agent.casefold())
             and any(query.project.casefold() in claim.project.casefold() for claim in event.claims)
         )
+
+    return matches
 
 
 def claims(event: Event, session: str) -> bool:

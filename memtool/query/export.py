@@ -1,4 +1,4 @@
-"""Yields all that a store knows of events, as records that another store can take in. Reads only, one row at a time."""
+"""Yields the events of a store, with their history, as records that another store can ingest. One row at a time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from memtool.model.records import EventId, Record
-from memtool.query.events import Fitting, Query, bounds_us, fitting_of
+from memtool.query.events import Query, bounds_us, matcher
 from memtool.query.reader import Reader
-from memtool.store.store import Store
 
 
 class Report(Struct):
@@ -25,42 +24,32 @@ class Report(Struct):
 
 
 def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
-    """Yield the events that fit, by time and id; then their superseded revisions and rewinds, by id.
+    """Yield the matching events by time and ID; then their superseded revisions and rewinds, by ID.
 
-    Tombstones follow where nothing is asked for in particular: they tell no time, session or project. `report` counts
-    along. Raise UsageError if the query names a session that does not exist, or no time.
+    Tombstones follow if the query is empty: they have no time, session or project. `report` counts them all.
+    Raise UsageError if a session or time of the query is unknown.
     """
     with reader.store() as store:
         if store is None:
             return
-        chosen = _Chosen(store, fitting_of(store, query), bounds_us(reader, store, query))
-        for event in store.events(*chosen.bounds):
-            if chosen.fitting.fits(event):
-                report.events += 1
-                yield event
+        matches, (start_us, end_us) = matcher(store, query), bounds_us(reader, store, query)
+
+        def is_exported(event_id: EventId) -> bool:
+            event = store.event(event_id)
+            return event is not None and start_us <= event.time_us < end_us and matches(event)
+
+        for event in filter(matches, store.events(start_us, end_us)):
+            report.events += 1
+            yield event
         for revision in store.revisions():
-            if chosen.holds(revision.id):
+            if is_exported(revision.id):
                 report.revisions += 1
                 yield revision
         is_all = query == replace(Query(), limit=query.limit)
         for rewind in store.rewinds():
-            if is_all or chosen.holds(rewind.id):
+            if is_all or is_exported(rewind.id):
                 report.rewinds += 1
                 yield rewind
         for tombstone in store.tombstones() if is_all else ():
             report.tombstones += 1
             yield tombstone
-
-
-class _Chosen(Struct, frozen=True):
-    """The events that fit, by their current revisions."""
-
-    store: Store
-    fitting: Fitting
-    bounds: tuple[int, int]
-
-    def holds(self, event_id: EventId) -> bool:
-        """Return whether this event is one of them."""
-        event = self.store.event(event_id)
-        start_us, end_us = self.bounds
-        return event is not None and start_us <= event.time_us < end_us and self.fitting.fits(event)

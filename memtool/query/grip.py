@@ -160,7 +160,7 @@ class Proof(Struct, frozen=True):
 
 
 def prove(reader: Reader, text: str, *, before: int, after: int) -> Proof:
-    """Return the grip that begins with these digits, with so many messages around it.
+    """Return the grip with this prefix, with messages before and after it.
 
     Raise UsageError if there is no such grip.
     """

@@ -1,4 +1,4 @@
-"""Ids as people type and read them: a prefix that names one thing, and the shortest prefix that does."""
+"""IDs as people type and read them: unique prefixes, and the shortest of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memtool.store.store import Store
 
 MIN_DIGITS = 4
 SHOWN_DIGITS = 6
-"""A grip is shown with at least so many digits: a store that grows keeps what was noted unique for long."""
+"""Digits of a grip that are shown at least, so that it stays unique while the store grows."""
 SHOWN_SESSION = 8
 GRIP_DIGITS = 32
 _MOST_CANDIDATES = 10
@@ -24,7 +24,7 @@ SEGMENT_FORM = "segment:2026-11-22:4ac3"
 
 
 class ShortNames(Struct, frozen=True):
-    """Gives short forms of ids that are unique in the store as it is now, each looked up once."""
+    """Short forms of IDs that are unique in the store as it is now. Each is looked up once."""
 
     store: Store
     _known: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class ShortNames(Struct, frozen=True):
 
 
 def shortest(name: str, rivals: Iterable[str], *, at_least: int) -> str:
-    """Return the shortest beginning of a name that begins no rival; all of it where a rival goes on from it."""
+    """Return the shortest prefix of a name that is a prefix of no rival; the whole name if a rival begins with it."""
     needed = at_least
     for rival in rivals:
         if rival != name:
@@ -59,15 +59,15 @@ def _common(one: str, other: str) -> int:
 
 
 def grip_digits(text: str) -> str:
-    """Return the digits that the text names a grip by. Raise UsageError where it names none."""
+    """Return the digits in the name of a grip. Raise UsageError if there are none."""
     digits = text.strip().lower().removeprefix("grip:")
     if not _GRIP.fullmatch(digits) or not MIN_DIGITS <= len(digits) <= GRIP_DIGITS:
-        raise UsageError(f"{text!r} is no grip", hint=GRIP_FORM)
+        raise UsageError(f"not a grip: {text}", hint=GRIP_FORM)
     return digits
 
 
 def grip_named(store: Store, text: str) -> GripId:
-    """Return the grip that begins with these digits. Raise UsageError where none does, or several."""
+    """Return the grip with this prefix. Raise UsageError if there is none, or several."""
     digits = grip_digits(text)
     found = sorted({grip_id for grip_id, _ in store.citations(digits)})
     if not found:
@@ -90,7 +90,7 @@ def _segment(text: str) -> Segment | None:
 
 
 def segment_named(store: Store, text: str) -> Cut | None:
-    """Return the segment that the text names, None where it is not of that form. Raise UsageError as for grips."""
+    """Return the segment with this prefix, None if the text is not of that form. Raise UsageError as for grips."""
     place = _segment(text)
     if place is None:
         return None
@@ -106,7 +106,7 @@ def segment_named(store: Store, text: str) -> Cut | None:
 
 
 def session_named(store: Store, text: str) -> str:
-    """Return the session that is named so or alone begins so. Raise UsageError as for grips."""
+    """Return the session with this ID or prefix. Raise UsageError as for grips."""
     if store.session(text) is not None:
         return text
     found = [session for session, _ in store.sessions(text)]
@@ -125,6 +125,6 @@ def ambiguous(text: str, what: str, candidates: list[str]) -> UsageError:
     listed = ", ".join(candidates[:_MOST_CANDIDATES])
     more = len(candidates) - _MOST_CANDIDATES
     return UsageError(
-        f"{text!r} is the beginning of {len(candidates)} {what}",
+        f"{text} is ambiguous: {len(candidates)} {what} begin with it",
         hint=f"type more of it: {listed}" + (f" and {more} more" if more > 0 else ""),
     )

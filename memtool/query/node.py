@@ -28,8 +28,8 @@ class ShownGrip(Struct, frozen=True):
     excerpt: str
 
 
-class Gap(Struct, frozen=True):
-    """A node that is missing below this one, and why."""
+class FailedNode(Struct, frozen=True):
+    """A node that could not be summarised, and why."""
 
     id: NodeId
     error: str
@@ -84,7 +84,7 @@ class Shown(Struct, frozen=True):
     grips: tuple[ShownGrip, ...] = ()
     children: tuple[Entry, ...] = ()
     parents: tuple[NodeId, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[FailedNode, ...] = ()
     recipe: Recipe | None = None
     written: Written | None = None
     failure: NodeFailure | None = None
@@ -122,9 +122,7 @@ def _named(reader: Reader, store: Store | None, text: str) -> Period:
     try:
         return reader.period(store, text)
     except UsageError as error:
-        raise UsageError(
-            f"{text!r} names no node", hint=f"a node is one of: {NODE_FORMS}"
-        ) from error
+        raise UsageError(f"unknown node: {text}", hint=f"a node is one of: {NODE_FORMS}") from error
 
 
 def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
@@ -158,7 +156,7 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
         children=tuple(children),
         parents=tuple(parent.id for parent in parents),
         gaps=tuple(
-            Gap(gap, missing.error if (missing := tree.failures.get(gap)) else "")
+            FailedNode(gap, missing.error if (missing := tree.failures.get(gap)) else "")
             for gap in (node.gaps if node else ())
         ),
         recipe=node.recipe if node else None,

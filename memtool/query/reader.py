@@ -1,4 +1,4 @@
-"""Who reads, and how: the store's place, the present, and what a person may name. Never waits for a job."""
+"""Opens the store for reading. Never waits for a job."""
 
 from __future__ import annotations
 
@@ -18,18 +18,8 @@ from memtool.store.access import Access
 from memtool.store.store import Store
 
 
-class NoMemoryError(UsageError):
-    """Nothing is remembered yet, so nothing can be named."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(
-            f"there is no memory in {root} yet",
-            hint="memtool ingest takes in what your agents have written",
-        )
-
-
 class Reader(Struct, frozen=True):
-    """One reading. `calendar` serves only where there is no store yet; without a `recipe` nothing is outdated."""
+    """How to read. `calendar` is used only if there is no store yet; without a `recipe` nothing is outdated."""
 
     root: Path
     now_us: int
@@ -38,7 +28,7 @@ class Reader(Struct, frozen=True):
 
     @contextmanager
     def store(self) -> Iterator[Store | None]:
-        """Give the store as it is now, or None where there is none yet."""
+        """Give the store as it is now, or None if there is none yet."""
         access = Access(self.root)
         if not access.exists():
             yield None
@@ -48,36 +38,26 @@ class Reader(Struct, frozen=True):
 
     @contextmanager
     def memory(self) -> Iterator[Store | None]:
-        """Give the store as it is now, or None where nothing is remembered yet: there is none, or it is empty."""
+        """Give the store as it is now, or None if there is none, or it is empty."""
         with self.store() as store:
             yield None if store is None or store.is_empty() else store
 
-    @contextmanager
-    def existing_store(self) -> Iterator[Store]:
-        """Give the store as it is now. Raise NoMemoryError where nothing in it can be named."""
-        with self.memory() as store:
-            if store is None:
-                raise NoMemoryError(self.root)
-            yield store
-
     def period(self, store: Store | None, text: str) -> Period:
-        """Return the period that the person named. Raise UsageError with the forms there are."""
+        """Return the period that the text names. Raise UsageError with the forms there are."""
         calendar = self.calendar if store is None else store.calendar
         period = calendar.parse(text, self.now_us)
         if period is None:
-            raise UsageError(
-                f"{text!r} names no period", hint=f"a period is one of: {PERIOD_FORMS}"
-            )
+            raise UsageError(f"unknown period: {text}", hint=f"a period is one of: {PERIOD_FORMS}")
         return period
 
 
 def reader_for(config: Config, root: Path, now_us: int) -> Reader:
-    """Return the reader that the configuration asks for."""
+    """Return the reader with the calendar and the recipe of the configuration."""
     return Reader(root, now_us, wanted_calendar(config), _recipe(config))
 
 
 def _recipe(config: Config) -> Recipe | None:
-    """Return what would sign a summary today; None where a summarizer cannot even be named: reading goes on."""
+    """Return the recipe in force, None if the configured summarizer is unknown: one can still read."""
     from memtool.rollup.configured import recipe_of
 
     try:

@@ -193,6 +193,6 @@ class _Count(Struct):
             yield Written(**asdict(recipe), current=recipe == self.reader.recipe, nodes=nodes)
 
     def outdated(self) -> Outdated:
-        """Return what an upgrade would write anew."""
+        """Return what an upgrade would write again."""
         price = Forecast(tuple(sorted(self._periods)), self._segments, self._tokens)
         return Outdated(by_level(self._outdated), self._open, price.calls, price.spend)

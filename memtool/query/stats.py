@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -27,24 +26,21 @@ from memtool.rollup.plan import left_over
 from memtool.store.store import Store
 
 Progress = Callable[[float], None]
-"""Hears now and then which part of the way, from 0 to 1, is done."""
+"""Is told now and then which part, from 0 to 1, is done."""
 
 SHOWN_EVERY = 5000
 _KEY_SPACE = 1 << 16
 
 
 class By(StrEnum):
-    """What events may be counted by."""
+    """What events can be counted by."""
 
     PROJECT = "project"
     AGENT = "agent"
 
 
-class Window(NamedTuple):
-    """The first and the last day of a year or of twelve months."""
-
-    first: int
-    last: int
+Window = tuple[int, int]
+"""The first and the last day of a year or of twelve months."""
 
 
 class Days(Struct, frozen=True):
@@ -151,8 +147,8 @@ def stats(
 def _days(calendar: Calendar, window: Window, counts: Mapping[int, int]) -> Days:
     busiest = max(counts, key=lambda day: (counts[day], day), default=None)
     return Days(
-        first=_iso(window.first),
-        last=_iso(window.last),
+        first=_iso(window[0]),
+        last=_iso(window[1]),
         week_starts_on=WEEKDAYS[calendar.week_start],
         total=sum(counts.values()),
         busiest=None if busiest is None else _iso(busiest),
@@ -171,15 +167,15 @@ def window_of(today: int, year: int | None) -> Window:
         following = end + timedelta(days=1)  # so that 29 February, too, has a year before it
         is_leap_day = (following.month, following.day) == (2, 29)
         first = following.replace(year=following.year - 1, day=28 if is_leap_day else following.day)
-        return Window(first.toordinal(), today)
+        return first.toordinal(), today
     begin, finish = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
-    return Window(begin, min(finish, today) if begin <= today else finish)
+    return begin, min(finish, today) if begin <= today else finish
 
 
 def _events(store: Store, window: Window, on_progress: Progress) -> tuple[int, dict[int, int]]:
     """Count all events, and those of each day of the window."""
-    days = range(window.first, window.last + 1)
-    starts = [store.calendar.day_start_us(day) for day in (*days, window.last + 1)]
+    days = range(window[0], window[1] + 1)
+    starts = [store.calendar.day_start_us(day) for day in (*days, window[1] + 1)]
     held, number = [0] * len(days), 0
     for event_id, time_us in store.times():
         number += 1
@@ -227,7 +223,7 @@ def _parts(store: Store, sessions: _Sessions, by: By, on_progress: Progress) -> 
 
 
 def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
-    """Count by the segments of each day; where they may not be as they should be, by its events."""
+    """Count by the segments of each day, or by its events if the day is marked."""
     marked = {period.first for period in store.marks() if period.level is Level.DAY}
     first_us, last_us = store.span_us() or (0, 0)
     counts: Counter[str] = Counter()

@@ -35,6 +35,7 @@ from memtool.model.records import (
 )
 from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
+from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
 from memtool.store.erase import erasing
 from memtool.store.store import Store
@@ -43,7 +44,7 @@ MAX_LISTED = 50
 
 
 class Problem(Struct, frozen=True):
-    """One thing that must not be: where, and what."""
+    """What is wrong, and where."""
 
     where: str
     what: str
@@ -54,13 +55,6 @@ class StrangeEvent(Struct, frozen=True):
 
     id: EventId
     time_us: int
-
-
-class FailedNode(Struct, frozen=True):
-    """A node that could not be summarised, and why."""
-
-    id: NodeId
-    error: str
 
 
 class Since(Struct, frozen=True):
@@ -106,7 +100,7 @@ class Walk(Struct):
     found: Verification
 
     def is_stale(self, node_id: NodeId) -> bool:
-        """Return whether the node waits for a rollup: then its inputs may well differ from it."""
+        """Return whether the node waits for a rollup: then its inputs can differ from it."""
         return place_of(node_id).period in self.stale
 
 
@@ -181,7 +175,7 @@ def check_ids(walk: Walk) -> Iterator[str]:
 
 
 def check_revisions(walk: Walk) -> Iterator[str]:
-    """Check that superseded revisions lie where they belong, beside a current one."""
+    """Check that superseded revisions have the right key, and a current revision."""
     for event, is_in_place in walk.store.placed_revisions():
         if not is_in_place:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
@@ -191,7 +185,7 @@ def check_revisions(walk: Walk) -> Iterator[str]:
 
 
 def check_nodes(walk: Walk) -> Iterator[str]:
-    """Check every node by itself, and against its inputs where it is not stale."""
+    """Check each node, and if it is not stale, its inputs."""
     for level in Level:
         for node in walk.store.nodes(level):
             for what in _node_problems(walk, node):
@@ -319,7 +313,7 @@ def check_generations(walk: Walk) -> Iterator[str]:
 def verify(
     store: Store, now_us: int, checkpoint: Callable[[], None] = lambda: None
 ) -> Verification:
-    """Return what is wrong with the store, and what is worth knowing; `checkpoint` may stop the walk."""
+    """Return what is wrong with the store, and what is worth knowing; `checkpoint` can stop the check."""
     calendar, note = store.calendar, erasing(store)
     stale = stale_periods(store.marks(), calendar.week_start)
     found = Verification(

@@ -51,6 +51,8 @@ from memtool.summarize.calls import Account, drafts
 FIRST_RETRY_US = 3600 * 1_000_000
 LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
 _TRIES = 3
+_WAVE = 4
+"""How many periods are taken up together, for each call that is made at once: few places stay free at a wave's end."""
 
 Copy = Callable[[Store, NodeId, str], bool]
 """Puts a node of this id, made from these inputs, into the store without a summarizer; False where there is none."""
@@ -130,8 +132,9 @@ class Rollup:
         in_order = sorted(periods, key=self._place)
         for _, group in groupby(in_order, key=lambda period: period.level):
             level = list(group)
-            for at in range(0, len(level), self._at_once):
-                yield level[at : at + self._at_once]
+            size = self._at_once * _WAVE if self._summarizer.waits else 1
+            for at in range(0, len(level), size):
+                yield level[at : at + size]
 
     def _label(self, period: Period) -> str:
         calls = self._context.tally.calls

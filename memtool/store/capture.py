@@ -72,9 +72,9 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
 def _moments_to_mark(before: Identity, after: Identity) -> set[int]:
     """Return where in time what a summarizer sees of the event has changed."""
     seen = [event for event in (before.current, after.current) if event and not event.rewound]
-    times = {event.time_us for event in seen}
-    looks = {event.body_digest() for event in seen}  # the time is in the digest
-    return set() if len(seen) > 1 and len(looks) == 1 else times
+    if len(seen) > 1 and len({event.body_digest() for event in seen}) == 1:
+        return set()
+    return {event.time_us for event in seen}
 
 
 def put_identity(batch: RawBatch, event_id: EventId, before: Identity, after: Identity) -> None:

@@ -183,6 +183,7 @@ class Store:
         return (current, *sorted(older, key=lambda e: (e.revision, e.digest), reverse=True))
 
     def revisions(self) -> Iterator[Event]:
+        """Yield the superseded revisions of all events."""
         return self._values(keys.REVISIONS, codec.EVENT)
 
     def rewinds(self) -> Iterator[Rewind]:

@@ -12,7 +12,7 @@ from memtool.systemd.pauses import Pause
 from memtool.systemd.systemctl import INSTALL, Scope, Timers, TimerState
 
 
-class Trouble(NamedTuple):
+class Problem(NamedTuple):
     """One thing that is wrong, with a job or (job "") with all. In words: job, what, when (note): detail."""
 
     kind: str
@@ -40,12 +40,12 @@ class JobStatus(NamedTuple):
     left: Left
     timer: TimerState | None = None
     pause: Pause | None = None
-    troubles: tuple[Trouble, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is wrong with it. A job that never ran, or is paused, is healthy."""
-        return not self.troubles
+        return not self.problems
 
     @property
     def waits(self) -> int:
@@ -70,13 +70,13 @@ class Status(NamedTuple):
     looked_by: Run | None
     damaged_lines: int
     timers: Timers
-    troubles: tuple[Trouble, ...]
+    problems: tuple[Problem, ...]
     """All there are: the jobs' own, in their order, then the common ones."""
 
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.troubles
+        return not self.problems
 
 
 def count(left: Left) -> int:
@@ -113,71 +113,83 @@ _ENDED_BY = {
 }
 
 
-def troubles_of(row: JobStatus, look: Look) -> tuple[Trouble, ...]:
+def problems_of(row: JobStatus, look: Look) -> tuple[Problem, ...]:
     """Return what is wrong with this job."""
     found = (check(row, look) for check in _CHECKS)
-    return tuple(trouble for trouble in found if trouble is not None)
+    return tuple(problem for problem in found if problem is not None)
 
 
-def common_troubles(timers: Timers) -> tuple[Trouble, ...]:
+def common_problems(timers: Timers) -> tuple[Problem, ...]:
     """Return what is wrong with all of them."""
-    found = (_in_both(timers), _no_linger(timers), _differing_units(timers))
-    return tuple(trouble for trouble in found if trouble is not None)
+    found = (
+        _in_both(timers),
+        _no_linger(timers),
+        _untried_sandbox(timers),
+        _differing_units(timers),
+    )
+    return tuple(problem for problem in found if problem is not None)
 
 
-def _in_both(timers: Timers) -> Trouble | None:
+def _in_both(timers: Timers) -> Problem | None:
     if not timers.elsewhere:
         return None
     names = ", ".join(job.name for job in JOBS if job.name in timers.elsewhere)
     what = "timers of the system's systemd and of the user's do the same"
     hint = 'disable those of one: systemctl [--user] disable --now "memtool-*.timer"'
-    return Trouble("both", "", what, detail=names, hint=hint)
+    return Problem("both", "", what, detail=names, hint=hint)
 
 
-def _no_linger(timers: Timers) -> Trouble | None:
+def _no_linger(timers: Timers) -> Problem | None:
     user = timers.lacks_linger
     if not user or not any(one.is_live for one in timers.states.values()):
         return None
     what = f"lingering is off: {user}'s timers stop when {user} logs out"
-    return Trouble("linger", "", what, hint=f"loginctl enable-linger {user}")
+    return Problem("linger", "", what, hint=f"loginctl enable-linger {user}")
 
 
-def _differing_units(timers: Timers) -> Trouble | None:
+def _untried_sandbox(timers: Timers) -> Problem | None:
+    if not timers.is_sandbox_untried:
+        return None
+    what = "the jobs run without their sandbox: it was not tried whether it works here"
+    return Problem("sandbox", "", what, hint=timers.renew)
+
+
+def _differing_units(timers: Timers) -> Problem | None:
     names = timers.differing
     if not names:
         return None
     shown = ", ".join(names[:_MOST_NAMES])
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     what = "unit files are not as this version of memtool writes them"
-    return Trouble("units", "", what, detail=shown + more, hint=timers.renew)
+    return Problem("units", "", what, detail=shown + more, hint=timers.renew)
 
 
-def unfinished_forgetting(history: History) -> Trouble | None:
+def unfinished_forgetting(history: History) -> Problem | None:
     """Return that the last `memtool forget` did not come to its end: what it took away may still be in the files."""
     runs = [run for run in history.runs if run.job in _ERASING and run.result not in _SILENT]
     last = next((run for run in reversed(runs) if run.job == FORGET or run.result == "done"), None)
     if last is None or last.job != FORGET or last.result == "done":
         return None
     hint = "run the same command again"
-    return Trouble("forget", "", "forgetting was not finished", last.started_us, hint=hint)
+    return Problem("forget", "", "forgetting was not finished", last.started_us, hint=hint)
 
 
-def sentence(trouble: Trouble, when: str = "") -> str:
-    """Return the trouble as a sentence, with `when` it happened in words."""
-    note = f"({trouble.note})" if trouble.note else ""
-    head = " ".join(filter(None, (trouble.job, trouble.what, when, note)))
-    return f"{head}: {trouble.detail}" if trouble.detail else head
+def sentence(problem: Problem, when: str = "") -> str:
+    """Return the problem as a sentence, with `when` it happened in words."""
+    note = f"({problem.note})" if problem.note else ""
+    head = " ".join(filter(None, (problem.job, problem.what, when, note)))
+    return f"{head}: {problem.detail}" if problem.detail else head
 
 
-def _bad_run(row: JobStatus, _: Look) -> Trouble | None:
+def _bad_run(row: JobStatus, _: Look) -> Problem | None:
     run = row.last
     if run is None or run.result not in BAD_RESULTS:
         return None
     note = "" if run.exit_code is None else f"exit {run.exit_code}"
-    return Trouble(run.result, row.job.name, run.result, run.started_us, note, run.error)
+    return Problem(run.result, row.job.name, run.result, run.started_us, note, run.error)
 
 
-def _unit_failed(row: JobStatus, _: Look) -> Trouble | None:
+def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
     """systemd says that the unit failed, and the ledger does not: a broken Python, a timeout, no memory."""
     service = row.timer.service if row.timer else None
     if service is None or service.state != "failed" or _is_told(row.last, service.started_us):
@@ -187,7 +199,7 @@ def _unit_failed(row: JobStatus, _: Look) -> Trouble | None:
     detail = "its program cannot be started" if code == _NOT_STARTED else ""
     note = f"exit {code}" if code and code > 0 else f"signal {-code}" if code else service.result
     hint = f"memtool scheduler logs {row.job.name}"
-    return Trouble("unit", row.job.name, what, service.started_us, note, detail, hint)
+    return Problem("unit", row.job.name, what, service.started_us, note, detail, hint)
 
 
 def _is_told(last: Run | None, started_us: int | None) -> bool:
@@ -199,7 +211,7 @@ def _is_told(last: Run | None, started_us: int | None) -> bool:
     return last.started_us > started_us + _START_US
 
 
-def _no_next_run(row: JobStatus, look: Look) -> Trouble | None:
+def _no_next_run(row: JobStatus, look: Look) -> Problem | None:
     timer = row.timer
     if timer is None or timer.state not in ("dead", "broken", "failed"):
         return None
@@ -209,26 +221,26 @@ def _no_next_run(row: JobStatus, look: Look) -> Trouble | None:
     places = ", ".join(timer.drop_ins)
     detail = f"look at {places}" if places else ""
     hint = f"mend it, then: {_systemctl(look.timers.scope)} restart {row.job.timer}"
-    return Trouble("no-next", row.job.name, what, detail=detail, hint=hint)
+    return Problem("no-next", row.job.name, what, detail=detail, hint=hint)
 
 
-def _not_armed(row: JobStatus, look: Look) -> Trouble | None:
+def _not_armed(row: JobStatus, look: Look) -> Problem | None:
     if row.timer is None or row.timer.state != "stopped":
         return None
     what = "does not run: its timer is enabled, but not started"
     hint = f"{_systemctl(look.timers.scope)} start {row.job.timer}"
-    return Trouble("not-armed", row.job.name, what, hint=hint)
+    return Problem("not-armed", row.job.name, what, hint=hint)
 
 
-def _not_installed(row: JobStatus, look: Look) -> Trouble | None:
+def _not_installed(row: JobStatus, look: Look) -> Problem | None:
     states = look.timers.states.values()
     is_missing = row.timer is not None and row.timer.state == "missing"
     if not is_missing or all(timer.state == "missing" for timer in states):
         return None
-    return Trouble("missing", row.job.name, "has no timer", hint=INSTALL)
+    return Problem("missing", row.job.name, "has no timer", hint=INSTALL)
 
 
-def _overdue(row: JobStatus, look: Look) -> Trouble | None:
+def _overdue(row: JobStatus, look: Look) -> Problem | None:
     """A time that systemd told has passed and its timer did not fire, or it fired and the ledger has no run."""
     timer = row.timer
     if timer is None or not timer.is_live or row.pause or row.running:
@@ -246,7 +258,7 @@ def _overdue(row: JobStatus, look: Look) -> Trouble | None:
     if row.newest is not None and row.newest.started_us >= due_us - _SECOND_US:
         return None
     hint = f"memtool scheduler logs {row.job.name}; memtool scheduler run {row.job.name}"
-    return Trouble("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)
+    return Problem("overdue", row.job.name, "is overdue: it was due", due_us, "", detail, hint)
 
 
 def _fired_us(timer: TimerState) -> int | None:
@@ -257,7 +269,7 @@ def _fired_us(timer: TimerState) -> int | None:
     return last_us
 
 
-def _backlog(row: JobStatus, _: Look) -> Trouble | None:
+def _backlog(row: JobStatus, _: Look) -> Problem | None:
     """Its last run by a timer went well, and yet left work of its own, which still waits."""
     run = row.last_by_timer
     if run is None or run.left is None or run.result in BAD_RESULTS or not row.waits:
@@ -267,14 +279,14 @@ def _backlog(row: JobStatus, _: Look) -> Trouble | None:
         return None
     hint = f"memtool scheduler run {row.job.name}"
     what = f"left work behind: {words(own)}"
-    return Trouble("backlog", row.job.name, what, run.started_us, "", run.reason, hint)
+    return Problem("backlog", row.job.name, what, run.started_us, "", run.reason, hint)
 
 
 def _systemctl(scope: Scope | None) -> str:
     return "systemctl --user" if scope == "user" else "systemctl"
 
 
-_CHECKS: tuple[Callable[[JobStatus, Look], Trouble | None], ...] = (
+_CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
     _bad_run,
     _unit_failed,
     _no_next_run,
@@ -295,12 +307,12 @@ def status_of(history: History, look: Look | None = None) -> Status:
     look = look or Look()
     looked_by = _last_look(history.runs)
     jobs = tuple(_judged(_job_status(job, history, looked_by), look) for job in JOBS)
-    found = [trouble for row in jobs for trouble in row.troubles]
-    found += common_troubles(look.timers)
+    found = [problem for row in jobs for problem in row.problems]
+    found += common_problems(look.timers)
     if (forgetting := unfinished_forgetting(history)) is not None:
         found.append(forgetting)
     if history.problem:
-        found.append(Trouble("ledger", "", history.problem, hint=history.hint))
+        found.append(Problem("ledger", "", history.problem, hint=history.hint))
     return Status(jobs, looked_by, history.damaged_lines, look.timers, tuple(found))
 
 
@@ -311,7 +323,7 @@ def status_json(status: Status) -> dict[str, object]:
         "timers": "systemd" if status.timers.is_known else None,
         "manager": _manager_json(status.timers),
         "damaged_lines": status.damaged_lines,
-        "warnings": [_trouble_json(trouble) for trouble in status.troubles],
+        "warnings": [_problem_json(problem) for problem in status.problems],
         "jobs": [_job_json(row) for row in status.jobs],
     }
 
@@ -320,7 +332,7 @@ def _judged(row: JobStatus, look: Look) -> JobStatus:
     """Return the row with its timer, its pause, and what is wrong."""
     name = row.job.name
     row = row._replace(timer=look.timers.states.get(name), pause=look.pauses.get(name))
-    return row._replace(troubles=troubles_of(row, look))
+    return row._replace(problems=problems_of(row, look))
 
 
 def _job_status(job: Job, history: History, looked_by: Run | None) -> JobStatus:
@@ -370,13 +382,13 @@ def _manager_json(timers: Timers) -> dict[str, object]:
     }
 
 
-def _trouble_json(trouble: Trouble) -> dict[str, object]:
+def _problem_json(problem: Problem) -> dict[str, object]:
     return {
-        "kind": trouble.kind,
-        "job": trouble.job or None,
-        "text": sentence(trouble),
-        "since_us": trouble.since_us,
-        "hint": trouble.hint,
+        "kind": problem.kind,
+        "job": problem.job or None,
+        "text": sentence(problem),
+        "since_us": problem.since_us,
+        "hint": problem.hint,
     }
 
 

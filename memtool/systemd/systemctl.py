@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from memtool.errors import MemtoolError, UnavailableError
-from memtool.paths import xdg_directory
+from memtool.paths import name_of, xdg_directory
 from memtool.process import Finished, run
 from memtool.systemd.jobs import JOBS
 
@@ -295,11 +295,13 @@ class Timers(NamedTuple):
     elsewhere: frozenset[str] = frozenset()
     """Jobs whose timers fire in the other manager, too."""
     lacks_linger: str = ""
-    """The user whose manager ends when they log out; empty where that is no trouble."""
+    """The user whose manager ends when they log out; empty where that is no problem."""
     differing: tuple[str, ...] = ()
     """Unit files that are not as this program would write them, by their paths below the directory of units."""
+    is_sandbox_untried: bool = False
+    """Whether the user's jobs run without the sandbox because nobody has tried if it works."""
     renew: str = ""
-    """The command that renews these."""
+    """The command that renews the unit files, and tries the sandbox."""
 
     @property
     def is_known(self) -> bool:
@@ -404,7 +406,7 @@ def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
         if re.search(pattern, said, re.MULTILINE | re.IGNORECASE):
             if pattern == _NO_BUS and not manager.is_booted:
                 return NOT_BOOTED, BY_HAND
-            return text, hint.format(user=user_name(manager.environ, os.getuid()) or "NAME")
+            return text, hint.format(user=name_of(os.getuid()))
     return done.said, ""
 
 
@@ -415,20 +417,10 @@ def failure(done: Finished, manager: Manager, doing: str) -> MemtoolError:
     return kind(f"{doing}: {text}", hint=hint)
 
 
-def lacks_linger(environ: Mapping[str, str], uid: int, root: Path = _ROOT) -> str:
+def lacks_linger(uid: int, root: Path = _ROOT) -> str:
     """Return the user's name if their manager ends when they log out, else nothing."""
-    name = user_name(environ, uid)
-    return "" if not name or (root / "var/lib/systemd/linger" / name).exists() else name
-
-
-def user_name(environ: Mapping[str, str], uid: int) -> str:
-    """Return the name of the user, also where the environment lacks it; nothing where there is none."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return environ.get("USER", "")
+    name = name_of(uid)
+    return "" if name.isdigit() or (root / "var/lib/systemd/linger" / name).exists() else name
 
 
 def machine_zone(root: Path = _ROOT) -> str:

@@ -63,6 +63,10 @@ _OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS = (
     "10-transcripts.conf",
 )
 _HEAD = '# Written by "memtool setup" and "memtool scheduler apply". Put lines of your own into another file.\n'
+_NO_SANDBOX = """\
+# The rest of the sandbox needs user namespaces. They did not work here when memtool tried them.
+# `memtool scheduler apply` tries again.
+"""
 _PLAIN = re.compile(r"[^\s]+")
 _UNSAFE = re.compile(r"[\"'\\]")
 _SHELL = """/bin/sh -c 'exec "$$0" "$$@"'"""
@@ -78,8 +82,8 @@ class Installation(NamedTuple):
     """The system's: whom the jobs run as; empty for the user that the shipped units name."""
     home: Path | None = None
     """The person's home: what the system's jobs may read is in it, and a user's program may be named by it."""
-    has_sandbox: bool = False
-    """A user's: whether the sandbox that needs user namespaces works here."""
+    has_sandbox: bool | None = None
+    """A user's: whether the sandbox that needs user namespaces works here; None if that was not tried."""
 
 
 def unit_files(installation: Installation) -> dict[str, str]:
@@ -89,8 +93,8 @@ def unit_files(installation: Installation) -> dict[str, str]:
     for job in JOBS:
         files[job.timer] = _timer(job)
         files[job.unit] = _service(job, installation)
-    if scope == "user" and installation.has_sandbox:
-        files[SANDBOX] = _shipped(f"user/{SANDBOX}")
+    if scope == "user" and installation.has_sandbox is not None:
+        files[SANDBOX] = _shipped(f"user/{SANDBOX}") if installation.has_sandbox else _NO_SANDBOX
     if scope == "system" and installation.run_as:
         files |= _of_person(installation.run_as, installation.home)
     return files
@@ -120,8 +124,10 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
         run_as = _value(directory / RUN_AS, "User") or _value(old, "User")
         run_as = run_as.replace("%%", "%")
         return Installation(scope, Path(program), run_as, home_of(run_as) if run_as else None)
-    old = directory / f"{_INGEST.unit}.d" / _OLD_SANDBOX
-    has_sandbox = (directory / SANDBOX).exists() or old.exists()
+    has_sandbox = None
+    for path in (directory / SANDBOX, directory / f"{_INGEST.unit}.d" / _OLD_SANDBOX):
+        if path.exists():
+            has_sandbox = bool(_value(path, "PrivateUsers"))
     if program.startswith("%h/"):
         return Installation(scope, home / program[3:], home=home, has_sandbox=has_sandbox)
     return Installation(scope, Path(program), has_sandbox=has_sandbox)

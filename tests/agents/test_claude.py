@@ -128,7 +128,7 @@ def test_compaction_is_its_boundary_and_its_summary(tmp_path: Path) -> None:
     first, second = events_of(write(tmp_path / "s.jsonl", boundary, summary))
     assert (first.kind, first.metadata) == (
         "compaction",
-        {"trigger": "auto", "pre_tokens": "155461"},
+        {"branch": "main", "trigger": "auto", "pre_tokens": "155461"},
     )
     assert (second.kind, second.text) == ("compaction", CONTINUED)
 
@@ -159,7 +159,7 @@ def test_answers_thoughts_and_calls_carry_their_messages_group(tmp_path: Path) -
     assert {event.group for event in events} == {"msg_1"}
     assert [event.id[28:] for event in events] == ["0001", "0004", "0005"]
     assert events[1].metadata["model"] == "model-1"
-    assert events[2].metadata == {"tool": "Bash", "tool_use_id": "t1"}
+    assert events[2].metadata == {"branch": "main", "tool": "Bash", "tool_use_id": "t1"}
 
 
 def test_tokens_are_those_of_the_line_that_ends_the_message(tmp_path: Path) -> None:
@@ -171,8 +171,13 @@ def test_tokens_are_those_of_the_line_that_ends_the_message(tmp_path: Path) -> N
         assert isinstance(message, dict)
         message |= {"usage": usage, "stop_reason": stop_reason}
     first, second = events_of(write(tmp_path / "s.jsonl", partial, last))
-    assert first.metadata == {"model": "model-1"}
-    assert second.metadata == {"model": "model-1", "input_tokens": "3", "output_tokens": "1"}
+    assert first.metadata == {"branch": "main", "model": "model-1"}
+    assert second.metadata == {
+        "branch": "main",
+        "model": "model-1",
+        "input_tokens": "3",
+        "output_tokens": "1",
+    }
 
 
 def test_a_tool_call_reads_well(tmp_path: Path) -> None:
@@ -203,6 +208,7 @@ def test_results_keep_head_and_tail_and_their_true_size(tmp_path: Path) -> None:
     assert event.text.endswith("last")
     assert len(event.text) <= 4000
     assert event.metadata == {
+        "branch": "main",
         "is_error": "true",
         "size_bytes": str(len(text.encode())),
         "tool_use_id": "t1",
@@ -269,7 +275,7 @@ def test_errors_of_the_service_are_errors(tmp_path: Path) -> None:
         ),
         (
             record("system", "w1", subtype="away_summary", content="Fixed the login."),
-            ("note", "Fixed the login."),
+            ("recap", "Fixed the login."),
         ),
         (
             assistant({"type": "server_tool_use", "name": "web_search", "input": {"query": "q"}}),

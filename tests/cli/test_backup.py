@@ -52,7 +52,7 @@ def test_slips_of_the_pen_are_told_and_leave_no_record(
         (["restore", str(tmp_path), "--replace"], 65, "is not a backup"),
         (["restore", str(tmp_path / "nothing"), "--replace"], 65, "is not a backup"),
         (["export", "--json"], 2, "--json needs -o FILE"),
-        (["export", "--since", "never"], 2, "--since 'never' is no time"),
+        (["export", "--since", "never"], 2, "--since: unknown time: never"),
     ):
         got, _, errors = call(*words)
         assert got == code, errors

@@ -59,7 +59,7 @@ def test_commands_are_offered_with_their_help(offers: Offers) -> None:
 
 
 def test_the_help_of_a_subcommand_is_not_cut_off(offers: Offers) -> None:
-    assert "logs\tShow what the journal has of a job's unit." in offers("memtool scheduler ")
+    assert "logs\tShow the journal of a job's unit." in offers("memtool scheduler ")
 
 
 def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
@@ -136,7 +136,7 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
 
 
 # What stands in the help for a value that cannot be offered without a look into the store.
-FREE = {"A", "ID", "N", "P", "REGEX", "S", "TEXT", "TIME", "Y"}
+FREE = {"AGENT", "DURATION", "EVENT", "GRIP", "N", "PROJECT", "REGEX", "SESSION", "TEXT", "YEAR"}
 
 
 def parameters(command: Any) -> Iterator[tuple[Any, Any]]:
@@ -224,7 +224,7 @@ def test_bash(place: Path, words: list[str], offered: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("memtool sch", ["scheduler\tShow what the jobs did and when they run next."]),
+        ("memtool sch", ["scheduler\tShow and control the scheduled jobs."]),
         ("memtool scheduler pause --reason 'on battery' day", ["day-rollup\t"]),
         ("memtool rollup all --since=last-w", ["--since=last-week"]),
         ("memtool --config=my", ["--config=my.toml"]),

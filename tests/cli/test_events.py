@@ -103,7 +103,7 @@ def test_a_limit_keeps_the_newest_and_says_that_older_ones_exist(
 ) -> None:
     assert call(memory.root, "events", "--limit", "2", "--until", "2026-12-09") == 0
     printed = capsys.readouterr()
-    assert "newest 2 that fit" in printed.err
+    assert "newest 2 matches" in printed.err
     assert "--until 2026-12-03T16:00:00" in printed.err
     assert "Measure the current" in printed.out
     found = listed(memory, capsys, "--limit", "2", "--until", "2026-12-09")
@@ -141,7 +141,7 @@ def test_what_was_taken_back_is_listed_as_such(tmp_path: Path, capsys: Output) -
     memory.take_in([one, Rewind(one.id, 0)])
     assert listed(memory, capsys)["events"][0]["rewound"] is True
     assert call(memory.root, "events") == 0
-    assert "(taken back) Never mind" in capsys.readouterr().out
+    assert "(rewound) Never mind" in capsys.readouterr().out
 
 
 def test_a_session_that_shares_an_event_lists_it_too(tmp_path: Path, capsys: Output) -> None:
@@ -210,7 +210,7 @@ def test_what_is_not_understood_is_refused_with_what_would_be(
 
 def test_nothing_that_fits_is_no_error(memory: Memory, capsys: Output) -> None:
     assert call(memory.root, "events", "--since", "2027") == 0
-    assert capsys.readouterr().out == "No event fits.\n"
+    assert capsys.readouterr().out == "No event matches.\n"
 
 
 def test_without_a_store_it_says_how_to_begin(tmp_path: Path, capsys: Output) -> None:

@@ -73,7 +73,7 @@ def test_without_a_terminal_and_without_yes_it_exits_2_and_says_what_to_do(
 def test_with_yes_it_forgets_and_names_the_next_step(memory: Memory, call: Call) -> None:
     code, out, _ = call("forget", "--session", "1e223dd5", "--yes", **BERLIN)
     assert code == 0
-    assert "10 events forgotten. No file of the store holds any of what was taken away." in out
+    assert "10 events forgotten. No file of the store holds anything that was forgotten." in out
     assert "memtool rollup all" in out
     assert in_rows(memory.root, [b"invoices", b"1e223dd5"]) == {}
     assert [run.result for run in look(memory.root).runs if run.job == "forget"] == ["done"]
@@ -104,7 +104,7 @@ def test_what_names_nothing_exits_2(memory: Memory, call: Call) -> None:
 
 def test_where_nothing_fits_nothing_runs(memory: Memory, call: Call) -> None:
     code, out, err = call("forget", "--match", "zebra", "--yes", **BERLIN)
-    assert (code, out, err) == (0, "Nothing that is recorded fits.\n", "")
+    assert (code, out, err) == (0, "No event matches.\n", "")
     assert "forget" not in {run.job for run in look(memory.root).runs}
 
 
@@ -127,12 +127,12 @@ def test_what_is_unfinished_is_told_and_ended(memory: Memory, call: Call) -> Non
     assert json.loads(call("verify", "--json", **BERLIN)[1])["erasing"]["since_us"] == NOW_US
     code, out, _ = call("forget", "--match", "zebra", **BERLIN)
     assert code == 0
-    assert "Nothing that is recorded fits." in out
-    assert "No file of the store holds any of what was taken away." in out
+    assert "No event matches." in out
+    assert "No file of the store holds anything that was forgotten." in out
     assert json.loads(call("verify", "--json", **BERLIN)[1])["erasing"] is None
     unfinished(memory)
     code, out, _ = call("compact", **BERLIN)
-    assert "No file of the store holds any of what was taken away." in out
+    assert "No file of the store holds anything that was forgotten." in out
 
 
 def fields(value: object) -> set[str]:

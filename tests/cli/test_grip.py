@@ -127,7 +127,7 @@ def test_a_fork_shows_what_it_shares_with_the_session_that_it_came_from(
 @pytest.mark.parametrize(
     ("record", "reason", "said"),
     [
-        (lambda one: Rewind(one.id, 0), "rewound", "taken back by its source"),
+        (lambda one: Rewind(one.id, 0), "rewound", "rewound by its source"),
         (lambda one: Tombstone(one.id, "forgotten", NOW_US), "forgotten", "forgotten on request"),
     ],
 )
@@ -156,7 +156,7 @@ def test_an_excerpt_whose_event_was_revised_is_shown_as_it_was(
     memory.take_in([replace(one, text="New words", digest="0" * 32, revision=1)])
     assert call(memory.root, "grip", grip) == 0
     shown = capsys.readouterr().out
-    assert "was changed by its source since" in shown
+    assert "the source has changed this text since" in shown
     assert "▶These words stay◀" in shown
     assert "New words" in shown
 

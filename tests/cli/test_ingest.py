@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,10 +155,11 @@ def test_claude_codes_own_directory_is_read_where_nothing_is_named(
     projects = tmp_path / "elsewhere" / "projects" / "-home-u-shop"
     (projects / "0d6c" / "subagents").mkdir(parents=True)
     (projects / "0d6c4a0e.jsonl").write_text(json.dumps(record) + "\n")
-    (projects / "0d6c" / "subagents" / "agent-1.jsonl").write_text(json.dumps(record) + "\n")
+    copy = projects / "0d6c" / "subagents" / "agent-acompact-1.jsonl"
+    copy.write_text(json.dumps(record) + "\n")
     code, out, _ = call("ingest", CLAUDE_CONFIG_DIR=str(tmp_path / "elsewhere"))
     assert code == 0
-    assert "not read yet" in out
+    assert "repeats the main session" in out
     assert "add a basket" in events_of(call)
 
 
@@ -220,3 +222,114 @@ def test_a_run_with_nothing_new_writes_nothing_to_the_store(call: Call, tmp_path
     call("ingest", str(file))
     call("rollup", "all")
     assert contents() == before
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Callable[[str], subprocess.Popen[bytes]]:
+    """Return what starts `memtool ingest -` and gives it some lines, but not the end of its input."""
+
+    def start(lines: str) -> subprocess.Popen[bytes]:
+        environ = {
+            **os.environ,
+            "HOME": str(tmp_path / "home"),
+            "MEMTOOL_STORE__PATH": str(tmp_path / "memory"),
+            "MEMTOOL_CALENDAR__TIMEZONE": "UTC",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memtool", "ingest", "-"], stdin=subprocess.PIPE, env=environ
+        )
+        assert process.stdin is not None
+        process.stdin.write(lines.encode())
+        process.stdin.flush()
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("lines", ["", line("one")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_ingest_that_waits_for_its_input(
+    waiting: Callable[[str], subprocess.Popen[bytes]], lines: str, number: signal.Signals
+) -> None:
+    process = waiting(lines)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)  # it waits
+    process.send_signal(number)
+    assert process.wait(HUNG_S) in {128 + number, -number}
+
+
+def test_an_ingest_that_waits_for_its_input_keeps_no_other_writer_waiting(
+    call: Call, waiting: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(line("zero", 0))
+    assert call("ingest", str(tmp_path / "a.jsonl"))[0] == 0
+    process = waiting(line("one"))
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    code, _, said = call("rollup", "day", "--include-open", MEMTOOL_LOCKS__WAIT_S="1")
+    assert (code, said) == (0, "")
+    process.communicate(line("two", 2).encode(), timeout=HUNG_S)
+    assert process.returncode == 0
+    assert events_of(call) == ["zero", "one", "two"]
+
+
+# --- Claude Code's list of prompts
+
+GONE, KEPT = "0d6c4a0e-2f7b-4d84-8c1f-7c0f4b9f9a11", "1d6c4a0e-2f7b-4d84-8c1f-7c0f4b9f9a11"
+
+
+def listed(text: str, session: str, minute: int, **more: Any) -> str:
+    entry = {
+        "display": text,
+        "timestamp": 1_772_359_200_000 + minute * 60_000,  # 2026-03-01T10:00Z
+        "project": "/nowhere/shop",
+        "sessionId": session,
+        "pastedContents": {},
+        **more,
+    }
+    return json.dumps(entry) + "\n"
+
+
+@pytest.fixture
+def claude(tmp_path: Path) -> Path:
+    """Return a directory of Claude Code with one transcript, and a list of its prompts and another's."""
+    record = {
+        "type": "user",
+        "uuid": "6e3f2d3c-55c3-4d0f-9b3c-0c3d0a6b8f01",
+        "parentUuid": None,
+        "sessionId": KEPT,
+        "timestamp": "2026-03-01T10:00:00.100Z",
+        "cwd": "/nowhere/shop",
+        "version": "2.1.0",
+        "message": {"role": "user", "content": "add a basket"},
+    }
+    (tmp_path / "claude/projects/p").mkdir(parents=True)
+    (tmp_path / "claude/projects/p" / f"{KEPT}.jsonl").write_text(json.dumps(record) + "\n")
+    pasted = {"1": {"id": 1, "type": "text", "content": "a stack"}}
+    (tmp_path / "claude/history.jsonl").write_text(
+        listed("add a basket", KEPT, 0)
+        + listed("why [Pasted text #1 +1 lines]?", GONE, 1, pastedContents=pasted)
+        + listed("/compact", GONE, 2)
+    )
+    return tmp_path / "claude"
+
+
+def test_prompts_of_sessions_that_are_gone_come_from_the_list(call: Call, claude: Path) -> None:
+    code, out, _ = call("ingest", CLAUDE_CONFIG_DIR=str(claude))
+    assert code == 0
+    assert "history/in a transcript 1" in out
+    prompts = [text for text in events_of(call) if text != "Session started"]
+    assert prompts == ["add a basket", "why a stack?", "/compact"]
+    _, out, _ = call("events", "--session", GONE, "--json")
+    assert {event["project"] for event in json.loads(out)["events"]} == {"/nowhere/shop"}
+
+
+def test_the_list_adds_nothing_once_a_transcript_was_swept(call: Call, claude: Path) -> None:
+    call("ingest", CLAUDE_CONFIG_DIR=str(claude))
+    before = events_of(call)
+    for path in claude.rglob(f"{KEPT}.jsonl"):
+        path.unlink()
+    with (claude / "history.jsonl").open("a") as file:
+        file.write(listed("and a till", KEPT, 3))
+    call("ingest", CLAUDE_CONFIG_DIR=str(claude))
+    assert events_of(call) == before

@@ -19,6 +19,7 @@ from memtool.query.verify import verify
 from memtool.store.access import Access
 from tests.cli.history import ALL, CALENDAR, NOW_US
 from tests.conftest import SOURCE
+from tests.jobs.test_calls import BUSY
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says, slow, wrong_cites
 from tests.memory import Memory
 from tests.scheduler.ledgers import calls as read_calls
@@ -192,17 +193,24 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nobody(person: Person) -> No
     assert spent / 3 < foreseen["spend"] < spent * 3
 
 
-def test_ctrl_c_breaks_off_at_once_and_keeps_what_was_done(person: Person) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: str(one.name))
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_signal_breaks_off_the_calls_and_keeps_what_was_done(
+    person: Person, number: signal.Signals, at_once: int
+) -> None:
+    Memory(person.root, CALENDAR).take_in(BUSY)
     with LLMServer(good, good, slow(3600)) as server:
-        child = person.start("rollup", "day", **openai(server), MEMTOOL_SUMMARIZER__CONCURRENCY="1")
-        wait_until(lambda: len(server.requests) == 3)
-        child.send_signal(signal.SIGINT)
+        environ = {**openai(server), "MEMTOOL_SUMMARIZER__CONCURRENCY": str(at_once)}
+        child = person.start("rollup", "day", **environ)
+        wait_until(lambda: len(read_calls(person.root)) == 2)
+        wait_until(lambda: len(server.requests) == 2 + at_once)
+        child.send_signal(number)
         _, err = child.communicate(timeout=HUNG_S)
-        assert child.returncode == 130, err
+        assert child.returncode == 128 + number, err
         assert "Traceback" not in err
     results = [call.result for call in read_calls(person.root)]
     assert results[:2] == ["ok", "ok"]
-    assert "cut off" in results[2]
+    assert ["cut off" in result for result in results[2:]] == [True] * at_once
     with Access(person.root).reading() as store:
         assert sum(1 for level in Level for _ in store.nodes(level)) == 2
 

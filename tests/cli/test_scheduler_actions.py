@@ -100,7 +100,7 @@ def test_a_run_that_has_begun_is_told_to_go_on(
     with try_lock(job_lock_path(root, "ingest"), ME) or pytest.fail("held"):
         record_start(root, ended("ingest", NOW_US)._replace(run="now", result=None))
         assert call("pause", "ingest") == 0
-    assert capsys.readouterr().err == "ingest runs now (pid 7) and goes on to its end.\n"
+    assert capsys.readouterr().err == "ingest runs now (pid 7) and continues.\n"
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_the_sandbox_goes_where_it_is_what_keeps_the_program_from_starting(
     install_units(units, installation(units.parents[2])._replace(has_sandbox=True))
     systemd.add("systemd-run", script)
     assert apply("") == 0
-    assert (units / SANDBOX).exists() == stays
+    assert ("PrivateUsers=yes" in (units / SANDBOX).read_text()) == stays
 
 
 @pytest.mark.usefixtures("systemd")

@@ -96,7 +96,7 @@ def test_an_open_node_that_is_stale_names_the_command_that_mends_it_now(
     memory.take_in([event(2, "2026-12-10T08:01:00", "prompt", "More")])
     said = shown(memory, capsys, "today")
     assert "[open] [stale]" in said
-    assert "memtool rollup day --include-open mends it" in said
+    assert "memtool rollup day --include-open updates it" in said
 
 
 def test_a_segment_that_failed_tells_when_it_is_tried_again(memory: Memory, capsys: Output) -> None:

@@ -104,7 +104,8 @@ def test_another_recipe_makes_all_outdated_and_the_upgrade_is_named_with_its_pri
     assert "* mock (mock-1, max_bullets=9) no node yet" in said
     assert f"Outdated: {nodes['segment']} segments, " in said
     assert (
-        "memtool rollup all --outdated writes them anew, newest first: about 14 calls, free" in said
+        "memtool rollup all --outdated writes them again, newest first: about 14 calls, free"
+        in said
     )
 
 

@@ -131,7 +131,7 @@ def test_a_terminal_sees_how_far_the_walk_is(
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     assert call(memory.root, "verify", TERM="xterm") == 1
-    assert "walking the store" in terminal.getvalue()
+    assert "checking the store" in terminal.getvalue()
     assert "walking" not in capsys.readouterr().out
 
 

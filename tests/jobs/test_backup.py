@@ -16,14 +16,12 @@ from memtool.context import Limits
 from memtool.errors import StorageError
 from memtool.jobs.backup import (
     MANIFEST,
-    Order,
     Report,
     backup,
     copy_file,
     read_manifest,
     write_manifest,
 )
-from memtool.jobs.restore import Order as RestoreOrder
 from memtool.jobs.restore import Report as RestoreReport
 from memtool.jobs.restore import restore
 from memtool.jobs.runner import Outcome, run_job
@@ -47,10 +45,9 @@ NO_WAIT = Limits(lock_wait_s=0)
 
 def backed_up(root: Path, directory: Path, *, verifies: bool = True) -> tuple[Outcome, Report]:
     report = Report()
-    order = Order(directory, verifies=verifies)
     outcome = run_job(
         runnable_named("backup"),
-        lambda context: backup(context, order, report),
+        lambda context: backup(context, directory, report, verifies=verifies),
         root=root,
         clock=lambda: NOW_US,
     )
@@ -73,10 +70,9 @@ def restored(
     limits: Limits = NO_WAIT,
 ) -> tuple[Outcome, RestoreReport]:
     report = RestoreReport()
-    order = RestoreOrder(place, replaces=replaces, verifies=verifies)
     outcome = run_job(
         runnable_named("restore"),
-        lambda context: restore(context, order, report),
+        lambda context: restore(context, place, report, replaces=replaces, verifies=verifies),
         root=root,
         limits=limits,
         clock=lambda: NOW_US,

@@ -243,7 +243,7 @@ def test_a_superseded_revision_that_matches_is_found(tmp_path: Path) -> None:
         ({}, "nothing is named"),
         ({"session": "nobody"}, "no session"),
         ({"match": "("}, "not a regular expression"),
-        ({"since": "soon"}, "no time"),
+        ({"since": "soon"}, "unknown time"),
         ({"events": ("xyz",)}, "not an event"),
         ({"events": ("00000000",)}, "no event begins"),
     ],

@@ -84,9 +84,7 @@ class Bench:
 
     def ask(self, python: Path, code: str, *, home: Path, **env: str) -> Any:
         """Return what an expression is in an installed memtool, by way of JSON."""
-        program = (
-            f"import json; from memtool.base import program, shipped; print(json.dumps({code}))"
-        )
+        program = f"import json; from memtool import paths, program; print(json.dumps({code}))"
         return json.loads(self.run(python, "-c", program, home=home, env=env).stdout)
 
 

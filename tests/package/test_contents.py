@@ -85,9 +85,7 @@ Install = Callable[[Bench, Path], Path]
 
 def what_is_shipped(bench: Bench, python: Path, home: Path, **env: str) -> set[str]:
     """Return the files that `shipped` finds."""
-    found = bench.ask(
-        python, f"[str(shipped.shipped(name)) for name in {SHIPPED}]", home=home, **env
-    )
+    found = bench.ask(python, f"[str(paths.shipped(name)) for name in {SHIPPED}]", home=home, **env)
     return {name for folder in found for name in files_in(Path(folder).parent, [Path(folder).name])}
 
 

@@ -206,7 +206,17 @@ def test_an_installation_of_the_script_is_known_by_its_mark(bench: Bench, tmp_pa
     link.symlink_to(python.with_name("memtool"))
     found = facts(bench, python, tmp_path)
     assert (found["way"], found["script"]) == ("install.sh", str(link))
-    assert found["remove"] == ["./install.sh", "--uninstall"]
+    folder = tmp_path / "usr/lib/memtool"
+    assert found["remove"] == ["rm", "-r", str(folder), str(link)]
+
+
+def test_the_script_that_installed_is_named_where_it_is(bench: Bench, tmp_path: Path) -> None:
+    python = bench.venv(tmp_path / ".local/lib/memtool/a", bench.checkout)
+    (python.parents[1] / ".memtool-stamp").touch()
+    found = facts(bench, python, tmp_path)
+    script = str(bench.checkout / "install.sh")
+    assert found["remove"] == [script, "--uninstall", "--user"]
+    assert found["upgrade"] == [script, "--user"]
 
 
 def test_an_editable_checkout(bench: Bench, tmp_path: Path) -> None:

@@ -148,9 +148,12 @@ def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
     copy.python(
         "-c",
         "from tests.scheduler.fakes import *; import os;"
-        "home = Path(os.environ['HOME']); systemd = FakeSystemd(home); systemd.shows(show_text());"
+        "home = Path(os.environ['HOME']); systemd = FakeSystemd(home); "
+        "new = {'ActiveEnterTimestamp': 'Tue 2026-11-24 11:59:00 UTC'};"
+        "timers = {job.name: new for job in JOBS} | {'tidy-up': {'ActiveState': 'failed'}};"
+        "systemd.shows(show_text(timers));"
         "program = home / '.local/bin/memtool';"
-        "install_units(home / '.config/systemd/user', Installation('user', program, home=home))",
+        "install_units(home / '.config/systemd/user', Installation('user', program, home=home, has_sandbox=True))",
     )
     copy.environ["PATH"] = f"{copy.home}/bin:{os.environ['PATH']}"
     program = (
@@ -159,8 +162,8 @@ def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
     )
     rows = json.loads(copy.python("-c", program, "scheduler", "status", "--json"))["jobs"]
     (row,) = [row for row in rows if row["job"] == "tidy-up"]
-    assert row["timer"]["state"] == "armed"
-    assert "7 of 7 armed" in copy.python("-c", program, "doctor")
+    assert row["timer"]["state"] == "failed"
+    assert "tidy-up does not run: its timer is broken" in copy.python("-c", program, "doctor")
 
 
 def test_the_docs_list_it(copy: Copy) -> None:

@@ -103,7 +103,7 @@ def test_timers_are_told_where_they_were_asked_for() -> None:
     assert status.jobs[1].timer is None
 
 
-def test_a_systemd_that_did_not_answer_is_told_and_no_trouble() -> None:
+def test_a_systemd_that_did_not_answer_is_told_and_no_problem() -> None:
     status = status_of(History(), Look(0, Timers("user", problem="no systemd runs for this user")))
     assert status.is_healthy
     told = status_json(status)

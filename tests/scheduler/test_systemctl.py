@@ -158,11 +158,11 @@ def test_a_booted_systemd_is_seen_by_its_directory(tmp_path: Path) -> None:
 
 def test_lingering_is_seen_by_its_file(tmp_path: Path) -> None:
     name = pwd.getpwuid(os.getuid()).pw_name
-    assert lacks_linger({}, os.getuid(), tmp_path) == name
+    assert lacks_linger(os.getuid(), tmp_path) == name
     (tmp_path / "var/lib/systemd/linger").mkdir(parents=True)
     (tmp_path / "var/lib/systemd/linger" / name).touch()
-    assert lacks_linger({}, os.getuid(), tmp_path) == ""
-    assert lacks_linger({}, 2**31 - 7, tmp_path) == ""
+    assert lacks_linger(os.getuid(), tmp_path) == ""
+    assert lacks_linger(2**31 - 7, tmp_path) == ""
 
 
 def test_the_machines_zone_is_the_name_that_its_link_has(tmp_path: Path) -> None:

@@ -165,7 +165,9 @@ def test_a_user_s_installation_of_the_old_layout_is_taken_over(
             text = old_file("systemd/user/10-sandbox.conf")
             write(Change(tmp_path / f"{job.unit}.d/10-sandbox.conf", None, text))
     found = installation_in(tmp_path, "user", HOME)
-    wanted = Installation("user", HOME / ".local/bin/memtool", home=HOME, has_sandbox=has_sandbox)
+    wanted = Installation(
+        "user", HOME / ".local/bin/memtool", home=HOME, has_sandbox=has_sandbox or None
+    )
     assert found == wanted
     renewed(tmp_path, wanted)
 

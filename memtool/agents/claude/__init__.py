@@ -11,14 +11,17 @@ from pathlib import Path
 from memtool.agents.registry import File, Format, Parser, Retention
 from memtool.agents.values import JsonObject, text_at
 
+READER = 2
+"""To be increased with what the parser gives: events that an older one gave are then replaced."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
-SUBAGENT = "subagent: not read yet"
+JOURNAL = "journal of a workflow: no conversation"
 
 
 class ClaudeCode(Format):
-    """`projects/<slug>/<session>.jsonl`, one session a file."""
+    """`projects/<slug>/<session>.jsonl`, one session a file; `history.jsonl`, the prompts of all of them."""
 
     place_key = "cwd"
+    reader = READER
 
     def recognises(self, record: JsonObject) -> bool:
         """Return whether the record has a type and says which session, leaf or message it belongs to."""
@@ -27,6 +30,8 @@ class ClaudeCode(Format):
             return "leafUuid" in record
         if kind == "file-history-snapshot":
             return "messageId" in record
+        if not kind and "display" in record:
+            return "project" in record and "timestamp" in record
         return bool(kind and text_at(record, "sessionId"))
 
     def parser(self, file: File) -> Parser:
@@ -39,8 +44,8 @@ class ClaudeCode(Format):
         """Return why a transcript of this name and place is not read, or ""."""
         if path.name.startswith("agent-acompact-"):
             return COMPACTION_COPY
-        if path.name.startswith("agent-") or "subagents" in path.parts[:-1]:
-            return SUBAGENT
+        if path.name == "journal.jsonl" and "subagents" in path.parts[:-1]:
+            return JOURNAL
         return ""
 
     def retention(self, root: Path, machine: Path) -> Retention:

@@ -6,31 +6,29 @@ session must give the same drafts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from memtool.agents.claude.tools import (
+    SUBAGENT_TOOLS,
+    blocks_of,
+    call_actions,
+    call_path,
+    call_text,
+    content_text,
+    is_subagent_result,
+    person_draft,
+    result_actions,
+    result_path,
+)
 from memtool.agents.claude.typed import Words, words_of
 from memtool.agents.drafts import Draft, filled
-from memtool.agents.values import JsonObject, count_text, is_true, list_at, object_at, text_at
-from memtool.redact import Redacted, redact_field, shorten
+from memtool.agents.values import JsonObject, count_text, is_true, object_at, text_at
+from memtool.model.actions import METADATA_KEY, PullRequest, Subagent, encode
 
-MAX_BLOCKS = 10_000
-
-
-def blocks_of(content: object) -> list[tuple[int, JsonObject]]:
-    """Return the numbered blocks of a message's content, from 1; a plain string is one block of text."""
-    if isinstance(content, str):
-        return [(1, {"type": "text", "text": content})]
-    blocks = content if isinstance(content, list) else []
-    numbered = enumerate(blocks[:MAX_BLOCKS], start=1)
-    return [
-        (number, {"type": "text", "text": block} if isinstance(block, str) else block)
-        for number, block in numbered
-        if isinstance(block, (dict, str))
-    ]
-
+CallOf = Callable[[str], JsonObject]
+"""Returns the block of the call with this id, or an empty one."""
 
 # --- Messages of the assistant ---
 
@@ -83,6 +81,7 @@ def _call(_record: JsonObject, number: int, block: JsonObject) -> Draft:
         "tool": name,
         "path": call_path(arguments),
         "tool_use_id": text_at(block, "id"),
+        METADATA_KEY: call_actions(name, arguments),
     }
     return Draft(number, kind, shown.text, filled(metadata), redactions=shown.count)
 
@@ -107,14 +106,17 @@ _BLOCKS: dict[str, Callable[[JsonObject, int, JsonObject], Draft | None]] = {
 _IMAGES = {"image", "document"}
 
 
-def user_drafts(record: JsonObject) -> list[Draft]:
-    """Return one prompt of all that was typed, then commands, notes and results of tools."""
+def user_drafts(record: JsonObject, call_of: CallOf) -> list[Draft]:
+    """Return one prompt of all that was typed, then commands, notes, results of tools, and what a person answered."""
     blocks = blocks_of(object_at(record, "message").get("content"))
     texts = [(n, text_at(block, "text")) for n, block in blocks if text_at(block, "type") == "text"]
     images = sum(text_at(block, "type") in _IMAGES for _, block in blocks)
-    results = [
-        _result(record, n, block) for n, block in blocks if text_at(block, "type") == "tool_result"
-    ]
+    results: list[Draft] = []
+    for number, block in blocks:
+        if text_at(block, "type") == "tool_result":
+            results.append(_result(record, number, block))
+            answered = person_draft(record, number, block, call_of)
+            results += [answered] if answered else []
     kind = _kind_of_all(record)
     if kind:
         return _whole(record, kind, texts) + results
@@ -142,7 +144,7 @@ def entered_drafts(record: JsonObject, texts: list[tuple[int, str]], images: int
 def _prompt(record: JsonObject, prompts: list[tuple[int, str]], images: int) -> Draft:
     typed = "\n".join(text for _, text in prompts)
     text = f"{typed}\n[image]".strip() if images else typed
-    metadata = {"branch": text_at(record, "gitBranch"), "images": str(images) if images else ""}
+    metadata = {"images": str(images) if images else ""}
     if "planContent" in record:
         metadata["plan"] = "true"
     if is_true(record, "isSidechain"):
@@ -151,7 +153,9 @@ def _prompt(record: JsonObject, prompts: list[tuple[int, str]], images: int) -> 
 
 
 def _stretch(record: JsonObject, number: int, words: Words) -> Draft:
-    metadata = {"output": "true"} if words.is_output else {}
+    metadata = {"output": "true"} if words.is_output else dict(words.about)
+    if words.kind == "subagent_end":
+        metadata[METADATA_KEY] = encode([Subagent(stage="ended", id=metadata.get("agent_id", ""))])
     typed = words.text if words.is_typed and not is_true(record, "isSidechain") else ""
     return Draft(number, words.kind, words.text, metadata, typed=typed)
 
@@ -173,6 +177,9 @@ def _whole(record: JsonObject, kind: str, texts: list[tuple[int, str]]) -> list[
     said = "\n".join(text.strip() for _, text in texts if text.strip())
     if not said:
         return []
+    ended = [words for _, text in texts for words in words_of(text) if words.kind == "subagent_end"]
+    if ended:
+        return [_stretch(record, texts[0][0] + at, words) for at, words in enumerate(ended)]
     return [Draft(texts[0][0], kind, said, filled({"origin": _origin(record)}))]
 
 
@@ -185,87 +192,10 @@ def _result(record: JsonObject, number: int, block: JsonObject) -> Draft:
         "tool_use_id": text_at(block, "tool_use_id"),
         "is_error": "true" if is_true(block, "is_error") else "",
         "path": result_path(record),
+        METADATA_KEY: result_actions(record, block),
     }
     kind = "subagent_end" if is_subagent_result(record) else "tool_result"
     return Draft(number, kind, content_text(block.get("content")), filled(metadata))
-
-
-SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
-_MAX_FIELD_CHARACTERS = 600
-# What a call is about, the most telling first; the other fields follow by name.
-_HEADLINES = (
-    "command",
-    "file_path",
-    "notebook_path",
-    "pattern",
-    "query",
-    "url",
-    "skill",
-    "subject",
-    "description",
-    "prompt",
-)
-_PATHS = ("file_path", "notebook_path", "path")
-# The structured result of a subagent: Claude Code writes these beside the text.
-_SUBAGENT_RESULT = frozenset({"totalToolUseCount", "agentId"})
-
-
-def call_text(name: str, arguments: JsonObject) -> Redacted:
-    """Return the tool's name with the most telling argument, then the other arguments a line each."""
-    headline = next((key for key in _HEADLINES if text_at(arguments, key)), "")
-    rest = [
-        (key, _shown(key, value))
-        for key, value in sorted(arguments.items())
-        if key != headline and value not in (None, False, "", [], {})
-    ]
-    first = _shown(headline, arguments.get(headline, ""))
-    lines = [f"{name}: {first.text}" if headline else name]
-    lines += [f"{key}: {shorten(value.text, _MAX_FIELD_CHARACTERS)}" for key, value in rest]
-    return Redacted("\n".join(lines), first.count + sum(value.count for _, value in rest))
-
-
-def call_path(arguments: JsonObject) -> str:
-    """Return the file or directory that the call is about, or ""."""
-    return next((text_at(arguments, key) for key in _PATHS if text_at(arguments, key)), "")
-
-
-def content_text(content: object) -> str:
-    """Return the text of a block's content: a string, or a list of blocks of which some are no text."""
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else [content]
-    return "\n".join(text for text in map(_block_text, blocks) if text)
-
-
-def result_path(record: JsonObject) -> str:
-    """Return the file that the structured result is about, or ""."""
-    result = object_at(record, "toolUseResult")
-    return text_at(result, "filePath") or text_at(object_at(result, "file"), "filePath")
-
-
-def is_subagent_result(record: JsonObject) -> bool:
-    """Return whether the structured result is that of a subagent."""
-    result = object_at(record, "toolUseResult")
-    return bool(_SUBAGENT_RESULT & result.keys()) and bool(
-        text_at(result, "prompt") or list_at(result, "content")
-    )
-
-
-def _shown(key: str, value: object) -> Redacted:
-    text = (
-        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    )
-    return redact_field(key, text)  # before any cut: half a secret is one still
-
-
-def _block_text(block: object) -> str:
-    if isinstance(block, str):
-        return block
-    if not isinstance(block, dict):
-        return ""
-    return text_at(block, "text") or (
-        f"[{text_at(block, 'type')}]" if text_at(block, "type") else ""
-    )
 
 
 def system_drafts(record: JsonObject) -> list[Draft]:
@@ -308,6 +238,11 @@ def _note(record: JsonObject) -> list[Draft]:
     return [Draft(1, "note", text)] if text else []
 
 
+def _recap(record: JsonObject) -> list[Draft]:
+    """Return what Claude Code wrote for a person who was away."""
+    return [replace(draft, kind="recap") for draft in _note(record)]
+
+
 def _nothing(_record: JsonObject) -> list[Draft]:
     return []
 
@@ -317,7 +252,7 @@ SUBTYPES: dict[str, Callable[[JsonObject], list[Draft]]] = {
     "microcompact_boundary": _nothing,
     "api_error": _api_error,
     "local_command": _local_command,
-    "away_summary": _note,
+    "away_summary": _recap,
     "informational": _note,
     "stop_hook_summary": _nothing,
     "turn_duration": _nothing,
@@ -329,8 +264,10 @@ def pr_link_drafts(record: JsonObject) -> list[Draft]:
     """Return the note that a pull request was opened."""
     url, number = text_at(record, "prUrl"), count_text(record, "prNumber")
     text = f"Pull request {number}: {url}" if number else f"Pull request: {url}"
-    repository = filled({"repository": text_at(record, "prRepository"), "url": url})
-    return [Draft(1, "note", text, repository)] if url else []
+    repository = text_at(record, "prRepository")
+    seen = PullRequest(number=int(number or 0), url=url, repository=repository)
+    metadata = {"repository": repository, "url": url, METADATA_KEY: encode([seen])}
+    return [Draft(1, "note", text, filled(metadata))] if url else []
 
 
 def attachment_drafts(record: JsonObject) -> list[Draft]:

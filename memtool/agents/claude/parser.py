@@ -1,30 +1,45 @@
 """Reads the records of one file of Claude Code: `projects/<slug>/<session>.jsonl`, one record a line.
 
 Everything in an event but its claims is a function of the raw record without session id, working directory and
-version, so that the copies which resuming and forking make are one event with several claims.
+version, so that the copies which resuming and forking make are one event with several claims. Three things come from
+other records of the file: the call that a person answers, and the branch and the project of a record that names none.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
+from memtool.agents.claude import READER
 from memtool.agents.claude.messages import (
     SUBTYPES,
     assistant_drafts,
     attachment_drafts,
-    blocks_of,
-    content_text,
     pr_link_drafts,
     system_drafts,
     user_drafts,
 )
+from memtool.agents.claude.rewinds import Rewinds
+from memtool.agents.claude.tools import blocks_of, content_text
 from memtool.agents.claude.typed import words_of
 from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.projects import project_of
 from memtool.agents.registry import File
-from memtool.agents.values import JsonObject, canonical, instant_us, is_true, object_at, text_at
+from memtool.agents.values import (
+    JsonObject,
+    canonical,
+    in_range,
+    instant_us,
+    is_true,
+    object_at,
+    text_at,
+)
 from memtool.model.records import (
+    LAST_INSTANT_US,
     RECORD_DIGITS,
     ROLES,
     Claim,
@@ -71,7 +86,7 @@ def parent_of(record: JsonObject) -> str:
 # It waits there, and may or may not become a record of its own. It is an event when it is queued, so that none is
 # lost: some versions hand it to the model without any other trace. When a record with the same words follows in the
 # file, the queued event is taken back by a rewind. Every earlier one with these words is, which needs no memory of
-# what was taken back before.
+# what was taken back before. A draft that the person takes back (`popAll`, `remove` with its words) is rewound too.
 
 QUEUE_TYPE = "queue-operation"
 
@@ -89,29 +104,56 @@ def queue_drafts(record: JsonObject) -> list[Draft]:
 
 
 class Queue:
-    """The queued words of one file that a later record may take back."""
+    """The queued words of one file that a later record may take back, and those that still wait."""
 
     def __init__(self, file: File) -> None:
         self._file = file
-        self._waiting: dict[str, list[Rewind]] | None = None
+        self._is_loaded = False
+        self._queued: list[tuple[str, Rewind]] = []
+        self._waiting: list[tuple[str, Rewind]] = []
 
-    def follow(self, draft: Draft, event: Event) -> list[Rewind]:
-        """Return the rewinds that this event brings: those of the queued events with the same words."""
-        if not draft.typed:
+    def add(self, draft: Draft, event: Event) -> None:
+        """Add what was queued."""
+        self._load()
+        self._add(draft.typed, Rewind(event.id, event.revision))
+
+    def follow(self, typed: str) -> list[Rewind]:
+        """Return the rewinds that an entered text brings: those of the queued events with the same words."""
+        if not typed:
             return []
-        waiting = self._known()
-        if "queued" in draft.metadata:
-            waiting[draft.typed].append(Rewind(event.id, event.revision))
-            return []
-        return waiting.pop(draft.typed, [])
+        self._load()
+        found = [rewind for words, rewind in self._queued if words == typed]
+        self._queued = [row for row in self._queued if row[0] != typed]
+        self._waiting = [row for row in self._waiting if row[0] != typed]
+        return found
 
-    def _known(self) -> dict[str, list[Rewind]]:
-        if self._waiting is None:
-            self._waiting = self._queued_earlier()
-        return self._waiting
+    def change(self, record: JsonObject) -> list[Rewind]:
+        """Return the rewinds that an operation brings which takes something out of the queue."""
+        self._load()
+        return self._change(record)
 
-    def _queued_earlier(self) -> dict[str, list[Rewind]]:
-        waiting: dict[str, list[Rewind]] = defaultdict(list)
+    def _add(self, typed: str, rewind: Rewind) -> None:
+        self._queued.append((typed, rewind))
+        self._waiting.append((typed, rewind))
+
+    def _change(self, record: JsonObject) -> list[Rewind]:
+        operation = text_at(record, "operation")
+        content = content_text(record.get("content")).strip()
+        if operation == "popAll" or (operation == "remove" and content):
+            taken = [row for row in self._waiting if not content or row[0] in content]
+            self._waiting = [
+                row for row in self._waiting if operation == "remove" and row not in taken
+            ]
+            return [rewind for _, rewind in taken]
+        if operation in {"dequeue", "remove"}:
+            self._waiting = self._waiting[1:]  # it was handed to the model
+        return []
+
+    def _load(self) -> None:
+        """Go through the part of the file before this reading, once."""
+        if self._is_loaded:
+            return
+        self._is_loaded = True
         seen: Counter[str] = Counter()
         for record in self._file.earlier(QUEUE_TYPE):
             if text_at(record, "type") != QUEUE_TYPE or text_at(record, "uuid"):
@@ -123,8 +165,8 @@ class Queue:
                 continue
             digest = raw_digest(record, time_us, seen[key] - 1)
             for draft in queue_drafts(record):
-                waiting[draft.typed].append(Rewind(event_id(digest, draft.block), time_us))
-        return waiting
+                self._add(draft.typed, Rewind(event_id(digest, draft.block), time_us))
+            self._change(record)
 
 
 # --- Records ---
@@ -135,7 +177,6 @@ def _no_drafts(_record: JsonObject) -> list[Draft]:
 
 
 _TYPES: dict[str, Callable[[JsonObject], list[Draft]]] = {
-    "user": user_drafts,
     "assistant": assistant_drafts,
     "system": system_drafts,
     "attachment": attachment_drafts,
@@ -143,24 +184,47 @@ _TYPES: dict[str, Callable[[JsonObject], list[Draft]]] = {
     QUEUE_TYPE: queue_drafts,
     "progress": _no_drafts,  # noise; its agent_progress repeats whole messages of subagents
 }
+_TITLES = {
+    "custom-title": ("customTitle", "person"),
+    "agent-name": ("agentName", "person"),
+    "ai-title": ("aiTitle", "agent"),
+    "summary": ("summary", "agent"),
+}
+"""Records that name the session: the field, and who gave the name."""
 # State of the session, rewritten as it changes: no part of the conversation.
 _METADATA_TYPES = frozenset(
-    (
-        "summary",
-        "file-history-snapshot",
+    [
+        "agent-color",
+        "agent-setting",
+        "artifact-autoreact-ledger",
+        "artifact-comment-monitor",
+        "atis-latch",
+        "attribution-snapshot",
+        "bridge-session",
+        "content-replacement",
+        "continued-in",
+        "cost-state",
+        "ended-by-model",
         "file-history-delta",
-        "custom-title",
-        "ai-title",
+        "file-history-snapshot",
+        "fork-context-ref",
+        "frame-link",
+        "history-suppression",
         "last-prompt",
         "mode",
         "permission-mode",
-        "agent-name",
-        "agent-color",
-        "agent-setting",
+        "relocated",
+        "session_context",
+        "session-context",
+        "speculation-accept",
         "tag",
         "worktree-state",
-    )
+    ]
 )
+_MOST_CALLS = 1000
+_MOST_BEFORE_WORKTREE = 50
+"""How many records are looked at for the one that says where a worktree comes from."""
+_METADATA_PREFIX = "marble-origami-"
 _BLOCK_TYPES = frozenset(("text", "thinking", "redacted_thinking", "tool_result", "image"))
 
 
@@ -171,40 +235,113 @@ class ClaudeParser:
         self._file = file
         self._ordinals = Ordinals(file, raw_key)
         self._queue = Queue(file)
+        self._rewinds = Rewinds(file, self._is_prompt_record)
         self._session = ""
+        self._projects: dict[str, str] = {}
+        self._branches: dict[str, str] = {}
+        self._calls: dict[str, JsonObject] = {}
+        self._time_us: int | None = None
+        self._untimed: list[JsonObject] = []
+        """Titles before the first record with a time."""
 
     def parse(self, record: JsonObject) -> Outcome:
         """Return what one record says."""
         self._session = self._session or text_at(record, "sessionId")
         kind = text_at(record, "type")
-        if kind in _METADATA_TYPES:
+        if not kind and "display" in record:
+            return _listed_prompt(record, self._file)
+        if kind in _TITLES:
+            return self._title(record)
+        if kind in _METADATA_TYPES or kind.startswith(_METADATA_PREFIX):
             return Outcome(Disposition.METADATA, kind)
-        make = _TYPES.get(kind)
-        if make is None:
+        if kind != "user" and kind not in _TYPES:
             return Outcome(Disposition.UNKNOWN, kind or "(no type)")
         if not text_at(record, "uuid") and "timestamp" not in record:
             return Outcome(Disposition.METADATA, kind)
+        return self._of_conversation(record, kind)
+
+    def _of_conversation(self, record: JsonObject, kind: str) -> Outcome:
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
             return Outcome(
                 Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
             )
-        drafts = _start(record) + make(record)
-        return self._outcome(record, drafts, time_us) if drafts else _nothing(record, kind)
-
-    def _outcome(self, record: JsonObject, drafts: list[Draft], time_us: int) -> Outcome:
+        if kind == "assistant":
+            self._note_calls(record)
+        drafts = _start(record) + self._drafts(record)
         session = self._session_of(record)
+        others: list[Record] = [*self._first_time(time_us)] if self._time_us is None else []
+        self._time_us = time_us
+        if kind == QUEUE_TYPE and not drafts:
+            others += self._queue.change(record)
+        others += self._rewound(record, drafts)
+        if not drafts and not others:
+            return _nothing(record, kind)
         if not session:
             return Outcome(Disposition.DAMAGED, "sessionId is missing")
-        claim = Claim(session, text_at(record, "cwd"))
-        digest = self._digest(record, time_us)
+        records, redactions = self._records(record, drafts, session, time_us)
+        return Outcome(Disposition.TAKEN, kind, (*others, *records), redactions)
+
+    def _is_prompt_record(self, record: JsonObject) -> bool:
+        return text_at(record, "type") == "user" and _is_prompt(record, self._drafts(record))
+
+    def _rewound(self, record: JsonObject, drafts: list[Draft]) -> list[Rewind]:
+        """Return the rewinds of the events in the branch that a prompt leaves."""
+        if not _is_prompt(record, drafts):
+            self._rewinds.pass_by(record)
+            return []
+        found: list[Rewind] = []
+        for left in self._rewinds.left_by(record):
+            time_us = instant_us(left.get("timestamp"))
+            if time_us is not None and text_at(left, "type") in {"user", *_TYPES}:
+                digest = own_digest(text_at(left, "uuid"))
+                blocks = [draft.block for draft in self._drafts(left)]
+                found += [Rewind(event_id(digest, block), time_us) for block in blocks]
+        return found
+
+    def _drafts(self, record: JsonObject) -> list[Draft]:
+        kind = text_at(record, "type")
+        return user_drafts(record, self._call) if kind == "user" else _TYPES[kind](record)
+
+    def _records(
+        self, record: JsonObject, drafts: list[Draft], session: str, time_us: int
+    ) -> tuple[list[Record], int]:
+        claim = Claim(session, self._project(record, session))
+        directory = text_at(record, "cwd")
+        about = _clean_about(
+            self._branch(record, session),
+            directory if directory != claim.project else "",
+            "true" if is_true(record, "isSidechain") else "",
+            text_at(record, "agentId"),
+        )
+        digest, content = self._digest(record, time_us), digest_of(content_of(record))
         records: list[Record] = []
         redactions = 0
         for draft in drafts:
-            event, masked = _event(record, draft, digest, claim, time_us)
-            records += [event, *self._queue.follow(draft, event)]
-            redactions += masked
-        return Outcome(Disposition.TAKEN, text_at(record, "type"), tuple(records), redactions)
+            clean = sanitize(draft.kind, draft.text, draft.metadata)
+            event = Event(
+                id=event_id(digest, draft.block),
+                agent=NAME,
+                claims=(claim,),
+                time_us=time_us,
+                kind=draft.kind,
+                role=ROLES[draft.kind],
+                text=clean.text,
+                digest=content,
+                group=draft.group,
+                parent=parent_of(record),
+                metadata=dict(sorted({**about, **clean.metadata}.items())),
+                revision=time_us,
+                reader=READER,
+                redaction=clean.redaction,
+            )
+            redactions += draft.redactions + clean.redactions
+            records.append(event)
+            if "queued" in draft.metadata:
+                self._queue.add(draft, event)
+            else:
+                records += self._queue.follow(draft.typed)
+        return records, redactions
 
     def _session_of(self, record: JsonObject) -> str:
         """Return the record's session; else the first that the file names up to here, else the file's own name."""
@@ -221,6 +358,178 @@ class ClaudeParser:
         ordinal = self._ordinals.next(record, text_at(record, "type"))
         return raw_digest(record, time_us, ordinal)
 
+    # --- What other records of the file say ---
+
+    def _project(self, record: JsonObject, session: str) -> str:
+        """Return the session's project: that of the directory in which it began, or where its worktree comes from."""
+        if session not in self._projects:
+            self._projects[session] = self._project_at_start(session)
+        if not self._projects[session]:
+            self._projects[session] = project_of(text_at(record, "cwd"))
+        return self._projects[session]
+
+    def _project_at_start(self, session: str) -> str:
+        records = (one for one in self._file.whole("cwd") if text_at(one, "sessionId") == session)
+        place = next(filter(None, (text_at(one, "cwd") for one in records)), "")
+        project = project_of(place)
+        if project != place:
+            return project
+        for one in itertools.islice(self._file.whole("sessionId"), _MOST_BEFORE_WORKTREE):
+            if text_at(one, "type") == "worktree-state" and text_at(one, "sessionId") == session:
+                began = text_at(object_at(one, "worktreeSession"), "originalCwd")
+                return project_of(began) if began else project
+        return project
+
+    def _branch(self, record: JsonObject, session: str) -> str:
+        """Return the record's branch, else the last before it in its session, else the first after it."""
+        branch = text_at(record, "gitBranch")
+        if branch or session not in self._branches:
+            self._branches[session] = branch or self._branch_elsewhere(session)
+        return self._branches[session]
+
+    def _branch_elsewhere(self, session: str) -> str:
+        def branches(objects: Iterator[JsonObject]) -> Iterator[str]:
+            of_session = (one for one in objects if text_at(one, "sessionId") == session)
+            return filter(None, (text_at(one, "gitBranch") for one in of_session))
+
+        earlier = list(branches(self._file.earlier("gitBranch")))
+        return earlier[-1] if earlier else next(branches(self._file.whole("gitBranch")), "")
+
+    def _note_calls(self, record: JsonObject) -> None:
+        """Keep the calls that a person answers."""
+        if len(self._calls) > _MOST_CALLS:
+            self._calls.clear()
+        for _, block in blocks_of(object_at(record, "message").get("content")):
+            if text_at(block, "type") == "tool_use":
+                self._calls[text_at(block, "id")] = block
+
+    def _call(self, call_id: str) -> JsonObject:
+        if call_id not in self._calls and call_id.isascii():
+            for one in self._file.whole(call_id):
+                self._note_calls(one)
+        return self._calls.get(call_id, {})
+
+    # --- Titles ---
+
+    def _title(self, record: JsonObject) -> Outcome:
+        """Return the title as an event. Without a time it gets the least of all times seen for it."""
+        kind = text_at(record, "type")
+        if kind == "summary" and not self._is_of_this_file(text_at(record, "leafUuid")):
+            return Outcome(Disposition.METADATA, kind)
+        time_us = instant_us(record.get("timestamp")) or self._time_us or self._earlier_time()
+        if time_us is None:
+            self._untimed.append(record)
+            return Outcome(Disposition.METADATA, kind)
+        found = self._title_event(record, time_us)
+        return Outcome(Disposition.TAKEN if found else Disposition.METADATA, kind, tuple(found))
+
+    def _title_event(self, record: JsonObject, time_us: int) -> list[Event]:
+        kind = text_at(record, "type")
+        field, giver = _TITLES[kind]
+        text = text_at(record, field).strip()
+        session = self._session_of(record)
+        if not text or not session:
+            return []
+        branch = self._branch(record, session)
+        metadata = {"title": kind, "given_by": giver, "branch": branch}
+        clean = sanitize("title", text, filled(metadata))
+        digest = digest_of("title", NAME, session, kind, text)
+        return [
+            Event(
+                id=event_id(digest, 1),
+                agent=NAME,
+                claims=(Claim(session, self._project(record, session)),),
+                time_us=time_us,
+                kind="title",
+                role="user" if giver == "person" else ROLES["title"],
+                text=clean.text,
+                digest=digest,
+                metadata=clean.metadata,
+                revision=LAST_INSTANT_US - time_us,  # of equal titles the earliest counts
+                reader=READER,
+                redaction=clean.redaction,
+            )
+        ]
+
+    def _is_of_this_file(self, leaf: str) -> bool:
+        is_there = leaf.isascii() and leaf
+        return bool(is_there) and any(
+            text_at(one, "uuid") == leaf for one in self._file.whole(leaf)
+        )
+
+    def _earlier_time(self) -> int | None:
+        """Return the time of the last record with one before this reading."""
+        times = (instant_us(one.get("timestamp")) for one in self._file.earlier("timestamp"))
+        for self._time_us in filter(None, times):
+            pass
+        return self._time_us
+
+    def _first_time(self, time_us: int) -> list[Event]:
+        """Return the titles that had to wait for a record with a time: this one, if it is the file's first."""
+        waiting, self._untimed = self._untimed, []
+        if any("timestamp" in one for one in self._file.earlier("timestamp")):
+            return []
+        waiting = [
+            one
+            for kind in _TITLES
+            for one in self._file.earlier(kind)
+            if text_at(one, "type") == kind
+            and (kind != "summary" or self._is_of_this_file(text_at(one, "leafUuid")))
+        ] + waiting
+        return [event for one in waiting for event in self._title_event(one, time_us)]
+
+
+def _listed_prompt(record: JsonObject, file: File) -> Outcome:
+    """Return a prompt of history.jsonl, which remembers those of sessions whose transcripts are gone."""
+    milliseconds, session = record.get("timestamp"), text_at(record, "sessionId")
+    time_us = in_range(milliseconds * 1000) if type(milliseconds) is int else None
+    text = _PASTED.sub(lambda found: _pasted(record, found), text_at(record, "display")).strip()
+    if time_us is None:
+        return Outcome(Disposition.DAMAGED, "history: timestamp is no instant from 1970 to 2200")
+    if not session or not text:  # older versions did not say which session
+        return Outcome(Disposition.IGNORED, "history/no session" if text else "history/empty")
+    if file.is_covered(session, time_us):
+        return Outcome(Disposition.IGNORED, "history/in a transcript")
+    kind = "command" if text.startswith("/") else "prompt"
+    clean = sanitize(kind, text, {"source": "history"})
+    event = Event(
+        id=event_id(digest_of("history", NAME, session, text_at(record, "display"), time_us), 1),
+        agent=NAME,
+        claims=(Claim(session, project_of(text_at(record, "project"))),),
+        time_us=time_us,
+        kind=kind,
+        role=ROLES[kind],
+        text=clean.text,
+        digest=digest_of(content_of(record)),
+        metadata=clean.metadata,
+        revision=time_us,
+        reader=READER,
+        redaction=clean.redaction,
+    )
+    return Outcome(Disposition.TAKEN, "history", (event,), clean.redactions)
+
+
+_PASTED = re.compile(r"\[Pasted text #(\d+)[^\]]*\]")
+
+
+def _pasted(record: JsonObject, found: re.Match[str]) -> str:
+    content = object_at(object_at(record, "pastedContents"), found[1])
+    return text_at(content, "content") or found[0]
+
+
+@lru_cache(maxsize=256)
+def _clean_about(branch: str, directory: str, sidechain: str, agent_id: str) -> dict[str, str]:
+    """Return the metadata that nearly all records of a session share."""
+    names = ("branch", "directory", "sidechain", "agent_id")
+    shared = dict(zip(names, (branch, directory, sidechain, agent_id), strict=True))
+    return sanitize("note", "", filled(shared)).metadata
+
+
+def _is_prompt(record: JsonObject, drafts: list[Draft]) -> bool:
+    """Return whether a person typed the record as a prompt of its own."""
+    is_user = text_at(record, "type") == "user"
+    return is_user and any(draft.kind == "prompt" and draft.typed for draft in drafts)
+
 
 def _start(record: JsonObject) -> list[Draft]:
     """Return the start of a conversation, where the record is its first: nothing precedes it, not even compacted."""
@@ -233,34 +542,7 @@ def _start(record: JsonObject) -> list[Draft]:
         and "compact" not in text_at(record, "subtype")
         and not text_at(record, "logicalParentUuid")
     )
-    metadata = filled({"branch": text_at(record, "gitBranch")})
-    return [Draft(0, "session_start", "Session started", metadata)] if is_start else []
-
-
-def _event(
-    record: JsonObject, draft: Draft, digest: str, claim: Claim, time_us: int
-) -> tuple[Event, int]:
-    about = {
-        "sidechain": "true" if is_true(record, "isSidechain") else "",
-        "agent_id": text_at(record, "agentId"),
-    }
-    clean = sanitize(draft.kind, draft.text, {**draft.metadata, **filled(about)})
-    event = Event(
-        id=event_id(digest, draft.block),
-        agent=NAME,
-        claims=(claim,),
-        time_us=time_us,
-        kind=draft.kind,
-        role=ROLES[draft.kind],
-        text=clean.text,
-        digest=digest_of(content_of(record)),
-        group=draft.group,
-        parent=parent_of(record),
-        metadata=clean.metadata,
-        revision=time_us,
-        redaction=clean.redaction,
-    )
-    return event, draft.redactions + clean.redactions
+    return [Draft(0, "session_start", "Session started")] if is_start else []
 
 
 def _nothing(record: JsonObject, kind: str) -> Outcome:

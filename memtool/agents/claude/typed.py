@@ -13,8 +13,12 @@ class Words(NamedTuple):
     text: str
     is_typed: bool = False
     is_output: bool = False
+    about: tuple[tuple[str, str], ...] = ()
+    """Metadata."""
 
 
+# What ran in the background came to an end. Text after it in the same block belongs to it.
+_NOTIFICATIONS = ("task-notification", "agent-notification", "bash-notification")
 # Elements that Claude Code wraps its own words in; their text is a note.
 _NOTE_TAGS = (
     "system-reminder",
@@ -26,9 +30,7 @@ _NOTE_TAGS = (
     "ide_selection",
     "ide_diagnostics",
     "new-diagnostics",
-    "task-notification",
-    "bash-notification",
-    "agent-notification",
+    *_NOTIFICATIONS,
     "background-task-output",
     "agent-message",
     "teammate-message",
@@ -44,6 +46,9 @@ _ATTRIBUTES = r"(?:\s[^<>]{0,2000})?>"
 _ANY_OPENING = re.compile(rf"<({'|'.join(_TAGS)}){_ATTRIBUTES}")
 # Within a person's own words only these are Claude Code's.
 _NOTE_OPENING = re.compile(rf"<({'|'.join(_NOTE_TAGS)}){_ATTRIBUTES}")
+_PART = re.compile(r"<(task-id|agent-id|tool-use-id|status|summary|result)>(.*?)</\1>", re.DOTALL)
+_RESULT = re.compile(r"<result>.*\S.*</result>", re.DOTALL)
+_STOPPED_BY_HOOK = re.compile(r"(?:\w+ )?[Oo]peration (?:stopped|blocked) by hook\b")
 _ENDING_COMMANDS = ("/exit", "/quit")
 
 # Whole texts that Claude Code writes as if the user had, by how they begin.
@@ -62,7 +67,7 @@ _NOTE_BEGINNINGS = (
 def words_of(text: str) -> list[Words]:
     """Return the stretches of the text in order: what was typed joined into one, commands and notes by themselves."""
     stripped = text.strip()
-    if stripped.startswith(_NOTE_BEGINNINGS):
+    if stripped.startswith(_NOTE_BEGINNINGS) or _STOPPED_BY_HOOK.match(stripped):
         return [Words("note", stripped)]
     typed: list[str] = []
     elements: list[tuple[str, str]] = []
@@ -72,10 +77,13 @@ def words_of(text: str) -> list[Words]:
         typed.append(text[position:start])
         elements.append((tag, inner.strip()))
         position = end
+        if tag in _NOTIFICATIONS:
+            after = text.find(f"<{tag}", end)
+            position = len(text) if after < 0 else after
     typed.append(text[position:])
     said = "".join(typed).strip()
     found = [Words("prompt", said, is_typed=True)] if said else []
-    return found + _commands(elements) + _outputs(elements) + _notes(elements)
+    return found + _commands(elements) + _outputs(elements) + _ended(elements) + _notes(elements)
 
 
 def _elements(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int, str, str]]:
@@ -113,6 +121,28 @@ def _outputs(elements: list[tuple[str, str]]) -> list[Words]:
     return [Words("command", "\n".join(outputs), is_output=True)] if outputs else []
 
 
+def _ended(elements: list[tuple[str, str]]) -> list[Words]:
+    """Return what subagents came back with."""
+    found = []
+    for inner in (inner for tag, inner in elements if _is_end(tag, inner)):
+        told = {name: text.strip() for name, text in _PART.findall(inner)}
+        names = (
+            ("task-id", "agent_id"),
+            ("agent-id", "agent_id"),
+            ("tool-use-id", "tool_use_id"),
+            ("summary", "summary"),
+        )
+        about = tuple((key, told[name]) for name, key in names if told.get(name))
+        found.append(Words("subagent_end", told["result"], about=about))
+    return found
+
+
+def _is_end(tag: str, inner: str) -> bool:
+    return tag in _NOTIFICATIONS and _RESULT.search(inner) is not None
+
+
 def _notes(elements: list[tuple[str, str]]) -> list[Words]:
-    notes = [inner for tag, inner in elements if tag in _NOTE_TAGS and inner]
+    notes = [
+        inner for tag, inner in elements if tag in _NOTE_TAGS and inner and not _is_end(tag, inner)
+    ]
     return [Words("note", "\n".join(notes))] if notes else []

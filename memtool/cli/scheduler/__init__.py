@@ -1,20 +1,50 @@
-"""The commands of `memtool scheduler`: each declares its arguments, and imports what it needs when it is called."""
+"""`memtool scheduler`: the jobs' timers, and how the jobs went. Opens no store and imports nothing that could."""
 
 from __future__ import annotations
 
+import os
+import re
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from memtool.cli.options import JsonOption, command_group, invocation, jobs
-from memtool.cli.output import print_json, print_line
-from memtool.cli.scheduler.place import ScopeOption, place_of
-from memtool.errors import FAILED, OK, ExitCode, UsageError
-from memtool.paths import StoreChoice
-from memtool.systemd.jobs import JOBS, job_named, runnable_named
-from memtool.systemd.pauses import ALL
+from memtool.cli.output import note, print_json, print_line
+from memtool.cli.scheduler.place import Place, ScopeOption, place_of, state_of
+from memtool.cli.scheduler.text import did, history_lines, pause_words, print_status, took
+from memtool.errors import (
+    EXIT_CODES,
+    FAILED,
+    OK,
+    ExitCode,
+    MemtoolError,
+    SkippedError,
+    StorageError,
+    UsageError,
+)
+from memtool.ledger.file import Run, as_json
+from memtool.ledger.reading import look, look_newest
+from memtool.paths import StoreChoice, name_of
+from memtool.process import Finished, stream
+from memtool.systemd.jobs import JOBS, Job, job_named, runnable_named
+from memtool.systemd.pauses import (
+    ALL,
+    Pause,
+    end_pause,
+    ignoring,
+    pause_of,
+    paused,
+    seconds_of,
+    set_pause,
+)
+from memtool.systemd.status import VERSION, JobStatus, status_json, words
+from memtool.systemd.systemctl import Manager, failure, meaning
 
-HISTORY_VERSION = 1
+HISTORY_VERSION = RUN_VERSION = 1
+_HIDDEN = r"insufficient permissions|not seeing messages|No journal files were found"
+_PLAIN = ("--no-pager", "--no-hostname")
+_EMPTY = "-- No entries --"
 
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", autocompletion=jobs, help="Such as day-rollup.")
@@ -32,10 +62,7 @@ scheduler = command_group()
 def status(
     context: typer.Context, *, is_system: ScopeOption = None, json: JsonOption = False
 ) -> ExitCode:
-    """Show each job: its last run, how it went, its next run, what waits. Exits 1 where something is wrong."""
-    from memtool.cli.scheduler.place import state_of
-    from memtool.systemd.status import VERSION, status_json
-
+    """Show each job: its last run, the result, its next run, what waits. Exits 1 if something is wrong."""
     call = invocation(context)
     place = place_of(call, is_system)
     state = state_of(place)
@@ -44,8 +71,6 @@ def status(
             "scheduler-status", VERSION, {"store": _store(place.store), **status_json(state)}
         )
     else:
-        from memtool.cli.scheduler.text import print_status
-
         print_status(state, place, call.now_us)
     return OK if state.is_healthy else FAILED
 
@@ -57,15 +82,11 @@ def history(
         str | None, typer.Argument(metavar="[JOB]", autocompletion=jobs, help="Only this job.")
     ] = None,
     *,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N runs.")] = 20,
     is_system: ScopeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the runs, the newest first."""
-    from memtool.cli.scheduler.text import history_lines
-    from memtool.ledger.file import as_json
-    from memtool.ledger.reading import look
-
+    """List the runs, newest first."""
     name = runnable_named(job).name if job else ""
     place = place_of(invocation(context), is_system)
     past = look(place.root, job=name, limit=limit)
@@ -88,21 +109,26 @@ def pause(
     length: Annotated[
         str,
         typer.Option(
-            "--for", metavar="TIME", help="Such as 90min, 2h, 2d or 1w; else until it is resumed."
+            "--for",
+            metavar="DURATION",
+            help="Such as 90min, 2h, 2d or 1w. Default: until resumed.",
         ),
     ] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Shown by status.")] = "",
     is_system: ScopeOption = None,
 ) -> None:
-    """Keep a job from running by its timer. A run that has begun goes on, and a run by hand is not kept."""
-    from memtool.cli.scheduler.actions import pause as act
-
-    act(
-        place_of(invocation(context), is_system),
-        _who(job, is_all=is_all),
-        length=length,
-        reason=reason,
-    )
+    """Pause a job: its timer does not start it. A run under way continues, and you can still run it by hand."""
+    place, who = place_of(invocation(context), is_system), _who(job, is_all=is_all)
+    now_us = place.call.now_us
+    until_us = now_us + seconds_of(length) * 1_000_000 if length else None
+    by = place.call.environ.get("SUDO_USER") or name_of(os.getuid())
+    made = Pause(who, now_us, until_us, by, reason)
+    set_pause(place.root, made)
+    end = "until resumed" if until_us is None else f"for {length}"
+    print_line(f"Paused {_jobs_named(who)} {end}{f': {reason}' if reason else ''}.")
+    for run in look_newest(place.root).open_runs():
+        if who in (ALL, run.job):
+            note(f"{run.job} runs now (pid {run.pid}) and continues.")
 
 
 @scheduler.command()
@@ -113,10 +139,26 @@ def resume(
     is_all: AllOption = False,
     is_system: ScopeOption = None,
 ) -> None:
-    """End a job's pause, or every pause; say what waits, and start what was missed."""
-    from memtool.cli.scheduler.actions import resume as act
-
-    act(place_of(invocation(context), is_system), _who(job, is_all=is_all))
+    """End a job's pause, or all pauses; show what waits, and start what was missed."""
+    place, who = place_of(invocation(context), is_system), _who(job, is_all=is_all)
+    now_us = place.call.now_us
+    before = paused(place.root, [one.name for one in JOBS if who in (ALL, one.name)], now_us)
+    if not before:
+        print_line(
+            f"Nothing is paused: {_jobs_named(who)} {'run' if who == ALL else 'runs'} as planned."
+        )
+    end_pause(place.root, who)
+    for name in before:
+        rest = pause_of(place.root, name, now_us)
+        if rest is not None:
+            raise MemtoolError(
+                f"{name} is still paused {pause_words(rest, now_us)}",
+                hint="memtool scheduler resume --all",
+            )
+    for name in [ALL] if who == ALL and before else before:
+        print_line(f"Resumed {_jobs_named(name)}.")
+    rows = [row for row in state_of(place).jobs if row.job.name in before]
+    _make_up(place, [row for row in rows if _has_missed(row, before[row.job.name])])
 
 
 @scheduler.command()
@@ -125,18 +167,32 @@ def run(
     job: JobArgument,
     *,
     ignores_pause: Annotated[
-        bool, typer.Option("--ignore-pause", help="Run it though it is paused; the pause stays.")
+        bool, typer.Option("--ignore-pause", help="Run it although it is paused. The pause stays.")
     ] = False,
     is_system: ScopeOption = None,
     json: JsonOption = False,
 ) -> ExitCode:
-    """Start a job's unit, wait for it, and show how it went. Exits as the run does."""
-    from memtool.cli.scheduler.actions import run_unit
-
-    row = job_named(job)
-    return run_unit(
-        place_of(invocation(context), is_system), row, ignores_pause=ignores_pause, json=json
-    )
+    """Start a job's unit, wait for it, and show the result. Exits with the exit code of the run."""
+    row, place = job_named(job), place_of(invocation(context), is_system)
+    pause = pause_of(place.root, row.name, place.call.now_us)
+    if pause is not None and not ignores_pause:
+        raise SkippedError(
+            f"{row.name} is paused {pause_words(pause, place.call.now_us)}",
+            hint=f"memtool scheduler resume {row.name}, or: memtool scheduler run {row.name} --ignore-pause",
+        )
+    before = {run.run for run in look(place.root, job=row.name).runs if run.result is not None}
+    with ignoring(place.root, row.name) if pause is not None else nullcontext():
+        error = _start(place, row)
+    runs = [run for run in look(place.root, job=row.name).runs if run.run not in before]
+    if not runs:
+        hint = (
+            f"memtool scheduler logs {row.name} shows what it said; is it the store of this unit?"
+        )
+        text = f"{row.unit} was started, but recorded no run in this store"
+        raise error or MemtoolError(text, hint=hint)
+    _show(place, runs[-1], json=json)
+    # A run that died, or has not ended, has no exit code.
+    return next((code for code in EXIT_CODES if code.code == runs[-1].exit_code), FAILED)
 
 
 @scheduler.command()
@@ -144,17 +200,28 @@ def logs(
     context: typer.Context,
     job: JobArgument,
     *,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="How many.")] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, metavar="N", help="Show the last N lines.")
+    ] = 50,
     follows: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on showing new ones.")
+        bool, typer.Option("--follow", "-f", help="Keep showing new lines.")
     ] = False,
     is_system: ScopeOption = None,
 ) -> None:
-    """Show what the journal has of a job's unit."""
-    from memtool.cli.scheduler.actions import print_logs
+    """Show the journal of a job's unit."""
+    row, manager = job_named(job), place_of(invocation(context), is_system).manager
+    argv = ["journalctl", *manager.arguments, "-u", row.unit, "-n", str(lines), *_PLAIN]
+    count = 0
 
-    row = job_named(job)
-    print_logs(place_of(invocation(context), is_system), row, lines=lines, follows=follows)
+    def show(line: str) -> None:
+        nonlocal count
+        if line != _EMPTY:
+            count += 1
+            print_line(line)
+
+    done = stream([*argv, "--follow"] if follows else argv, manager.environ, show)
+    if not count:
+        _explain(done, row)
 
 
 @scheduler.command()
@@ -165,9 +232,9 @@ def apply(
     is_system: ScopeOption = None,
 ) -> None:
     """Bring unit files and drop-ins up to date with this version of memtool and with the settings."""
-    from memtool.cli.scheduler.apply import apply as act
+    from memtool.cli.scheduler.apply import apply_settings
 
-    act(place_of(invocation(context), is_system), is_dry=is_dry)
+    apply_settings(place_of(invocation(context), is_system), is_dry=is_dry)
 
 
 def _who(job: str | None, *, is_all: bool) -> str:
@@ -179,5 +246,101 @@ def _who(job: str | None, *, is_all: bool) -> str:
     return job_named(job).name if job is not None else ALL
 
 
+def _jobs_named(who: str) -> str:
+    return "all jobs" if who == ALL else who
+
+
 def _store(store: StoreChoice) -> dict[str, str]:
     return {"path": str(store.root), "why": store.why}
+
+
+def _has_missed(row: JobStatus, pause: Pause) -> bool:
+    """Return whether something waits, or the timer fired, or a run was skipped, while the job was paused."""
+    fired_us = row.timer.last_trigger_us if row.timer else None
+    was_skipped = row.newest is not None and row.newest.result == "skipped"
+    return bool(
+        row.waits
+        or any(problem.kind == "overdue" for problem in row.problems)
+        or (fired_us is not None and fired_us >= pause.since_us)
+        or (was_skipped and row.newest is not None and row.newest.started_us >= pause.since_us)
+    )
+
+
+def _make_up(place: Place, rows: list[JobStatus]) -> None:
+    """Start the jobs that missed something; those whose timers the admin turned off are only named."""
+    for row in rows:
+        if row.waits:
+            print_line(f"  waiting for {row.job.name}: {words(row.left)}")
+    live = [row for row in rows if row.timer is not None and row.timer.is_live]
+    if live and _start_missed(place, live):
+        print_line(
+            f"Started, to make up for what was missed: {', '.join(row.job.name for row in live)}."
+        )
+        rows = [row for row in rows if row not in live]
+    for row in rows:
+        print_line(f"To make up for what was missed: memtool {' '.join(row.job.command)}")
+
+
+def _start_missed(place: Place, rows: list[JobStatus]) -> bool:
+    done = place.manager.call("start", "--no-block", *(row.job.unit for row in rows))
+    if not done.is_ok:
+        text, hint = meaning(done, place.manager)
+        note(f"not started: {text}{f' ({hint})' if hint else ''}")
+    return done.is_ok
+
+
+def _start(place: Place, job: Job) -> MemtoolError | None:
+    """Start the unit, wait until it has ended, and return what systemd had against it."""
+    manager = _manager(place, job)
+    # A person who asks counts for more than StartLimitBurst=. Where this is refused, so is the start, which tells why.
+    manager.call("reset-failed", job.unit)
+    try:
+        done = manager.call("start", job.unit, timeout_s=None)
+    except KeyboardInterrupt:
+        command = " ".join(("systemctl", *manager.arguments, "stop", job.unit))
+        note(f"{job.name} continues; to stop it: {command}")
+        raise
+    if done.is_ok:
+        return None
+    error = failure(done, manager, f"{job.unit} did not run")
+    error.hint = error.hint or f"memtool scheduler logs {job.name}"
+    return error
+
+
+def _manager(place: Place, job: Job) -> Manager:
+    try:
+        return place.manager
+    except MemtoolError as error:
+        command = f"run it without systemd: memtool {' '.join(job.command)}"
+        raise MemtoolError(error.message, hint=command) from error
+
+
+def _show(place: Place, run: Run, *, json: bool) -> None:
+    if json:
+        store = {"path": str(place.root), "why": place.store.why}
+        shown = {**as_json(run), "duration_us": run.duration_us}
+        print_json("scheduler-run", RUN_VERSION, {"store": store, "run": shown})
+        return
+    counted = f": {did(run)}" if did(run) else ""
+    print_line(f"{run.job} {run.result or 'runs'} after {took(run, place.call.now_us)}{counted}")
+    for text in (run.error, run.reason):
+        if text:
+            print_line(f"    {text}")
+
+
+def _explain(done: Finished, job: Job) -> None:
+    """Say why there is nothing to see."""
+    if done.is_missing:
+        raise MemtoolError(f"{done.said}: there is no journal to read", hint=_history(job))
+    if re.search(_HIDDEN, done.stderr):
+        raise StorageError(
+            "you may not read the journal of this unit",
+            hint=f"use sudo, or join the group systemd-journal; {_history(job)}",
+        )
+    if not done.is_ok:
+        raise MemtoolError(f"the journal was not read: {done.said}", hint=_history(job))
+    note(f"The journal has nothing of {job.unit}; {_history(job)}.")
+
+
+def _history(job: Job) -> str:
+    return f'"memtool scheduler history {job.name}" shows what memtool recorded'

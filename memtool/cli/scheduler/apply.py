@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import SYSTEM_STORE, Place, place_of, timers_of
+from memtool.cli.scheduler.place import Place, place_of, timers_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
-from memtool.paths import expand, home_directory
+from memtool.paths import SYSTEM_STORE, expand, home_directory
 from memtool.process import run
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
@@ -101,7 +101,7 @@ _NEAR = timedelta(hours=12)
 _READER = "memtool.query.reader:reader_for"
 
 
-def apply(place: Place, *, is_dry: bool) -> None:
+def apply_settings(place: Place, *, is_dry: bool) -> None:
     """Renew the unit files, write what the settings ask for, and tell systemd.
 
     Raise MemtoolError where a schedule is not understood.

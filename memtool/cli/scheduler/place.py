@@ -11,7 +11,7 @@ import typer
 from memtool.cli.options import Invocation
 from memtool.errors import DamagedError, MemtoolError
 from memtool.ledger.reading import History, look_newest
-from memtool.paths import StoreChoice, home_directory
+from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory
 from memtool.settings import DEFAULT
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
@@ -34,12 +34,10 @@ from memtool.systemd.systemctl import (
 )
 from memtool.systemd.units import Installation, differing, installation_in
 
-SYSTEM_STORE = Path("/var/lib/memtool")
-
 ScopeOption = Annotated[
     bool | None,
     typer.Option(
-        "--system/--user", help="Whose systemd; by default the one that has the timers.", show_default=False
+        "--system/--user", help="Which systemd; by default the one that has the timers.", show_default=False
     ),
 ]  # fmt: skip
 
@@ -108,14 +106,21 @@ def timers_of(place: Place) -> Timers:
     timers = ask(manager)
     if timers.is_known and all(one.state == "missing" for one in timers.states.values()):
         return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
-    linger = lacks_linger(place.call.environ, os.getuid()) if place.scope == "user" else ""
+    linger = lacks_linger(os.getuid()) if place.scope == "user" else ""
     sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
     return timers._replace(
         elsewhere=_elsewhere(place, timers),
         lacks_linger=linger,
+        is_sandbox_untried=_is_sandbox_untried(place, timers),
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
         renew=f"{sudo}memtool scheduler apply",
     )
+
+
+def _is_sandbox_untried(place: Place, timers: Timers) -> bool:
+    installed = place.installation if place.scope == "user" else None
+    is_live = any(timer.is_live for timer in timers.states.values())
+    return is_live and installed is not None and installed.has_sandbox is None
 
 
 def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:

@@ -11,7 +11,7 @@ from memtool.cli.output import clean, console, print_line
 from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Status, Trouble, sentence, words
+from memtool.systemd.status import JobStatus, Problem, Status, sentence, words
 
 WIDTH = 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -245,19 +245,19 @@ def _as_of(run: Run | None, now_us: int) -> str:
 
 
 def _warnings(state: Status, now_us: int) -> Iterator[str]:
-    for trouble in state.troubles:
-        yield from _warning(trouble, now_us)
+    for problem in state.problems:
+        yield from _warning(problem, now_us)
     if state.damaged_lines:
         is_one = state.damaged_lines == 1
         records = "record of the ledger was" if is_one else "records of the ledger were"
         yield f"warning: {state.damaged_lines} damaged {records} passed over"
 
 
-def _warning(trouble: Trouble, now_us: int) -> Iterator[str]:
-    when = "" if trouble.since_us is None else ago(trouble.since_us, now_us)
-    yield from _wrapped(f"warning: {clean(sentence(trouble, when))}")
-    if trouble.hint:
-        yield from _wrapped(f"  hint: {trouble.hint}")
+def _warning(problem: Problem, now_us: int) -> Iterator[str]:
+    when = "" if problem.since_us is None else ago(problem.since_us, now_us)
+    yield from _wrapped(f"warning: {clean(sentence(problem, when))}")
+    if problem.hint:
+        yield from _wrapped(f"  hint: {problem.hint}")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from memtool.cli.output import note, number, print_json
+from memtool.cli.output import ask, note, number, print_json
 from memtool.cli.scheduler.apply import possible_drop_ins
-from memtool.cli.setup.order import Order, ask, scope_of
-from memtool.cli.setup.planning import installed_person, managers
+from memtool.cli.setup import Order, installed_person, managers, scope_of
 from memtool.errors import FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.jobs.purge import is_store, is_used, purge
 from memtool.paths import SYSTEM_STORE, expand, other_owner, own_store
@@ -65,7 +64,7 @@ def remove(order: Order, *, is_purge: bool) -> ExitCode:
     order.show(_plan_rows(order, target, is_purge=is_purge))
     if order.is_dry:
         return OK
-    if order.is_asking and not ask("Remove it?", default=not is_purge):
+    if order.is_asking and not ask(order.call.environ, "Remove it?", default=not is_purge):
         order.say("Nothing was removed.")
         return FAILED
     removal = _remove(order, target, is_purge=is_purge)

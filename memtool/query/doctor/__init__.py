@@ -15,8 +15,7 @@ from msgspec import Struct
 from memtool import __version__
 from memtool.errors import MOVE, ConfigError, MemtoolError
 from memtool.model.calendar import transitions, year_of
-from memtool.paths import Role, home_directory, key_files
-from memtool.person import name_of
+from memtool.paths import Role, home_directory, key_files, name_of
 from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
 from memtool.query.doctor.scene import (
     Advice,
@@ -333,7 +332,7 @@ def check_timers(scene: Scene) -> Advice:
         return skipped(timers.problem, timers.hint)
     if not timers.is_known:
         return warning(timers.problem, timers.hint or _STATUS)
-    if found := scene.status.troubles:
+    if found := scene.status.problems:
         more = f" (and {len(found) - 1} more: {_STATUS})" if len(found) > 1 else ""
         worst = min(found, key=lambda one: one.kind in _HARMLESS)
         advise = warning if worst.kind in _HARMLESS else problem

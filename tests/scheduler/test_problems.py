@@ -11,7 +11,7 @@ from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import History
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.status import Look, Trouble, sentence, status_of
+from memtool.systemd.status import Look, Problem, sentence, status_of
 from memtool.systemd.systemctl import ServiceState, Timers, TimerState
 
 
@@ -59,16 +59,16 @@ def found(
     now_us: int = NOW_US,
     skips_on_battery: bool = False,
     **timers: object,
-) -> list[Trouble]:
-    """Return the troubles of a system whose week-rollup is like this, and the other timers have this state."""
+) -> list[Problem]:
+    """Return the problems of a system whose week-rollup is like this, and the other timers have this state."""
     states = {job.name: TimerState(others) for job in JOBS} | {"week-rollup": week}
     asked = Timers("system", states)._replace(**timers)  # type: ignore[arg-type] # as above
     look = Look(now_us, asked, pauses or {}, skips_on_battery)
-    return list(status_of(History(runs), look).troubles)
+    return list(status_of(History(runs), look).problems)
 
 
-def kinds(troubles: list[Trouble]) -> list[str]:
-    return [trouble.kind for trouble in troubles]
+def kinds(problems: list[Problem]) -> list[str]:
+    return [problem.kind for problem in problems]
 
 
 WELL = run(RAN_ON_TIME)
@@ -79,25 +79,25 @@ def test_what_is_well_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("state", ["disabled", "masked"])
-def test_what_the_admin_wants_is_no_trouble(state: str) -> None:
+def test_what_the_admin_wants_is_no_problem(state: str) -> None:
     assert found(timer(state), run(us("2020-01-01"))) == []
 
 
 @pytest.mark.parametrize("state", ["disabled", "masked", "missing", "armed"])
-def test_a_job_that_never_ran_and_was_never_due_is_no_trouble(state: str) -> None:
+def test_a_job_that_never_ran_and_was_never_due_is_no_problem(state: str) -> None:
     assert found(timer(state, active_since_us=us("2026-11-23")), others=state) == []
 
 
 def test_a_failed_run_is_told_with_its_first_error_line() -> None:
-    (trouble,) = found(timer(), run(RAN_ON_TIME, "failed"))
-    assert sentence(trouble, "2d ago") == "week-rollup failed 2d ago (exit 69): no answer"
+    (problem,) = found(timer(), run(RAN_ON_TIME, "failed"))
+    assert sentence(problem, "2d ago") == "week-rollup failed 2d ago (exit 69): no answer"
 
 
 def test_a_unit_that_failed_before_python_ran_is_told() -> None:
     service = ServiceState("failed", "exit-code", RAN_ON_TIME + 7 * 86_400_000_000, 203)
-    (trouble,) = found(timer(service=service), OLD)
-    assert trouble.kind == "unit"
-    assert sentence(trouble) == (
+    (problem,) = found(timer(service=service), OLD)
+    assert problem.kind == "unit"
+    assert sentence(problem) == (
         "week-rollup failed before it could record a run (exit 203): its program cannot be started"
     )
 
@@ -113,8 +113,8 @@ def test_a_unit_that_failed_before_python_ran_is_told() -> None:
 def test_a_run_that_systemd_ended_is_told_though_it_stopped_cleanly(
     service: ServiceState, text: str
 ) -> None:
-    (trouble,) = found(timer(service=service), run(RAN_ON_TIME, "stopped"))
-    assert sentence(trouble).endswith(text)
+    (problem,) = found(timer(service=service), run(RAN_ON_TIME, "stopped"))
+    assert sentence(problem).endswith(text)
 
 
 def test_a_failure_is_told_once() -> None:
@@ -122,7 +122,7 @@ def test_a_failure_is_told_once() -> None:
     assert kinds(found(timer(service=service), run(RAN_ON_TIME + 400_000, "failed"))) == ["failed"]
 
 
-def test_a_failed_unit_whose_job_ran_well_since_is_no_trouble() -> None:
+def test_a_failed_unit_whose_job_ran_well_since_is_no_problem() -> None:
     service = ServiceState("failed", "exit-code", RAN_ON_TIME, 1)
     later = run(RAN_ON_TIME + 3_600_000_000, trigger="manual")
     assert found(timer(service=service), later) == []
@@ -130,16 +130,16 @@ def test_a_failed_unit_whose_job_ran_well_since_is_no_trouble() -> None:
 
 @pytest.mark.parametrize("state", ["dead", "broken", "failed"])
 def test_a_timer_that_never_fires_again_is_told_with_the_drop_in(state: str) -> None:
-    (trouble,) = found(timer(state, drop_ins=("/etc/x.conf",)), WELL)
-    assert trouble.kind == "no-next"
-    assert "/etc/x.conf" in trouble.detail
-    assert trouble.hint.endswith("systemctl restart memtool-week-rollup.timer")
+    (problem,) = found(timer(state, drop_ins=("/etc/x.conf",)), WELL)
+    assert problem.kind == "no-next"
+    assert "/etc/x.conf" in problem.detail
+    assert problem.hint.endswith("systemctl restart memtool-week-rollup.timer")
 
 
 def test_a_timer_that_is_enabled_and_not_started_is_told() -> None:
-    (trouble,) = found(timer("stopped"), WELL, scope="user")
-    assert trouble.kind == "not-armed"
-    assert trouble.hint == "systemctl --user start memtool-week-rollup.timer"
+    (problem,) = found(timer("stopped"), WELL, scope="user")
+    assert problem.kind == "not-armed"
+    assert problem.hint == "systemctl --user start memtool-week-rollup.timer"
 
 
 def test_one_timer_that_is_missing_is_told_and_all_missing_are_not() -> None:
@@ -154,14 +154,14 @@ DUE = timer(next_us=us("2026-11-22T02:03"), last_trigger_us=OLD.started_us)
 
 
 def test_a_run_that_did_not_come_is_overdue() -> None:
-    (trouble,) = found(DUE, OLD)
-    assert (trouble.kind, trouble.since_us) == ("overdue", DUE.next_us)
-    assert trouble.detail == "its timer did not fire"
+    (problem,) = found(DUE, OLD)
+    assert (problem.kind, problem.since_us) == ("overdue", DUE.next_us)
+    assert problem.detail == "its timer did not fire"
 
 
 def test_a_timer_that_fired_and_left_no_record_is_overdue() -> None:
-    (trouble,) = found(timer(), OLD)
-    assert trouble.detail == "its timer fired, but no run is recorded"
+    (problem,) = found(timer(), OLD)
+    assert problem.detail == "its timer fired, but no run is recorded"
 
 
 def test_a_rollup_that_was_skipped_on_battery_is_not_overdue() -> None:
@@ -169,16 +169,16 @@ def test_a_rollup_that_was_skipped_on_battery_is_not_overdue() -> None:
     assert kinds(found(DUE, OLD, skips_on_battery=True)) == ["overdue"]
 
 
-def test_unit_files_that_differ_are_one_trouble_that_names_them() -> None:
+def test_unit_files_that_differ_are_one_problem_that_names_them() -> None:
     names = tuple(job.unit for job in JOBS)
-    (trouble,) = found(timer(), WELL, differing=names[:2], renew="sudo memtool scheduler apply")
-    assert sentence(trouble) == (
+    (problem,) = found(timer(), WELL, differing=names[:2], renew="sudo memtool scheduler apply")
+    assert sentence(problem) == (
         "unit files are not as this version of memtool writes them: "
         "memtool-ingest.service, memtool-day-rollup.service"
     )
-    assert trouble.hint == "sudo memtool scheduler apply"
-    (trouble,) = found(timer(), WELL, differing=names)
-    assert trouble.detail.endswith("memtool-year-rollup.service and 1 more")
+    assert problem.hint == "sudo memtool scheduler apply"
+    (problem,) = found(timer(), WELL, differing=names)
+    assert problem.detail.endswith("memtool-year-rollup.service and 1 more")
 
 
 def test_a_job_that_never_ran_since_its_timer_was_started_is_overdue() -> None:
@@ -212,22 +212,27 @@ def test_a_skip_shows_that_the_job_was_begun() -> None:
 
 
 def test_a_job_that_fires_in_both_managers_is_told() -> None:
-    (trouble,) = found(timer(), WELL, elsewhere=frozenset({"week-rollup", "ingest"}))
-    assert (trouble.kind, trouble.job, trouble.detail) == ("both", "", "ingest, week-rollup")
+    (problem,) = found(timer(), WELL, elsewhere=frozenset({"week-rollup", "ingest"}))
+    assert (problem.kind, problem.job, problem.detail) == ("both", "", "ingest, week-rollup")
 
 
 def test_lingering_that_is_off_is_told_where_timers_fire() -> None:
-    (trouble,) = found(timer(), WELL, scope="user", lacks_linger="alice")
-    assert (trouble.job, trouble.hint) == ("", "loginctl enable-linger alice")
+    (problem,) = found(timer(), WELL, scope="user", lacks_linger="alice")
+    assert (problem.job, problem.hint) == ("", "loginctl enable-linger alice")
     assert found(timer("disabled"), WELL, scope="user", lacks_linger="alice") == []
+
+
+def test_a_sandbox_that_was_not_tried_is_told() -> None:
+    (problem,) = found(timer(), WELL, is_sandbox_untried=True, renew="memtool scheduler apply")
+    assert (problem.kind, problem.hint) == ("sandbox", "memtool scheduler apply")
 
 
 STALE: Left = {"week": {"stale": 2}, "month": {"stale": 1}}
 
 
 def test_work_of_its_own_that_a_timers_run_left_is_told() -> None:
-    (trouble,) = found(timer(), run(RAN_ON_TIME, "partial", left=STALE))
-    assert (trouble.kind, trouble.what) == ("backlog", "left work behind: 2 weeks stale")
+    (problem,) = found(timer(), run(RAN_ON_TIME, "partial", left=STALE))
+    assert (problem.kind, problem.what) == ("backlog", "left work behind: 2 weeks stale")
 
 
 def test_work_of_other_levels_and_of_a_run_by_hand_is_no_backlog() -> None:

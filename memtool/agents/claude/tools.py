@@ -1,0 +1,386 @@
+"""Claude Code's tools: their calls and results as text, as actions, and what a person answered in a result."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from memtool.agents.drafts import Draft, filled
+from memtool.agents.values import JsonObject, is_true, list_at, object_at, text_at
+from memtool.model.actions import (
+    METADATA_KEY,
+    AnyAction,
+    Asked,
+    Edit,
+    Issue,
+    Item,
+    Plan,
+    PullRequest,
+    Question,
+    Read,
+    Rejection,
+    Search,
+    State,
+    Subagent,
+    Todo,
+    Verb,
+    encode,
+)
+from memtool.redact import Redacted, may_hold_secrets, redact_field, shorten
+
+MAX_BLOCKS = 10_000
+
+
+def blocks_of(content: object) -> list[tuple[int, JsonObject]]:
+    """Return the numbered blocks of a message's content, from 1; a plain string is one block of text."""
+    if isinstance(content, str):
+        return [(1, {"type": "text", "text": content})]
+    blocks = content if isinstance(content, list) else []
+    numbered = enumerate(blocks[:MAX_BLOCKS], start=1)
+    return [
+        (number, {"type": "text", "text": block} if isinstance(block, str) else block)
+        for number, block in numbered
+        if isinstance(block, (dict, str))
+    ]
+
+
+# --- Text ---
+
+SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
+_MAX_FIELD_CHARACTERS = 600
+# What a call is about, the most telling first; the other fields follow by name.
+_HEADLINES = (
+    "command",
+    "file_path",
+    "notebook_path",
+    "pattern",
+    "query",
+    "url",
+    "skill",
+    "subject",
+    "description",
+    "prompt",
+)
+_PATHS = ("file_path", "notebook_path", "path")
+# The structured result of a subagent: Claude Code writes these beside the text.
+_SUBAGENT_RESULT = frozenset({"totalToolUseCount", "agentId"})
+
+
+def call_text(name: str, arguments: JsonObject) -> Redacted:
+    """Return the tool's name with the most telling argument, then the other arguments a line each."""
+    headline = next((key for key in _HEADLINES if text_at(arguments, key)), "")
+    rest = [
+        (key, _shown(key, value))
+        for key, value in sorted(arguments.items())
+        if key != headline and value not in (None, False, "", [], {})
+    ]
+    first = _shown(headline, arguments.get(headline, ""))
+    lines = [f"{name}: {first.text}" if headline else name]
+    lines += [f"{key}: {shorten(value.text, _MAX_FIELD_CHARACTERS)}" for key, value in rest]
+    return Redacted("\n".join(lines), first.count + sum(value.count for _, value in rest))
+
+
+def call_path(arguments: JsonObject) -> str:
+    """Return the file or directory that the call is about, or ""."""
+    return next((text_at(arguments, key) for key in _PATHS if text_at(arguments, key)), "")
+
+
+def content_text(content: object) -> str:
+    """Return the text of a block's content: a string, or a list of blocks of which some are no text."""
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else [content]
+    return "\n".join(text for text in map(_block_text, blocks) if text)
+
+
+def result_path(record: JsonObject) -> str:
+    """Return the file that the structured result is about, or ""."""
+    result = object_at(record, "toolUseResult")
+    return text_at(result, "filePath") or text_at(object_at(result, "file"), "filePath")
+
+
+def is_subagent_result(record: JsonObject) -> bool:
+    """Return whether the structured result is that of a subagent."""
+    result = object_at(record, "toolUseResult")
+    return (
+        bool(_SUBAGENT_RESULT & result.keys())
+        and not is_launch(result)
+        and bool(text_at(result, "prompt") or list_at(result, "content"))
+    )
+
+
+def is_launch(result: JsonObject) -> bool:
+    """Return whether the structured result says only that a subagent runs in the background."""
+    return is_true(result, "isAsync") or text_at(result, "status") == "async_launched"
+
+
+def _shown(key: str, value: object) -> Redacted:
+    text = (
+        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    )
+    return redact_field(key, text)  # before any cut: half a secret is one still
+
+
+def _block_text(block: object) -> str:
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, dict):
+        return ""
+    return text_at(block, "text") or (
+        f"[{text_at(block, 'type')}]" if text_at(block, "type") else ""
+    )
+
+
+# --- Actions ---
+
+
+def call_actions(name: str, given: JsonObject) -> str:
+    """Return what a call does as actions, encoded; "" where no action has a name for it."""
+    make = _ACTIONS.get(name)
+    if make is None and not name.startswith("mcp__"):
+        return ""
+    # Masked before it is encoded: a mask across a bracket would leave no JSON.
+    texts = {key: value for key, value in given.items() if isinstance(value, str)}
+    if may_hold_secrets("", texts):
+        given = {**given, **{key: redact_field(key, text).text for key, text in texts.items()}}
+    return _encoded(make(given) if make else _of_other_tool(name, given))
+
+
+def result_actions(record: JsonObject, block: JsonObject) -> str:
+    """Return what only the result of a call says, as actions, encoded."""
+    result = object_at(record, "toolUseResult")
+    text = content_text(block.get("content"))
+    if created := _CREATED.match(text):
+        return _encoded(
+            [Todo(items=(Item(created[2].strip(), "pending", created[1]),), partial=True)]
+        )
+    agent = text_at(result, "agentId")
+    if is_launch(result) or text.startswith("Async agent launched"):
+        return _encoded([Subagent(stage="launched", id=agent, task=text_at(result, "description"))])
+    if is_subagent_result(record):
+        return _encoded([Subagent(stage="ended", id=agent)])
+    return ""
+
+
+_STATES: dict[str, State] = {
+    "pending": "pending",
+    "in_progress": "started",
+    "completed": "done",
+    "deleted": "dropped",
+}
+_CREATED = re.compile(r"Task #(\d+) created successfully: (.*)")
+_NUMBERED_STEP = re.compile(r"(?:\d{1,2}[.)]|###)\s+(.+)")
+_MOST_STEPS = 40
+
+
+def plan_of(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a plan's heading and steps: its numbered lines or third-level headings."""
+    lines = [line.strip() for line in text.splitlines()]
+    heading = next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
+    steps = [found[1] for line in lines if (found := _NUMBERED_STEP.match(line))]
+    return heading, tuple(steps[:_MOST_STEPS])
+
+
+def _encoded(actions: list[AnyAction]) -> str:
+    return encode(actions) if actions else ""
+
+
+def _path_or_url(given: JsonObject) -> tuple[str, ...]:
+    place = call_path(given) or text_at(given, "url")
+    return (place,) if place else ()
+
+
+def _todos(given: JsonObject) -> list[AnyAction]:
+    items = [
+        Item(text_at(todo, "content"), _STATES.get(text_at(todo, "status"), "pending"))
+        for todo in list_at(given, "todos")
+        if isinstance(todo, dict) and text_at(todo, "content")
+    ]
+    return [Todo(items=tuple(items))]
+
+
+def _task(given: JsonObject) -> list[AnyAction]:
+    state = _STATES.get(text_at(given, "status"))
+    if state is None:
+        return []
+    item = Item(text_at(given, "subject"), state, text_at(given, "taskId"))
+    return [Todo(items=(item,), partial=True)]
+
+
+def _plan(given: JsonObject) -> list[AnyAction]:
+    heading, steps = plan_of(text_at(given, "plan"))
+    return [Plan(heading=heading, steps=steps)]
+
+
+def _questions(given: JsonObject) -> list[AnyAction]:
+    return [Question(asked=tuple(_asked(given, {})))]
+
+
+def _asked(given: JsonObject, answers: JsonObject) -> list[Asked]:
+    return [
+        Asked(text_at(one, "question"), _labels(one), text_at(answers, text_at(one, "question")))
+        for one in list_at(given, "questions")
+        if isinstance(one, dict) and text_at(one, "question")
+    ]
+
+
+def _labels(question: JsonObject) -> tuple[str, ...]:
+    options = list_at(question, "options")
+    return tuple(text_at(one, "label") for one in options if isinstance(one, dict))
+
+
+def _subagent(given: JsonObject) -> list[AnyAction]:
+    task = text_at(given, "description") or text_at(given, "prompt")
+    return [Subagent(stage="started", task=task, agent=text_at(given, "subagent_type"))]
+
+
+def _read(given: JsonObject) -> list[AnyAction]:
+    return [Read(paths=_path_or_url(given))]
+
+
+def _edit(given: JsonObject) -> list[AnyAction]:
+    return [Edit(paths=_path_or_url(given))]
+
+
+def _search(given: JsonObject) -> list[AnyAction]:
+    return [
+        Search(
+            query=text_at(given, "pattern") or text_at(given, "query"), paths=_path_or_url(given)
+        )
+    ]
+
+
+def _shell(given: JsonObject) -> list[AnyAction]:
+    from memtool.signals.shell import actions_of
+
+    return list(actions_of(text_at(given, "command")))
+
+
+_ACTIONS: dict[str, Callable[[JsonObject], list[AnyAction]]] = {
+    **dict.fromkeys(("Read", "NotebookRead", "WebFetch", "LS"), _read),
+    **dict.fromkeys(("Edit", "MultiEdit", "Write", "NotebookEdit"), _edit),
+    **dict.fromkeys(("Grep", "Glob", "WebSearch"), _search),
+    **dict.fromkeys(SUBAGENT_TOOLS, _subagent),
+    "Bash": _shell,
+    "TodoWrite": _todos,
+    "TaskUpdate": _task,
+    "ExitPlanMode": _plan,
+    "AskUserQuestion": _questions,
+}
+"""The actions of each tool that has any."""
+_FORGE = re.compile(r"mcp__.*__(create|merge)_(pull_request|issue)")
+
+
+def _of_other_tool(name: str, given: JsonObject) -> list[AnyAction]:
+    """Return what a tool of an MCP server does, where its name says it."""
+    found = _FORGE.fullmatch(name)
+    if found is None:
+        return []
+    verb: Verb = "merged" if found[1] == "merge" else "opened"
+    title = text_at(given, "title")
+    return [
+        PullRequest(verb=verb, title=title)
+        if found[2] == "pull_request"
+        else Issue(verb=verb, title=title)
+    ]
+
+
+# --- What a person answered ---
+
+PERSON_BLOCK = 0x8000
+"""Added to the number of a result's block, for the event of the person in it."""
+_REJECTED = re.compile(
+    r"(?:Error: )?The user doesn't want to (?:proceed with this tool use|take this action right now)\b"
+)
+_SAID = "the user said:\n"
+_CLARIFY = "The user wants to clarify these questions"
+_ANSWERED = re.compile(r"(?:User has|The user has|Your questions have been) answered[^:]*:\s*")
+_PAIR = re.compile(
+    r'"(?P<question>.+?)"="(?P<answer>.*?)"(?=, "|\. You can now|\.?\s*$| user notes:| selected preview:)',
+    re.DOTALL,
+)
+_APPROVED = re.compile(r"User has approved your plan")
+_EDITED = re.compile(r"## Approved Plan \(edited")
+
+
+def person_draft(
+    record: JsonObject, number: int, block: JsonObject, call_of: Callable[[str], JsonObject]
+) -> Draft | None:
+    """Return what a person answered, approved or rejected in the result of a call, or None."""
+    text = content_text(block.get("content"))
+    found = _rejection(text) or _answers(record, block, text, call_of) or _approval(record, text)
+    if found is None:
+        return None
+    kind, words, action = found
+    call = text_at(block, "tool_use_id")
+    if isinstance(action, (Plan, Rejection)):
+        asked = call_of(call)
+        is_plan = text_at(asked, "name") == "ExitPlanMode"
+        if is_plan or isinstance(action, Plan):
+            proposed = text_at(object_at(asked, "input"), "plan")
+            final = text_at(object_at(record, "toolUseResult"), "plan") or _after_heading(text)
+            heading, steps = plan_of(final or proposed)
+            verdict = action.verdict if isinstance(action, Plan) else "rejected"
+            if verdict == "approved" and proposed and final and final.strip() != proposed.strip():
+                verdict = "changed"
+            action = Plan(heading=heading, steps=steps, verdict=verdict)
+        else:
+            given = object_at(asked, "input")
+            subject = call_path(given) or text_at(given, "command") or text_at(asked, "name")
+            action = Rejection(subject=subject)
+    if isinstance(action, Plan) and kind == "prompt" and not words:
+        words = f"Plan {action.verdict}: {action.heading}".removesuffix(": ")
+    metadata = filled({"tool_use_id": call, METADATA_KEY: encode([action])})
+    return Draft(PERSON_BLOCK + number, kind, words, metadata)
+
+
+_Found = tuple[str, str, AnyAction]
+
+
+def _rejection(text: str) -> _Found | None:
+    if not _REJECTED.match(text):
+        return None
+    said = text.partition(_SAID)[2].strip()
+    if not said or said.startswith(_CLARIFY):
+        return "command", said or "Rejected", Rejection()
+    return "prompt", said, Rejection()
+
+
+def _answers(
+    record: JsonObject, block: JsonObject, text: str, call_of: Callable[[str], JsonObject]
+) -> _Found | None:
+    opening = _ANSWERED.match(text)
+    if opening is None or is_true(block, "is_error"):
+        return None
+    result = object_at(record, "toolUseResult")
+    asked = _asked(result, object_at(result, "answers"))
+    if not any(one.answer for one in asked):
+        known = {one.question: one.options for one in _asked(_input(block, call_of), {})}
+        asked = [
+            Asked(found["question"], known.get(found["question"], ()), found["answer"])
+            for found in _PAIR.finditer(text, opening.end())
+        ]
+    asked = [one for one in asked if one.answer]
+    if not asked:
+        return "prompt", text[opening.end() :].strip(), Question()
+    words = "\n".join(f"{one.question} \u2192 {one.answer}" for one in asked)
+    return "prompt", words, Question(asked=tuple(asked))
+
+
+def _input(block: JsonObject, call_of: Callable[[str], JsonObject]) -> JsonObject:
+    return object_at(call_of(text_at(block, "tool_use_id")), "input")
+
+
+def _approval(record: JsonObject, text: str) -> _Found | None:
+    if not _APPROVED.match(text):
+        return None
+    is_edited = bool(_EDITED.search(text)) or is_true(
+        object_at(record, "toolUseResult"), "planWasEdited"
+    )
+    return "prompt", "", Plan(verdict="changed" if is_edited else "approved")
+
+
+def _after_heading(text: str) -> str:
+    found = re.search(r"^## Approved Plan[^\n]*\n", text, re.MULTILINE)
+    return text[found.end() :].strip() if found else ""
