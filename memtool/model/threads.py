@@ -37,7 +37,7 @@ State = Literal["open", "dropped", "delivered", "in work", "answered"]
 STATES: tuple[State, ...] = ("delivered", "open", "in work", "answered", "dropped")
 
 
-class Proof(msgspec.Struct, frozen=True, array_like=True):
+class Proof(msgspec.Struct, frozen=True, array_like=True, order=True):
     """The words of one event that prove a point: a grip that has no ID yet."""
 
     event: EventId

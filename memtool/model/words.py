@@ -18,7 +18,8 @@ STOP_WORDS = {
         "when where which while "
         "who whom why will with within would yes you your also all any both each few make made "
         "get got use used using "
-        "need needs want like okay ok well really actually still already instead"
+        "need needs want like okay ok well really actually still already instead "
+        "don doesn didn isn aren wasn weren won wouldn shouldn couldn hasn haven ll ve re"
     ),
     "de": (
         "aber als am auch auf aus bei bin bis bitte da das dass dem den der des die dir du ein "
@@ -48,8 +49,17 @@ def content_words(text: str) -> frozenset[str]:
         low = word.lower()
         if low in _STOP or (len(low) == 1 and low.isascii()):
             continue
-        found.add(low[:_STEM].rstrip("s") if len(low) > _SHORT and low.isascii() else low)
+        found.add(_stem(low) if len(low) > _SHORT and low.isascii() else low)
     return frozenset(found)
+
+
+def _stem(word: str) -> str:
+    """Return the beginning of a word, without the endings that verbs have."""
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORT:
+            word = word.removesuffix(ending)
+            break
+    return word[:_STEM].rstrip("s")
 
 
 def share(part: frozenset[str], whole: frozenset[str]) -> float:

@@ -131,7 +131,7 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
             yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
     elif isinstance(action, act.Rejection):
         call = calls.get(event.metadata.get("tool_use_id", ""))
-        yield from _rejected(event, action.subject or _subject(call))
+        yield from _rejected(event, _subject(action.subject, call))
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -169,11 +169,11 @@ def _rejected(event: Event, subject: str) -> Iterator[Signal]:
     yield from _asks(event, pieces, None, set())
 
 
-def _subject(call: Event | None) -> str:
-    if call is None:
-        return ""
-    path = call.metadata.get("path", "")
-    return path.rsplit("/", 1)[-1]
+def _subject(subject: str, call: Event | None) -> str:
+    """Return the name of the file that was rejected; "" where it was a command."""
+    path = subject or (call.metadata.get("path", "") if call else "")
+    name = path.rsplit("/", 1)[-1]
+    return "" if " " in name else name
 
 
 # --- plans

@@ -61,3 +61,22 @@ def test_a_branch_over_two_days_is_one_thread() -> None:
     (decision,) = points(thread, "decision")
     assert "half-even" in decision
     assert [item.text for item in thread.open_items] == ["The invoice PDF uses its own rounding"]
+
+
+def test_a_title_that_the_agent_gave_and_its_next_step() -> None:
+    (thread,) = _threads("titles")
+    assert thread.headline == "Retry queue loses jobs on restart"
+    assert [item.text for item in thread.open_items] == ["Test with power cuts"]
+
+
+def test_a_notification_tells_what_a_subagent_found() -> None:
+    (thread,) = _threads("async")
+    assert "every row opens its own connection" in _said(thread)
+    (thread,) = _threads("notif")
+    assert "token" in _said(thread)
+
+
+def test_a_branch_of_the_talk_that_was_left_is_not_told() -> None:
+    (thread,) = _threads("rewind2")
+    assert "threads" not in _said(thread).replace(thread.headline, "") or "asyncio" in _said(thread)
+    assert "asyncio" in _said(thread)
