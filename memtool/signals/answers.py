@@ -10,6 +10,7 @@ from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
     FEWEST_WORDS,
+    MOST_CODE,
     Piece,
     capitalised,
     clause,
@@ -19,6 +20,7 @@ from memtool.signals.text import (
 )
 
 MOST_FURTHER = 3
+MOST_CODE_OF_DEED = 0.5
 MOST_CELLS = 3
 """Of a wider table it is not known which cell says what was done."""
 _GREETING = cues.start("greeting")
@@ -29,6 +31,9 @@ _OFFER = cues.anywhere("offer")
 _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
+_ANNOUNCES = re.compile(
+    r"\b(?:following|these|below|changes|summary|things|places|ways|files|folgende)\W*:$"
+)
 _BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
@@ -125,12 +130,15 @@ def lead_of(text: str) -> str:
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
+    is_deed = bool(_DEED.match(bare))
+    if is_deed and not _ANNOUNCES.search(bare):
+        bare = bare.rstrip(": ")
     short = clause(bare)
-    if (
-        not is_whole(_BRACKETS.sub("", short).strip())
-        or not is_whole(short)
-        or is_made_of(_BRACKETS.sub("", short), _EMPTY)
-    ):
+    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE
+    words = _BRACKETS.sub("", short).strip()
+    if not is_whole(short, most_code) or len(words.split()) < FEWEST_WORDS:
+        return ""
+    if is_made_of(words, _EMPTY):
         return ""
     return capitalised(short)
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from memtool.model.words import content_words
 from memtool.signals import cues
 
-MOST_WORDS = 26
+MOST_WORDS = 24
 FEWEST_WORDS = 3
 FEWEST_CONTENT = 2
 FEWEST_OF_CLAUSE = 5

@@ -246,7 +246,7 @@ class Weighing:
         for turn, signal in self.signals:
             if signal.kind == "recap" or (signal.kind == "ask" and id(turn) not in self.replaced):
                 yield signal
-            elif signal.kind == "decision" and signal.state in {"ruling", "rejection"}:
+            elif signal.kind == "decision" and signal.state == "ruling":
                 yield msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
         for _, todo in self.todos():
             if todo.state == "done" and self.is_subject(todo.text):
