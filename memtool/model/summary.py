@@ -26,9 +26,6 @@ from memtool.model.records import (
 )
 from memtool.model.threads import Thread, body_of
 
-BODIES = "turns-1"
-"""Raise it whenever the same events give other turns: every segment is then made again when its day is."""
-
 
 class Item(msgspec.Struct, frozen=True):
     """One thing that can be cited: a message of a segment, or a bullet of a child node.
@@ -112,7 +109,7 @@ class Origin(msgspec.Struct, frozen=True):
 def segment_inputs(cut: Cut, events: Sequence[Event]) -> str:
     """Return the `inputs` digest of a segment: its bounds, and each event as a summarizer sees it."""
     parts = [text for event in events for text in (event.id, event.body_digest())]
-    return digest_of(cut.id, cut.start_us, cut.end_us, BODIES, *parts)
+    return digest_of(cut.id, cut.start_us, cut.end_us, *parts)
 
 
 def period_inputs(node: NodeId, bounds_us: tuple[int, int], children: Iterable[Child]) -> str:
