@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memtool.model.levels import Level
+from memtool.model.records import EventId
 from memtool.model.shown import WORDS, view_of
 from memtool.model.threads import (
     LIMITS,
@@ -41,7 +42,7 @@ _WORDS = st.sampled_from(
 )
 _TEXTS = st.lists(_WORDS, min_size=2, max_size=5).map(" ".join)
 _TIMES = st.integers(0, 99)
-_PROOFS = st.just((Proof("e" * 32, 0, 3, "tax"),))
+_PROOFS = st.just((Proof(EventId("e" * 32), 0, 3, "tax"),))
 _POINTS = st.builds(
     Point,
     st.sampled_from(["ask", "result", "decision", "open", "done"]),
@@ -159,7 +160,7 @@ def _day(number: int, **changes: object) -> Thread:
 
 
 def _point(text: str, time_us: int, weight: float = 0.5) -> Point:
-    return Point("result", text, time_us, weight, (Proof("e" * 32, 0, 3, "tax"),))
+    return Point("result", text, time_us, weight, (Proof(EventId("e" * 32), 0, 3, "tax"),))
 
 
 def test_a_closure_below_what_is_shown_still_settles_an_open_item() -> None:
@@ -220,7 +221,7 @@ def test_a_month_of_three_hundred_threads_is_small() -> None:
     text = (
         "Round the tax of every invoice half even, as finance wants it, also for negative amounts"
     )
-    proofs = (Proof("e" * 32, 100, 220, text + " and so on"),)
+    proofs = (Proof(EventId("e" * 32), 100, 220, text + " and so on"),)
     many = []
     for n in range(300):
         word = f"w{n:03}"

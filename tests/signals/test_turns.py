@@ -447,7 +447,7 @@ def test_each_proof_holds_its_words_and_the_points_words(said: list[tuple[str, s
     texts = {event.id: event.text for event in talk.events}
     for signal in (signal for turn in talk.turns for signal in turn.signals):
         for proof in signal.proofs:
-            assert texts[proof.event][proof.start : proof.end] == proof.excerpt  # type: ignore[index]
+            assert texts[proof.event][proof.start : proof.end] == proof.excerpt
         held = frozenset[str]().union(*(content_words(proof.excerpt) for proof in signal.proofs))
         assert content_words(signal.text) <= held
 
