@@ -24,8 +24,8 @@ from statistics import median
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))
 
-from memtool.jobs.compact import size_of  # noqa: E402
-from memtool.locks import Holder, Patience, writer  # noqa: E402
+from memtool.files import bytes_below  # noqa: E402
+from memtool.locks import Holder, LockWait, writer  # noqa: E402
 
 ONE_RANGE = """
 import sys
@@ -75,7 +75,7 @@ def _wait(store: Path, folder: Path) -> None:
     ) as job:
         while job.poll() is None:
             began = time.perf_counter()
-            with writer(root, me, Patience(60)):
+            with writer(root, me, LockWait(60)):
                 longest, times = max(longest, time.perf_counter() - began), times + 1
             time.sleep(0.01)
     print(f"another writer got in {times} times and waited at most {longest:.2f} s")
@@ -84,11 +84,11 @@ def _wait(store: Path, folder: Path) -> None:
 def _grow(store: Path, folder: Path, rebuilds: int) -> None:
     root = _copy(store, folder / "grow")
     _seconds(_memtool(root, "compact"))
-    before = size_of(root / "store")
+    before = bytes_below(root / "store")
     for _ in range(rebuilds):
         _seconds(_memtool(root, "rebuild"))
     _seconds(_memtool(root, "compact"))
-    after = size_of(root / "store")
+    after = bytes_below(root / "store")
     print(f"after {rebuilds} rebuilds and a compaction: {before} -> {after} bytes")
 
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from made import originals  # noqa: E402
 
 from memtool.agents.reading import read_chunks  # noqa: E402
-from memtool.locks import Holder, Patience, writer  # noqa: E402
+from memtool.locks import Holder, LockWait, writer  # noqa: E402
 from memtool.model.calendar import Calendar  # noqa: E402
 from memtool.model.records import (  # noqa: E402
     Claim,
@@ -159,7 +159,7 @@ def _fill(root: Path) -> None:
 
 
 def _lease(root: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202, RUF100 - a context manager of a Lease
-    lock = partial(writer, root, Holder(os.getpid(), "benchmark", 0), Patience(60))
+    lock = partial(writer, root, Holder(os.getpid(), "benchmark", 0), LockWait(60))
     return Access(root).lease(lock, UTC)
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from memtool import locks as lock
 from memtool.ledger.file import MAX_PERIODS
-from memtool.locks import Holder, Lock, Patience
+from memtool.locks import Holder, Lock, LockWait
 from memtool.text import first_line
 
 _MAX_FAILURES = 20
@@ -61,7 +61,7 @@ class Tally(Struct):
             self.periods.append(period_id)
 
     def looked(self) -> None:
-        """Say that this run knows what waits after it. Begin the count anew: the last look is the one that holds."""
+        """Note that this run counts what waits after it, from zero."""
         self.left = {}
 
     def leave(self, level: str, reason: str, count: int = 1) -> None:
@@ -80,7 +80,7 @@ class Tally(Struct):
 class Limits(Struct, frozen=True):
     """How long a job waits for a lock, and after how long it stops between two steps (0: never).
 
-    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not: the other does its work.
+    `job_wait_s` is how long it waits for another run of the same job. A timer's run does not wait.
     """
 
     lock_wait_s: float = 300
@@ -164,7 +164,7 @@ class RunContext(Struct, frozen=True):
         return bool(self.signals.received) or self.remaining_s <= 0
 
     def checkpoint(self) -> None:
-        """Say that a step has ended. Raise Stopped after a signal, DeadlineReached when the time is up."""
+        """Raise Stopped after a signal, DeadlineReached when the time is up. Call it between steps."""
         if self.signals.received:
             raise Stopped(self.signals.received)
         if self.remaining_s <= 0:
@@ -175,19 +175,19 @@ class RunContext(Struct, frozen=True):
         self.reports.progress(Progress(done, total, label, is_bytes))
 
     def tree(self) -> AbstractContextManager[Lock]:
-        """Hold the tree, waited for within the bound. A wait is a place to stop, like `checkpoint`."""
+        """Hold the tree lock. Waiting for it has a limit, and is a place to stop, like `checkpoint`."""
         return lock.tree(
-            self.root, self.holder, self.patience("table of contents", self.limits.lock_wait_s)
+            self.root, self.holder, self.lock_wait("table of contents", self.limits.lock_wait_s)
         )
 
     def writer(self) -> AbstractContextManager[Lock]:
-        """Hold the writer, waited for in line and within the bound. A wait is a place to stop, like `checkpoint`."""
-        return lock.writer(self.root, self.holder, self.patience("store", self.limits.lock_wait_s))
+        """Hold the writer lock. Waiting for it, in line, has a limit, and is a place to stop, like `checkpoint`."""
+        return lock.writer(self.root, self.holder, self.lock_wait("store", self.limits.lock_wait_s))
 
-    def patience(self, what: str, wait_s: float) -> Patience:
-        """Return how to wait for a lock: within the bound, heeding signals, and saying once who is at work."""
+    def lock_wait(self, what: str, wait_s: float) -> LockWait:
+        """Return how to wait for a lock: within the limit; signals end the wait, and a note says once who holds it."""
 
         def on_wait(other: Holder | None) -> None:
             self.reports.talk(f"waiting for the {what}: {other or 'another process'} is at work")
 
-        return Patience(wait_s, self.checkpoint, on_wait)
+        return LockWait(wait_s, self.checkpoint, on_wait)

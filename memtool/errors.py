@@ -26,19 +26,23 @@ FAILED = ExitCode(
     1, "failed", "some of the work failed; `status`, `verify` and `doctor`: not healthy"
 )
 USAGE = ExitCode(2, "usage", "the command line, or a node, grip or period in it, is not understood")
-BAD_DATA = ExitCode(65, "bad-data", "the input holds nothing that memtool can read")
+BAD_DATA = ExitCode(65, "bad-data", "the input contains nothing that memtool can read")
 UNAVAILABLE = ExitCode(
-    69, "unavailable", "an endpoint is down or a lock was not free in time; worth a retry"
+    69, "unavailable", "an endpoint is down or a lock was not free in time; try again later"
 )
 IO_ERROR = ExitCode(
     74, "io-error", "reading or writing failed: permission, full disk, a limit, damaged store"
 )
 SKIPPED = ExitCode(75, "skipped", "the same job is already running, or it is paused for a time")
 CONFIG = ExitCode(
-    78, "config", "a setting, key, model, calendar or store version must be mended first"
+    78, "config", "a setting, key, model, calendar or store version must be corrected first"
 )
-INTERRUPTED = ExitCode(130, "interrupted", "stopped by SIGINT after its step, recorded as stopped")
-TERMINATED = ExitCode(143, "terminated", "stopped by SIGTERM after its step, recorded as stopped")
+INTERRUPTED = ExitCode(
+    130, "interrupted", "stopped by SIGINT after the current step, recorded as stopped"
+)
+TERMINATED = ExitCode(
+    143, "terminated", "stopped by SIGTERM after the current step, recorded as stopped"
+)
 
 EXIT_CODES = (
     OK,
@@ -55,7 +59,7 @@ EXIT_CODES = (
 
 
 class MemtoolError(Exception):
-    """An operating error: one line of what happened, one hint of what to do, one exit code."""
+    """An operating error: what happened in one line, a hint what to do, an exit code."""
 
     exit_code: ClassVar[ExitCode] = FAILED
 
@@ -66,13 +70,13 @@ class MemtoolError(Exception):
 
 
 class UsageError(MemtoolError):
-    """What the person typed does not name anything."""
+    """The command line cannot be understood."""
 
     exit_code = USAGE
 
 
 class BadDataError(MemtoolError):
-    """The input as a whole cannot be read as what it claims to be."""
+    """The input as a whole cannot be read."""
 
     exit_code = BAD_DATA
 
@@ -90,17 +94,17 @@ class StorageError(MemtoolError):
 
 
 class DamagedError(StorageError):
-    """What a file holds is not what was written there: RocksDB says corruption, a digest or a form does not fit."""
+    """A file is damaged: RocksDB reports corruption, or a digest or format does not match."""
 
 
 class SkippedError(MemtoolError):
-    """The job must not run now; that is no failure."""
+    """The job must not run now. This is not a failure."""
 
     exit_code = SKIPPED
 
 
 class ConfigError(MemtoolError):
-    """A person has to change a setting before this can work."""
+    """A setting has to be changed first."""
 
     exit_code = CONFIG
 
@@ -108,7 +112,7 @@ class ConfigError(MemtoolError):
 _AGAIN = "then run the same command again: what was accepted is kept"
 _OWNER = "check its owner and mode, and which user memtool runs as: ls -ld {path}"
 MOVE = "memtool backup DIR, memtool restore BACKUP --to PLACE, memtool config set store.path PLACE"
-"""How to move a store. The setting alone would begin a new, empty one."""
+"""How to move a store. Changing only the setting would start a new, empty one."""
 _LOCAL = f"a store belongs on a local disk; to move it: {MOVE}"
 
 
@@ -122,7 +126,7 @@ class ErrorNumber(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What is said of one error."""
+    """The message of one error."""
 
     words: str
     hint: str
@@ -205,18 +209,18 @@ ERROR_NUMBERS = (
     ErrorNumber(errno.ENXIO, "no such device or address", f"mount the disk again, {_AGAIN}"),
     ErrorNumber(errno.ENAMETOOLONG, "file name too long", "choose a shorter path"),
     ErrorNumber(
-        errno.ELOOP, "too many symbolic links", "a link leads back to itself: ls -ld {path}"
+        errno.ELOOP, "too many symbolic links", "a link points back to itself: ls -ld {path}"
     ),
-    ErrorNumber(errno.ENOTDIR, "not a directory", "a file stands where a directory is needed"),
-    ErrorNumber(errno.EEXIST, "file exists", "something else stands in its place: ls -ld {path}"),
-    ErrorNumber(errno.EISDIR, "is a directory", "a directory stands where a file is needed"),
+    ErrorNumber(errno.ENOTDIR, "not a directory", "a directory is needed, but this is a file"),
+    ErrorNumber(errno.EEXIST, "file exists", "something else has this name: ls -ld {path}"),
+    ErrorNumber(errno.EISDIR, "is a directory", "a file is needed, but this is a directory"),
 )
 _BY_NUMBER = {row.number: row for row in ERROR_NUMBERS}
 assert len(_BY_NUMBER) == len(ERROR_NUMBERS)
 
 
 def meaning_of(number: int | None, path: Path) -> Meaning | None:
-    """Return what the error number means for this path; None where there is no row of it."""
+    """Return what the error number means for this path; None if the table does not have it."""
     row = _BY_NUMBER.get(number or 0)
     if row is None:
         return None

@@ -116,19 +116,9 @@ def remove(path: Path) -> None:
 
 
 def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace the file whole and durably. Raise StorageError, with the old file untouched, where that fails."""
-    from tempfile import mkstemp
-
-    with reporting(path):
-        descriptor, name = mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        try:
-            _write_and_sync(descriptor, data, mode)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
+    """Replace the file whole and durably. Raise StorageError, with the old file untouched, if that fails."""
+    with atomic_stream(path, mode=mode) as file:
+        file.write(data)
 
 
 @contextmanager
@@ -151,14 +141,6 @@ def atomic_stream(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _write_and_sync(descriptor: int, data: bytes, mode: int) -> None:
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 _RENAME_EXCHANGE = 2

@@ -1,15 +1,11 @@
-"""Locks between processes: flock on files that are never deleted and name who holds them.
+"""Locks between processes: flock on files that are never deleted and name the holder. Readers take none.
 
-Must never be used where a reader would wait.
+The order is job → tree → writer-queue → writer: a process that holds one takes only later ones. The
+kernel releases a flock when the process ends, however it ends, so no lock is stale. On NFS with `nolock` or
+`local_lock`, flock does not exclude processes on other machines: a store belongs on a local file system.
 
-The order is job → tree → writer-queue → writer: a process that holds one takes only later ones. flock
-belongs to the open file: the kernel drops it when the process ends, however it ends, so nothing goes stale. On NFS
-flock is emulated with byte ranges, and with `nolock` or `local_lock` it excludes nobody on other machines: a store
-belongs on a local file system.
-
-To look at a lock without touching it, a holder also sets an open-file-description lock (fcntl) on the same file. It
-excludes nobody; it is there to be seen by F_OFD_GETLK, which takes nothing. A probe that took even a shared flock for
-a microsecond could make a job skip.
+A holder also sets an open-file-description lock (fcntl) on the same file. It excludes no process. F_OFD_GETLK finds
+it without taking a lock: a probe that took even a shared flock for a microsecond could make a job skip.
 """
 
 from __future__ import annotations
@@ -41,7 +37,7 @@ _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, pid; length 0 i
 
 
 class Holder(NamedTuple):
-    """Who holds a lock: written into it for the others to read."""
+    """Who holds a lock, as it is written into the file."""
 
     pid: int
     job: str
@@ -53,7 +49,7 @@ class Holder(NamedTuple):
 
 
 class Lock:
-    """One held lock. It is let go by `release`, by leaving its `with`, and by the end of the process."""
+    """One held lock. `release`, leaving its `with` and the end of the process release it."""
 
     __slots__ = ("_fd", "holder", "path")
 
@@ -63,7 +59,7 @@ class Lock:
         self.holder = holder
 
     def release(self) -> None:
-        """Let the lock go. Doing so twice does nothing."""
+        """Release the lock. The second call does nothing."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
@@ -110,72 +106,63 @@ def try_lock(path: Path, holder: Holder) -> Lock | None:
     return lock
 
 
-def _no_check() -> None:
-    """Nothing stops this wait but its bound."""
+class LockWait(NamedTuple):
+    """How long to wait for a lock. `checkpoint` may raise to end the wait; `on_wait` is called when it begins."""
+
+    timeout_s: float
+    checkpoint: Callable[[], None] = lambda: None
+    on_wait: Callable[[Holder | None], None] = lambda _: None
 
 
-def _no_word(_: Holder | None) -> None:
-    """Nobody is told of this wait."""
-
-
-class Patience(NamedTuple):
-    """How a wait goes: its bound, what may break it by raising, and who is told, once, that it began."""
-
-    wait_s: float
-    checkpoint: Callable[[], None] = _no_check
-    on_wait: Callable[[Holder | None], None] = _no_word
-
-
-def wait_for(path: Path, holder: Holder, patience: Patience) -> Lock:
+def wait_for(path: Path, holder: Holder, wait: LockWait) -> Lock:
     """Return the lock as soon as it is free.
 
-    Raise UnavailableError, which names the holder, when the bound has passed.
+    Raise UnavailableError, which names the holder, after the timeout.
     """
-    end_s = time.monotonic() + patience.wait_s
+    end_s = time.monotonic() + wait.timeout_s
     poll_s = _FIRST_POLL_S
-    told = False
+    is_said = False
     while (lock := try_lock(path, holder)) is None:
-        patience.checkpoint()
-        if not told:
-            told = True
-            patience.on_wait(holder_of(path))
+        wait.checkpoint()
+        if not is_said:
+            is_said = True
+            wait.on_wait(holder_of(path))
         left_s = end_s - time.monotonic()
         if left_s <= 0:
-            raise _busy(path, patience.wait_s)
+            raise _busy(path, wait.timeout_s)
         # A signal does not end a sleep (PEP 475), so sleeps are short and the checkpoint looks.
         time.sleep(min(poll_s, left_s))
         poll_s = min(poll_s * 2, _LONGEST_POLL_S)
     return lock
 
 
-def wait_in_line(queue: Path, path: Path, holder: Holder, patience: Patience) -> Lock:
-    """Return the lock at `path`, having stood in line for it at `queue`.
+def wait_in_line(queue: Path, path: Path, holder: Holder, wait: LockWait) -> Lock:
+    """Return the lock at `path`, taken while holding the one at `queue`. The timeout holds for each of the two.
 
-    flock is not fair: a process that lets go and at once wants the lock again would nearly always win. Here it finds
-    the head of the queue taken by the one that waits, who therefore gets the lock in between. The bound holds for
-    each of the two waits.
+    flock is not fair: a process that releases a lock and wants it again at once would nearly always win. Here the
+    process that waits holds the queue, so it is next.
     """
-    with wait_for(queue, holder, patience):
-        return wait_for(path, holder, patience)
+    with wait_for(queue, holder, wait):
+        return wait_for(path, holder, wait)
 
 
 @contextmanager
-def writer(root: Path, holder: Holder, patience: Patience) -> Iterator[Lock]:
-    """Hold the store's writer lock, taken in line."""
+def writer(root: Path, holder: Holder, wait: LockWait) -> Iterator[Lock]:
+    """Hold the store's writer lock, taken through its queue."""
     queue = lock_path(root, WRITER_QUEUE)
-    with wait_in_line(queue, lock_path(root, WRITER), holder, patience) as lock:
+    with wait_in_line(queue, lock_path(root, WRITER), holder, wait) as lock:
         yield lock
 
 
 @contextmanager
-def tree(root: Path, holder: Holder, patience: Patience) -> Iterator[Lock]:
-    """Hold the lock of the table of contents, as every rollup does from its first look to its last write."""
-    with wait_for(lock_path(root, TREE), holder, patience) as lock:
+def tree(root: Path, holder: Holder, wait: LockWait) -> Iterator[Lock]:
+    """Hold the lock of the table of contents, as every rollup does until it ends."""
+    with wait_for(lock_path(root, TREE), holder, wait) as lock:
         yield lock
 
 
 def is_free(path: Path) -> bool:
-    """Return whether nobody holds the lock. Takes no lock and creates nothing, so that it disturbs no job."""
+    """Return whether no process holds the lock. Takes no lock and creates no file."""
     with reporting(path):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -188,7 +175,7 @@ def is_free(path: Path) -> bool:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Return who says to hold the lock, or None. Only meaningful while it is held: a killed process leaves its name."""
+    """Return the holder that the file names, or None. A killed process leaves its name: ask only while it is held."""
     try:
         with path.open("rb") as file:
             fields = json.loads(file.read(_HOLDER_BYTES).partition(b"\n")[0])
@@ -209,10 +196,7 @@ def _open_locked(path: Path) -> int | None:
 
 
 def _sign(fd: int, holder: Holder) -> None:
-    """Make the held lock visible to probes, and say whose it is.
-
-    Neither may fail the job: a full disk or NFS can refuse.
-    """
+    """Make the held lock visible to probes, and write down the holder. A full disk or NFS may refuse both."""
     with suppress(OSError):
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0))
     text = json.dumps(holder._asdict()).encode() + b"\n"
@@ -232,7 +216,7 @@ def _seen_free(fd: int, command: int = fcntl.F_OFD_GETLK) -> bool:
 
 
 def _flock_free(fd: int) -> bool:
-    """Return whether a shared flock can be had for a moment: second best, for kernels without F_OFD_GETLK."""
+    """Return whether a shared flock is granted: for kernels without F_OFD_GETLK."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -242,7 +226,7 @@ def _flock_free(fd: int) -> bool:
 
 
 def _busy(path: Path, wait_s: float) -> UnavailableError:
-    holder = holder_of(path) or "a process that did not say who it is"
+    holder = holder_of(path) or "an unknown process"
     return UnavailableError(
         f"the lock {path.name} was not free within {wait_s:g} s: {holder} holds it",
         hint=f"try again later; {path} names the holder",
@@ -250,7 +234,7 @@ def _busy(path: Path, wait_s: float) -> UnavailableError:
 
 
 def _assert_order(path: Path, holder: Holder) -> None:
-    """One run takes the locks of a store in one order only, or two runs could wait for each other for ever."""
+    """Check that a run takes the locks of a store in their order: else two runs could wait for each other for ever."""
     held = [lock.path for lock in list(_HELD) if lock.holder is holder]
     ranks = [_rank(other) for other in held if other.parent == path.parent]
     assert all(rank < _rank(path) for rank in ranks), f"{path.name} after {[p.name for p in held]}"

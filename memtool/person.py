@@ -1,4 +1,4 @@
-"""People in the password database, and doing something as one of them. Only root can be another."""
+"""Users in the password database, and acting as one of them, which only root can."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from memtool.errors import UsageError
 from memtool.paths import home_directory, name_of
 
-# What describes the terminal and the language, not the person.
+# These describe the terminal and the language, not the user.
 _SHARED = ("PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "TZ")
 
 
@@ -23,7 +23,7 @@ class Person(NamedTuple):
     home: Path
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment to start this person's programs with; of the given one, the terminal's part."""
+        """Return the environment for this user's programs, with the terminal's variables of the given one."""
         shared = {name: environ[name] for name in _SHARED if name in environ}
         own = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
         runtime = Path(f"/run/user/{self.uid}")
@@ -37,20 +37,20 @@ def person_named(name: str) -> Person:
     try:
         row = pwd.getpwnam(name)
     except KeyError:
-        raise UsageError(f"there is no user named {name!r}", hint="see: getent passwd") from None
+        raise UsageError(f"unknown user: {name}", hint="see: getent passwd") from None
     return Person(row.pw_name, row.pw_uid, row.pw_gid, Path(row.pw_dir))
 
 
 def this_person(environ: Mapping[str, str]) -> Person:
-    """Return the user that this process runs as, with the home that the environment names if it names one."""
+    """Return the user of this process. The environment may name another home."""
     uid = os.getuid()
     return Person(name_of(uid), uid, os.getgid(), home_directory(environ))
 
 
 def as_person(person: Person, act: Callable[[], int]) -> int:
-    """Return what the function returns, called in a child process that is this person; 0 to 255.
+    """Call the function in a child process as this user, and return its result, 0 to 255.
 
-    The child keeps the terminal and runs no exit handlers. An exception is shown there, and gives 1.
+    The child keeps the terminal and runs no exit handlers. It shows an exception, which gives 1.
     """
     import sys
 

@@ -16,7 +16,7 @@ PARSED = {**PLAIN, "TZ": "UTC"}
 
 
 class Finished(NamedTuple):
-    """How a program ended. A negative code is the signal that killed it, as subprocess has it."""
+    """How a program ended. A negative code is the signal that killed it."""
 
     argv: tuple[str, ...]
     code: int
@@ -25,7 +25,7 @@ class Finished(NamedTuple):
     is_missing: bool = False
     is_timed_out: bool = False
     is_flooded: bool = False
-    """Whether it was ended for writing more than it may."""
+    """Whether it was killed for writing more than it may."""
 
     @property
     def is_ok(self) -> bool:
@@ -48,9 +48,9 @@ def run(
     timeout_s: float | None = 30,
     stdin: bytes = b"",
 ) -> Finished:
-    """Run a program to its end and return how it ended, its output as text that is meant to be parsed.
+    """Run a program and return how it ended, with its output for parsing. It is killed after the timeout.
 
-    A program that is not there, may not be run or takes too long is a result too. Past the bound it is killed.
+    Returns a result for a program that is missing, not executable or too slow, too.
     """
     called = tuple(argv)
     try:
@@ -63,8 +63,8 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        told = f"{called[0]} did not answer within {timeout_s:g} s"
-        return Finished(called, TIMED_OUT, text_of(late.stdout), told, is_timed_out=True)
+        said = f"{called[0]} did not answer within {timeout_s:g} s"
+        return Finished(called, TIMED_OUT, text_of(late.stdout), said, is_timed_out=True)
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         return not_started(called, error)
     return Finished(called, done.returncode, text_of(done.stdout), text_of(done.stderr))
@@ -73,9 +73,9 @@ def run(
 def stream(
     argv: Sequence[str], environ: Mapping[str, str], on_line: Callable[[str], None]
 ) -> Finished:
-    """Run a program, hand on each line of its output as it comes, for a person to read, and return how it ended.
+    """Run a program, pass on each line of its output as it comes, and return how it ended.
 
-    What `on_line` raises, and a Ctrl-C, ends the program.
+    An exception of `on_line` and Ctrl-C terminate the program.
     """
     called = tuple(argv)
     try:

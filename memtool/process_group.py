@@ -1,6 +1,6 @@
-"""Programs that may run for long and start others: run beside the caller's own work, bounded, nothing left behind.
+"""Runs a program with asyncio in its own process group, with limits, and kills the whole group at the end.
 
-Never raises for how a program ended. It imports asyncio: import it where it is used.
+Never raises for how a program ended. Import it where it is used: it imports asyncio.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _STDIN, _STDOUT, _STDERR = range(3)
 _STDERR_BYTES = 64 << 10
 _DRAIN_S = 2.0
 _Result = TypeVar("_Result")
-# For whoever would draw on a terminal.
+# For programs that would draw on a terminal.
 _DULL = {**PLAIN, "NO_COLOR": "1", "TERM": "dumb"}
 
 
 class Bounds(NamedTuple):
-    """How long a program may take and how much it may write; `grace_s` is between SIGTERM and SIGKILL."""
+    """How long a program may take and how much it may write; `grace_s` is the time from SIGTERM to SIGKILL."""
 
     timeout_s: float
     output_bytes: int
@@ -40,10 +40,10 @@ async def run_family(
     stdin: bytes,
     bounds: Bounds,
 ) -> Finished:
-    """Run a program in a session of its own and return how it ended. What it has started ends with it.
+    """Run a program in a session of its own and return how it ended. All that it has started is killed then.
 
-    A program that is not there or may not be run, takes too long or writes too much is a result too. A cancelled
-    call ends the program first. Raise OSError where the system has no room for one more process.
+    Returns a result for a program that is missing, too slow or writes too much, too. Cancelling the call kills the
+    program first. Raise OSError if the system cannot start one more process.
     """
     called = tuple(argv)
     loop = asyncio.get_running_loop()
@@ -56,7 +56,7 @@ async def run_family(
             start_new_session=True,
         )
     )
-    # A start that is broken off would leave the children of what it has started, and wait for their end.
+    # Cancelling the start itself would leave processes behind.
     is_cancelled = await _to_its_end(start)
     problem = start.exception()
     if problem is not None:
@@ -101,17 +101,17 @@ def _finished(
 ) -> Finished:
     output = text_of(bytes(family.output[_STDOUT]))
     if is_late:
-        told = f"{called[0]} did not answer within {bounds.timeout_s:g} s"
-        return Finished(called, TIMED_OUT, output, told, is_timed_out=True)
+        said = f"{called[0]} did not answer within {bounds.timeout_s:g} s"
+        return Finished(called, TIMED_OUT, output, said, is_timed_out=True)
     code = -signal.SIGKILL if code is None else code
     if family.is_flooded:
-        told = f"{called[0]} wrote more than {bounds.output_bytes} bytes"
-        return Finished(called, code, output, told, is_flooded=True)
+        said = f"{called[0]} wrote more than {bounds.output_bytes} bytes"
+        return Finished(called, code, output, said, is_flooded=True)
     return Finished(called, code, output, text_of(bytes(family.output[_STDERR])))
 
 
 class _Family(asyncio.SubprocessProtocol):
-    """A program and all that is in its process group."""
+    """A program and its process group."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, output_bytes: int) -> None:
         self.exited: asyncio.Future[None] = loop.create_future()
@@ -123,11 +123,11 @@ class _Family(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember what runs it."""
+        """Keep the transport."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Keep what it writes; more than it may on stdout is too much, on stderr it is dropped."""
+        """Keep the output. More than the limit is an error on stdout, and is dropped on stderr."""
         room = self._most[fd] - len(self.output[fd])
         self.output[fd] += data[: max(0, room)]
         if fd == _STDOUT and len(data) > room and not self.is_flooded:
@@ -145,7 +145,7 @@ class _Family(asyncio.SubprocessProtocol):
             self.exited.set_result(None)
 
     async def until_over(self, stdin: bytes, timeout_s: float) -> None:
-        """Give it its input, and return when it has ended, has written too much, or is late."""
+        """Write its input, and return when it has ended, has written too much, or is too slow."""
         pipe = self._pipe(_STDIN)
         if pipe is not None:
             pipe.write(stdin)
@@ -154,7 +154,7 @@ class _Family(asyncio.SubprocessProtocol):
         await asyncio.wait(over, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
     async def end(self, grace_s: float) -> None:
-        """End all that still runs, first politely, and wait for the last of its output."""
+        """Terminate all that still runs, then kill it, and wait for the rest of the output."""
         try:
             if not self.exited.done():
                 self._signal(signal.SIGTERM)
@@ -164,7 +164,7 @@ class _Family(asyncio.SubprocessProtocol):
         await asyncio.wait({self.exited, self._drained}, timeout=_DRAIN_S)
 
     def close(self) -> None:
-        """Let go of its pipes."""
+        """Close its pipes."""
         pipe = self._pipe(_STDIN)
         if pipe is not None and pipe.get_write_buffer_size():
             pipe.abort()  # a close would wait for somebody to read the rest
@@ -172,8 +172,7 @@ class _Family(asyncio.SubprocessProtocol):
             self._transport.close()
 
     def _signal(self, number: int) -> None:
-        # The group's number is the program's, and no other process gets it as long as the group has a member. Right
-        # after the last one's end it is free again, but numbers are given out in turn: nobody has it yet.
+        # No other process gets this number while the group has a member, nor right after its end.
         assert self._transport is not None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._transport.get_pid(), number)

@@ -19,7 +19,7 @@ Value = str | int
 # Compiled when they are used: most starts check no setting.
 _NUMBER = r"-?[0-9]{1,18}"
 _TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-# systemd checks the expression; this only refuses what could not stand in a unit file.
+# systemd checks the expression; this only refuses what would break a unit file.
 _SCHEDULE = r"[A-Za-z0-9*~:,./;_+ -]{0,200}"
 _URL = r"https?://[^\s/?#]+(?:/[^\s?#]*)?"
 _PREFIX = "MEMTOOL_"
@@ -146,7 +146,7 @@ class CalendarSettings(NamedTuple):
 
 
 class IngestSettings(NamedTuple):
-    """`[ingest]`, beside its timer's."""
+    """`[ingest]`, without its timer."""
 
     claude_root: Annotated[
         str, PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
@@ -457,7 +457,7 @@ def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _line(text: str, key: str) -> str:
-    """Return `:` and the line of a key, found without a TOML parser, since tomllib does not tell lines."""
+    """Return `:` and the line number of a key; tomllib does not give it."""
     section, _, name = key.rpartition(".")
     current = ""
     for number, line in enumerate(text.splitlines(), 1):

@@ -23,7 +23,7 @@ def first_line(text: str, length: int = 300) -> str:
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
-    """Return the word that was most likely meant, or nothing."""
+    """Return the most similar word, or an empty string."""
     from difflib import get_close_matches
 
     by_lower = {candidate.lower(): candidate for candidate in words}

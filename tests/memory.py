@@ -12,7 +12,7 @@ from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Node, Record
 from memtool.rollup.job import roll_up
-from memtool.rollup.plan import Choices, Order
+from memtool.rollup.plan import Choices, RollupOptions
 from memtool.store import keys
 from memtool.store.access import Access
 from memtool.store.capture import Captured, capture
@@ -60,7 +60,7 @@ class Memory:
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Outcome:
         """Run one rollup job at the given instant."""
-        order = Order(
+        options = RollupOptions(
             level=level,
             summarizer=summarizer or make("mock", Options(max_bullets=5)),
             calendar=calendar or self.calendar,
@@ -71,7 +71,7 @@ class Memory:
         )
 
         def body(context: RunContext) -> None:
-            roll_up(context, order)
+            roll_up(context, options)
 
         job = job_named(f"{level.word}-rollup")
         return run_job(job, body, root=self.root, clock=lambda: now_us, limits=limits)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "docs/cli.md",
     "docs/config.md",
-    "docs/event-schema.md",
+    "docs/agents.md",
     "docs/scheduling.md",
     "man/memtool.1",
 )

@@ -47,8 +47,10 @@ def agents() -> list[str]:
     for row in AGENTS:
         if row.roots:
             places = "; ".join(_code(f"{root}/{row.transcripts}".rstrip("/")) for root in row.roots)
-            rows.append((row.title, _code(row.name), places, _code(row.variable)))
-    return _table(["agent", "name", "transcripts", "variable for another directory"], rows)
+            keys = [_code(key) if key else "" for key in (row.roots_key, row.setting, row.variable)]
+            rows.append((row.title, _code(row.name), places, *keys, _code(row.resume)))
+    heads = ["setting", "older setting", "variable", "a session goes on with"]
+    return _table(["agent", "name", "transcripts", *heads], rows)
 
 
 def job_settings() -> list[str]:

@@ -6,6 +6,7 @@ they are read again. What agents write when memtool runs them as its summarizer 
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import os
 import stat
@@ -26,10 +27,12 @@ from memtool.files import storage_error
 from memtool.model.records import Event, Record, Source, digest_of
 
 FOREIGN = "foreign: no transcript that memtool knows"
+UTF_16 = "UTF-16: convert it to UTF-8"
 OWN = "memtool's own"
 MAX_DAMAGE_LISTED = 100
 FINGERPRINT_BYTES = 4096
 _MOST_OBJECTS_FOR_PLACE = 1000
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -269,12 +272,13 @@ def _fill_chunks(
 
 
 def _foreign_chunk(lines: Iterator[Line], state: Source) -> Chunk:
-    """Return the only chunk of a source that no format recognises; an empty one is just empty."""
-    line = next(lines, None)
-    if line is not None and not line.complete:
-        state = replace(state, waiting_bytes=line.end - line.start)
-    elif line is not None:
-        state = replace(state, problem=FOREIGN)
+    """Return the only chunk of a source that no format recognises; one without words is just empty."""
+    for line in lines:
+        if not line.complete:
+            state = replace(state, waiting_bytes=line.end - line.start)
+        elif line.data is None or line.data.strip():
+            is_utf_16 = line.start == 0 and (line.data or b"")[:2] in _UTF_16
+            return _Batch().chunk(replace(state, problem=UTF_16 if is_utf_16 else FOREIGN))
     return _Batch().chunk(state)
 
 

@@ -118,7 +118,7 @@ class LazyCommands(CommandGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; end quietly where the reader of stdout has left, who has seen what it wanted."""
+        """Run the command. End quietly if the reader of stdout has closed it."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -129,7 +129,7 @@ class LazyCommands(CommandGroup):
 
 
 def load(row: Row) -> Any:
-    """Return the command that a row stands for."""
+    """Return the command of a row."""
     if not row.target:
         from memtool.cli.running import command_of
 
@@ -251,7 +251,7 @@ def _complete(app: typer.Typer) -> int:
 
 
 def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Raise SkippedError where memtool itself has started this: it would summarise its own summarizing, without end."""
+    """Raise SkippedError if memtool itself has started this program: it would summarise its own calls."""
     if environ.get(WITHIN) and not {"--help", "--version"} & set(arguments):
         raise SkippedError(
             "this runs within a summarizer that memtool has started: nothing is done",
@@ -272,7 +272,7 @@ def _usage_error(error: Any) -> UsageError:
 
 
 def _prepare_streams() -> None:
-    """Let no character end the program: UTF-8 where the locale knows only ASCII, `?` for what does not fit."""
+    """Use UTF-8 if the locale has only ASCII, and `?` for characters that the encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
@@ -280,7 +280,7 @@ def _prepare_streams() -> None:
 
 
 def _flush() -> None:
-    """Write what is buffered now, while an error can still be told."""
+    """Write what is buffered, while an error can still be reported."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -289,7 +289,7 @@ def _flush() -> None:
 
 
 def _give_up_what_cannot_be_written() -> None:
-    """Drop output that a full disk refused, which was told: the last flush of Python 3.11.2 would end with 120."""
+    """Drop output that a full disk refused, which was reported: the last flush of Python 3.11.2 would exit with 120."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -304,7 +304,7 @@ def _reader_has_left() -> bool:
 
 
 def _discard_stdout() -> None:
-    """Let the interpreter's last flush go nowhere instead of failing."""
+    """Redirect stdout to /dev/null, so that the last flush of the interpreter does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

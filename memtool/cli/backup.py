@@ -1,4 +1,4 @@
-"""`memtool backup`: a copy of the store in a directory of its own, taken beside any job and proven."""
+"""`memtool backup`: a verified copy of the store, made while jobs run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def backup(
     """Copy the store to DIRECTORY/memtool-<store>-<time> and verify the copy. Nothing is overwritten."""
     call = invocation(context)
     place = expand(Path(directory), call.environ)
-    check(call.store.root, place)  # a slip of the pen is no failed run in the ledger
+    check(call.store.root, place)  # a typing error is not a failed run in the ledger
     report = Report()
 
     def body(running: RunContext) -> None:

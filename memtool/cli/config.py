@@ -1,4 +1,4 @@
-"""`memtool config`: what the settings are and where they come from. Writes no file but the last of those it reads."""
+"""`memtool config`: show, set and check settings. Writes only the last of the files that it reads."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _short(path: str, home: str) -> str:
 
 
 def _literal(value: object) -> str:
-    """Return a value as it stands in the file."""
+    """Return a value as TOML."""
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
@@ -211,7 +211,7 @@ def _replace(document: dict[str, object], key: str, value: Value | None) -> obje
     section, _, name = key.partition(".")
     table = document.setdefault(section, {})
     if not isinstance(table, dict):
-        raise UsageError(f"[{section}] is not a table in the file", hint="mend the file by hand")
+        raise UsageError(f"[{section}] is not a table in the file", hint="correct the file by hand")
     if "." in name:
         old = _replace(table, name, value)
     else:

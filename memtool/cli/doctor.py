@@ -1,10 +1,8 @@
-"""`memtool doctor`: what memtool stands on, what is wrong with it, and what to do. Takes no lock, changes nothing."""
+"""`memtool doctor`: check what memtool needs. Takes no lock, changes nothing."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 
 import typer
 
@@ -13,8 +11,8 @@ from memtool.cli.output import Page, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
 from memtool.errors import FAILED, OK, ExitCode
-from memtool.query.doctor import examine as examine_scene
-from memtool.query.doctor.scene import VERDICTS, Finding, Scene, Verdict, is_healthy
+from memtool.query.doctor import examine
+from memtool.query.doctor.scene import Examination, Scene
 
 VERSION = 1
 _MARGIN = "  "
@@ -29,12 +27,12 @@ _STYLES: dict[str, str] = {
 def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
     """Check what memtool needs, and say what to do. Exits 1 if there is a problem or a warning."""
     scene = scene_of(invocation(context))
-    findings = examine_scene(scene)
+    found = examine(scene)
     if json:
-        print_json("doctor", VERSION, _json(scene, findings))
+        print_json("doctor", VERSION, found)
     else:
-        _print(Page(scene.environ), scene, findings)
-    return OK if is_healthy(findings) else FAILED
+        _print(Page(scene.environ), found)
+    return OK if found.healthy else FAILED
 
 
 def scene_of(call: Invocation) -> Scene:
@@ -62,39 +60,16 @@ def _person(place: Place) -> str:
     return next(filter(None, users), "")
 
 
-def _print(page: Page, scene: Scene, findings: Sequence[Finding]) -> None:
+def _print(page: Page, found: Examination) -> None:
     """Print what is wrong and what to do about it, then in one line each what is right and what was not checked."""
-    page.line(("Store: ", "bold"), f"{scene.root} ({scene.store.why})")
+    page.line(("Store: ", "bold"), f"{found.store.path} ({found.store.why})")
     page.blank()
-    for finding in findings:
-        advice = finding.advice
-        if advice.verdict in ("problem", "warning"):
-            first = f"{advice.verdict}  {finding.name}: "
-            page.line(advice.found, first=first, rest=_MARGIN, lead=_STYLES[advice.verdict])
-            page.line(("do: ", ""), (advice.todo, "bold"), first=_MARGIN, rest=_MARGIN * 2)
+    for one in found.checks:
+        if one.verdict in ("problem", "warning"):
+            first = f"{one.verdict}  {one.name}: "
+            page.line(one.found, first=first, rest=_MARGIN, lead=_STYLES[one.verdict])
+            page.line("do: ", (one.todo, "bold"), first=_MARGIN, rest=_MARGIN * 2)
     for verdict, word in (("ok", "ok"), ("skipped", "not checked")):
-        names = [finding.name for finding in findings if finding.advice.verdict == verdict]
+        names = [one.name for one in found.checks if one.verdict == verdict]
         if names:
             page.line((f"{word}: ", _STYLES[verdict]), ", ".join(names), rest=_MARGIN)
-
-
-def _counts(findings: Sequence[Finding]) -> dict[Verdict, int]:
-    found = Counter(finding.advice.verdict for finding in findings)
-    return {word: found[word] for word in VERDICTS}
-
-
-def _json(scene: Scene, findings: Sequence[Finding]) -> dict[str, object]:
-    return {
-        "store": {"path": str(scene.root), "why": scene.store.why},
-        "healthy": is_healthy(findings),
-        "counts": _counts(findings),
-        "checks": [
-            {
-                "name": finding.name,
-                "verdict": finding.advice.verdict,
-                "found": finding.advice.found,
-                "todo": finding.advice.todo,
-            }
-            for finding in findings
-        ],
-    }

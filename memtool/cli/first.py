@@ -1,4 +1,4 @@
-"""From nothing to the first answer: say what there is to take in, offer to do it, do it, and let the command go on."""
+"""The first use: show which sessions there are, offer to ingest them, and continue with the command."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _STOPPED = {INTERRUPTED.code, TERMINATED.code}
 
 
 class Found(Struct, frozen=True):
-    """The transcripts that could be taken in by agent, and where they were looked for."""
+    """The transcripts that can be ingested, by agent, and the directories that were searched."""
 
     roots: tuple[Root, ...]
     sizes: Mapping[str, Sequence[int]]
@@ -88,9 +88,9 @@ class Found(Struct, frozen=True):
 
 
 def offer(call: Invocation, *, as_json: bool) -> bool:
-    """Return whether everything there is was taken in, after the person at the terminal agreed to it.
+    """Return whether all transcripts were ingested, after the user at the terminal agreed.
 
-    Return False with `as_json`: the caller prints its empty object. End the program where there is nothing to read.
+    Return False with `as_json`: the caller prints its empty result. End the program if there is nothing to read.
     """
     found = find_transcripts(call)
     can_ask = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
@@ -108,9 +108,9 @@ def offer(call: Invocation, *, as_json: bool) -> bool:
 
 
 def take_in(call: Invocation, *, as_json: bool = False) -> ExitCode:
-    """Ingest everything there is and roll it up, open periods too, with progress on stderr; none with `as_json`.
+    """Ingest all transcripts and roll them up, including open periods, with progress on stderr unless `as_json`.
 
-    Return the worst exit code of these jobs. What went wrong is said on stderr, and keeps nothing else from its turn.
+    Return the worst exit code of these jobs. Errors are reported on stderr and stop no other job.
     """
     began_s = time.monotonic()
     show = Show.NEVER if as_json else Show.ALWAYS
@@ -166,7 +166,7 @@ def _exit_code(code: int) -> ExitCode:
 
 
 def say_what_helps(call: Invocation, found: Found | None = None) -> None:
-    """Say on stderr that nothing is remembered yet, what there is to take in, and what does it."""
+    """Say on stderr that there is no memory yet, which sessions can be ingested, and how."""
     found = found or find_transcripts(call)
     note(f"memtool: no memory yet in {call.store.root}. {found.words}")
     if (owner := _whose(call)) is not None:
@@ -185,7 +185,7 @@ def say_what_helps(call: Invocation, found: Found | None = None) -> None:
 
 
 def find_transcripts(call: Invocation) -> Found:
-    """Return what an ingest would take in now."""
+    """Return what an ingest would read now."""
     access = Access(call.store.root)
     sources = {}
     if access.exists():
@@ -205,9 +205,9 @@ def _has_memory(call: Invocation) -> bool:
 
 
 def _whose(call: Invocation) -> str | None:
-    """Return whose memory it is that root asks for; None where it is this user's own to make.
+    """Return the owner of the memory that root asks for; None if this user can make it.
 
-    Root makes no file in another's directory, and no second memory beside the system's, unless asked by name.
+    Root makes no file in the directory of another user, and no second memory beside the system's unless it is named.
     """
     if os.getuid() != 0:
         return None
@@ -225,14 +225,14 @@ def _is_named(call: Invocation) -> bool:
 
 
 def _is_agreed(call: Invocation, found: Found) -> bool:
-    """Ask the person. Return False where the answer is no, or none."""
+    """Ask the user. Return False if the answer is no, or there is none."""
     page = Page(call.environ, sys.stderr)
     for line in _introduction(call, found):
         page.line(line)
     question = f"Take them in now? {_duration(call, found)}"
     if ask(call.environ, question, default=not _is_named(call)):
         return True
-    note("Nothing was taken in. To do it by hand:")
+    note("Nothing was ingested. To do it by hand:")
     _say_commands(call)
     return False
 
@@ -252,7 +252,7 @@ def _introduction(call: Invocation, found: Found) -> Iterator[str]:
 
 
 def calendar_words(call: Invocation) -> str:
-    """Return the calendar that a new store gets. Raise ConfigError where the machine's zone has no name."""
+    """Return the calendar that a new store gets. Raise ConfigError if the machine's zone has no name."""
     calendar = calendar_for_new_store(call.config).describe()
     return (
         f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "

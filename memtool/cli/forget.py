@@ -1,4 +1,4 @@
-"""`memtool forget`: take away for good what was recorded. Shows first what it found, and asks."""
+"""`memtool forget`: permanently delete events. Shows what it found, and asks."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _is_agreed(environ: Mapping[str, str], found: Found) -> bool:
         return True  # what an earlier run began, and was agreed to then
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise UsageError(
-            "forgetting cannot be undone, and nobody is here to be asked",
+            "forgetting cannot be undone, and there is no terminal to ask on",
             hint="--yes does it, --dry-run only shows it; memtool backup DIR first keeps a copy",
         )
     note("This cannot be undone (memtool backup DIR first keeps a copy).")

@@ -1,4 +1,4 @@
-"""`memtool grip`: the words that prove a bullet, in their conversation."""
+"""`memtool grip`: the text that proves a bullet, in its conversation."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from memtool.jobs.runner import Outcome
 from memtool.rollup.configured import calendar_for_new_store
 
 VERSION = 1
-_MOST_LINES = 20
 PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -144,10 +143,13 @@ def _trouble(report: Report) -> Iterator[str]:
 
 
 def _unread(report: Report) -> Iterator[str]:
-    for path, why in report.unread[:_MOST_LINES]:
-        yield f"not read: {path} ({why})"
-    if len(report.unread) > _MOST_LINES:
-        yield f"not read: {len(report.unread) - _MOST_LINES} more"
+    """Yield a line for each reason."""
+    paths: dict[str, list[Path]] = {}
+    for path, why in report.unread:
+        paths.setdefault(why, []).append(path)
+    for why, found in paths.items():
+        more = "" if len(found) == 1 else f"{len(found)} files, such as "
+        yield f"not read: {more}{found[0]} ({why})"
 
 
 def _number(count: int, what: str) -> str:

@@ -55,7 +55,7 @@ def settings() -> Offers:
 
 
 def setting_values(ctx: typer.Context) -> Offers:
-    """Offer the values of the setting that the line names, where they are words."""
+    """Offer the values of the setting on the line, if they are words."""
     row = SETTINGS.get(str(ctx.params.get("key")))
     return [(word, "") for word in row.kind.words()] if row is not None else []
 
@@ -167,7 +167,7 @@ class CommandGroup(TyperGroup):
         super().format_commands(ctx, formatter)
 
     def _keep_help(self) -> None:
-        """Let no help be cut off, which typer does where it has none for a list."""
+        """Use the whole help in lists, which typer would cut off."""
         for command in self.commands.values():
             paragraph = (command.help or "").partition("\n\n")[0]
             command.short_help = " ".join(paragraph.split())

@@ -1,4 +1,4 @@
-"""All that reaches the terminal passes here. Text from a store or a file is shown, never obeyed."""
+"""All output of the program. Control characters in text from a store or a file never reach the terminal."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ def _left_out(count: int) -> str:
 
 
 def head_end(text: str, lines: int, characters: int) -> int:
-    """Return where the first so many lines and characters end, between words where one is near."""
+    """Return the end of the first lines and characters, between words if possible."""
     end = -1
     for _ in range(lines):
         end = text.find("\n", end + 1)
@@ -362,7 +362,7 @@ def head_end(text: str, lines: int, characters: int) -> int:
 
 
 def tail_start(text: str, lines: int, characters: int) -> int:
-    """Return where the last so many lines and characters begin."""
+    """Return the start of the last lines and characters."""
     return len(text) - head_end(text[::-1], lines, characters)
 
 

@@ -1,4 +1,4 @@
-"""`memtool rebuild`: write the table of contents anew, with another calendar if that is asked for."""
+"""`memtool rebuild`: rewrite all summaries, with another calendar if wanted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 from memtool.rollup.configured import budget_of, summarizer_of, wanted_calendar, zone_is_set
-from memtool.rollup.plan import Choices, Order
-from memtool.rollup.rebuild import Price, Report, abandon, next_calendar, price
+from memtool.rollup.plan import Choices, Forecast, RollupOptions
+from memtool.rollup.rebuild import Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
 from memtool.store.access import Access
 
@@ -56,21 +56,21 @@ def rebuild(
     report = Report()
     if abandons:
         return _concluded(run(call, _JOB, abandon), report, as_json=json)
-    order = _order(call, max_calls)
+    options = _options(call, max_calls)
     if dry_run:
-        return _show_price(call, order if calendar else None, as_json=json)
+        return _show_price(call, options if calendar else None, as_json=json)
     outcome = run(
         call,
         _JOB,
         lambda running: rebuild_body(
-            running, order, report, adopts_calendar=calendar, takes_gaps=with_gaps
+            running, options, report, adopts_calendar=calendar, takes_gaps=with_gaps
         ),
     )
     return _concluded(outcome, report, as_json=json)
 
 
-def _order(call: Invocation, max_calls: int | None) -> Order:
-    return Order(
+def _options(call: Invocation, max_calls: int | None) -> RollupOptions:
+    return RollupOptions(
         level=Level.YEAR,
         summarizer=summarizer_of(call.config, call.environ, call.store.root),
         calendar=wanted_calendar(call.config),
@@ -106,21 +106,20 @@ def _concluded(outcome: Outcome, report: Report, *, as_json: bool) -> ExitCode:
     return conclude(outcome)
 
 
-def _show_price(call: Invocation, order: Order | None, *, as_json: bool) -> ExitCode:
+def _show_price(call: Invocation, options: RollupOptions | None, *, as_json: bool) -> ExitCode:
     access = Access(call.store.root)
-    found, have, wanted = Price(), None, None
+    forecast, have, wanted = Forecast(), None, None
     if access.exists():
         with access.reading() as store:
-            have, wanted = store.calendar, next_calendar(store, order)
-            found = price(store, wanted, call.now_us)
-    forecast = found.forecast
+            have, wanted = store.calendar, next_calendar(store, options)
+            forecast = price(store, wanted, call.now_us)
     if as_json:
         payload = {
             "calendar": wanted.describe() if wanted else None,
             "periods": [period.id for period in forecast.periods],
             "segments": forecast.segments,
             "tokens": forecast.tokens,
-            "copied": found.copied,
+            "copied": forecast.copied,
             "calls": forecast.calls,
             "spend": forecast.spend,
         }
@@ -129,7 +128,7 @@ def _show_price(call: Invocation, order: Order | None, *, as_json: bool) -> Exit
     _print_change(have, wanted)
     print_line(
         f"{len(forecast.periods)} periods and {forecast.segments} segments ({forecast.tokens} "
-        f"tokens) to summarise, {forecast.calls} summarizer calls at most; {found.copied} nodes stay"
+        f"tokens) to summarise, {forecast.calls} summarizer calls at most; {forecast.copied} nodes stay"
     )
     if forecast.calls:
         print_line(f"a model would take about {forecast.spend} tokens for that, in and out")

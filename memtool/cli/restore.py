@@ -1,4 +1,4 @@
-"""`memtool restore`: put a backup in the store's place, all of it or nothing."""
+"""`memtool restore`: replace the store with a backup, completely or not at all."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def restore(
     place = expand(Path(backup), call.environ)
     check(
         call.store.root, place, replaces=replace_store
-    )  # a slip of the pen is no failed run in the ledger
+    )  # a typing error is not a failed run in the ledger
     report = Report()
 
     def body(running: RunContext) -> None:

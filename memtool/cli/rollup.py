@@ -23,7 +23,7 @@ from memtool.rollup.configured import (
     zone_is_set,
 )
 from memtool.rollup.job import roll_up
-from memtool.rollup.plan import Choices, Order
+from memtool.rollup.plan import Choices, RollupOptions
 from memtool.store.access import Access
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def run_level(
     show: Show = Show.TERMINAL,
 ) -> Outcome:
     """Run the rollup job of one level; `waits` and `show` are those of `run`."""
-    order = Order(
+    options = RollupOptions(
         level=level,
         summarizer=summarizer_of(call.config, call.environ, call.store.root),
         calendar=wanted_calendar(call.config),
@@ -142,7 +142,7 @@ def run_level(
         at_once=call.config.summarizer.concurrency,
     )
     job = f"{level.word}-rollup"
-    return run(call, job, partial(roll_up, order=order), waits=waits, show=show)
+    return run(call, job, partial(roll_up, options=options), waits=waits, show=show)
 
 
 def _numbers(outcome: Outcome) -> dict[str, object]:

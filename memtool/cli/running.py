@@ -45,7 +45,7 @@ class Show(Enum):
 
 @contextmanager
 def shown(environ: Mapping[str, str], job: str, show: Show) -> Iterator[Reports]:
-    """Give where a job's progress and its notes go."""
+    """Give what shows a job's progress and its notes."""
     is_terminal = sys.stderr.isatty() and environ.get("TERM") != "dumb"
     if show is Show.NEVER or (show is Show.TERMINAL and not is_terminal):
         yield Reports(talk=note)  # a journal wants no bars
@@ -60,7 +60,7 @@ def shown(environ: Mapping[str, str], job: str, show: Show) -> Iterator[Reports]
 
 
 class _Lines:
-    """Prints a plain line where the last one was printed a while ago."""
+    """Prints a plain line if the last one was printed some seconds ago."""
 
     def __init__(self, job: str) -> None:
         self._job = job
@@ -164,7 +164,7 @@ def run(
 ) -> Outcome:
     """Run the body of the job, or task, of this name for this command and return how it ended.
 
-    With `waits` it stands in line for another run of the same job, which does not do this one's work.
+    With `waits` it waits for another run of the same job, which does other work.
     """
     with shown(call.environ, job, show) as reports:
         return run_job(

@@ -1,4 +1,4 @@
-"""`memtool stats`: how much is kept, of whom, on how much disk, and how much of it in the last 12 months."""
+"""`memtool stats`: what is stored, and its size on disk."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _default(context: typer.Context, *, json: JsonOption = False) -> None:
     elif json:
         name = context.invoked_subcommand
         raise UsageError(
-            "--json stands before the subcommand", hint=f"memtool summarizers {name} … --json"
+            "--json is an option of the subcommand", hint=f"memtool summarizers {name} … --json"
         )
 
 

@@ -1,4 +1,4 @@
-"""`memtool verify`: walk the store and name what is wrong."""
+"""`memtool verify`: check the store's integrity."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def _print_more(page: Page, count: int) -> None:
 
 def _print_worth_knowing(page: Page, found: Verification) -> None:
     clock = Clock(found.zone)
+    if found.old_count:
+        page.line(
+            f"{number(found.old_count, 'event')} as an older memtool read them: "
+            "their transcripts are gone, or the next ingest reads them again."
+        )
+        page.blank()
     if found.strange_count:
         page.line(
             (

@@ -198,7 +198,7 @@ def check(root: Path, directory: Path) -> None:
 
 
 def backup(context: RunContext, directory: Path, report: Report, *, verifies: bool = True) -> None:
-    """Make a backup, in a directory of its own in this one, and check it unless told not to.
+    """Make a backup, in a new directory in this one, and with `verifies` check it.
 
     `report` is right however the run ends. Only a whole backup gets its name.
     """
@@ -256,7 +256,7 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
 
 
 def _remove_leftovers(directory: Path, store_id: str, now_us: int) -> None:
-    """Remove what killed backups of this store have left; a day old, so that no other machine is at work on it."""
+    """Remove what killed backups of this store have left; a day old, so that no other machine is still writing it."""
     with reporting(directory):
         for left in directory.glob(f".memtool-{store_id[:8]}-*{PARTIAL}"):
             if left.stat().st_mtime < now_us // 1_000_000 - _LEFT_OVER_AFTER_S:
@@ -308,7 +308,7 @@ def _verified(context: RunContext, store: Store) -> Verification:
 def _counts(context: RunContext, store: Store) -> dict[str, int]:
     """Return what a check would count; no value is decoded."""
     counts = {"events": 0, "nodes": 0}
-    for name, rows in (("events", store.times()), ("nodes", store.node_ids())):
+    for name, rows in (("events", store.times()), ("nodes", store.node_places())):
         for _ in rows:
             counts[name] += 1
             if counts[name] % 1000 == 0:

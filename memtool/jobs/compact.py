@@ -17,7 +17,7 @@ SLICE_BYTES = 24 << 20
 
 
 class Report(msgspec.Struct):
-    """What a compaction came to, in bytes on the disk. `erased`: it also finished deleting something for good."""
+    """The result of a compaction, in bytes on the disk. `erased`: it also finished deleting something for good."""
 
     before_bytes: int = 0
     after_bytes: int = 0

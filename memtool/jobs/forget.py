@@ -33,12 +33,12 @@ from memtool.model.records import (
     NodeId,
 )
 from memtool.process import SUMMARIZER_DIRECTORY
-from memtool.query.events import span_us
+from memtool.query.events import Query, bounds_us
 from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.store import erase
 from memtool.store.access import Access, Lease
-from memtool.store.erase import Erasing, erasing, periods_over, suspects
+from memtool.store.erase import Erasing, erasing, periods_over, suspect_nodes
 from memtool.store.store import Store
 from memtool.store.toc import drop_half_built
 
@@ -51,7 +51,7 @@ SAMPLES = 5
 _SHORTEST_NAME = 4
 """Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
 SLICE = 500
-"""How many events, or nodes, one batch deletes: the writer is let go, and signals are looked at, in between."""
+"""How many events, or nodes, one batch deletes. Between two, other writers get their turn and signals are looked at."""
 _NAMED = re.compile(r"\b(?:segment|day|week|month|year):[0-9]{4}(?:-[0-9]{2}){0,2}")
 
 T = TypeVar("T")
@@ -117,11 +117,7 @@ def _resolved(reader: Reader, store: Store, selector: Selector) -> Filter:
             "nothing is named that should be forgotten",
             hint="name it: --session, --project, --agent, --since, --until, --match or --event",
         )
-    start_us, end_us = FIRST_INSTANT_US, LAST_INSTANT_US
-    if selector.since:
-        start_us = span_us(reader, store, selector.since, "--since")[0]
-    if selector.until:
-        end_us = span_us(reader, store, selector.until, "--until")[1]
+    start_us, end_us = bounds_us(reader, store, Query(since=selector.since, until=selector.until))
     ids = frozenset(_event_named(store, text) for text in selector.events)
     found = Filter(
         start_us,
@@ -208,7 +204,7 @@ class Found(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """What forgetting came to; right however the run ends. `found` is None where it did not get as far as to look."""
+    """The result of forgetting, right however the run ends. `found` is None where it did not come to look."""
 
     found: Found | None = None
     forgotten: int = 0
@@ -246,12 +242,12 @@ def _find_what_goes_along(store: Store, found: Found) -> None:
     gone = frozenset(found.ids)
     moved = (older for older in store.revisions() if older.id in gone)
     found.days |= {store.calendar.day_of(older.time_us) for older in moved}
-    found.suspects = suspects(store)
+    found.suspects = suspect_nodes(store)
     going = {period.id for period in periods_over(found.days, store.calendar.week_start)}
     going |= {*found.suspects}
     for day in sorted(found.days):
         going |= {cut.id for cut in store.cuts(day) if not gone.isdisjoint(cut.events)}
-    counts = Counter(place_of(one).level for one in going if store.node(one) is not None)
+    counts = Counter(place_of(one).level for one in going if store.has_node(one))
     found.nodes = {level: counts[level] for level in Level if counts[level]}
     names = found.names
     for path in store.sources():  # the row of a transcript that is gone serves nothing
@@ -267,9 +263,9 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
     with context.tree():  # a rollup could write again what it has read before
         with access.reading() as store:
             found = report.found = _find(reader, store, selector)
-            speaks = _speaking_of(found, store.calendar.week_start)
+            names_it = _naming(found, store.calendar.week_start)
         if not found.is_empty:
-            report.blanked = blank(context.root, speaks)
+            report.blanked = blank(context.root, names_it)
             _remove_leftovers(context.root)
             with access.lease(context.writer) as lease:
                 _delete(context, lease, found, report)
@@ -297,17 +293,17 @@ def _slices(context: RunContext, rows: Sequence[T], label: str) -> Iterator[Sequ
         yield rows[start : start + SLICE]
 
 
-def _speaking_of(found: Found, week_start: int) -> Callable[[str], bool]:
+def _naming(found: Found, week_start: int) -> Callable[[str], bool]:
     """Return a test of whether a text names a node that goes, or a session or project of what is forgotten."""
     going = {str(period.id) for period in periods_over(found.days, week_start)}
     going |= {one.replace("day:", "segment:", 1) for one in going if one.startswith("day:")}
     names = found.names
 
-    def speaks(text: str) -> bool:
+    def names_it(text: str) -> bool:
         named = set(_NAMED.findall(text))
         return not named.isdisjoint(going) or any(name in text for name in names)
 
-    return speaks
+    return names_it
 
 
 # Beside the store: unfinished copies go, whole ones are named and stay.

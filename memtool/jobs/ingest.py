@@ -23,7 +23,7 @@ from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.store.access import Access, Lease
-from memtool.store.capture import Captured, capture
+from memtool.store.capture import Captured, capture, drop_sources
 from memtool.store.store import Store
 
 MAX_DAMAGE_LISTED = 20
@@ -182,6 +182,21 @@ def _take_files(
         on_offset(span.start)
         _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
         done_bytes += len(span)
+    if not order.paths and (gone := _gone(order.roots, sources, found)):
+        drop_sources(lease.store(), gone)
+
+
+def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
+    """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
+    there = {_key(path) for path in found.files}
+    places = [root.path for root in roots if not found.failed and root.transcripts.is_dir()]
+    return [
+        source
+        for source in sources
+        if source not in there
+        and any(Path(source).is_relative_to(place) for place in places)
+        and not os.path.lexists(source)
+    ]
 
 
 def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:

@@ -11,7 +11,7 @@ from memtool.files import remove, reporting
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.ledger.file import ledger_path
-from memtool.locks import TREE, WRITER, Holder, Patience, job_lock_path, lock_path, wait_for
+from memtool.locks import TREE, WRITER, Holder, LockWait, job_lock_path, lock_path, wait_for
 from memtool.store.access import FORMAT_FILE, SWAP
 from memtool.systemd.jobs import JOBS, TASKS
 from memtool.systemd.pauses import directory as pause_directory
@@ -35,7 +35,7 @@ def is_used(root: Path) -> bool:
 def purge(root: Path, now_us: int) -> list[Path]:
     """Delete the store and return what is left in its directory, none of it memtool's; empty: the directory is gone.
 
-    Raise UnavailableError, with nothing deleted, while a job is at work, and StorageError where a file cannot go.
+    Raise UnavailableError, with nothing deleted, while a job runs, and StorageError where a file cannot go.
     """
     with _alone(root, now_us), reporting(root):
         for path in _own(root):
@@ -57,7 +57,7 @@ def _alone(root: Path, now_us: int) -> Iterator[None]:
         for path in paths:
             if path.exists():  # else nothing has ever run here
                 held.enter_context(
-                    wait_for(path, Holder(os.getpid(), "setup", now_us), Patience(0))
+                    wait_for(path, Holder(os.getpid(), "setup", now_us), LockWait(0))
                 )
         yield
 

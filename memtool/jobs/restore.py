@@ -37,7 +37,7 @@ _MOST_NAMED = 20
 
 
 class Report(msgspec.Struct):
-    """What a restore came to. `aside` is where the store that was replaced is; no manifest: nothing was restored.
+    """The result of a restore. `aside` is where the store that was replaced is; no manifest: nothing was restored.
 
     `verified` is whether the backup is known to be healthy; None where that was never checked.
     """
@@ -48,7 +48,7 @@ class Report(msgspec.Struct):
 
 
 def check(root: Path, backup: Path, *, replaces: bool) -> Manifest:
-    """Return the backup's manifest. Raise what speaks against restoring it here, as far as a glance can tell."""
+    """Return the backup's manifest. Raise what is against restoring it here, as far as that is quick to see."""
     manifest = read_manifest(backup)
     if manifest.format > FORMAT:
         raise ConfigError(
@@ -124,7 +124,7 @@ def _is_healthy(
 ) -> bool | None:
     """Return whether the copy is known to be healthy, before it takes anything's place.
 
-    Its digests are those of the files that the backup was made of: what was walked then is not walked again. An older
+    Its digests are those of the files that the backup was made of: what was checked then is not checked again. An older
     format reads the same; the next writer migrates it.
     """
     try:
@@ -154,12 +154,12 @@ def _alone(context: RunContext) -> Iterator[None]:
     The other jobs' own locks come on top of this run's. Only a restore waits for two of them, so no two runs
     can wait for each other.
     """
-    patience = context.patience("store", context.limits.lock_wait_s)
+    wait = context.lock_wait("store", context.limits.lock_wait_s)
     with ExitStack() as held:
         for row in (*JOBS, *TASKS):
             if row.name != context.holder.job:
                 path = job_lock_path(context.root, row.name)
-                held.enter_context(wait_for(path, context.holder._replace(), patience))
+                held.enter_context(wait_for(path, context.holder._replace(), wait))
         held.enter_context(context.tree())
         held.enter_context(context.writer())
         yield

@@ -108,7 +108,7 @@ def run_job(
 
 
 def _refuse_paused(run: Run, context: RunContext) -> None:
-    """Raise SkippedError where the job is paused. A run by hand is only told so, and goes on."""
+    """Raise SkippedError where the job is paused. A run by hand goes on, with a note."""
     if run.trigger == "manual":
         if (pause := pause_of(context.root, run.job, run.started_us)) is not None:
             context.reports.talk(
@@ -127,7 +127,7 @@ def _own_lock(context: RunContext, job: str) -> Lock:
     path, wait_s = job_lock_path(context.root, job), context.limits.job_wait_s
     try:
         if wait_s > 0:
-            return wait_for(path, context.holder, context.patience("job", wait_s))
+            return wait_for(path, context.holder, context.lock_wait("job", wait_s))
         lock = try_lock(path, context.holder)
     except UnavailableError:
         lock = None

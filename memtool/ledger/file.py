@@ -28,7 +28,7 @@ Result = Literal["done", "partial", "failed", "stopped", "skipped", "died"]
 RESULTS: tuple[Result, ...] = get_args(Result)
 BAD_RESULTS: frozenset[str] = frozenset({"failed", "died"})
 
-# What one record may hold at most, so that the ledger stays small whatever a job meets.
+# Limits of one record, so that the ledger stays small.
 MAX_PERIODS = 20
 MAX_LEFT = 40
 MAX_DETAILS = 40
@@ -163,7 +163,7 @@ def ledger_path(root: Path) -> Path:
 
 
 def silent(_: str) -> None:
-    """Say nothing of a damaged ledger."""
+    """Do not report a damaged ledger."""
 
 
 def write(
@@ -174,7 +174,7 @@ def write(
     *,
     is_transaction: bool = True,
 ) -> T:
-    """Return what the act returns, done in one transaction and on the disk. Set a damaged database aside first."""
+    """Run `act` in one transaction and return its result. A damaged database is set aside first."""
     path = ledger_path(root)
     for is_last in (False, False, True):
         try:
@@ -256,7 +256,7 @@ def _check_format(db: Connection, path: Path) -> None:
 
 
 def read_with(root: Path, act: Callable[[Connection], T]) -> T:
-    """Return what the act finds in the ledger as it is at one moment."""
+    """Return what `act` reads in one snapshot of the ledger."""
     path = ledger_path(root)
     try:
         with closing(_snapshot(path)) as db:
@@ -339,7 +339,7 @@ def _explained(error: sqlite3.Error, path: Path, wait_s: float) -> Exception:
 
 
 def _reason(path: Path) -> tuple[OSError, Path]:
-    """Return the system's error, found by a trial, since SQLite does not tell it; and what it concerns."""
+    """Return the system's error and its path, found by a trial, since SQLite does not give it."""
     from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
 
     try:

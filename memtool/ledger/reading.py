@@ -1,7 +1,4 @@
-"""The ledger: what ran, and what it spent.
-
-Never opens the store. docs/ledger.md is its contract.
-"""
+"""Records runs and model calls, and reads them. Never opens the store. docs/ledger.md is its contract."""
 
 from __future__ import annotations
 
@@ -59,14 +56,6 @@ class Spent(NamedTuple):
     calls: int = 0
     tokens: int = 0
     failed: int = 0
-
-    def plus(self, other: Spent) -> Spent:
-        """Return the sum."""
-        return Spent(*(one + more for one, more in zip(self, other, strict=True)))
-
-    def minus(self, other: Spent) -> Spent:
-        """Return the difference."""
-        return Spent(*(one - less for one, less in zip(self, other, strict=True)))
 
 
 class History(NamedTuple):
@@ -141,9 +130,8 @@ def _trim(db: Connection) -> None:
 def read(root: Path, *, job: str = "", limit: int = -1) -> History:
     """Return the newest runs on record, of this job or of all.
 
-    A run that was killed has no end here: `look` tells it from one that runs. Raise DamagedError where the database is
-    damaged. A reader writes nothing, waits for nothing but a commit, and finds what a killed writer has not finished
-    undone.
+    A killed run has no end here; `look` distinguishes it from one that runs. Raise DamagedError if the database is
+    damaged. A reader writes nothing and waits only for a commit. What a killed writer has not committed is not seen.
     """
     return _history(root, "WHERE ? IN ('', job)", (job,), limit)
 
@@ -154,7 +142,7 @@ def look(root: Path, *, job: str = "", limit: int = -1) -> History:
 
 
 def look_newest(root: Path) -> History:
-    """Return the same, with only the runs that the state of the jobs is made of."""
+    """Return the same, with only the runs that `status` needs."""
     return _with_died(root, lambda: _history(root, _NEWEST))
 
 
@@ -209,10 +197,10 @@ def _is_running(root: Path, run: Run) -> bool:
 
 
 def blank(root: Path, speaks: Callable[[str], bool]) -> int:
-    """Replace the texts of which this is true, or of what their record is about; return how many records that were.
+    """Blank the texts for which `speaks` is true, or whose subject is; return the number of changed records.
 
-    No byte of them stays: the database is written anew, and one that was set aside as damaged is removed:
-    what is in it cannot be checked.
+    No byte of them stays: the database is rewritten, and one that was set aside as damaged is removed, since it
+    cannot be checked.
     """
     texts = (
         ("runs", "error", "periods"),

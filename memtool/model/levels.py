@@ -66,7 +66,7 @@ class Period(msgspec.Struct, frozen=True, order=True):
 
     @property
     def date_text(self) -> str:
-        """Its first day as far as its level tells it, such as `2026-11`."""
+        """Its first day, as far as its level needs it, such as `2026-11`."""
         return date.fromordinal(self.first).strftime(_ID_FORMATS[self.level])
 
 

@@ -240,7 +240,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     def holds(self, period: Period) -> bool:
         """Return whether there is anything to list: a node, or current events on a day that has no node yet."""
-        if self.store.node(period.id) is not None:
+        if self.store.has_node(period.id):
             return True
         if period not in self.stale:
             return False
@@ -263,7 +263,7 @@ class Tree(Struct, frozen=True, dict=True):
             for day in self.marked
             if day.level is Level.DAY
             and day.first in self._span
-            and self.store.node(day.id) is None
+            and not self.store.has_node(day.id)
             and next(current_events(self.store, day), None) is not None
         )
 

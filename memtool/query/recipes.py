@@ -6,7 +6,7 @@ Counts by streaming: a store of any size takes the same memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 
 from memtool.errors import MemtoolError, StorageError
 from memtool.model.levels import Level, Period, place_of
-from memtool.model.records import Recipe
+from memtool.model.records import NodeId, Recipe
 from memtool.query.reader import Reader
 from memtool.rollup.configured import budget_of, options_of, spent_today
 from memtool.rollup.plan import Forecast
@@ -139,60 +139,37 @@ def recipes(reader: Reader) -> Recipes:
         today = Today(day, spent.calls, spent.tokens, spent.failed)
         if store is None:
             return Recipes(False, calendar.zone, today, (), Outdated(by_level({})))
-        count = _Count(store, reader)
-        for level in Level:
-            count.add(level)
-        return Recipes(True, calendar.zone, today, tuple(count.written()), count.outdated())
+        return Recipes(True, calendar.zone, today, *_counted(store, reader))
 
 
-class _Count(Struct):
-    """What was counted so far: the nodes by recipe and level, and the closed periods that an upgrade would take up."""
-
-    store: Store
-    reader: Reader
-    _nodes: dict[Recipe, Counter[Level]] = field(default_factory=dict)
-    _outdated: Counter[Level] = field(default_factory=Counter)
-    _open: int = 0
-    _periods: set[Period] = field(default_factory=set)
-    _segments: int = 0
-    _tokens: int = 0
-
-    def add(self, level: Level) -> None:
-        """Count the nodes of one level, which come in order of time."""
-        by_period = groupby(self.store.recipes(level), lambda row: place_of(row[0]).period)
-        for period, nodes in by_period:
-            old = [node_id for node_id, recipe in nodes if self._add(level, recipe)]
-            if not old:
-                continue
-            if not self.store.calendar.is_closed(period, self.reader.now_us):
-                self._open += len(old)
-                continue
-            self._periods.add(period)
-            if level is Level.SEGMENT:
-                sizes = {cut.id: cut.tokens for cut in self.store.cuts(period.first)}
-                self._segments += len(old)
-                self._tokens += sum(sizes.get(node_id, 0) for node_id in old)
-
-    def _add(self, level: Level, recipe: Recipe) -> bool:
-        """Count the node, and return whether it is outdated, by the rule of `View.state` and of the rollup."""
-        self._nodes.setdefault(recipe, Counter())[level] += 1
-        is_old = self.reader.recipe not in (None, recipe)
-        self._outdated[level] += is_old
-        return is_old
-
-    def written(self) -> Iterator[Written]:
-        """Yield the recipes, the current one first, even if it has written nothing."""
-        if self.reader.recipe is not None:
-            self._nodes.setdefault(self.reader.recipe, Counter())
-
-        def rank(recipe: Recipe) -> tuple[bool, int]:
-            return recipe != self.reader.recipe, -self._nodes[recipe].total()
-
-        for recipe in sorted(self._nodes, key=rank):
-            nodes = by_level(self._nodes[recipe])
-            yield Written(**asdict(recipe), current=recipe == self.reader.recipe, nodes=nodes)
-
-    def outdated(self) -> Outdated:
-        """Return what an upgrade would write again."""
-        price = Forecast(tuple(sorted(self._periods)), self._segments, self._tokens)
-        return Outdated(by_level(self._outdated), self._open, price.calls, price.spend)
+def _counted(store: Store, reader: Reader) -> tuple[tuple[Written, ...], Outdated]:
+    """Count the nodes by recipe and level, and what an upgrade of the closed periods would write again."""
+    current = reader.recipe
+    nodes: dict[Recipe, Counter[Level]] = {} if current is None else {current: Counter()}
+    outdated: Counter[Level] = Counter()
+    periods: set[Period] = set()
+    open_nodes = segments = tokens = 0
+    for level in Level:
+        # The nodes of one level come in order of time.
+        for period, rows in groupby(store.recipes(level), lambda row: place_of(row[0]).period):
+            old: set[NodeId] = set()
+            for node_id, recipe in rows:
+                nodes.setdefault(recipe, Counter())[level] += 1
+                if current not in (None, recipe):
+                    old.add(node_id)
+            outdated[level] += len(old)
+            if old and not store.calendar.is_closed(period, reader.now_us):
+                open_nodes += len(old)
+            elif old:
+                periods.add(period)
+                if level is Level.SEGMENT:
+                    segments += len(old)
+                    tokens += sum(cut.tokens for cut in store.cuts(period.first) if cut.id in old)
+    # The current recipe comes first, even if it has written nothing, then the one that wrote most.
+    in_order = sorted(nodes, key=lambda recipe: (recipe != current, -nodes[recipe].total()))
+    written = tuple(
+        Written(**asdict(recipe), current=recipe == current, nodes=by_level(nodes[recipe]))
+        for recipe in in_order
+    )
+    price = Forecast(tuple(sorted(periods)), segments, tokens)
+    return written, Outdated(by_level(outdated), open_nodes, price.calls, price.spend)

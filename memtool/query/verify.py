@@ -8,10 +8,10 @@ from itertools import count, groupby
 
 from msgspec import Struct, field
 
+from memtool.agents.registry import agent_named
 from memtool.errors import DamagedError
 from memtool.model.calendar import year_of
 from memtool.model.levels import (
-    PERIOD_LEVELS,
     Level,
     Period,
     Segment,
@@ -78,6 +78,8 @@ class Verification(Struct):
     problems: list[Problem] = field(default_factory=list)
     strange_count: int = 0
     strange_events: list[StrangeEvent] = field(default_factory=list)
+    old_count: int = 0
+    """Events that an older reader gave: their transcripts are gone, or were not read again yet."""
     stale: list[NodeId] = field(default_factory=list)
     failed: list[FailedNode] = field(default_factory=list)
     half_built: bool = False
@@ -147,6 +149,8 @@ def _check_event(walk: Walk, event: Event) -> None:
         session = store.session(claim.session)
         if session is None or not session.first_us <= event.time_us <= session.last_us:
             say(event.id, f"it lies outside the bounds of its session {claim.session}")
+    agent = agent_named(event.agent)
+    walk.found.old_count += agent is not None and event.reader < agent.format.reader
     if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
         walk.found.strange_count += 1
         if len(walk.found.strange_events) < MAX_LISTED:
@@ -162,7 +166,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")
     for cut in standing:
-        if walk.store.node(cut.id) is None and walk.store.failure(cut.id) is None:
+        if not walk.store.has_node(cut.id) and walk.store.failure(cut.id) is None:
             walk.found.say(cut.id, "the segment has no node, and no failure is recorded")
 
 
@@ -274,14 +278,14 @@ def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:
 
 def check_parents(walk: Walk) -> Iterator[str]:
     """Check that what has inputs and is not marked has a node."""
-    for level in PERIOD_LEVELS[:-1]:
-        for node in walk.store.nodes(level):
-            for parent in parents_of(place_of(node.id), walk.store.calendar.week_start):
-                if parent not in walk.stale and walk.store.node(parent.id) is None:
-                    walk.found.say(
-                        parent.id, f"it has no node and no mark although {node.id} feeds it"
-                    )
-            yield "edges"
+    for place in walk.store.node_places():
+        if place.level in (Level.SEGMENT, Level.YEAR):
+            continue
+        for parent in parents_of(place, walk.store.calendar.week_start):
+            if parent not in walk.stale and not walk.store.has_node(parent.id):
+                what = f"it has no node and no mark although {place.id} feeds it"
+                walk.found.say(parent.id, what)
+        yield "edges"
 
 
 def check_citations(walk: Walk) -> Iterator[str]:

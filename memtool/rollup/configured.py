@@ -20,7 +20,7 @@ from memtool.summarize.calls import Budget
 
 
 def recipe_of(config: Config) -> Recipe:
-    """Return what would sign a summary today; asks for no key. Raise ConfigError where there is no such summarizer."""
+    """Return the recipe in force; reads no key. Raise ConfigError for an unknown summarizer."""
     return make(config.summarizer.name, _options(config)).recipe
 
 
@@ -35,7 +35,7 @@ def summarizer_of(config: Config, environ: Mapping[str, str], root: Path) -> Sum
 def options_of(
     config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
 ) -> Options:
-    """Return what the summarizer of that name, or the configured one, is made with."""
+    """Return the options of the summarizer of that name, by default the configured one."""
     found = row(name or config.summarizer.name)
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
@@ -75,7 +75,7 @@ def find_key(environ: Mapping[str, str], variable: str) -> str:
 
 
 def _first_line(file: Path | None) -> str:
-    """Return the file's first line; "" where there is no file. The units bring an empty one where there is no key."""
+    """Return the file's first line, or "" without a file. The units make an empty file where there is no key."""
     if file is None:
         return ""
     with reporting(file):

@@ -30,9 +30,13 @@ from memtool.model.summary import (
 )
 from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
+<<<<<<< HEAD
 from memtool.rollup.plan import Order, stale_now, with_below
 from memtool.signals.threads import threads_of
 from memtool.signals.turns import turns_of
+=======
+from memtool.rollup.plan import RollupOptions, stale_now, with_below
+>>>>>>> threads
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -52,7 +56,7 @@ FIRST_RETRY_US = 3600 * 1_000_000
 LONGEST_RETRY_US = 7 * 24 * FIRST_RETRY_US
 _TRIES = 3
 _WAVE = 4
-"""How many periods are taken up together, for each call that is made at once: few places stay free at a wave's end."""
+"""How many periods are worked on together, times the calls at once: few places stay free at the end of a wave."""
 
 Copy = Callable[[Store, NodeId, str], bool]
 """Puts a node of this id, made from these inputs, into the store without a summarizer; False where there is none."""
@@ -75,24 +79,26 @@ class Rollup:
     """The work of one run. What it did is in the context's tally."""
 
     def __init__(
-        self, context: RunContext, order: Order, lease: Lease, copy: Copy | None = None
+        self, context: RunContext, options: RollupOptions, lease: Lease, copy: Copy | None = None
     ) -> None:
         self._context, self._lease, self._copy = context, lease, copy
-        self._summarizer = order.summarizer
+        self._summarizer = options.summarizer
         self._write = Write(context.now_us, context.holder.run)
         self._calendar = calendar = lease.store().calendar
-        force, self._outdated = order.choices.force, order.choices.outdated
+        force, self._outdated = options.choices.force, options.choices.outdated
         self._forced = with_below([force], calendar.week_start) if force else frozenset()
-        self._at_once = order.at_once if order.summarizer.waits else 1
+        self._at_once = options.at_once if options.summarizer.waits else 1
         spent = Spent()
-        if order.summarizer.waits:
+        if options.summarizer.waits:
             spent = spent_today(context.root, calendar, context.now_us)
-        self._account = Account(context, order.summarizer.recipe, order.budget, spent)
+        self._account = Account(context, options.summarizer.recipe, options.budget, spent)
         self._done: set[Period] = set()
         self._gaps: set[NodeId] = set()
-        """What could not be written: its parents are incomplete."""
+        """Nodes that could not be written; their parents are incomplete."""
         self._moved: set[Period] = set()
         """Periods of this wave whose inputs changed since they were read."""
+        self._paid: dict[NodeId, Node] = {}
+        """What came back for a day whose events changed: its other segments are not asked for again."""
         self._taken = 0
         context.tally.details["removed"] = 0
 
@@ -105,7 +111,7 @@ class Rollup:
     def bring_up(self, periods: Iterable[Period], *, more: int = 0) -> None:
         """Bring periods up to date, lower levels first, each after what is stale below it.
 
-        Periods of one level share no input, so several are in work at a time. `more` is how many the run takes up
+        Periods of one level share no input, so several are in work at a time. `more` is how many follow
         later, for the progress. Raise CallRefused where a budget is used up.
         """
         wanted = sorted(periods, key=self._place)
@@ -162,7 +168,7 @@ class Rollup:
             periods = [period for period in periods if period in self._moved]
             if not periods:
                 return
-        # Something ingests into these days all the time: they stay stale, and the next run takes them up.
+        # Events keep arriving for these days: they stay stale for the next run.
         self._gaps.update(period.id for period in periods)
 
     def _ask(self, steps: Iterator[Step]) -> None:
@@ -183,11 +189,13 @@ class Rollup:
 
     def _put(self, step: Step, draft: Draft) -> None:
         store = self._lease.store()
-        if not self._has_moved(store, step.seen):
-            node = node_from(draft, step.request, step.origin)
-            is_period = node.id == step.seen.period.id
-            put_node(store, node, self._write, seen=step.seen if is_period else None)
-            self._context.tally.nodes += 1
+        node = node_from(draft, step.request, step.origin)
+        if self._has_moved(store, step.seen):
+            self._paid[node.id] = node
+            return
+        is_period = node.id == step.seen.period.id
+        put_node(store, node, self._write, seen=step.seen if is_period else None)
+        self._context.tally.nodes += 1
 
     def _record_failure(self, origin: Origin, error: str) -> None:
         store = self._lease.store()
@@ -201,7 +209,7 @@ class Rollup:
         self._context.tally.fail(origin.id, error)
 
     def _has_moved(self, store: Store, seen: Seen) -> bool:
-        """Return whether the period was marked since it was looked at; it is then taken up again."""
+        """Return whether the period was marked since its inputs were read; it is then worked on again."""
         if store.mark(seen.period) != seen.number:
             self._moved.add(seen.period)
         return seen.period in self._moved
@@ -219,12 +227,23 @@ class Rollup:
                 self._moved.add(seen.period)
                 return
             origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
+<<<<<<< HEAD
             if not self._stands(store, seen, origin) and not self._must_wait(store, seen, origin):
                 turns = turns_of(events, cut.project)
                 request = segment_request(
                     cut, events, heading(seen.period), threads_of(turns), body_of(turns)
                 )
                 yield Step(seen, origin, request)
+=======
+            paid = self._paid.pop(cut.id, None)
+            if paid is not None and paid.inputs == origin.inputs:
+                put_node(store, paid, self._write, seen=None)
+                self._context.tally.nodes += 1
+            elif not self._is_current(store, seen, origin) and not self._must_wait(
+                store, seen, origin
+            ):
+                yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
+>>>>>>> threads
 
     def _period(self, seen: Seen) -> Step | None:
         """Return the step for a period, None where nothing is to be asked; all below it is up to date."""
@@ -258,7 +277,7 @@ class Rollup:
             tuple(children),
             gaps_of(children, nodes),
         )
-        if self._stands(store, seen, origin):
+        if self._is_current(store, seen, origin):
             settle(store, seen)
             return None
         if self._must_wait(store, seen, origin):
@@ -266,8 +285,8 @@ class Rollup:
         labelled = ((node, *_labels(node.id, cuts)) for node in nodes)
         return Step(seen, origin, period_request(period, labelled, _threads(period, nodes)))
 
-    def _stands(self, store: Store, seen: Seen, origin: Origin) -> bool:
-        """Return whether the node is there and may stay, or was copied there."""
+    def _is_current(self, store: Store, seen: Seen, origin: Origin) -> bool:
+        """Return whether the node is up to date, or was copied from the current table of contents."""
         node = store.node(origin.id)
         if node is not None and node.inputs == origin.inputs:
             is_outdated = self._outdated and node.recipe != origin.recipe
@@ -276,7 +295,7 @@ class Rollup:
         return self._copy is not None and self._copy(store, origin.id, origin.inputs)
 
     def _must_wait(self, store: Store, seen: Seen, origin: Origin) -> bool:
-        """Return whether this failed before, and it is too early to try it again."""
+        """Return whether this failed before and its next try is not due."""
         failure = _failure_of_same(store, origin)
         is_early = failure is not None and self._context.now_us < failure.retry_us
         if is_early and seen.period not in self._forced:
@@ -286,7 +305,7 @@ class Rollup:
 
 
 def _changed_cuts(store: Store, day: Period) -> Iterator[tuple[list[Cut], list[Cut]]]:
-    """Yield, for each session whose events of the day changed, the cuts that are there and those that must be."""
+    """Yield the old and the new cuts of each session whose events of the day changed."""
     sessions = by_session(store.events(*store.calendar.bounds_us(day)))
     there: dict[str, list[Cut]] = {}
     for cut in store.cuts(day.first):
@@ -299,7 +318,7 @@ def _changed_cuts(store: Store, day: Period) -> Iterator[tuple[list[Cut], list[C
 
 
 def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
-    """Return the failure on these very inputs with this very recipe; any other is out of date."""
+    """Return the node's failure if it was with these inputs and this recipe; others are out of date."""
     failure = store.failure(origin.id)
     if failure is None or (failure.inputs, failure.recipe) != (origin.inputs, origin.recipe):
         return None
@@ -314,7 +333,7 @@ def _threads(period: Period, nodes: Iterable[Node]) -> tuple[Thread, ...]:
 
 
 def _labels(node_id: NodeId, cuts: dict[NodeId, Cut]) -> tuple[str, str]:
-    """Return how a child is called, and its project."""
+    """Return a child's label and project."""
     cut = cuts.get(node_id)
     if cut is None:
         return place_of(node_id).period.date_text, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memtool.context import RunContext
 from memtool.model.levels import place_of
 from memtool.rollup.plan import (
-    Order,
+    RollupOptions,
     check_calendar,
     left_over,
     mark_what_moved,
@@ -18,17 +18,17 @@ from memtool.store.store import Store
 from memtool.summarize import CallRefused
 
 
-def roll_up(context: RunContext, order: Order) -> None:
+def roll_up(context: RunContext, options: RollupOptions) -> None:
     """Bring one level up to date, and what lies above it; the outcome is in the context's tally."""
     access = Access(context.root)
     if not access.exists():
         context.reports.talk("there is nothing to roll up yet: run `memtool ingest` first")
         return
-    now_us, level, choices = context.now_us, order.level, order.choices
-    recipe = order.summarizer.recipe
+    now_us, level, choices = context.now_us, options.level, options.choices
+    recipe = options.summarizer.recipe
     with context.tree():
         with access.reading() as store:
-            check_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
+            check_calendar(store, options.calendar, zone_is_set=options.zone_is_set)
             own = targets(store, level, choices, now_us, recipe)
             above = repairs(store, level, choices, now_us)
             if not own and not above and moved_days(store) is None:
@@ -39,7 +39,7 @@ def roll_up(context: RunContext, order: Order) -> None:
         try:
             with access.lease(context.writer) as lease:
                 mark_what_moved(lease.store())
-                rollup = Rollup(context, order, lease)
+                rollup = Rollup(context, options, lease)
                 own = targets(lease.store(), level, choices, now_us, recipe)
                 rollup.bring_up(own, more=len(above))
                 rollup.bring_up(repairs(lease.store(), level, choices, now_us))

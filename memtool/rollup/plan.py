@@ -1,4 +1,4 @@
-"""What a rollup has to do: from marks and failures alone, the same answer for the job, its dry run and the readers."""
+"""What a rollup has to do, from marks and failures alone. The job, its dry run and the readers ask here."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from memtool.summarize.calls import Budget
 
 
 class Choices(Struct, frozen=True):
-    """What a person may ask of a rollup."""
+    """The options of a rollup."""
 
     include_open: bool = False
     since: Period | None = None
     force: Period | None = None
     outdated: bool = False
-    """Also what another recipe wrote, newest first."""
+    """Also nodes of another recipe, newest first."""
 
 
-class Order(Struct, frozen=True):
-    """What a rollup run is to do: a level, the calendar that the config asks for, and what a person asked for."""
+class RollupOptions(Struct, frozen=True):
+    """What a rollup run does: the level, the configured summarizer and calendar, and the options."""
 
     level: Level
     summarizer: Summarizer
@@ -50,7 +50,7 @@ class Order(Struct, frozen=True):
 
 
 def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None:
-    """Raise ConfigError where the config asks for another calendar than the store's; "auto" asks for none."""
+    """Raise ConfigError where the configured calendar differs from the store's; the zone "auto" never does."""
     have = store.calendar.describe()
     want = asked_calendar(store, wanted, zone_is_set=zone_is_set).describe()
     differing = [name for name in have if have[name] != want[name]]
@@ -63,12 +63,12 @@ def check_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> None
 
 
 def asked_calendar(store: Store, wanted: Calendar, *, zone_is_set: bool) -> Calendar:
-    """Return the calendar that the config asks of this store: "auto" asks for no zone, so that it keeps its own."""
+    """Return the configured calendar; with the zone "auto" it has the store's zone."""
     return wanted if zone_is_set else replace(wanted, zone=store.calendar.zone)
 
 
 def stale_now(store: Store, now_us: int) -> frozenset[Period]:
-    """Return what needs a look: every stale period, and every one with a failure that is due for another try."""
+    """Return the stale periods, and those with a failure whose next try is due."""
     marked = set(store.marks())
     due = {
         place_of(node_id).period
@@ -109,7 +109,7 @@ def _is_since(period: Period, choices: Choices) -> bool:
 
 
 def repairs(store: Store, level: Level, choices: Choices, now_us: int) -> list[Period]:
-    """Return what lies above the run's own level and has waited long enough (invariant 5), lowest level first.
+    """Return the stale periods above the run's level that have ended and settled, lowest level first.
 
     Within a level the oldest comes first; of an upgrade the newest.
     """
@@ -126,7 +126,7 @@ def _is_ripe(store: Store, period: Period, now_us: int) -> bool:
     calendar = store.calendar
     if not calendar.is_closed(period, now_us):
         return False
-    return calendar.is_settled(period, now_us) or store.node(period.id) is not None
+    return calendar.is_settled(period, now_us) or store.has_node(period.id)
 
 
 def with_below(
@@ -144,22 +144,15 @@ def with_below(
 
 
 def left_over(store: Store, now_us: int) -> dict[Level, int]:
-    """Return how many closed periods of each level are stale: what a run leaves, as the ledger and status tell it."""
+    """Return how many closed periods of each level are stale, as the ledger and status show it."""
     stale = stale_periods(store.marks(), store.calendar.week_start)
     closed = [period for period in stale if store.calendar.is_closed(period, now_us)]
     counts = {level: sum(period.level is level for period in closed) for level in PERIOD_LEVELS}
     return {level: count for level, count in counts.items() if count}
 
 
-class MovedDays(Struct, frozen=True):
-    """Days whose bounds differ under today's zone data, and that data."""
-
-    days: frozenset[int]
-    table: ZoneTable
-
-
-def moved_days(store: Store) -> MovedDays | None:
-    """Return what new zone data changes, or None where it says what it said (invariant 13)."""
+def moved_days(store: Store) -> tuple[set[int], ZoneTable] | None:
+    """Return the days whose bounds differ under today's zone data, and that data; None where it has not changed."""
     old = store.zone_table()
     if old is None:
         return None
@@ -168,13 +161,13 @@ def moved_days(store: Store) -> MovedDays | None:
     if not spans:
         return None
     days = {day for span in spans for day in _days_near(store.calendar, span)}
-    return MovedDays(frozenset(_holding_anything(store, days)), table)
+    return set(_holding_anything(store, days)), table
 
 
 def mark_what_moved(store: Store) -> None:
     """Mark the days that new zone data has moved."""
     if (moved := moved_days(store)) is not None:
-        mark_moved_days(store, set(moved.days), moved.table)
+        mark_moved_days(store, *moved)
 
 
 def _days_near(calendar: Calendar, span: tuple[int, int]) -> Iterable[int]:
@@ -197,6 +190,8 @@ class Forecast(Struct, frozen=True):
     periods: tuple[Period, ...] = ()
     segments: int = 0
     tokens: int = 0
+    copied: int = 0
+    """Of a rebuild: nodes that stay equal."""
 
     @property
     def calls(self) -> int:
@@ -211,7 +206,7 @@ class Forecast(Struct, frozen=True):
 
 
 _PROMPT_TOKENS, _ANSWER_TOKENS, _PERIOD_TOKENS = 500, 300, 600
-"""What a call was seen to take beside its text: instructions, the answer; and the bullets below a period."""
+"""Tokens that a call took in trials: instructions, answer, and the bullets of a period's children."""
 
 
 def forecast(

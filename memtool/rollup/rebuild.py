@@ -16,7 +16,7 @@ from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs
 from memtool.rollup.engine import Rollup
 from memtool.rollup.job import report_left
-from memtool.rollup.plan import Forecast, Order, asked_calendar, mark_what_moved, stale_now
+from memtool.rollup.plan import Forecast, RollupOptions, asked_calendar, mark_what_moved, stale_now
 from memtool.store.access import Access, Lease
 from memtool.store.store import Store
 from memtool.store.toc import begin_generation, drop_half_built, flip, put_node
@@ -24,8 +24,8 @@ from memtool.summarize import CallRefused
 
 _MOST_ROUNDS = 10
 MOST_MISSING = 10
-"""No more than one in so many nodes may be missing of a table of contents that nobody has looked at: a summarizer that
-fails on everything must not cost the summaries that are there.
+"""At most one in so many nodes may be missing, or the current table of contents stays: a summarizer that always fails
+must not cost the summaries that are there.
 """
 
 
@@ -40,15 +40,15 @@ class Report(Struct):
 
 def rebuild(
     context: RunContext,
-    order: Order,
+    options: RollupOptions,
     report: Report,
     *,
     adopts_calendar: bool = False,
     takes_gaps: bool = False,
 ) -> None:
-    """Write the table of contents anew and take it over; the outcome is in the report and the context's tally.
+    """Write a new table of contents and make it current. The outcome is in the report and the context's tally.
 
-    What is left by a run that ends early waits half built, and the next one goes on with it.
+    A run that ends early leaves it half built, and the next run continues.
     """
     access = Access(context.root)
     if not access.exists():
@@ -57,9 +57,9 @@ def rebuild(
     with context.tree():
         try:
             with access.lease(context.writer) as lease:
-                _begin(context, lease.store(), order if adopts_calendar else None)
+                _begin(context, lease.store(), options if adopts_calendar else None)
             with access.lease(context.writer, view=half_built) as lease:
-                _build(context, order, lease, report)
+                _build(context, options, lease, report)
                 _finish(context, lease, report, takes_gaps=takes_gaps)
         except CallRefused as refusal:
             context.tally.cut_short = str(refusal)
@@ -88,16 +88,16 @@ def half_built(store: Store) -> Store:
     return view
 
 
-def next_calendar(store: Store, order: Order | None) -> Calendar:
-    """Return the calendar to rebuild with: the config's where an order asks for it, else what was begun with."""
-    if order is not None:
-        return asked_calendar(store, order.calendar, zone_is_set=order.zone_is_set)
+def next_calendar(store: Store, options: RollupOptions | None) -> Calendar:
+    """Return the calendar to rebuild with: the configured one with options, else that of a rebuild that was begun."""
+    if options is not None:
+        return asked_calendar(store, options.calendar, zone_is_set=options.zone_is_set)
     begun = store.building()
     return store.calendar if begun is None else begun.calendar
 
 
-def _begin(context: RunContext, store: Store, order: Order | None) -> None:
-    calendar, begun = next_calendar(store, order), store.building()
+def _begin(context: RunContext, store: Store, options: RollupOptions | None) -> None:
+    calendar, begun = next_calendar(store, options), store.building()
     if begun is None or begun.calendar != calendar:
         if begun is not None:
             context.reports.talk("a rebuild with another calendar was begun: it is dropped")
@@ -128,10 +128,10 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
     report.is_taken_over = True
 
 
-def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> None:
-    """Bring all closed periods up to date, and again those that were marked meanwhile.
+def _build(context: RunContext, options: RollupOptions, lease: Lease, report: Report) -> None:
+    """Bring all closed periods up to date, and again those that are marked during the run.
 
-    The rounds have an end: what is still marked then is marked in the table of contents that is taken over, too.
+    The number of rounds is limited: what is still marked then stays marked in the new table of contents.
     """
     mark_what_moved(lease.store())
     _copy_what_is_newer(context, lease, report)
@@ -143,7 +143,7 @@ def _build(context: RunContext, order: Order, lease: Lease, report: Report) -> N
         _copy(context, store, node, report)
         return True
 
-    rollup = Rollup(context, order, lease, copy)
+    rollup = Rollup(context, options, lease, copy)
     seen: dict[Period, int | None] = {}
     for _ in range(_MOST_ROUNDS):
         store = lease.store()
@@ -169,7 +169,7 @@ def _copy(context: RunContext, store: Store, node: Node, report: Report) -> None
 
 
 def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> None:
-    """Copy what the current table of contents has written again since it was copied: no mark leads to it."""
+    """Copy nodes that are newer in the current table of contents than an earlier copy: no mark leads to them."""
     for level in Level:
         for node_id in [node.id for node in lease.store().current().nodes(level)]:
             context.checkpoint()
@@ -183,14 +183,7 @@ def _copy_what_is_newer(context: RunContext, lease: Lease, report: Report) -> No
                 _copy(context, store, theirs, report)
 
 
-class Price(Struct, frozen=True):
-    """`forecast` is what a summarizer is asked for at most; `copied` are the nodes that stay equal."""
-
-    forecast: Forecast = Forecast()
-    copied: int = 0
-
-
-def price(store: Store, calendar: Calendar, now_us: int) -> Price:
+def price(store: Store, calendar: Calendar, now_us: int) -> Forecast:
     """Return what a rebuild with this calendar takes; what an earlier one with it has done already is not counted."""
     begun = store.building()
     sources = [store] if begun is None or begun.calendar != calendar else [begun, store]
@@ -229,7 +222,7 @@ def price(store: Store, calendar: Calendar, now_us: int) -> Price:
         if child is None:
             unwritten.append(period)
         known[period] = child
-    return Price(Forecast(tuple(unwritten), len(sizes), sum(sizes)), copied)
+    return Forecast(tuple(unwritten), len(sizes), sum(sizes), copied)
 
 
 def _segments(store: Store, day: Period, bounds_us: tuple[int, int]) -> list[tuple[Cut, str]]:

@@ -149,7 +149,7 @@ class Access(msgspec.Struct, frozen=True):
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
                 hint=f"{upgrade_hint()}; or name another store with --store; if the file FORMAT is damaged, "
-                "`memtool restore BACKUP --replace` mends it",
+                "`memtool restore BACKUP --replace` repairs it",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -56,6 +56,13 @@ def capture(
             if store.engine.get(keys.SOURCES, key) != value:
                 batch.put(keys.SOURCES, key, value)
     return result
+
+
+def drop_sources(store: Store, paths: Iterable[str]) -> None:
+    """Remove how far files were read that are there no more, in one synced batch."""
+    with store.batch(sync=True) as batch:
+        for path in paths:
+            batch.delete(keys.SOURCES, keys.path(path))
 
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:

@@ -51,7 +51,7 @@ WAY_BACK = (
 
 _UNKNOWN = (
     "run the same command again; if it fails again, `memtool doctor` looks for the cause. Keep the store: "
-    "this is no sign of damage, and `memtool restore BACKUP --replace` would keep it, too"
+    "this does not mean damage, and `memtool restore BACKUP --replace` would keep it, too"
 )
 
 
@@ -335,7 +335,7 @@ def open_reader(path: Path) -> Engine:
                     return engine
                 engine.close()
             time.sleep(_READ_PAUSE_S * (attempt + 1))
-        # The writer never rests. A secondary bears with vanishing files; it would not tell missing ones from damage.
+        # The writer flushes all the time. A secondary accepts vanishing files, but would take damage for them.
         return _open_secondary(path)
 
 

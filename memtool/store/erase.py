@@ -80,14 +80,14 @@ def conclude(store: Store, path: Path, seen: Erasing) -> bool:
 # Forgetting
 
 
-def suspects(store: Store) -> list[NodeId]:
-    """Return the nodes, and failures, that may speak of events which are not theirs any more: the stale ones.
+def suspect_nodes(store: Store) -> list[NodeId]:
+    """Return the nodes, and failures, that may quote events which are not theirs any more: the stale ones.
 
-    An event that was taken back or moved since they were written is in none of their inputs, but in their words.
+    An event that was rewound or moved since they were written is in none of their inputs, but in their words.
     """
     found: list[NodeId] = []
     for period in sorted(stale_periods(store.marks(), store.calendar.week_start)):
-        if store.failure(period.id) is not None or store.node(period.id) is not None:
+        if store.failure(period.id) is not None or store.has_node(period.id):
             found.append(period.id)
         if period.level is Level.DAY:
             cuts = store.cuts(period.first)

@@ -11,7 +11,7 @@ import msgspec
 
 from memtool.errors import DamagedError
 from memtool.model.calendar import Calendar, ZoneTable, calendar_from
-from memtool.model.levels import Level, Period
+from memtool.model.levels import Level, Period, Segment
 from memtool.model.merge import Identity
 from memtool.model.records import (
     Cut,
@@ -249,10 +249,14 @@ class Store:
         bounds = keys.level_range(self.generation, level, first, end)
         return self._values(keys.NODES, codec.NODE, *bounds)
 
-    def node_ids(self) -> Iterator[NodeId]:
-        """Yield the id of every node. No node is decoded."""
+    def has_node(self, node_id: NodeId) -> bool:
+        """Return whether there is a node. It is not decoded."""
+        return self.engine.get(keys.NODES, keys.node(self.generation, node_id)) is not None
+
+    def node_places(self) -> Iterator[Period | Segment]:
+        """Yield what each node is of, in order of levels and time. No node is decoded."""
         for key, _ in self._own(keys.NODES):
-            yield keys.read_place(key).id
+            yield keys.read_place(key)
 
     def recipes(self, level: Level) -> Iterator[tuple[NodeId, Recipe]]:
         """Yield the id and the recipe of each node of one level: half the time of decoding the nodes."""

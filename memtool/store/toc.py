@@ -130,7 +130,7 @@ def _mark_parents(store: Store, batch: RawBatch, place: Period | Segment) -> Non
 def mark_moments(store: Store, batch: RawBatch, moments_us: Iterable[int]) -> set[int]:
     """Mark the day that holds each instant, in every table of contents by its own calendar.
 
-    Every change of events calls this: a rebuild then loses nothing that came while it was at work. Return the days of
+    Every change of events calls this: a rebuild then loses nothing that came while it ran. Return the days of
     this table of contents.
     """
     moments = set(moments_us)

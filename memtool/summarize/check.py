@@ -1,4 +1,4 @@
-"""What every draft must fulfil, whoever wrote it. Pure; the engine calls it before it believes a draft."""
+"""The rules for every draft of every summarizer. Pure."""
 
 from __future__ import annotations
 

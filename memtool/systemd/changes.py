@@ -1,7 +1,4 @@
-"""From the files that are to the files that should be: only what differs is written, each file whole.
-
-`memtool setup` and `memtool scheduler apply` share it.
-"""
+"""Writes only the files that differ, and tells systemd. For `memtool setup` and `memtool scheduler apply`."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.systemctl import Manager, TimerState, failure
 
-# As all of systemd's: what a unit says, systemd tells everyone anyway.
+# As all unit files: systemd shows everyone what is in them.
 _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
 
 
 class Change(NamedTuple):
-    """One file that is to be written (`new`), replaced, or removed (`new` is None)."""
+    """One file to write, replace, or remove (`new` is None)."""
 
     path: Path
     old: str | None
@@ -28,10 +25,10 @@ class Change(NamedTuple):
 
 
 def changes(wanted: Mapping[Path, str], ours: Iterable[Path]) -> list[Change]:
-    """Return what has to be changed. `ours` are all files that memtool may have written: what is not wanted goes.
+    """Return what has to change. `ours` are all files that memtool may have written: the unwanted ones are removed.
 
-    Drop-ins are written before the units they are for, and removed after them: at no time is a job less confined.
-    A unit that somebody has masked stays masked. Raise StorageError where a file cannot be read.
+    Drop-ins are written before their units, and removed after them, so that a job is never less confined. A masked
+    unit stays masked. Raise StorageError if a file cannot be read.
     """
     found = [
         Change(path, _read(path), wanted.get(path))
@@ -52,7 +49,7 @@ def _turn(change: Change) -> tuple[bool, bool]:
 
 
 def write(change: Change) -> None:
-    """Make the change. Raise StorageError where that is not allowed."""
+    """Make the change. Raise StorageError if that fails."""
     path = change.path
     if change.new is None:
         with reporting(path):
@@ -70,7 +67,7 @@ def write(change: Change) -> None:
 
 
 def diff(change: Change) -> Iterator[str]:
-    """Give the change as the lines of a diff."""
+    """Yield the lines of a diff."""
     from difflib import unified_diff
 
     old, new = (change.old or "").splitlines(), (change.new or "").splitlines()
@@ -80,7 +77,7 @@ def diff(change: Change) -> Iterator[str]:
 
 
 def timers_in(made: Iterable[Change]) -> set[str]:
-    """Return the jobs whose timers these changes are about."""
+    """Return the jobs whose timers change."""
     names = {name for change in made for name in (change.path.name, change.path.parent.name)}
     return {job.name for job in JOBS if names & {job.timer, f"{job.timer}.d"}}
 
@@ -88,10 +85,9 @@ def timers_in(made: Iterable[Change]) -> set[str]:
 def tell_systemd(
     manager: Manager, made: Sequence[Change], states: Mapping[str, TimerState]
 ) -> tuple[str, ...]:
-    """Reload, and restart the timers that fire and have changed, or are dead: a start would not revive these.
+    """Reload systemd. Restart live timers that changed, and dead ones, which a start would not revive.
 
-    `states` are those before the changes. Return the timers that were restarted. Raise MemtoolError where systemd
-    refuses.
+    `states` are those before the changes. Return the restarted timers. Raise MemtoolError if systemd refuses.
     """
     if made:
         _call(manager, "daemon-reload")

@@ -17,7 +17,7 @@ DROP_IN = "50-memtool.conf"
 NETWORK_DROP_IN = "60-memtool-network.conf"
 COMMAND_DROP_IN = "60-memtool-command.conf"
 ON_FAILURE = "on-memtool-failure@.service"
-"""Not "memtool-…": then what all services share would apply, and the person's command would run in their sandbox."""
+"""Not "memtool-…": else the shared drop-ins, with their sandbox, would apply to the user's command."""
 _OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
 _HEAD = (
     '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
@@ -28,8 +28,8 @@ _RESTART_MODE_SINCE = 254
 def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str, ...]:
     """Return the OnCalendar= expressions of a job: the setting's, else the table's, moved.
 
-    They name the calendar's zone unless they name one of their own, or there is no calendar yet: a machine that
-    travels keeps the store's nights.
+    They name the calendar's zone unless they name another, or there is no calendar yet. So the nights stay the
+    store's when the machine moves to another zone.
     """
     if setting.strip(" ;"):
         given = [part.strip() for part in setting.split(";") if part.strip()]
@@ -55,7 +55,7 @@ def _zoned(text: str, calendar: Calendar | None) -> str:
 
 
 def names_zone(text: str) -> bool:
-    """Return whether the last word is a zone: "daily", "Sun" and "2:00" are none."""
+    """Return whether the last word is a time zone, unlike "daily", "Sun" and "2:00"."""
     from zoneinfo import ZoneInfo
 
     word = text.rsplit(maxsplit=1)[-1]
@@ -69,7 +69,7 @@ def names_zone(text: str) -> bool:
 
 
 class Command(NamedTuple):
-    """What the summarizer's program needs: where it is looked for, what it is made of, and what it writes to."""
+    """What the summarizer's program needs: folders on PATH, its files, and the directories it writes to."""
 
     folders: tuple[Path, ...] = ()
     parts: tuple[Path, ...] = ()
@@ -78,11 +78,11 @@ class Command(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What drop-ins are made from, beside the jobs' own settings."""
+    """What the drop-ins depend on, beside the settings of the jobs."""
 
     scope: Scope
     calendar: Calendar | None = None
-    """The store's; None where there is no store yet and no zone was named: then the machine's is as good."""
+    """The store's; None if there is no store yet and no zone is set. Then the units use the machine's zone."""
     needs_network: bool = False
     """Whether the configured summarizer does."""
     command: Command | None = None
@@ -98,7 +98,7 @@ class Wanted(NamedTuple):
 
 
 def files_of(settings: Mapping[str, TimerSettings], wanted: Wanted) -> dict[str, str]:
-    """Return every file that should be, by its path below the directory of units; what is not in it should not be."""
+    """Return every file that should exist, by its path below the directory of units."""
     files: dict[str, str] = {}
     for job in JOBS:
         own = settings[job.section]
@@ -129,7 +129,7 @@ def possible_paths() -> tuple[str, ...]:
 
 
 def network_drop_in(scope: Scope) -> str:
-    """Return what lets a service reach the network: it lifts what the shipped units forbid, and no more."""
+    """Return the drop-in that allows the network."""
     unit = ["Wants=network-online.target", "After=network-online.target"]
     service = ["PrivateNetwork=no", "RestrictAddressFamilies=AF_INET AF_INET6"]
     if scope == "system":
@@ -139,11 +139,11 @@ def network_drop_in(scope: Scope) -> str:
 
 
 def command_drop_in(scope: Scope, command: Command) -> str:
-    """Return what lets a service run the summarizer's program: it lifts what would stop it, and no more."""
+    """Return the drop-in that allows what the summarizer's program needs."""
     service = [
-        # What translates as it runs, such as node, writes code into memory.
+        # Programs that compile as they run, such as node, write code into memory.
         "MemoryDenyWriteExecute=no",
-        # Of Claude Code each was seen to need 300 MB and 7 threads; this is beside what the job itself may have.
+        # One Claude Code was seen to use 300 MB and 7 threads. This is added to the limits of the job.
         f"MemoryMax={1 + command.at_once}G",
         f"TasksMax={128 + 64 * command.at_once}",
     ]
@@ -188,7 +188,7 @@ def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:
     if wanted.on_failure:
         unit.append(f"OnFailure={ON_FAILURE.replace('@', f'@{job.name}')}")
         if wanted.version >= _RESTART_MODE_SINCE:
-            service.append("RestartMode=direct")  # else each try that fails would be told
+            service.append("RestartMode=direct")  # else OnFailure= would run after each try
     if wanted.skips_on_battery and job.levels:
         unit.append("ConditionACPower=true")
     if wanted.store is not None:
@@ -211,15 +211,15 @@ def _on_failure(wanted: Wanted) -> str:
         f"ExecStart=/bin/sh -c {_quoted(wanted.on_failure)}",
         "TimeoutStartSec=5min",
     ]
-    return _text({"Unit": ["Description=memtool: tell that %i failed"], "Service": service})
+    return _text({"Unit": ["Description=memtool: report that %i failed"], "Service": service})
 
 
 def _text(sections: Mapping[str, list[str]]) -> str:
-    """Return the file's text; nothing where no section has a line."""
+    """Return the file's text; empty if no section has a line."""
     parts = ["\n".join((f"[{name}]", *rows, "")) for name, rows in sections.items() if rows]
     return _HEAD + "\n".join(parts) if parts else ""
 
 
 def _quoted(command: str) -> str:
-    """Return the command as one word of ExecStart=, in which percent and dollar signs mean nothing to systemd."""
+    """Return the command as one word of ExecStart=, with percent and dollar signs escaped."""
     return f'"{escaped(command).replace("$", "$$")}"'

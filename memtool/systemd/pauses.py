@@ -1,9 +1,9 @@
 """Pauses of jobs: small files in `<root>/pause/` that the units, the runner and a person can read. Starts nothing.
 
-`<job>` and `all` are open-ended: the unit itself looks for them (ConditionPathExists=!), so that they hold over a
-reboot and with a broken Python. `<job>.until` and `all.until` have an end, which the runner knows. For one run by hand
-that ignores a pause, an open-ended one is called `.lifted` until that run has begun: then only the runner, told by
-`<job>.once`, knows which run may pass.
+`<job>` and `all` have no end. The unit checks for them (ConditionPathExists=!), so they work after a reboot and with a
+broken Python. `<job>.until` and `all.until` have an end, which the runner checks. `memtool scheduler run
+--ignore-pause` renames a pause without end to `.lifted` until its run has started, and makes `<job>.once`, by which
+the runner knows the run that may start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _T = TypeVar("_T", int, None)
 
 
 class Pause(NamedTuple):
-    """One pause: of a job or of `all`, since when, until when (None: until it is resumed), by whom and why."""
+    """One pause of a job or of `all`: since when, until when (None: until it is resumed), by whom and why."""
 
     who: str
     since_us: int
@@ -50,19 +50,17 @@ def directory(root: Path) -> Path:
 
 
 def seconds_of(text: str) -> int:
-    """Return the length of a time such as 90min, 2h, 2d, 1w or 1d12h. Raise UsageError where it is none."""
+    """Return the seconds of a duration such as 90min, 2h, 2d, 1w or 1d12h. Raise UsageError."""
     total = 0
     if re.fullmatch(_LENGTH, text):
         total = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))
     if not 0 < total <= _LONGEST_S:
-        raise UsageError(
-            f"{text!r} is not a length of time to pause for", hint="such as 90min, 2h, 2d or 1w"
-        )
+        raise UsageError(f"not a duration: {text}", hint="such as 90min, 2h, 2d or 1w")
     return total
 
 
 def pause_of(root: Path, job: str, now_us: int) -> Pause | None:
-    """Return the pause that keeps this job from running now: the one that holds longest; None where there is none."""
+    """Return the pause of this job that ends last; None if it is not paused now."""
     names = _names(root)
     found = [
         pause
@@ -72,7 +70,9 @@ def pause_of(root: Path, job: str, now_us: int) -> Pause | None:
         for pause in (_read(root, who, kind),)
         if pause is not None and _holds(pause, now_us)
     ]
-    return max(found, key=_end_us, default=None)
+    return max(
+        found, key=lambda one: float("inf") if one.until_us is None else one.until_us, default=None
+    )
 
 
 def paused(root: Path, jobs: Iterable[str], now_us: int) -> Mapping[str, Pause]:
@@ -84,7 +84,7 @@ def paused(root: Path, jobs: Iterable[str], now_us: int) -> Mapping[str, Pause]:
 
 
 def set_pause(root: Path, pause: Pause) -> None:
-    """Record the pause in place of an earlier one of the same job, or of all. Raise StorageError where it cannot be."""
+    """Record the pause. It replaces an earlier one of the same job, or of all. Raise StorageError."""
     where = private_directory(directory(root))
     _hand_over(where, root)
     kind = "" if pause.until_us is None else _UNTIL
@@ -97,30 +97,30 @@ def set_pause(root: Path, pause: Pause) -> None:
 
 
 def end_pause(root: Path, who: str) -> None:
-    """Forget the pause of this job; of `all`: every pause there is. Raise StorageError where that is not allowed."""
+    """Remove the pause of this job; for `all`, every pause. Raise StorageError."""
     for name in _names(root):
         if who == ALL or name in {who + kind for kind in (*_KINDS, _ONCE)}:
             _remove(directory(root) / name)
 
 
 def admit(root: Path, job: str, now_us: int, *, may_ignore: bool) -> Pause | None:
-    """Return the pause for which a run that systemd began must leave, or None where it may go on.
+    """Return the pause because of which a run that systemd started must end, or None if it may run.
 
-    A run that was begun by hand (`may_ignore`) passes once where it was told to. What has expired, or was lifted for
-    a run that has begun, is put right.
+    A run by `memtool scheduler run --ignore-pause` (`may_ignore`) may run once. Expired pauses are removed, and a
+    lifted one is put back.
     """
     names = _names(root)
-    is_told = may_ignore and job + _ONCE in names
-    with suppress(StorageError):  # tidying up only: what counts is what the files say
-        _tidy(root, job, now_us, is_told=is_told)
-    return None if is_told else pause_of(root, job, now_us)
+    is_allowed = may_ignore and job + _ONCE in names
+    with suppress(StorageError):  # only cleaning up
+        _tidy(root, job, now_us, is_allowed=is_allowed)
+    return None if is_allowed else pause_of(root, job, now_us)
 
 
-def _tidy(root: Path, job: str, now_us: int, *, is_told: bool) -> None:
+def _tidy(root: Path, job: str, now_us: int, *, is_allowed: bool) -> None:
     names = _names(root)
-    if is_told:
+    if is_allowed:
         _remove(directory(root) / (job + _ONCE))
-    if is_told or not any(name.endswith(_ONCE) for name in names):
+    if is_allowed or not any(name.endswith(_ONCE) for name in names):
         _put_back(root)
     for who in (job, ALL):
         pause = _read(root, who, _UNTIL) if who + _UNTIL in names else None
@@ -130,9 +130,9 @@ def _tidy(root: Path, job: str, now_us: int, *, is_told: bool) -> None:
 
 @contextmanager
 def ignoring(root: Path, job: str) -> Iterator[None]:
-    """Let one run of the job, begun by hand within the block, pass whatever pause there is.
+    """Let one run of the job, started by hand within the block, ignore pauses.
 
-    Killed in between, the pause still holds: the runner keeps to a lifted one, and puts it back.
+    If this process is killed, the pause still holds: the runner respects a lifted one, and puts it back.
     """
     where = private_directory(directory(root))
     _hand_over(where, root)
@@ -151,7 +151,7 @@ def ignoring(root: Path, job: str) -> Iterator[None]:
 
 
 def described(pause: Pause) -> str:
-    """Return the pause in words, with its end in UTC: for the ledger and for the log."""
+    """Return the pause in words, with its end in UTC, for the ledger and the log."""
     end = "until resumed" if pause.until_us is None else f"until {_utc(pause.until_us)}"
     why = f": {pause.reason}" if pause.reason else ""
     return f"paused{' with all jobs' if pause.who == ALL else ''} {end}{why}"
@@ -169,12 +169,8 @@ def _holds(pause: Pause, now_us: int) -> bool:
     return pause.until_us is None or now_us < pause.until_us
 
 
-def _end_us(pause: Pause) -> float:
-    return float("inf") if pause.until_us is None else pause.until_us
-
-
 def _text(pause: Pause) -> str:
-    """Return what a pause's file holds: `cat` is enough to read it."""
+    """Return the text of a pause's file, readable with `cat`."""
     rows = [f"since_us {pause.since_us} ({_utc(pause.since_us)})"]
     if pause.until_us is not None:
         rows.append(f"until_us {pause.until_us} ({_utc(pause.until_us)})")
@@ -183,7 +179,7 @@ def _text(pause: Pause) -> str:
 
 
 def _read(root: Path, who: str, kind: str) -> Pause | None:
-    """Return the pause in a file, also in one that was made by hand and holds nothing; None where it is gone."""
+    """Return the pause in a file, which may be empty if made by hand; None if it is gone."""
     path = directory(root) / (who + kind)
     with reporting(path):
         try:
@@ -193,7 +189,7 @@ def _read(root: Path, who: str, kind: str) -> Pause | None:
             return None
     rows = dict(line.partition(" ")[::2] for line in text.splitlines())
     pause = Pause(who, _number(rows.get("since_us", ""), made_us))
-    if kind == _UNTIL:  # one whose end cannot be read has none: a pause fails safe
+    if kind == _UNTIL:  # without a readable end it has no end: a pause fails safe
         pause = pause._replace(until_us=_number(rows.get("until_us", ""), None))
     return pause._replace(
         by=first_line(rows.get("by", "")), reason=first_line(rows.get("reason", ""))
@@ -217,7 +213,7 @@ def _put_back(root: Path) -> None:
 
 
 def _hand_over(path: Path, root: Path) -> None:
-    """Give what root made to the store's owner, whose jobs have to be able to read and remove it."""
+    """Make the store's owner the owner of what root made: the jobs have to read and remove it."""
     with reporting(path):
         if os.geteuid() == 0 and (owner := root.stat()).st_uid != 0:
             os.chown(path, owner.st_uid, owner.st_gid)

@@ -1,9 +1,9 @@
-"""What a program is made of, as far as its file, its links and its interpreter tell. Starts nothing."""
+"""Finds the files of a program by its links and its interpreter. Starts nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import NamedTuple
@@ -19,36 +19,37 @@ HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _MOST_STEPS = 20
 _LONGEST_LINE = 512
-# A program's folder is its own, unless it is one of these: then the file alone is.
+# Folders that programs share: then only the file itself is needed.
 _SHARED = ("", ".local", ".config", ".cache", ".local/share", ".local/lib", ".local/state")
 
 
 class Program(NamedTuple):
-    """Where it is found, and the files and directories that it is made of; less what every system has."""
+    """The folders and files of a program, without what every system has."""
 
     folders: tuple[Path, ...]
-    """What has to be on PATH."""
+    """What PATH has to contain."""
     parts: tuple[Path, ...]
 
 
 def find_program(words: Sequence[str], search: Sequence[Path], home: Path) -> Program:
     """Return what the program of a command line needs; of `env NAME=VALUE… program`, the program.
 
-    Raise ConfigError where it is not there, or is no program.
+    Raise ConfigError if it does not exist or is not executable.
     """
     name = _program_of(words)
     search = (*search, *SYSTEM_PATH, home / ".local/bin", home / "bin")
     found = _located(name, search, home)
     if found is None:
         raise ConfigError(
-            f"summarizer.command: there is no program {name}",
+            f"summarizer.command: no such program: {name}",
             hint="name it with its whole path, such as /home/you/.local/bin/claude",
         )
     steps = list(_steps(found, (found.parent, *search)))
     steps = [(step, is_on_path) for step, is_on_path in steps if step.parent not in SYSTEM_PATH]
     folders = dict.fromkeys(step.parent for step, is_on_path in steps if is_on_path)
     parts = dict.fromkeys(_own_part(step, home) for step, _ in steps)
-    return Program(tuple(folders), _outermost(parts))
+    outermost = (part for part in parts if not any(parent in parts for parent in part.parents))
+    return Program(tuple(folders), tuple(outermost))
 
 
 def _program_of(words: Sequence[str]) -> str:
@@ -74,12 +75,12 @@ def _is_program(path: Path) -> bool:
 
 
 def _steps(path: Path, search: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
-    """Give the file, what its links lead to, and the same of its interpreter; and which of them are found by PATH."""
+    """Yield the file, the targets of its links, and the same of its interpreter, and whether PATH finds each."""
     is_on_path = True
     for _ in range(_MOST_STEPS):
         yield path, is_on_path
         if path.is_symlink():
-            path, is_on_path = _normal(path.parent / path.readlink()), False
+            path, is_on_path = Path(normpath(path.parent / path.readlink())), False
             continue
         interpreter = _interpreter(path)
         if interpreter is None:
@@ -88,15 +89,10 @@ def _steps(path: Path, search: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
         found = _located(interpreter, search, Path("/"))
         if found is None:
             raise ConfigError(
-                f"summarizer.command: {path} needs {interpreter}, which is not there",
+                f"summarizer.command: {path} needs {interpreter}, which is missing",
                 hint='call "memtool scheduler apply" where it is on PATH, or name both with their whole paths',
             )
         path = found
-
-
-def _normal(path: Path) -> Path:
-    """Return the path without `..`, as far as that can be said without following links."""
-    return Path(normpath(path))  # pathlib has no such thing
 
 
 def _interpreter(path: Path) -> str | None:
@@ -113,19 +109,15 @@ def _interpreter(path: Path) -> str | None:
 
 
 def _own_part(path: Path, home: Path) -> Path:
-    """Return what has to be seen for this file to work: its package or installation, else its folder."""
+    """Return what this file needs to work: its package or installation, else its folder."""
     if "node_modules" in path.parts:
         return Path(*path.parts[: path.parts.index("node_modules") + 1])
     folder = path.parent
     shared = [home / name for name in _SHARED]
-    if folder.name == "bin" and folder.parent not in shared and _is_installation(folder.parent):
+    if (
+        folder.name == "bin"
+        and folder.parent not in shared
+        and ((folder.parent / "lib").is_dir() or (folder.parent / "pyvenv.cfg").is_file())
+    ):
         return folder.parent
     return path if folder in shared else folder
-
-
-def _is_installation(folder: Path) -> bool:
-    return (folder / "lib").is_dir() or (folder / "pyvenv.cfg").is_file()
-
-
-def _outermost(parts: Collection[Path]) -> tuple[Path, ...]:
-    return tuple(part for part in parts if not any(parent in parts for parent in part.parents))

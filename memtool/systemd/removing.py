@@ -1,4 +1,4 @@
-"""Undoes what `memtool setup` did. Every step goes on where one fails; the end says what could not be done."""
+"""Undoes what `memtool setup` did. If a step fails, the others are still done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATTERNS = ("memtool-*", "on-memtool-failure@*", SLICE)
 
 @dataclass(slots=True)
 class Removal:
-    """What a removal did: paths removed, what stays and why, and what could not be done."""
+    """What a removal did: removed paths, what stays and why, and what failed."""
 
     removed: list[Path] = field(default_factory=list)
     stays: list[tuple[Path, str]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Removal:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Keep an error of the block, and go on."""
+        """Record an error of the block, and continue."""
         try:
             yield
         except MemtoolError as error:
@@ -52,13 +52,13 @@ class Removal:
 
 
 def stop_jobs(manager: Manager, removal: Removal) -> None:
-    """Stop the timers, then the services, each at the end of its step. Judged by what still runs, not by exit codes."""
+    """Stop the timers, then the services, each after its current step. Checks what still runs, not exit codes."""
     for unit in (*TIMERS, *SERVICES, SLICE):
         manager.call("stop", unit, timeout_s=STOP_TIMEOUT_S)
     done = manager.call("show", "--property=Id,ActiveState", *TIMERS, *SERVICES)
     with removal.step():
         if not done.is_ok:
-            raise failure(done, manager, "it is not known whether all jobs have stopped")
+            raise failure(done, manager, "it is unknown whether all jobs have stopped")
     for block in done.stdout.split("\n\n"):
         row = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if row.get("ActiveState", "inactive") not in ("inactive", "failed"):
@@ -69,7 +69,7 @@ def stop_jobs(manager: Manager, removal: Removal) -> None:
 
 
 def our_files(places: Places, ours: Iterable[Path]) -> list[Path]:
-    """Return what is there of memtool's: units, drop-ins, links of enabled timers, masks, stamps, pages, the record.
+    """Return all files of memtool: units, drop-ins, links of enabled timers, masks, stamps, pages, the record.
 
     `ours` is what memtool may have written for systemd.
     """
@@ -79,7 +79,7 @@ def our_files(places: Places, ours: Iterable[Path]) -> list[Path]:
 
 
 def others_files(places: Places, ours: Sequence[Path]) -> list[Path]:
-    """Return what others have put beside our units: drop-ins, and units that an administrator has put over ours."""
+    """Return drop-ins of others for our units, and units of an administrator that replace ours."""
     known = {*ours, *_masks(places)}
     found = [path for folder in _drop_in_folders(places) for path in sorted(folder.iterdir())]
     found += [directory / name for directory in (places.admin, places.units) for name in UNITS]
@@ -87,17 +87,18 @@ def others_files(places: Places, ours: Sequence[Path]) -> list[Path]:
 
 
 def remove_directories(places: Places, stores: Iterable[Path], made: Iterable[Path]) -> None:
-    """Remove the directories that are empty now: those of drop-ins, and those that setup made, by its record."""
+    """Remove empty directories: those of drop-ins, and those that setup made, according to its record."""
     above = [*places.pages(), *(store / "x" for store in stores)]
     above += [places.units / "x", places.admin / "timers.target.wants" / "x", places.stamps / "x"]
     ours = {parent for path in above for parent in path.parents}  # whatever the record says
     folders = [*_drop_in_folders(places), places.admin / "timers.target.wants"]
     for path in [*folders, *sorted(ours & set(made), key=lambda one: len(one.parts), reverse=True)]:
-        _remove_if_empty(path)
+        with suppress(OSError):  # not empty, or not there
+            path.rmdir()
 
 
 def forget_units(manager: Manager, removal: Removal) -> None:
-    """Have systemd read its directories again, and forget that units of ours have failed."""
+    """Reload systemd, and reset the failed state of our units."""
     with removal.step():
         done = manager.call("daemon-reload", timeout_s=STOP_TIMEOUT_S)
         if not done.is_ok:
@@ -123,8 +124,3 @@ def _drop_in_folders(places: Places) -> list[Path]:
     names = [f"{unit}.d" for unit in UNITS] + [SHARED]
     found = [directory / name for directory in (places.admin, places.units) for name in names]
     return [path for path in dict.fromkeys(found) if path.is_dir()]
-
-
-def _remove_if_empty(path: Path) -> None:
-    with suppress(OSError):  # not empty, or not there
-        path.rmdir()

@@ -1,4 +1,4 @@
-"""What memtool setup puts where, and how it is done."""
+"""What `memtool setup` installs, where, and how."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVICES = tuple(job.unit for job in JOBS)
 STOP_TIMEOUT_S = 180
 """A job ends its step; after TimeoutStopSec= of its unit systemd kills it."""
 RECORD = "setup.json"
-"""In the store's directory: what setup has to remember for the removal, the directories that it made."""
+"""In the store's directory: the directories that setup made, for the removal."""
 CREDENTIAL = Path("/etc/credstore/memtool.llm-key")
 """The key that the system's services are given (LoadCredential= in their units)."""
 
@@ -49,7 +49,7 @@ class Places(NamedTuple):
     """The store's directory, unless the settings name another."""
     config: Path
     package: Path | None = None
-    """For a package: below what the files for sysusers.d, tmpfiles.d and presets go."""
+    """For a package: the directory of sysusers.d, tmpfiles.d and presets."""
 
     def pages(self) -> dict[Path, str]:
         """Return the man page and the completions: where each goes, and the name by which it is shipped."""
@@ -95,7 +95,8 @@ def _user_places(environ: Mapping[str, str], uid: int) -> Places:
         runtime=Path(runtime) / "systemd/user",
         stamps=share / "systemd/timers",
         share=share,
-        man=home / ".local/share/man",  # man looks beside ~/.local/bin, whatever XDG_DATA_HOME is
+        man=home
+        / ".local/share/man",  # man searches beside ~/.local/bin, and ignores XDG_DATA_HOME
         zsh=share / "zsh/site-functions",
         fish=config / "fish/completions",
         store=home / ".local/state/memtool",
@@ -131,16 +132,13 @@ def page_texts(places: Places) -> dict[Path, str]:
 
 
 def check_visible(parts: Iterable[Path], command: str) -> None:
-    """Raise MemtoolError where the system's services cannot see one of the paths, links resolved.
-
-    `command` installs memtool so that they can.
-    """
+    """Raise MemtoolError if the system's services cannot see one of the paths. `command` installs memtool elsewhere."""
     for part in parts:
         for path in (part, part.resolve()):
             if any(path.is_relative_to(hidden) for hidden in HIDDEN):
                 raise MemtoolError(
-                    f"the system's timers see no home, and {path} is in one",
-                    hint=f"install memtool where they can see it: {command}",
+                    f"the system's timers cannot see home directories, and {path} is in one",
+                    hint=f"install memtool outside of them: {command}",
                 )
 
 
@@ -167,18 +165,16 @@ def lasting_command(way: Way, person: str) -> str:
 
 
 def crontab_lines(program: Path, store: Path) -> Iterator[str]:
-    """Yield the job table as lines of a crontab. cron knows no pauses: each line looks for the flags itself."""
+    """Yield a crontab line for each job. cron does not know pauses, so each line checks the flags itself."""
     for job in JOBS:
         flags = [shlex.quote(str(store / "pause" / name)) for name in ("all", job.name)]
         command = shlex.join([str(program), *job.command])
         text = f"[ -e {flags[0]} ] || [ -e {flags[1]} ] || {command}"
-        yield f"{job.times[0].crontab} " + text.replace(
-            "%", r"\%"
-        )  # cron reads a bare one as a line end
+        yield f"{job.times[0].crontab} " + text.replace("%", r"\%")  # to cron, % is a line end
 
 
 def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:
-    """Return the line that ~/.zshrc lacks for this user's completion, with its file; nothing where none is needed."""
+    """Return what to add to ~/.zshrc for completion; empty if nothing is needed."""
     home = home_directory(environ)
     if not environ.get("SHELL", "").endswith("/zsh") or not places.zsh.is_relative_to(home):
         return ""
@@ -192,9 +188,9 @@ def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:
 
 
 def check_owner(store: Path, owner: str, run_as: str, take_over: str) -> None:
-    """Raise MemtoolError where the system's memory belongs to another than the one who is to have it.
+    """Raise MemtoolError if the system's memory belongs to another user than `run_as`.
 
-    `owner` is whose it is now, empty where there is none; `take_over` is whom the command line names.
+    `owner` owns it now, empty if there is none; `take_over` is the owner that the command line names.
     """
     if take_over and take_over != owner:
         whose = f"belongs to {owner}" if owner else "does not exist"
@@ -210,7 +206,7 @@ def check_owner(store: Path, owner: str, run_as: str, take_over: str) -> None:
 
 
 def new_timers(places: Places) -> list[str]:
-    """Return the timers that are not installed yet, and that nobody has masked."""
+    """Return the timers that are neither installed nor masked."""
     names = [job.timer for job in JOBS if not (places.units / job.timer).exists()]
     return [name for name in names if not (places.admin / name).is_symlink()]
 
@@ -218,29 +214,29 @@ def new_timers(places: Places) -> list[str]:
 _RECORD_VERSION = 1
 _CHECK = "memtool-setup-check"
 _NOT_RUNNING = (
-    "its file system must not be mounted noexec, and whose jobs they are must be able to read it"
+    "its file system must not be mounted noexec, and the user of the jobs must be able to read it"
 )
 _SYSTEMCTL_TIMEOUT_S = 90
 
 
 class Plan(NamedTuple):
-    """What is to be done: the files, the timers that are new and are to be enabled, and whose store is where."""
+    """What to do: files to change, new timers to enable, the store and its owner."""
 
     places: Places
     changes: Sequence[Change]
     enable: Sequence[str]
     store: Path
     owner: Person | None = None
-    """Who is to own the store where that is not the one who runs this: the system's run-as user."""
+    """Who will own the store: the system's run-as user; None for the user who runs this."""
     take_over: str = ""
-    """Whose store becomes the owner's."""
+    """The user whose store becomes the owner's."""
 
 
 def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> tuple[str, ...]:
-    """Do what the plan says and return the timers that were restarted.
+    """Carry out the plan and return the restarted timers.
 
-    `manager` is the systemd that runs now. Without one, `offline` enables for its next start; None where there is no
-    systemctl. Raise MemtoolError at the first step that fails; doing it again goes on.
+    `manager` is the systemd that runs now. Without one, `offline` enables the timers for its next start; None if there
+    is no systemctl. Raise MemtoolError at the first step that fails; doing it again continues.
     """
     _record_directories(plan)
     _make_stores(plan)
@@ -261,7 +257,7 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
 
 
 def give_to(root: Path, owner: Person) -> None:
-    """Make the person the owner of the directory and all that is in it; links in it are not followed."""
+    """Make the user the owner of the directory and everything in it, without following links."""
     with reporting(root):
         if root.stat().st_uid == owner.uid:
             return
@@ -272,7 +268,7 @@ def give_to(root: Path, owner: Person) -> None:
 
 
 def _record_directories(plan: Plan) -> None:
-    """Write down which directories are made, before they are: the removal takes away no other."""
+    """Record which directories will be made: the removal removes no others."""
     place = plan.places.store
     paths = [change.path for change in plan.changes if change.new is not None]
     paths += [place / RECORD, plan.store / "x", plan.places.stamps / "x"]
@@ -289,9 +285,9 @@ def _record_directories(plan: Plan) -> None:
 
 
 def _make_stores(plan: Plan) -> None:
-    """Make the store's directory, so that there is somewhere to look, and to pause, before the first run.
+    """Make the store's directory, so that jobs can be paused before the first run.
 
-    One that the settings name is made as the person whose settings they are: root gives away nothing else.
+    A store that the settings name is made as the user, since the settings are the user's, not root's.
     """
     person = plan.owner
     if person is None:
@@ -320,13 +316,13 @@ def read_record(store: Path) -> list[Path]:
 
 
 def missing_directories(paths: Iterable[Path]) -> list[Path]:
-    """Return the directories above the paths that are not there."""
+    """Return the missing directories above the paths."""
     parents = {parent for path in paths for parent in path.parents}
     return sorted(path for path in parents if not path.is_dir())
 
 
 def _enable(timers: Sequence[str], manager: Manager | None, offline: Manager | None) -> None:
-    """Enable and start the timers; without a systemd that runs, they start with it."""
+    """Enable and start the timers; if systemd does not run, they start with it."""
     asked = manager or offline
     assert asked is not None
     now = ["--now"] if manager is not None else []
@@ -338,7 +334,7 @@ def _enable(timers: Sequence[str], manager: Manager | None, offline: Manager | N
 
 
 def offline_manager(manager: Manager) -> Manager:
-    """Return one that changes links and asks no systemd."""
+    """Return a manager that only changes links."""
     return manager._replace(environ={**manager.environ, "SYSTEMD_OFFLINE": "1"})
 
 
@@ -350,7 +346,7 @@ def timers_off(manager: Manager) -> list[str]:
 
 
 def check_starts(program: Path, environ: Mapping[str, str], person: Person | None) -> None:
-    """Raise MemtoolError unless the program starts, as this person where one is named."""
+    """Raise MemtoolError unless the program starts, as this user if one is given."""
 
     def start() -> int:
         done = run([str(program), "--version"], environ)
@@ -364,8 +360,8 @@ def check_starts(program: Path, environ: Mapping[str, str], person: Person | Non
 
 
 def check_unit_starts(manager: Manager, program: Path) -> None:
-    """Raise MemtoolError unless a unit can start the program, with all that the services share."""
-    # "memtool-": so that systemd applies the drop-ins of memtool-.service.d to it.
+    """Raise MemtoolError unless a unit can start the program, with the drop-ins that all services share."""
+    # With this name systemd applies the drop-ins of memtool-.service.d to it.
     argv = ["systemd-run", *manager.arguments, "--quiet", "--wait", "--collect"]
     argv += [f"--unit={_CHECK}", "--", str(program), "--version"]
     done = run(argv, manager.environ, timeout_s=_SYSTEMCTL_TIMEOUT_S)

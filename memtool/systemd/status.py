@@ -1,4 +1,4 @@
-"""The state of the jobs: from the ledger, the pauses and what systemd says. Pure."""
+"""The state of the jobs, made from the ledger, the pauses and systemd's answers, and what is wrong. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memtool.systemd.systemctl import INSTALL, Scope, Timers, TimerState
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, with a job or (job "") with all. In words: job, what, when (note): detail."""
+    """Something that is wrong with a job, or (job "") with all. In words: job, what, when (note): detail."""
 
     kind: str
     job: str
@@ -25,15 +25,15 @@ class Problem(NamedTuple):
 
 
 class JobStatus(NamedTuple):
-    """One job: the run on its way, the last one that ended, counts since the ledger began, what waits for it."""
+    """One job: its current run, the last that ended, counts since the ledger began, what waits for it."""
 
     job: Job
     running: Run | None
     last: Run | None
     newest: Run | None
-    """The newest record of any kind, a skip too: it shows that the job was begun."""
+    """The newest record of any kind, also a skip: it shows that the job was started."""
     last_by_timer: Run | None
-    """The last that ended and was not begun by hand."""
+    """The last that ended and was not started by hand."""
     runs: int
     errors: int
     skips: int
@@ -44,17 +44,17 @@ class JobStatus(NamedTuple):
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is wrong with it. A job that never ran, or is paused, is healthy."""
+        """Whether nothing is wrong. A job that never ran, or is paused, is healthy."""
         return not self.problems
 
     @property
     def waits(self) -> int:
-        """How much waits for it, all reasons together."""
+        """How much waits for it, for any reason."""
         return count(self.left)
 
 
 class Look(NamedTuple):
-    """What is looked at beside the ledger, and when: timers, pauses by job, a setting."""
+    """The time, and what counts beside the ledger: timers, pauses by job, a setting."""
 
     now_us: int = 0
     timers: Timers = Timers()
@@ -64,14 +64,14 @@ class Look(NamedTuple):
 
 
 class Status(NamedTuple):
-    """All jobs in the table's order. `looked_by` is the run whose word on what waits the rollups' rows repeat."""
+    """All jobs in the table's order. `looked_by` is the run that found what waits for the rollups."""
 
     jobs: tuple[JobStatus, ...]
     looked_by: Run | None
     damaged_lines: int
     timers: Timers
     problems: tuple[Problem, ...]
-    """All there are: the jobs' own, in their order, then the common ones."""
+    """Those of the jobs, in their order, then the common ones."""
 
     @property
     def is_healthy(self) -> bool:
@@ -220,7 +220,7 @@ def _no_next_run(row: JobStatus, look: Look) -> Problem | None:
         what = "does not run: its timer is broken"
     places = ", ".join(timer.drop_ins)
     detail = f"look at {places}" if places else ""
-    hint = f"mend it, then: {_systemctl(look.timers.scope)} restart {row.job.timer}"
+    hint = f"correct it, then: {_systemctl(look.timers.scope)} restart {row.job.timer}"
     return Problem("no-next", row.job.name, what, detail=detail, hint=hint)
 
 
@@ -241,7 +241,7 @@ def _not_installed(row: JobStatus, look: Look) -> Problem | None:
 
 
 def _overdue(row: JobStatus, look: Look) -> Problem | None:
-    """A time that systemd told has passed and its timer did not fire, or it fired and the ledger has no run."""
+    """The next time that systemd gave has passed, or the timer fired and the ledger has no run."""
     timer = row.timer
     if timer is None or not timer.is_live or row.pause or row.running:
         return None
@@ -321,7 +321,11 @@ def status_json(status: Status) -> dict[str, object]:
     return {
         "healthy": status.is_healthy,
         "timers": "systemd" if status.timers.is_known else None,
-        "manager": _manager_json(status.timers),
+        "manager": {
+            "scope": status.timers.scope,
+            "problem": status.timers.problem,
+            "hint": status.timers.hint,
+        },
         "damaged_lines": status.damaged_lines,
         "warnings": [_problem_json(problem) for problem in status.problems],
         "jobs": [_job_json(row) for row in status.jobs],
@@ -374,14 +378,6 @@ def _left(run: Run | None) -> Left:
     return {} if run is None or run.left is None else run.left
 
 
-def _manager_json(timers: Timers) -> dict[str, object]:
-    return {
-        "scope": timers.scope,
-        "problem": timers.problem,
-        "hint": timers.hint,
-    }
-
-
 def _problem_json(problem: Problem) -> dict[str, object]:
     return {
         "kind": problem.kind,
@@ -393,12 +389,13 @@ def _problem_json(problem: Problem) -> dict[str, object]:
 
 
 def _job_json(row: JobStatus) -> dict[str, object]:
+    timer = row.timer
     return {
         "job": row.job.name,
         "description": row.job.description,
         "healthy": row.is_healthy,
-        "timer": _timer_json(row.timer) if row.timer else None,
-        "next_us": row.timer.next_us if row.timer else None,
+        "timer": timer and {**timer._asdict(), "service": timer.service._asdict()},
+        "next_us": timer.next_us if timer else None,
         "pause": row.pause._asdict() if row.pause else None,
         "running": as_json(row.running) if row.running else None,
         "last": {**as_json(row.last), "duration_us": row.last.duration_us} if row.last else None,
@@ -407,7 +404,3 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "skips": row.skips,
         "left": row.left,
     }
-
-
-def _timer_json(timer: TimerState) -> dict[str, object]:
-    return {**timer._asdict(), "service": timer.service._asdict()}

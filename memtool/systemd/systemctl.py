@@ -240,8 +240,8 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"Access denied|Interactive authentication required|Permission denied|not permitted",
-        "systemd refuses this to you",
-        "do it as root, or through sudo",
+        "systemd does not allow this",
+        "run it as root, or with sudo",
     ),
     (
         r"attempted too often|start request repeated too quickly|start-limit-hit",
@@ -253,12 +253,12 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (
         r"bad unit file setting|bad-setting",
         "a drop-in of the unit is broken",
-        "see: systemctl status, and mend it",
+        "see: systemctl status, and correct it",
     ),
     (
         r"is masked",
         "the unit is masked",
-        'the admin has forbidden it; "systemctl unmask" allows it',
+        'an administrator has forbidden it; "systemctl unmask" allows it',
     ),
     (r"not found|not loaded|could not be found", "the unit is not installed", INSTALL),
 )
@@ -286,20 +286,20 @@ class Manager(NamedTuple):
 
 
 class Timers(NamedTuple):
-    """What was learnt of the timers. `problem` says in words why systemd was not asked or did not answer."""
+    """The state of the timers. `problem` says why systemd was not asked or did not answer."""
 
     scope: Scope | None = None
     states: Mapping[str, TimerState] = {}
     problem: str = ""
     hint: str = ""
     elsewhere: frozenset[str] = frozenset()
-    """Jobs whose timers fire in the other manager, too."""
+    """Jobs whose timers also fire in the other manager."""
     lacks_linger: str = ""
-    """The user whose manager ends when they log out; empty where that is no problem."""
+    """The user whose manager ends at logout; empty if it does not."""
     differing: tuple[str, ...] = ()
-    """Unit files that are not as this program would write them, by their paths below the directory of units."""
+    """Unit files that differ from what this program writes, by their paths below the directory of units."""
     is_sandbox_untried: bool = False
-    """Whether the user's jobs run without the sandbox because nobody has tried if it works."""
+    """Whether the user's jobs run without the sandbox because it was not tried."""
     renew: str = ""
     """The command that renews the unit files, and tries the sandbox."""
 
@@ -323,12 +323,16 @@ def is_booted(root: Path = _ROOT) -> bool:
 
 
 def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope, ...]:
-    """Return the managers for which a timer of ours is installed, by looking at the files: no systemd is asked."""
+    """Return the managers for which timers are installed, found by their files, without asking systemd."""
     found: dict[Scope, Iterator[Path]] = {
         "system": (root / part for part in _SYSTEM_UNITS),
         "user": _user_units(environ, root),
     }
-    return tuple(scope for scope in SCOPES if any(map(_has_timer, found[scope])))
+    return tuple(
+        scope
+        for scope in SCOPES
+        if any(os.path.lexists(path / job.timer) for path in found[scope] for job in JOBS)
+    )
 
 
 def _user_units(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
@@ -350,10 +354,6 @@ def admin_directory(scope: Scope, environ: Mapping[str, str], root: Path = _ROOT
 def config_directory(environ: Mapping[str, str]) -> Path:
     """Return where a user's own units and drop-ins are."""
     return xdg_directory(environ, "XDG_CONFIG_HOME", ".config") / "systemd/user"
-
-
-def _has_timer(directory: Path) -> bool:
-    return any(os.path.lexists(directory / job.timer) for job in JOBS)
 
 
 def default_scope(installed: Sequence[Scope], *, prefers_system: bool) -> Scope | None:
@@ -400,7 +400,7 @@ def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> boo
 
 
 def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
-    """Return in plain words what went wrong, and what helps. What is not known is told as systemd said it."""
+    """Return what went wrong and a hint; an unknown message as systemd wrote it."""
     said = f"{done.stderr}\n{done.stdout}"
     for pattern, text, hint in _MEANINGS:
         if re.search(pattern, said, re.MULTILINE | re.IGNORECASE):
@@ -411,7 +411,7 @@ def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
 
 
 def failure(done: Finished, manager: Manager, doing: str) -> MemtoolError:
-    """Return the error for a call that failed while `doing` something. Only a systemd that is busy is worth a retry."""
+    """Return the error for a call that failed while `doing` something."""
     text, hint = meaning(done, manager)
     kind = UnavailableError if done.is_timed_out else MemtoolError
     return kind(f"{doing}: {text}", hint=hint)

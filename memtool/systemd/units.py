@@ -30,7 +30,7 @@ TRANSCRIPTS = tuple(
 # Of a model: where the key is, and what a job gets without one.
 _KEYS: dict[Scope, str] = {
     "system": """\
-# A model's key: /etc/credstore/memtool.llm-key. A missing one is no failure.
+# A model's key: /etc/credstore/memtool.llm-key. It may be missing.
 LoadCredential=memtool.llm-key""",
     "user": """\
 # A model's key: ~/.config/memtool/llm-key. If it is missing, the job gets the empty one below.
@@ -74,7 +74,7 @@ _INGEST = BY_NAME["ingest"]
 
 
 class Installation(NamedTuple):
-    """Whose timers these are, as far as the unit files depend on it."""
+    """What the unit files depend on."""
 
     scope: Scope
     program: Path
@@ -136,8 +136,7 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
 def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
     """Return which unit files in the directory are not as `unit_files` gives them: changed, missing or too many.
 
-    What others have put there does not count. Nothing differs where nothing of ours is, as beside a distribution's
-    package.
+    Files of others do not count. If no file of memtool is there, as beside a distribution's package, none differs.
     """
     ours = [directory / name for name in possible_unit_paths()]
     installation = installation_in(directory, scope, home)
@@ -159,7 +158,7 @@ def sandbox_properties(home: Path) -> tuple[str, ...]:
 
 
 def home_of(user: str) -> Path | None:
-    """Return the home of a user; None where there is no such user."""
+    """Return the home of a user; None if there is no such user."""
     import pwd
 
     try:

@@ -483,3 +483,19 @@ def test_actions_hold_no_secret_and_stay_readable(tmp_path: Path) -> None:
     [event] = events_of(path)
     assert secret not in json.dumps(event.metadata)
     assert decode(event.metadata)
+
+
+@pytest.mark.parametrize("fields", [{"isSidechain": True, "agentId": "a1"}, {"isSidechain": None}])
+def test_a_subagents_file_is_a_sidechain_of_its_session(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    lines = (
+        user("Look at the locks", "u1", parentUuid=None, **fields),
+        assistant({"type": "text", "text": "They are fine"}, uuid="a1", parentUuid="u1", **fields),
+    )
+    events = events_of(write(tmp_path / "agent-a1.jsonl", *lines))
+    assert [(event.kind, event.session) for event in events] == [
+        ("subagent_start", SESSION),
+        ("answer", SESSION),
+    ]
+    assert {event.metadata["sidechain"] for event in events} == {"true"}

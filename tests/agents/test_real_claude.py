@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from memtool.agents.claude.parser import own_digest
+from memtool.agents.claude import own_digest
 from memtool.agents.reading import Limits, read_chunks
 from tests.agents.records import all_records, counts_of, events_of, is_accounted_for
+from tests.checkout import REPOSITORY
+from tests.waiting import HUNG_S
 
 ROOT = os.environ.get("MEMTOOL_TEST_DATA", "")
 pytestmark = pytest.mark.skipif(
@@ -94,3 +98,16 @@ def test_transcripts_of_other_agents_are_foreign_for_now() -> None:
         for path in sorted((Path(ROOT) / "transcripts" / directory).iterdir()):
             [chunk] = read_chunks(path)
             assert "foreign" in chunk.source.problem
+
+
+def test_an_independent_count_finds_nothing_lost_and_nothing_invented() -> None:
+    """The count shares no code with the reader."""
+    done = subprocess.run(
+        [sys.executable, "benchmarks/said.py", Path(ROOT) / "sessions", Path(ROOT) / "transcripts"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=HUNG_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -37,7 +37,7 @@ def test_a_file_in_the_way_of_a_directory_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file/below"):
         with pytest.raises(StorageError, match=r"file.*: (not a directory|file exists)") as caught:
             private_directory(path)
-        assert "a file stands where a directory is needed" in caught.value.hint
+        assert "a directory is needed, but this is a file" in caught.value.hint
 
 
 def test_a_directory_that_another_process_makes_meanwhile_is_fine(
@@ -117,7 +117,7 @@ def test_a_write_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Pat
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
         (errno.EROFS, "read-only"),
-        (errno.EISDIR, "a directory stands where"),
+        (errno.EISDIR, "a file is needed, but"),
         (errno.EIO, "dmesg"),
     ],
 )

@@ -15,7 +15,7 @@ from memtool.locks import (
     WRITER,
     WRITER_QUEUE,
     Holder,
-    Patience,
+    LockWait,
     _seen_free,
     holder_of,
     is_free,
@@ -133,7 +133,7 @@ def test_a_wait_that_finds_no_end_names_the_holder_and_exits_69(tmp_path: Path) 
         try_lock(path, Holder(4711, "week-rollup", 0)) or pytest.fail("held"),
         pytest.raises(UnavailableError, match=r"tree.*0\.2 s.*week-rollup \(pid 4711\)") as caught,
     ):
-        wait_for(path, ME, Patience(0.2, on_wait=told.append))
+        wait_for(path, ME, LockWait(0.2, on_wait=told.append))
     assert caught.value.exit_code.code == 69
     assert told == [Holder(4711, "week-rollup", 0)]
 
@@ -147,7 +147,7 @@ def test_a_checkpoint_breaks_a_wait(tmp_path: Path) -> None:
         try_lock(path, Holder(1, "other", 0)) or pytest.fail("held"),
         pytest.raises(KeyboardInterrupt),
     ):
-        wait_for(path, ME, Patience(HUNG_S, checkpoint=stop))
+        wait_for(path, ME, LockWait(HUNG_S, checkpoint=stop))
 
 
 def test_a_waiter_gets_the_lock_after_its_release(tmp_path: Path) -> None:
@@ -159,19 +159,19 @@ def test_a_waiter_gets_the_lock_after_its_release(tmp_path: Path) -> None:
         told.append(holder)
         finish(child)
 
-    with wait_for(path, ME, Patience(HUNG_S, on_wait=release)):
+    with wait_for(path, ME, LockWait(HUNG_S, on_wait=release)):
         assert holder_of(path) == ME
     assert [holder.pid for holder in told if holder] == [child.pid]
 
 
 def test_locks_of_one_run_are_taken_in_one_order_only(tmp_path: Path) -> None:
-    patience = Patience(0)
-    with tree(tmp_path, ME, patience), writer(tmp_path, ME, patience):
+    wait = LockWait(0)
+    with tree(tmp_path, ME, wait), writer(tmp_path, ME, wait):
         assert is_free(lock_path(tmp_path, WRITER_QUEUE))
         assert not is_free(lock_path(tmp_path, WRITER))
-    with writer(tmp_path, ME, patience), pytest.raises(AssertionError, match="tree after"):
+    with writer(tmp_path, ME, wait), pytest.raises(AssertionError, match="tree after"):
         try_lock(lock_path(tmp_path, TREE), ME)
-    with writer(tmp_path, ME, patience), tree(tmp_path / "another", ME, patience):
+    with writer(tmp_path, ME, wait), tree(tmp_path / "another", ME, wait):
         pass  # another store's locks are no part of it
 
 
@@ -224,7 +224,7 @@ def test_looking_never_makes_a_job_skip(tmp_path: Path) -> None:
 COUNT_UP = """
 from memtool.locks import lock_path
 for _ in range(int(sys.argv[2])):
-    with writer(root, holder, patience):
+    with writer(root, holder, wait):
         number = int((root / "number").read_text())
         (root / "number").write_text(str(number + 1))
 """
@@ -242,7 +242,7 @@ def test_sixteen_processes_never_hold_the_writer_together(tmp_path: Path) -> Non
 GREEDY = """
 ready()
 while True:
-    with writer(root, holder, patience):
+    with writer(root, holder, wait):
         (root / "turns").open("a").write("x")
         time.sleep(0.005)
 """
@@ -255,11 +255,11 @@ def test_one_that_lets_go_and_wants_it_again_lets_a_waiter_in_between(tmp_path: 
     try:
         wait_until(turns.exists)
         at_wait: list[int] = []
-        patience = Patience(HUNG_S, on_wait=lambda _: at_wait.append(turns.stat().st_size))
+        wait = LockWait(HUNG_S, on_wait=lambda _: at_wait.append(turns.stat().st_size))
         taken: list[int] = []
         while len(taken) < 20:
             at_wait.clear()
-            with writer(tmp_path, ME, patience):
+            with writer(tmp_path, ME, wait):
                 taken += [turns.stat().st_size - size for size in at_wait[-1:]]
         # From the last wait on, the greedy one has its turn, and at most a few more.
         assert sorted(taken)[len(taken) // 2] <= 5

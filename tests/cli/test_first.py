@@ -191,7 +191,7 @@ def test_the_end_of_input_is_no_answer(environ: dict[str, str], home: Path) -> N
     with terminal("toc", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type(CTRL_D)
-        opened.wait_for("Nothing was taken in.")
+        opened.wait_for("Nothing was ingested.")
         assert opened.end() == 0
     assert not store_of(home).exists()
 
@@ -203,7 +203,7 @@ def test_what_is_neither_yes_nor_no_is_asked_again_but_not_for_ever(
         opened.wait_for("[Y/n] ")
         opened.type("what\nis\nthis\n")
         opened.wait_for("Please answer y or n.")
-        opened.wait_for("Nothing was taken in.")
+        opened.wait_for("Nothing was ingested.")
         assert opened.end() == 0
     assert not store_of(home).exists()
 

@@ -333,3 +333,26 @@ def test_the_list_adds_nothing_once_a_transcript_was_swept(call: Call, claude: P
         file.write(listed("and a till", KEPT, 3))
     call("ingest", CLAUDE_CONFIG_DIR=str(claude))
     assert events_of(call) == before
+
+
+def test_a_transcript_that_was_renamed_is_counted_once(call: Call, claude: Path) -> None:
+    call("ingest", CLAUDE_CONFIG_DIR=str(claude))
+    before = events_of(call)
+    (claude / "projects/p").rename(claude / "projects/q")
+    call("ingest", CLAUDE_CONFIG_DIR=str(claude))
+    assert events_of(call) == before
+    assert json.loads(call("stats", "--json")[1])["sources"] == 2  # with the list of prompts
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\n"])
+def test_a_file_without_words_is_no_failure(call: Call, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.jsonl").write_text(text)
+    code, _, said = call("ingest", str(tmp_path / "a.jsonl"))
+    assert (code, said) == (0, "")
+
+
+def test_utf_16_is_named(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(line("one"), encoding="utf-16")
+    code, out, _ = call("ingest", str(tmp_path / "a.jsonl"))
+    assert code == 65
+    assert "UTF-16: convert it to UTF-8" in out

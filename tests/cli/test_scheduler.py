@@ -187,7 +187,7 @@ def test_what_is_wrong_stands_below_the_table(
         "  hint: memtool scheduler logs day-rollup",
         "warning: week-rollup never runs again: its timer has no next time: look at",
         "    /etc/x.conf",
-        "  hint: mend it, then: systemctl restart memtool-week-rollup.timer",
+        "  hint: correct it, then: systemctl restart memtool-week-rollup.timer",
         "warning: month-rollup does not run: its timer is enabled, but not started",
         "  hint: systemctl start memtool-month-rollup.timer",
     ]

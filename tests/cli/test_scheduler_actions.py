@@ -170,7 +170,7 @@ def test_where_systemd_refuses_the_command_is_named(
     assert call("resume", "day-rollup") == 0
     told = capsys.readouterr()
     assert "To make up for what was missed: memtool rollup day" in told.out
-    assert told.err == "not started: systemd refuses this to you (do it as root, or through sudo)\n"
+    assert told.err == "not started: systemd does not allow this (run it as root, or with sudo)\n"
 
 
 def test_a_job_that_is_paused_with_all_is_resumed_with_all(

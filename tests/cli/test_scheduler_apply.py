@@ -334,8 +334,8 @@ def test_a_program_as_summarizer_is_found_and_let_do_what_it_needs(
     ("text", "says"),
     [
         (by_command(""), "summarizer.command is not set"),
-        (by_command("no-such-program -p"), "there is no program no-such-program"),
-        (by_command("sh", "/no/such/directory"), "/no/such/directory is no directory"),
+        (by_command("no-such-program -p"), "no such program: no-such-program"),
+        (by_command("sh", "/no/such/directory"), "/no/such/directory is not a directory"),
     ],
 )
 @pytest.mark.usefixtures("systemd")

@@ -42,7 +42,7 @@ class Waiting:
 
 
 def take_in_at_once(root: Path, numbers: list[int]) -> tuple[int, MemtoolError | None]:
-    """Ingest events without any patience for a lock; return the exit code and the error."""
+    """Ingest events without any wait for a lock; return the exit code and the error."""
 
     def body(context: RunContext) -> None:
         with Access(root).lease(context.writer, UTC_CALENDAR) as lease:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from memtool.context import RunContext
-from memtool.locks import Holder, Patience, writer
+from memtool.locks import Holder, LockWait, writer
 from memtool.model.levels import Level
 from memtool.model.records import Event
 from memtool.rollup.engine import Rollup
-from memtool.rollup.plan import Choices, Order
+from memtool.rollup.plan import Choices, RollupOptions
 from memtool.store import access as access_module
 from memtool.store import keys
 from memtool.store.access import Access, Lease
@@ -62,7 +62,7 @@ def lose_power(root: Path, batches: list[list[Event]], kept: Path) -> None:
     steps: list[Step] = []
 
     def lock() -> Any:
-        return writer(root, owner, Patience(0))
+        return writer(root, owner, LockWait(0))
 
     with Access(root).lease(lock, UTC_CALENDAR) as lease:
         store = lease.store()
@@ -76,6 +76,6 @@ def lose_power(root: Path, batches: list[list[Event]], kept: Path) -> None:
 
 def _roll_up(lease: Lease) -> None:
     store = lease.store()
-    order = Order(Level.DAY, Mock(5), store.calendar, zone_is_set=True, choices=Choices())
+    options = RollupOptions(Level.DAY, Mock(5), store.calendar, zone_is_set=True, choices=Choices())
     context = RunContext(Path(), AFTER_ALL_US, Holder(0, "test", 0))
-    Rollup(context, order, lease).bring_up(store.marks())
+    Rollup(context, options, lease).bring_up(store.marks())

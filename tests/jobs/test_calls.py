@@ -158,6 +158,26 @@ def test_the_writer_is_free_whenever_a_call_is_under_way(memory: Memory) -> None
     assert all(seen)
 
 
+def test_a_late_event_of_a_day_does_not_throw_away_what_was_paid_for(
+    tmp_path: Path, whole: Memory
+) -> None:
+    memory = Memory(tmp_path / "late")
+    memory.take_in(BUSY[1:])
+    late = [BUSY[0]]
+
+    async def think(_: Request) -> None:
+        await asyncio.sleep(0.002)
+        if late:
+            memory.take_in([late.pop()])
+
+    model = Model(think)
+    for level in PERIOD_LEVELS:
+        memory.roll_up(level, LATER_US, summarizer=model, at_once=8)
+    segments = [repr(request) for request in model.asked if request.level is Level.SEGMENT]
+    assert len(segments) == len(set(segments))
+    assert memory.closed_part(LATER_US) == whole.closed_part(LATER_US)
+
+
 def test_every_call_is_on_record_with_its_tokens(memory: Memory) -> None:
     model = Model(calls_of_one=2)
     outcome = memory.roll_up(Level.DAY, LATER_US, summarizer=model)

@@ -21,8 +21,8 @@ from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Record
 from memtool.model.summary import Request
 from memtool.query.verify import verify
-from memtool.rollup.plan import Choices, Order
-from memtool.rollup.rebuild import Price, Report, abandon, next_calendar, price
+from memtool.rollup.plan import Choices, Forecast, RollupOptions
+from memtool.rollup.rebuild import Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
 from memtool.store import keys
 from memtool.store.capture import mark_moved_days
@@ -62,12 +62,12 @@ class Rebuilds:
         most: int | None = None,
         **wishes: Any,
     ) -> Outcome:
-        order = self.order(calendar or UTC_CALENDAR, summarizer, most)
+        options = self.options(calendar or UTC_CALENDAR, summarizer, most)
         self.report = Report()
 
         def body(context: RunContext) -> None:
             adopts = calendar is not None
-            rebuild_body(context, order, self.report, adopts_calendar=adopts, **wishes)
+            rebuild_body(context, options, self.report, adopts_calendar=adopts, **wishes)
 
         return self.job(body, now_us)
 
@@ -81,10 +81,10 @@ class Rebuilds:
         )
 
     @staticmethod
-    def order(
+    def options(
         calendar: Calendar, summarizer: Summarizer | None = None, most: int | None = None
-    ) -> Order:
-        return Order(
+    ) -> RollupOptions:
+        return RollupOptions(
             level=Level.YEAR,
             summarizer=summarizer or make("mock", Options(max_bullets=5)),
             calendar=calendar,
@@ -94,10 +94,10 @@ class Rebuilds:
             at_once=3,
         )
 
-    def price(self, calendar: Calendar | None = None, now_us: int = LATER_US) -> Price:
+    def price(self, calendar: Calendar | None = None, now_us: int = LATER_US) -> Forecast:
         with self.memory.access.reading() as store:
-            order = None if calendar is None else self.order(calendar)
-            return price(store, next_calendar(store, order), now_us)
+            options = None if calendar is None else self.options(calendar)
+            return price(store, next_calendar(store, options), now_us)
 
 
 def unnumbered(rows: Rows) -> Rows:
@@ -180,7 +180,7 @@ def test_a_rebuild_at_any_time_is_a_fresh_store_byte_for_byte(
         in_force = other if other and rebuilds.report.is_taken_over else calendar
         if data.draw(st.booleans()):
             memory.roll_up(Level.MONTH, now_us, calendar=in_force)
-        most_now = rebuilds.price(other, now_us).forecast.calls
+        most_now = rebuilds.price(other, now_us).calls
         outcome = rebuilds.run(calendar=other, now_us=now_us)
         assert (outcome.exit_code, outcome.run.result) == (0, "done")
         assert outcome.run.calls <= most_now
@@ -212,10 +212,10 @@ def test_what_another_recipe_wrote_is_kept_too(memory: Memory, rebuilds: Rebuild
 def test_another_week_start_costs_only_what_weeks_feed(memory: Memory, rebuilds: Rebuilds) -> None:
     mondays = replace(UTC_CALENDAR, week_start=0)
     expected = rebuilds.price(mondays)
-    assert {period.level for period in expected.forecast.periods} <= set(PERIOD_LEVELS[1:])
-    assert expected.forecast.segments == 0
+    assert {period.level for period in expected.periods} <= set(PERIOD_LEVELS[1:])
+    assert expected.segments == 0
     outcome = rebuilds.run(calendar=mondays)
-    assert 0 < outcome.run.calls <= expected.forecast.calls
+    assert 0 < outcome.run.calls <= expected.calls
     assert rebuilds.report.copied >= expected.copied
     assert closed(memory) == rebuilt(mondays, EVENTS)
     assert memory.roll_up(Level.YEAR, LATER_US, calendar=mondays).run.calls == 0
@@ -226,11 +226,11 @@ def test_a_dry_run_writes_nothing_and_prices_what_it_takes(
 ) -> None:
     before = memory.everything()
     same, other = rebuilds.price(), rebuilds.price(TOKYO)
-    assert same.forecast.calls == 0
+    assert same.calls == 0
     assert same.copied == len(before[keys.NODES])
     assert memory.everything() == before
-    assert rebuilds.run(calendar=TOKYO).run.calls == other.forecast.calls
-    assert rebuilds.price(TOKYO).forecast.calls == 0
+    assert rebuilds.run(calendar=TOKYO).run.calls == other.calls
+    assert rebuilds.price(TOKYO).calls == 0
 
 
 def test_open_periods_wait_for_their_end(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_one_that_broke_off_goes_on_and_the_current_one_lives_on(
     memory: Memory, rebuilds: Rebuilds
 ) -> None:
     before = visible(memory)
-    total = rebuilds.price(TOKYO).forecast.calls
+    total = rebuilds.price(TOKYO).calls
     outcome = rebuilds.run(calendar=TOKYO, most=4)
     assert (outcome.run.result, outcome.exit_code, outcome.run.calls) == ("partial", 0, 4)
     assert not rebuilds.report.is_taken_over

@@ -149,3 +149,10 @@ def test_tokens_are_a_quarter_of_the_bytes_and_at_least_one() -> None:
         2,
         3,
     )
+
+
+def test_a_segment_is_of_one_project() -> None:
+    """One session id may come from two directories."""
+    both = [replace(said(n, n), claims=(Claim("s", f"/p{n % 2}"),)) for n in range(4)]
+    cuts = cuts_of(both, 1)
+    assert [(cut.project, len(cut.events)) for cut in cuts] == [("/p0", 2), ("/p1", 2)]

@@ -42,7 +42,8 @@ _WORDS = st.sampled_from(
 )
 _TEXTS = st.lists(_WORDS, min_size=2, max_size=5).map(" ".join)
 _TIMES = st.integers(0, 99)
-_PROOFS = st.just((Proof(EventId("e" * 32), 0, 3, "tax"),))
+_PROOF = (Proof(EventId("e" * 32), 0, 3, "tax"),)
+_PROOFS = st.just(_PROOF)
 _POINTS = st.builds(
     Point,
     st.sampled_from(["ask", "result", "decision", "open", "done"]),
@@ -272,7 +273,7 @@ def test_likeness_is_used_once_when_showing() -> None:
         _point("round the tax of invoices half even", 1, 0.9),
         _point("the tax of invoices rounds", 2),
     ]
-    thread = _day(0, headlines=(Candidate(4, 1.0, 1, "Move orders", ()),), points=tuple(said))
+    thread = _day(0, headlines=(Candidate(4, 1.0, 1, "Move orders", _PROOF),), points=tuple(said))
     (shown,) = view_of([thread], Level.DAY).threads
     assert shown.points == (said[0],)
 
@@ -280,7 +281,7 @@ def test_likeness_is_used_once_when_showing() -> None:
 def test_a_point_that_repeats_the_headline_is_not_shown() -> None:
     thread = _day(
         0,
-        headlines=(Candidate(4, 1.0, 1, "Round the tax half even", ()),),
+        headlines=(Candidate(4, 1.0, 1, "Round the tax half even", _PROOF),),
         points=(_point("round the tax half even", 1),),
     )
     assert view_of([thread], Level.DAY).threads[0].points == ()

@@ -29,7 +29,7 @@ from memtool.query.doctor import (
     parse_mounts,
     unfit,
 )
-from memtool.query.doctor.scene import Advice, CannotCheckError, Scene, is_healthy, ok
+from memtool.query.doctor.scene import Advice, CannotCheckError, Finding, Scene, ok
 from memtool.settings import Config, load_config
 from memtool.store import codec, keys
 from memtool.systemd.jobs import JOBS, SETTINGS
@@ -114,10 +114,10 @@ def ingested(
         record_end(scene.root, row)
 
 
-def advice(check: Callable[[Scene], Advice], scene: Scene) -> Advice:
+def advice(check: Callable[[Scene], Advice], scene: Scene) -> Finding:
     """Return what the doctor says of one check."""
-    (found,) = doctor.examine(scene, (("one", check),))
-    return found.advice
+    (found,) = doctor.examine(scene, (("one", check),)).checks
+    return found
 
 
 def settings(scene: Scene, days: object, *, name: str = "settings.json") -> Path:
@@ -135,7 +135,7 @@ def test_on_an_empty_machine_every_check_answers_and_nothing_is_made(
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
     found = doctor.examine(scene)
-    assert [finding.name for finding in found] == [name for name, _ in doctor.CHECKS]
+    assert [finding.name for finding in found.checks] == [name for name, _ in doctor.CHECKS]
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -149,23 +149,23 @@ def test_a_check_that_fails_says_so_and_hides_no_other(scene: Scene) -> None:
         raise CannotCheckError("nothing to see")
 
     checks = (("a", damaged), ("b", damaged), ("c", nothing), ("d", lambda _: ok("well")))
-    found = doctor.examine(scene, checks)
-    assert [one.advice.verdict for one in found] == ["problem", "skipped", "skipped", "ok"]
-    assert (found[0].advice.found, found[0].advice.todo) == ("the disk is gone", "look for it")
-    assert found[1].advice.found == "cannot be checked: see a"
-    assert not is_healthy(found)
-    assert is_healthy(found[1:])
+    found = doctor.examine(scene, checks).checks
+    assert [one.verdict for one in found] == ["problem", "skipped", "skipped", "ok"]
+    assert (found[0].found, found[0].todo) == ("the disk is gone", "look for it")
+    assert found[1].found == "cannot be checked: see a"
+    assert not doctor.examine(scene, checks).healthy
+    assert doctor.examine(scene, checks[2:]).healthy
 
 
 def test_whatever_is_wrong_has_something_to_do(scene: Scene) -> None:
     stored(scene)
     scene.root.chmod(0o777)
     transcript(scene, "old", age_days=29)
-    found = doctor.examine(scene)
-    bad = [one for one in found if one.advice.verdict in ("problem", "warning")]
+    found = doctor.examine(scene).checks
+    bad = [one for one in found if one.verdict in ("problem", "warning")]
     assert {one.name for one in bad} >= {"permissions", "retention"}
-    assert all(one.advice.todo for one in bad)
-    assert all("\n" not in one.advice.found + one.advice.todo for one in found)
+    assert all(one.todo for one in bad)
+    assert all("\n" not in one.found + one.todo for one in found)
 
 
 # What memtool runs on
@@ -199,7 +199,7 @@ def test_a_store_opens_or_says_why_not(scene: Scene) -> None:
 def test_a_damaged_store_is_told_once(scene: Scene) -> None:
     stored(scene)
     (scene.root / "store/CURRENT").unlink()
-    found = {one.name: one.advice for one in doctor.examine(replace(scene))}
+    found = {one.name: one for one in doctor.examine(replace(scene)).checks}
     assert found["store"].verdict == "problem"
     assert found["calendar"].found == found["clock"].found == "cannot be checked: see store"
 
@@ -324,7 +324,7 @@ def test_no_list_of_mounts_is_too_strange(text: str) -> None:
 
 def test_the_file_system_of_a_store_is_checked(scene: Scene) -> None:
     assert [
-        one.advice.verdict for one in doctor.examine(scene, (("fs", doctor.check_file_system),))
+        one.verdict for one in doctor.examine(scene, (("fs", doctor.check_file_system),)).checks
     ] == ["skipped"]
     (scene.machine / "proc/self").mkdir(parents=True)
     rows = "1 0 1:1 / / rw - ext4 /dev/a rw\n"

@@ -25,14 +25,14 @@ root = Path(sys.argv[1])
 def ready():
     print("ready", flush=True)
 holder = Holder(os.getpid(), "test", 0)
-patience = Patience(float("inf"))  # however busy the machine is: what hangs is ended by HUNG_S
+wait = LockWait(float("inf"))  # however busy the machine is: what hangs is ended by HUNG_S
 """
 
 
 def start(
     root: Path, code: str, *arguments: object, before: Sequence[str] = ()
 ) -> subprocess.Popen[str]:
-    """Start a child; `root`, `holder`, `patience` and `ready()` are at its hand, arguments from sys.argv[2]."""
+    """Start a child; `root`, `holder`, `wait` and `ready()` are at its hand, arguments from sys.argv[2]."""
     program = _HEAD + textwrap.dedent(code)
     return subprocess.Popen(
         [*before, sys.executable, "-c", program, str(root), *map(str, arguments)],

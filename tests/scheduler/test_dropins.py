@@ -151,7 +151,7 @@ def test_a_failure_runs_the_command_as_the_services_user() -> None:
     assert lines(made[SERVICE]) == ["[Unit]", "OnFailure=on-memtool-failure@week-rollup.service"]
     assert lines(made[ON_FAILURE]) == [
         "[Unit]",
-        "Description=memtool: tell that %i failed",
+        "Description=memtool: report that %i failed",
         "",
         "[Service]",
         "Type=oneshot",

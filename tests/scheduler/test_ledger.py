@@ -123,18 +123,6 @@ def test_calls_are_read_back_and_what_they_took_is_summed(tmp_path: Path) -> Non
     assert spent_since(tmp_path, 3_000_001) == Spent()
 
 
-numbers = st.integers(0, 1 << 40)
-
-
-@given(
-    st.builds(Spent, numbers, numbers, numbers),
-    st.builds(Spent, numbers, numbers, numbers),
-)
-def test_sums_can_be_taken_back(one: Spent, other: Spent) -> None:
-    assert one.plus(other).minus(other) == one
-    assert one.plus(other) == other.plus(one)
-
-
 def test_the_newest_calls_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP_CALLS", 5)
     several = [CALL._replace(time_us=number) for number in range(9)]

@@ -88,7 +88,7 @@ def test_settings_before_the_program_are_looked_past(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["no-such-program", "/no/such/program", "./here", "~/none"])
 def test_what_is_not_there_is_told(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"there is no program {name}"):
+    with pytest.raises(ConfigError, match=f"no such program: {name}"):
         found(tmp_path, name)
 
 

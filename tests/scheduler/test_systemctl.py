@@ -27,7 +27,7 @@ from memtool.systemd.systemctl import (
 )
 from tests.scheduler.fakes import FakeSystemd, show_text
 
-DENIED = "systemd refuses this to you"
+DENIED = "systemd does not allow this"
 
 
 def said(text: str, code: int = 1, **more: bool) -> Finished:

@@ -423,7 +423,8 @@ def test_an_installation_of_the_old_install_sh_is_taken_over(
         assert "10-run-as.conf" not in drop_ins
         assert "10-sandbox.conf" not in drop_ins
         assert side.start("ingest").returncode == 0
-        assert json.loads(side.memtool("stats", "--json").stdout)["events"] == events
+        # The ingest may read the same files again, and find more in them than an older one did.
+        assert json.loads(side.memtool("stats", "--json").stdout)["events"] >= events
         done = side.setup("--remove", "--purge")
         assert done.returncode == 0, done.stderr
         found = machine.run("sh", "-c", f"find {side.units} {side.admin} -name '*memtool*'").stdout

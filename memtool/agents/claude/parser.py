@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from memtool.agents.claude import READER
+from memtool.agents.claude import (
+    NAME,
+    READER,
+    content_of,
+    own_digest,
+    parent_of,
+    raw_digest,
+    raw_key,
+)
 from memtool.agents.claude.messages import (
     SUBTYPES,
     assistant_drafts,
@@ -22,16 +29,14 @@ from memtool.agents.claude.messages import (
     system_drafts,
     user_drafts,
 )
-from memtool.agents.claude.rewinds import Rewinds
-from memtool.agents.claude.tools import blocks_of, content_text
-from memtool.agents.claude.typed import words_of
+from memtool.agents.claude.tools import blocks_of
+from memtool.agents.claude.undone import QUEUE_TYPE, Queue, Rewinds, queue_drafts
 from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File
 from memtool.agents.values import (
     JsonObject,
-    canonical,
     in_range,
     instant_us,
     is_true,
@@ -40,7 +45,6 @@ from memtool.agents.values import (
 )
 from memtool.model.records import (
     LAST_INSTANT_US,
-    RECORD_DIGITS,
     ROLES,
     Claim,
     Event,
@@ -49,127 +53,6 @@ from memtool.model.records import (
     digest_of,
     event_id,
 )
-
-NAME = "claude-code"
-_NOT_IN_DIGEST = frozenset({"sessionId", "cwd", "version"})
-
-
-def content_of(record: JsonObject) -> str:
-    """Return the raw record, less what differs between copies of it under several sessions."""
-    return canonical(record, _NOT_IN_DIGEST)
-
-
-def own_digest(uuid: str) -> str:
-    """Return the digest that the id of a record with an id of its own is cut from."""
-    return digest_of("id", NAME, uuid)
-
-
-def raw_digest(record: JsonObject, time_us: int, ordinal: int) -> str:
-    """Return the digest that the id of a record without an id is cut from."""
-    session = text_at(record, "sessionId")
-    return digest_of("raw", session, content_of(record), time_us, ordinal)
-
-
-def raw_key(record: JsonObject) -> str:
-    """Return what is the same for records that only their ordinal tells apart."""
-    return digest_of(text_at(record, "sessionId"), content_of(record))
-
-
-def parent_of(record: JsonObject) -> str:
-    """Return the record that this one follows, or ""."""
-    parent = text_at(record, "parentUuid")
-    return own_digest(parent)[:RECORD_DIGITS] if parent else ""
-
-
-# --- The queue: what a person typed while Claude Code worked ---
-#
-# It waits there, and may or may not become a record of its own. It is an event when it is queued, so that none is
-# lost: some versions hand it to the model without any other trace. When a record with the same words follows in the
-# file, the queued event is taken back by a rewind. Every earlier one with these words is, which needs no memory of
-# what was taken back before. A draft that the person takes back (`popAll`, `remove` with its words) is rewound too.
-
-QUEUE_TYPE = "queue-operation"
-
-
-def queue_drafts(record: JsonObject) -> list[Draft]:
-    """Return the prompt or command that was queued; what Claude Code queues for itself is left to its record."""
-    if text_at(record, "operation") != "enqueue":
-        return []
-    typed = [words for words in words_of(content_text(record.get("content"))) if words.is_typed]
-    if not typed:
-        return []
-    text = typed[0].text
-    kind = "command" if text.startswith("/") else typed[0].kind
-    return [Draft(1, kind, text, {"queued": "true"}, typed=text)]
-
-
-class Queue:
-    """The queued words of one file that a later record may take back, and those that still wait."""
-
-    def __init__(self, file: File) -> None:
-        self._file = file
-        self._is_loaded = False
-        self._queued: list[tuple[str, Rewind]] = []
-        self._waiting: list[tuple[str, Rewind]] = []
-
-    def add(self, draft: Draft, event: Event) -> None:
-        """Add what was queued."""
-        self._load()
-        self._add(draft.typed, Rewind(event.id, event.revision))
-
-    def follow(self, typed: str) -> list[Rewind]:
-        """Return the rewinds that an entered text brings: those of the queued events with the same words."""
-        if not typed:
-            return []
-        self._load()
-        found = [rewind for words, rewind in self._queued if words == typed]
-        self._queued = [row for row in self._queued if row[0] != typed]
-        self._waiting = [row for row in self._waiting if row[0] != typed]
-        return found
-
-    def change(self, record: JsonObject) -> list[Rewind]:
-        """Return the rewinds that an operation brings which takes something out of the queue."""
-        self._load()
-        return self._change(record)
-
-    def _add(self, typed: str, rewind: Rewind) -> None:
-        self._queued.append((typed, rewind))
-        self._waiting.append((typed, rewind))
-
-    def _change(self, record: JsonObject) -> list[Rewind]:
-        operation = text_at(record, "operation")
-        content = content_text(record.get("content")).strip()
-        if operation == "popAll" or (operation == "remove" and content):
-            taken = [row for row in self._waiting if not content or row[0] in content]
-            self._waiting = [
-                row for row in self._waiting if operation == "remove" and row not in taken
-            ]
-            return [rewind for _, rewind in taken]
-        if operation in {"dequeue", "remove"}:
-            self._waiting = self._waiting[1:]  # it was handed to the model
-        return []
-
-    def _load(self) -> None:
-        """Go through the part of the file before this reading, once."""
-        if self._is_loaded:
-            return
-        self._is_loaded = True
-        seen: Counter[str] = Counter()
-        for record in self._file.earlier(QUEUE_TYPE):
-            if text_at(record, "type") != QUEUE_TYPE or text_at(record, "uuid"):
-                continue
-            key = raw_key(record)
-            seen[key] += 1
-            time_us = instant_us(record.get("timestamp"))
-            if time_us is None:
-                continue
-            digest = raw_digest(record, time_us, seen[key] - 1)
-            for draft in queue_drafts(record):
-                self._add(draft.typed, Rewind(event_id(digest, draft.block), time_us))
-            self._change(record)
-
-
-# --- Records ---
 
 
 def _no_drafts(_record: JsonObject) -> list[Draft]:
@@ -236,6 +119,7 @@ class ClaudeParser:
         self._ordinals = Ordinals(file, raw_key)
         self._queue = Queue(file)
         self._rewinds = Rewinds(file, self._is_prompt_record)
+        self._is_subagent = file.stem.startswith("agent-")
         self._session = ""
         self._projects: dict[str, str] = {}
         self._branches: dict[str, str] = {}
@@ -246,6 +130,8 @@ class ClaudeParser:
 
     def parse(self, record: JsonObject) -> Outcome:
         """Return what one record says."""
+        if self._is_subagent and "isSidechain" not in record:
+            record = {**record, "isSidechain": True}
         self._session = self._session or text_at(record, "sessionId")
         kind = text_at(record, "type")
         if not kind and "display" in record:

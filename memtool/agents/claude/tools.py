@@ -295,6 +295,7 @@ _REJECTED = re.compile(
 )
 _SAID = "the user said:\n"
 _CLARIFY = "The user wants to clarify these questions"
+_CLARIFIED = re.compile(r'^- "(.+?)"\n +Answer: (.+)$', re.MULTILINE)
 _ANSWERED = re.compile(r"(?:User has|The user has|Your questions have been) answered[^:]*:\s*")
 _PAIR = re.compile(
     r'"(?P<question>.+?)"="(?P<answer>.*?)"(?=, "|\. You can now|\.?\s*$| user notes:| selected preview:)',
@@ -336,15 +337,18 @@ def person_draft(
 
 
 _Found = tuple[str, str, AnyAction]
+_WORDLESS: _Found = ("command", "Rejected", Rejection())
 
 
 def _rejection(text: str) -> _Found | None:
     if not _REJECTED.match(text):
         return None
     said = text.partition(_SAID)[2].strip()
-    if not said or said.startswith(_CLARIFY):
-        return "command", said or "Rejected", Rejection()
-    return "prompt", said, Rejection()
+    if said.startswith(_CLARIFY):  # a form that was not sent, perhaps with some answers in it
+        asked = [Asked(found[1], (), found[2]) for found in _CLARIFIED.finditer(said)]
+        words = "\n".join(f"{one.question} \u2192 {one.answer}" for one in asked)
+        return ("prompt", words, Question(asked=tuple(asked))) if asked else _WORDLESS
+    return ("prompt", said, Rejection()) if said else _WORDLESS
 
 
 def _answers(

@@ -42,7 +42,7 @@ from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properti
 
 
 def as_the_jobs(place: Place, person: str) -> Place:
-    """Return the place with the settings that the jobs will find: the system's jobs run as another than root."""
+    """Return the place with the settings of the jobs' user, who is not root for the system's jobs."""
     home = home_of(person) if place.scope == "system" and person else None
     if home is None:
         return place
@@ -58,7 +58,7 @@ def needs_network(place: Place) -> bool:
 
 
 def command_of(place: Place) -> Command | None:
-    """Return what the summarizer's program needs, if it is one. Raise ConfigError where a part of it is missing."""
+    """Return what the summarizer's program needs, else None. Raise ConfigError if a part is missing."""
     from memtool.summarize import Options
     from memtool.summarize.models.command import NAME, argv_of
 
@@ -73,20 +73,20 @@ def command_of(place: Place) -> Command | None:
     for path in writes:
         if not path.is_dir():
             raise ConfigError(
-                f"summarizer.command_writes: {path} is no directory",
-                hint="name directories that are there; the jobs may write to no others",
+                f"summarizer.command_writes: {path} is not a directory",
+                hint="name existing directories; the jobs may write only there",
             )
     for path in (*program.parts, *writes):
         if not _is_seen(place, path, home):
             raise ConfigError(
-                f"summarizer.command needs {path}, which is in a home that is not the jobs' own",
-                hint=f"the system's jobs see of homes only what they need of {home}",
+                f"summarizer.command needs {path}, which is in another user's home",
+                hint=f"of home directories, the system's jobs see only what they need in {home}",
             )
     return Command(program.folders, program.parts, tuple(writes), settings.concurrency)
 
 
 def _is_seen(place: Place, path: Path, home: Path) -> bool:
-    """Return whether a job may be let see the path: of homes, only the one of its person."""
+    """Return whether a job may see the path: of home directories, only that of its user."""
     is_hidden = any(path.is_relative_to(hidden) for hidden in HIDDEN)
     return place.scope != "system" or not is_hidden or path.is_relative_to(home)
 
@@ -102,10 +102,7 @@ _READER = "memtool.query.reader:reader_for"
 
 
 def apply_settings(place: Place, *, is_dry: bool) -> None:
-    """Renew the unit files, write what the settings ask for, and tell systemd.
-
-    Raise MemtoolError where a schedule is not understood.
-    """
+    """Update the unit files and drop-ins, and reload systemd. Raise MemtoolError for a bad schedule."""
     timers = timers_of(place)
     if timers.problem:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
@@ -131,7 +128,7 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
 
 
 def drop_ins(place: Place, person: str) -> dict[Path, str]:
-    """Return the drop-ins that the settings ask for. Raise ConfigError where a schedule is not understood."""
+    """Return the drop-ins that the settings ask for. Raise ConfigError for a bad schedule."""
     manager = place.manager
     settings = place.call.config.timers
     wanted = _wanted(place, person)
@@ -147,7 +144,7 @@ def possible_drop_ins(scope: Scope, environ: Mapping[str, str]) -> list[Path]:
 
 
 def _units(place: Place, timers: Timers) -> dict[Path, str]:
-    """Return the unit files as they should be. None are ours where a distribution's package has installed them."""
+    """Return the unit files as they should be; none if a distribution's package has installed them."""
     installation = place.installation
     if installation is None:
         if timers.differing:
@@ -194,7 +191,7 @@ class _Reader(_Pinned, Protocol):
 
 
 def _calendar(place: Place) -> Calendar | None:
-    """Return the store's calendar, which is pinned; before there is one, the settings' if these name a zone."""
+    """Return the store's calendar; without a store, that of the settings if they name a zone."""
     module, _, name = _READER.partition(":")
     reader_for = cast(
         "Callable[[Config, Path, int], _Reader]", getattr(import_module(module), name)
@@ -207,15 +204,12 @@ def _calendar(place: Place) -> Calendar | None:
 
 
 def _other_store(place: Place) -> Path | None:
-    """Return the store if the configuration's files name one that the units do not look for by themselves."""
+    """Return the store if a config file names another than the units' default."""
     if place.call.config.origin("store.path").kind != "file":
         return None
-    own = SYSTEM_STORE if place.scope == "system" else _home_store(place)
+    home = home_directory(place.call.environ)
+    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
     return place.root if place.root != own else None
-
-
-def _home_store(place: Place) -> Path:
-    return home_directory(place.call.environ) / ".local/state/memtool"
 
 
 def _version(manager: Manager) -> int:
@@ -226,7 +220,7 @@ def _version(manager: Manager) -> int:
 def _check(
     settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager, now_us: int
 ) -> None:
-    """Have systemd read every schedule. Raise ConfigError with its own message, naming the setting."""
+    """Let systemd check every schedule. Raise ConfigError with its message and the setting."""
     for job in JOBS:
         setting = settings[job.section].schedule
         schedule = schedule_of(job, setting, calendar)

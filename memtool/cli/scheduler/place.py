@@ -1,4 +1,4 @@
-"""Which systemd and which store memtool scheduler is about, and the state of both. Changes nothing."""
+"""Finds the systemd and the store that `memtool scheduler` works on, and their state. Changes nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ScopeOption = Annotated[
 
 
 class Place(NamedTuple):
-    """The systemd (None where no timers are installed), the store that its jobs use, and where else timers are."""
+    """The systemd (None if no timers are installed), the store of its jobs, and all systemds with timers."""
 
     call: Invocation
     scope: Scope | None
@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
     @property
     def manager(self) -> Manager:
-        """The systemd to talk to. Raise MemtoolError where there is none."""
+        """The systemd. Raise MemtoolError if there is none."""
         if self.scope is None:
             text, hint = nothing_installed()
             raise MemtoolError(text, hint=hint)
@@ -71,14 +71,14 @@ class Place(NamedTuple):
 
     @property
     def installation(self) -> Installation | None:
-        """What is installed in `units`; None where nothing is, as beside a distribution's package."""
+        """What is installed in `units`; None if nothing is, as beside a distribution's package."""
         if self.scope is None:
             return None
         return installation_in(self.units, self.scope, home_directory(self.call.environ))
 
 
 def place_of(call: Invocation, is_system: bool | None) -> Place:
-    """Return the place: the one that was named, else the one that has the units and is this person's."""
+    """Return the place that was named, else the one with units for this user."""
     installed = installed_in(call.environ)
     is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE
     if is_system is None:
@@ -126,7 +126,7 @@ def _is_sandbox_untried(place: Place, timers: Timers) -> bool:
 def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:
     """Return the jobs that fire in both managers, for this one user.
 
-    The other manager is asked only if units of ours are installed there, and the system's run as this user.
+    The other manager is asked only if it has our units, and the system's jobs run as this user.
     """
     others = [scope for scope in place.installed if scope != place.scope]
     if not others or not _runs_system_jobs():
@@ -144,16 +144,16 @@ def _runs_system_jobs() -> bool:
 
 
 def nothing_installed(place: Place | None = None) -> tuple[str, str]:
-    """Return in words that there are no timers, and what to do."""
+    """Return a message that there are no timers, and a hint."""
     if not is_booted():
         return NOT_BOOTED, BY_HAND
     if place is not None and "system" in place.installed:
-        return "the system's timers serve another user", "--system is about them"
+        return "the system's timers are for another user", "--system shows them"
     return "no timers of memtool are installed", INSTALL
 
 
 def state_of(place: Place) -> Status:
-    """Return how the jobs are. The ledger is read last: what began while systemd was asked is in it."""
+    """Return the state of the jobs. The ledger is read last, so it has what started while systemd was asked."""
     now_us = place.call.now_us
     timers = timers_of(place)
     pauses = paused(place.root, (job.name for job in JOBS), now_us)

@@ -62,7 +62,7 @@ def span(length_s: int) -> str:
 
 
 def pause_words(pause: Pause, now_us: int) -> str:
-    """Return since when, until when and why: what stands behind "paused"."""
+    """Return since when, until when and why a job is paused."""
     since = f"since {moment(pause.since_us, now_us)} ({ago(pause.since_us, now_us)})"
     by = f" by {pause.by}" if pause.by else ""
     until = "" if pause.until_us is None else f" until {moment(pause.until_us, now_us)}"
@@ -88,7 +88,7 @@ _TALLIED = ("events", "nodes", "calls", "tokens")
 _HISTORY_ROW = "{:<19}  {:<12}  {:<7}  {:>5}  {:<7}  {}"
 _DID_COLUMN = 60
 _TIED = "\u00a0"
-"""Stands for a space at which no line may end: a number stays with what it counts."""
+"""A space at which no line may end: a number stays with its unit."""
 
 
 def history_lines(runs: Iterable[Run]) -> list[str]:
@@ -124,7 +124,7 @@ def _counted(run: Run) -> Iterator[str]:
 
 _COLOURS = {"failed": "red", "died": "red", "partial": "yellow", "stopped": "yellow"}
 _RIGHT = ("TOOK", "RUNS", "ERRORS", "SKIPS", "WAITS")
-# What stands in the place of the next run where there is none.
+# Shown instead of the next run if there is none.
 _STATES = {
     "armed": "armed",
     "running": "after this run",
@@ -231,11 +231,11 @@ _QUEUED = {
 
 def _paused(state: Status, now_us: int) -> Iterator[str]:
     pauses = [(row.job.name, row.pause) for row in state.jobs if row.pause is not None]
-    told: set[str] = set()
+    said: set[str] = set()
     for job, pause in pauses:
         name = "all jobs" if pause.who == ALL else job
-        if name not in told:
-            told.add(name)
+        if name not in said:
+            said.add(name)
             text = pause_words(pause, now_us).replace(", with all jobs", "")
             yield from _wrapped(f"Paused: {name} {text}")
 

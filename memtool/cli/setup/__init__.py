@@ -49,16 +49,16 @@ class Order(NamedTuple):
 
     @property
     def is_asking(self) -> bool:
-        """Whether there is a person at a terminal to ask."""
+        """Whether the user can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty() and not self.yes and not self.json
 
     def say(self, text: str) -> None:
-        """Say something to the person on stderr; nothing with --json."""
+        """Print to stderr; nothing with --json."""
         if not self.json:
             note(text)
 
     def show(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Show a plan, as (label, text): data of a dry run, else something that is said. Nothing with --json."""
+        """Print a plan of (label, text): on stdout for a dry run, else on stderr. Nothing with --json."""
         if self.json:
             return
         page = Page(self.call.environ, sys.stdout if self.is_dry else sys.stderr)
@@ -66,18 +66,18 @@ class Order(NamedTuple):
             page.line(text, first=f"  {label:<{_LABEL}}" if label else "")
 
     def require_consent(self) -> None:
-        """Raise UsageError where something is to be changed and the person cannot be asked."""
+        """Raise UsageError if something is to be changed and the user cannot be asked."""
         if not (self.yes or self.is_dry or self.is_asking):
             raise UsageError(
-                "not a terminal: nothing is asked, and nothing was changed",
-                hint="add --yes to do it without a question, or --dry-run to see what it would do",
+                "not a terminal: nothing was asked or changed",
+                hint="use --yes to skip the question, or --dry-run to see the plan",
             )
 
 
 def scope_of(order: Order) -> Scope:
-    """Return whose timers are meant: those that were named, else those that are there, else a user's own.
+    """Return whose timers are meant: the named ones, else the installed ones, else a user's own.
 
-    Raise UsageError where root names none: a person's sessions are hardly root's. Reads no settings, which may be
+    Raise UsageError if root names none: sessions rarely belong to root. Reads no settings, which may be
     broken.
     """
     if order.is_system is not None:

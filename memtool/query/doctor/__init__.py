@@ -1,10 +1,11 @@
-"""Checks of what memtool stands on. Takes no lock, writes nothing, waits for no job. The table is at the end."""
+"""Checks what memtool needs. Takes no lock, writes nothing, waits for no job. The table of checks is at the end."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -18,10 +19,13 @@ from memtool.model.calendar import transitions, year_of
 from memtool.paths import Role, home_directory, key_files, name_of
 from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
 from memtool.query.doctor.scene import (
+    VERDICTS,
     Advice,
     CannotCheckError,
+    Examination,
     Finding,
     Scene,
+    StorePlace,
     in_words,
     ok,
     problem,
@@ -105,7 +109,7 @@ def mount_of(path: Path, text: str) -> Mount | None:
 
 
 def unfit(mount: Mount) -> tuple[str, bool] | None:
-    """Return what is wrong with it for a store, and whether that does harm now; None where it fits."""
+    """Return what is wrong with a file system for a store, and whether it is a problem now; None if nothing is."""
     for one in UNFIT:
         if mount.kind in one.kinds:
             bad = sorted(mount.options & set(one.options))
@@ -127,7 +131,7 @@ _CREDENTIAL = "etc/credstore/memtool.llm-key"
 
 
 def nearest_directory(path: Path) -> Path:
-    """Return the path, or where it would be made: its first parent that is there."""
+    """Return the path, or its first parent that exists."""
     return next((each for each in (path, *path.parents) if each.is_dir()), Path("/"))
 
 
@@ -164,7 +168,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def check_file_system(scene: Scene) -> Advice:
-    """Check that locks hold where the store is, and that it outlives the machine's next start."""
+    """Check that locks work on the store's file system, and that it is kept after a restart."""
     try:
         text = (scene.machine / "proc/self/mountinfo").read_text(errors="surrogateescape")
     except OSError as error:
@@ -194,7 +198,7 @@ def check_space(scene: Scene) -> Advice:
 
 
 def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place: str) -> Advice:
-    """Return what the room means; `free_files` is None where the file system has no bound on their number."""
+    """Return what the free space means; `free_files` is None if the number of files is not limited."""
     text = f"{size(free_bytes)} free at {place}, the store takes {size(used_bytes)}"
     todo = f"free some space there, or move the store: {MOVE}"
     if free_bytes < max(_LEAST_BYTES, used_bytes // 10):
@@ -241,10 +245,10 @@ def _of_new_store(scene: Scene) -> Advice:
 
 
 def _timers_elsewhere(scene: Scene, zone: str, here: str) -> list[str]:
-    """Return the jobs whose timers fire by the machine's zone, where that is not the store's."""
+    """Return the jobs whose timers use the machine's zone, if that is not the store's."""
     if _is_same_clock(here, zone, scene.now_us):
         return []
-    with suppress(MemtoolError):  # where the timers cannot be told, the rest still can
+    with suppress(MemtoolError):  # without the timers the rest can still be checked
         return [row.job.name for row in scene.status.jobs if _is_by_machine(row)]
     return []
 
@@ -269,7 +273,7 @@ def check_zone_data(scene: Scene) -> Advice:
     version, year = zone_data(scene.machine)
     if scene.has_store and (moved := scene.facts.moved_days):
         text = f"zone data {version} moves the bounds of {in_words(moved, 'day')} of the store"
-        return warning(text, "memtool rollup all cuts them anew")
+        return warning(text, "memtool rollup all updates them")
     if year and year + _OLD_YEARS <= year_of(scene.now_us):
         return warning(
             f"zone data {version} is old: new rules for clocks are not known",
@@ -394,7 +398,7 @@ def check_permissions(scene: Scene) -> Advice:
                 return problem(text, f"chmod go-w {file.path}")
             if found.st_uid not in owners:
                 name = name_of(found.st_uid)
-                text = f"{file.path} belongs to {name}, who could change your jobs"
+                text = f"{file.path} belongs to {name}, who can change your jobs"
                 return problem(text, f"chown {name_of(scene.uid)} {file.path}")
     for path in (key_files(scene.environ)[1], scene.machine / _CREDENTIAL):
         # A key that systemd hands over is guarded by systemd.
@@ -450,7 +454,8 @@ def check_summarizer(scene: Scene) -> Advice:
     return ok(f"{name} is ready: {row(name).about}")
 
 
-CHECKS: tuple[tuple[str, Callable[[Scene], Advice]], ...] = (
+Checks = Sequence[tuple[str, Callable[[Scene], Advice]]]
+CHECKS: Checks = (
     ("store", check_store),
     ("timers", check_timers),
     ("program", check_program),
@@ -467,9 +472,7 @@ CHECKS: tuple[tuple[str, Callable[[Scene], Advice]], ...] = (
 )
 
 
-def examine(
-    scene: Scene, checks: Sequence[tuple[str, Callable[[Scene], Advice]]] = CHECKS
-) -> tuple[Finding, ...]:
+def examine(scene: Scene, checks: Checks = CHECKS) -> Examination:
     """Return what each check found. What cannot be read is a problem of the first check that needs it."""
     told: dict[int, str] = {}
     found: list[Finding] = []
@@ -484,5 +487,11 @@ def examine(
             else:
                 told[id(error)] = name
                 advice = problem(error.message, error.hint or _STATUS)
-        found.append(Finding(name, advice))
-    return tuple(found)
+        found.append(Finding(name, advice.verdict, advice.found, advice.todo))
+    counts = Counter(finding.verdict for finding in found)
+    return Examination(
+        store=StorePlace(str(scene.root), scene.store.why),
+        healthy=not counts["problem"] and not counts["warning"],
+        counts={verdict: counts[verdict] for verdict in VERDICTS},
+        checks=tuple(found),
+    )

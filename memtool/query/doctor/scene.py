@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar, cast, get_args
@@ -31,7 +31,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class Advice(Struct, frozen=True):
-    """The answer of one check; `todo` is a command where there is one, and empty where nothing has to be done."""
+    """The answer of one check; `todo` has a command if there is one, and is empty if nothing has to be done."""
 
     verdict: Verdict
     found: str
@@ -42,7 +42,25 @@ class Finding(Struct, frozen=True):
     """The answer with the name of its check."""
 
     name: str
-    advice: Advice
+    verdict: Verdict
+    found: str
+    todo: str
+
+
+class StorePlace(Struct, frozen=True):
+    """The store's directory, and why it is this one."""
+
+    path: str
+    why: str
+
+
+class Examination(Struct, frozen=True):
+    """What all checks found."""
+
+    store: StorePlace
+    healthy: bool
+    counts: Mapping[Verdict, int]
+    checks: tuple[Finding, ...]
 
 
 class CannotCheckError(Exception):
@@ -67,11 +85,6 @@ def problem(found: str, todo: str) -> Advice:
 def skipped(why: str, todo: str = "") -> Advice:
     """Return that there was nothing to look at."""
     return Advice("skipped", why, todo)
-
-
-def is_healthy(findings: Iterable[Finding]) -> bool:
-    """Return whether no check found a problem or a warning."""
-    return all(finding.advice.verdict in ("ok", "skipped") for finding in findings)
 
 
 def in_words(count: int, what: str) -> str:
@@ -110,7 +123,7 @@ class StoreFacts(Struct, frozen=True):
 class Scene(Struct, frozen=True, dict=True):
     """One look at this machine.
 
-    `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, None where none has.
+    `look` asks for the state of the jobs and their timers; `manager` is the systemd that has them, or None.
     """
 
     environ: Mapping[str, str]
@@ -199,7 +212,7 @@ def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
         format=number,
         calendar=store.calendar,
         conflict=_conflict(store, config),
-        moved_days=len(moved.days) if moved else 0,
+        moved_days=len(moved[0]) if moved else 0,
         span_us=store.span_us(),
         sources=store.sources(),
     )

@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"\[?#?\s*(\d{1,9})\s*\]?")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
-class BadAnswer(Exception):  # noqa: N818 - what a model is told, and asked to mend
+class BadAnswer(Exception):  # noqa: N818 - the model is asked to correct it
     """The answer cannot be used; the message says why, for the model as for a person."""
 
 
@@ -49,7 +49,7 @@ class Answer(Struct, frozen=True):
 def read_answer(text: str, numbers: frozenset[int], most: int, *, is_last: bool = False) -> Answer:
     """Return the answer. Raise BadAnswer, saying why, where it is not what was asked for.
 
-    Spaces, control characters, repeats and lengths are put right, keys that nobody asked for are passed over, and
+    Spaces, control characters, repeats and lengths are corrected, unknown keys are ignored, and
     of too many bullets the last try keeps the first.
     """
     found = _object(text)

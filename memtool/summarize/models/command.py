@@ -16,19 +16,19 @@ from memtool.summarize import Options, Reply
 from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.prompt import Prompt
 from memtool.summarize.models.window import size_problem
-from memtool.summarize.models.writer import Endpoint, PromptTooLong, Writer, writer
+from memtool.summarize.models.writer import Model, PromptTooLong, Writer, writer
 
 NAME = "command"
 _MOST_BYTES = 1 << 20
 # As shells, sysexits.h and memtool itself mean them.
-_TO_BE_MENDED = frozenset({77, 78, 126, 127})
+_CONFIGURATION = frozenset({77, 78, 126, 127})
 _FOR_NOW = frozenset({69, 75})
 # So many failures in a row are the program's, not the nodes': it has no network, is not logged in, its quota is
 # used up. One that has answered in this process is given more credit, since nodes in a row may be bad, too.
 _MOST_FAILURES = 3
 _MOST_FAILURES_OF_A_PROVEN_ONE = 10
 _LONGEST_SAID = 200
-# The one failure that is known by its words: no exit code tells it.
+# No exit code says this.
 _TOO_LONG = re.compile(r"(?:prompt|input) is too long|context (?:length|window)", re.IGNORECASE)
 
 _SET = "such as: memtool config set summarizer.command 'claude -p'"
@@ -49,16 +49,16 @@ class Program:
         self._failures = 0
         self._is_proven = False
 
-    def connect(self) -> AbstractAsyncContextManager[Endpoint]:
+    def connect(self) -> AbstractAsyncContextManager[Model]:
         """Return itself; there is nothing to open. Raise ConfigError where a setting is missing or wrong."""
         argv_of(self.options)
         problem = size_problem(self.options)
         if problem is not None:
             raise problem
-        return nullcontext(self)
+        return nullcontext(self.ask)
 
     async def ask(self, prompt: Prompt) -> Reply:
-        """Return what the program prints, with its tokens estimated: programs count none. Raise as Endpoint says."""
+        """Return what the program prints, with its tokens estimated: programs count none. Raise as Model says."""
         text = text_of(prompt)
         done = await self._run(argv_of(self.options), text.encode())
         answer = done.stdout.strip()
@@ -90,9 +90,9 @@ class Program:
         said = done.said[:_LONGEST_SAID]
         if done.is_missing:
             return ConfigError(f"summarizer.command: {said}", hint=_FIND)
-        ended = done.code if done.code in _TO_BE_MENDED | _FOR_NOW else 0
+        ended = done.code if done.code in _CONFIGURATION | _FOR_NOW else 0
         if not done.is_timed_out and not done.is_flooded and ended:
-            kind = ConfigError if ended in _TO_BE_MENDED else UnavailableError
+            kind = ConfigError if ended in _CONFIGURATION else UnavailableError
             return kind(f"{done.argv[0]} ended with {ended}: {said}", hint=_TRY)
         if _TOO_LONG.search(said) and done.code > 0:
             return PromptTooLong(_what(done, said))

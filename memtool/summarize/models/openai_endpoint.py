@@ -36,7 +36,7 @@ _CUT_TO = 3
 
 
 class Accepted(Struct):
-    """Which of two names for the answer's limit an endpoint takes, and whether it takes a temperature: learnt once.
+    """Which of two names for the answer's limit an endpoint takes, and whether it takes a temperature: found out once.
 
     OpenAI's newer models refuse `max_tokens` and any temperature; most servers of others know `max_tokens` alone, and
     some pass over what they do not know, so that `max_completion_tokens` would leave an answer without a limit.
@@ -93,7 +93,7 @@ class ChatCompletions(SdkEndpoint):
                     model=self.service.model, messages=turns, extra_body=settings
                 )
             except self.sdk.APIStatusError as error:
-                # A call beside this one may have learnt it meanwhile.
+                # Another call may have found it out at the same time.
                 is_known = settings != self.accepted.settings(prompt.answer_tokens)
                 if not is_known and not self.accepted.learns(
                     refusal_of(error.status_code, error.body)

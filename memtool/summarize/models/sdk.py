@@ -7,12 +7,12 @@ Text of a transcript goes to the configured address alone: no redirect is follow
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from memtool.summarize.check import SummaryFailed
 from memtool.summarize.models.answer import tidy
 from memtool.summarize.models.prompt import Prompt
 from memtool.summarize.models.window import size_problem
-from memtool.summarize.models.writer import Connect, Endpoint, PromptTooLong
+from memtool.summarize.models.writer import Connect, Model, PromptTooLong
 from memtool.summarize.text.plain import shorten
 
 KEY_PLACES = (
@@ -197,11 +197,6 @@ def _refused_prompt(status: int, told: str, text: str) -> MemtoolError:
 Answer = TypeVar("Answer")
 
 
-class _Outgoing(Protocol):
-    @property
-    def headers(self) -> MutableMapping[str, str]: ...
-
-
 class SdkEndpoint:
     """An open client of an SDK, for one node's calls. The SDKs check nothing of what a server sends."""
 
@@ -212,7 +207,7 @@ class SdkEndpoint:
         self.timeout_s = timeout_s
 
     async def ask(self, prompt: Prompt) -> Reply:
-        """Return the model's answer. Raise as Endpoint says."""
+        """Return the model's answer. Raise as Model says."""
         answer = await answered(self.sdk, self.service, self.timeout_s, lambda: self.create(prompt))
         return self.reply(answer, prompt)
 
@@ -244,7 +239,7 @@ def connector(
     """
 
     @asynccontextmanager
-    async def connect() -> AsyncIterator[Endpoint]:
+    async def connect() -> AsyncIterator[Model]:
         lacks = problem(service.name, options)
         if lacks is not None:
             raise lacks
@@ -265,7 +260,7 @@ def connector(
         except (ValueError, OSError) as error:
             raise ConfigError(f"{service.name} at {service.url}: {error}") from error
         async with opened:
-            yield endpoint(sdk, opened, service, timeout_s)
+            yield endpoint(sdk, opened, service, timeout_s).ask
 
     return connect
 
@@ -277,7 +272,7 @@ def _http_client(sdk: ModuleType, service: Service) -> Any:
     machine; a hook takes it off again.
     """
 
-    async def strip(request: _Outgoing) -> None:
+    async def strip(request: Any) -> None:
         for name in list(request.headers):
             if name.lower() not in _OURS and name.lower() not in _KEYS:
                 del request.headers[name]
@@ -295,7 +290,7 @@ def _http_client(sdk: ModuleType, service: Service) -> Any:
 async def answered(
     sdk: ModuleType, service: Service, timeout_s: float, call: Callable[[], Awaitable[Answer]]
 ) -> Answer:
-    """Return what the call returns. Raise what its failure is, by the names that Endpoint knows."""
+    """Return what the call returns. Raise what its failure is, as the errors that Model raises."""
     import asyncio
 
     try:

@@ -27,7 +27,7 @@ class Sizes(Struct, frozen=True):
     window_tokens: int
     answer_tokens: int
     kept_tokens: int
-    """How much of a bad answer is shown again, to be mended."""
+    """How much of a bad answer is shown again, to be corrected."""
     room: int
     """How many tokens of data one prompt may hold."""
 

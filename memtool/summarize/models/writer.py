@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import Struct
 
@@ -37,22 +37,16 @@ class PromptTooLong(SummaryFailed):
     """The prompt is longer than the endpoint takes: in smaller parts it may go through."""
 
 
-class Endpoint(Protocol):
-    """A connection to a model, or a program that is one."""
+Model = Callable[[Prompt], Awaitable[Reply]]
+"""Returns a model's answer.
 
-    async def ask(self, prompt: Prompt) -> Reply:
-        """Return the model's answer.
+Raises SummaryFailed where this prompt is refused (the next may not be; PromptTooLong where its length is the reason),
+UnavailableError where there is no answer for now (no network, 429 to the end, 5xx, time-outs), and ConfigError when a
+key, model or setting must be corrected first.
+"""
 
-        Raise SummaryFailed where this prompt is refused (the next may not be; PromptTooLong where its length is the
-        reason), UnavailableError where nothing can be had for now (no network, 429 to the end, 5xx, time-outs), and
-        ConfigError where a key, model or setting must be corrected first.
-        """
-        ...
-
-
-Connect = Callable[[], AbstractAsyncContextManager[Endpoint]]
-"""Opens an endpoint for one node's calls, and closes it after them. Raises ConfigError where a setting is missing."""
-
+Connect = Callable[[], AbstractAsyncContextManager[Model]]
+"""Opens a connection for one node's calls, and closes it after them. Raises ConfigError where a setting is missing."""
 
 _LONGEST_SAID = 80
 _NO_ANSWER = "(no answer)"
@@ -71,8 +65,8 @@ class Writer(Struct, frozen=True):
         """Return the draft, as Summarizer says; a request without any item fails without a call."""
         if not any(section.items for section in request.sections):
             raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
-        async with self.connect() as endpoint:
-            answer = await _Node(endpoint, calls, self.sizes, self.sizes.room).condense(request)
+        async with self.connect() as model:
+            answer = await _Node(model, calls, self.sizes, self.sizes.room).condense(request)
         return check_draft(request, draft_of(answer, request))
 
 
@@ -85,7 +79,7 @@ def writer(name: str, model: str, options: Options, connect: Connect) -> Writer:
 class _Node(Struct):
     """The calls of one node. `room` shrinks where the endpoint turns out to take less than its settings say."""
 
-    endpoint: Endpoint
+    model: Model
     calls: Calls
     sizes: Sizes
     room: int
@@ -139,7 +133,7 @@ class _Node(Struct):
         self.room = max(size // 2, LEAST_TOKENS)
 
     async def _ask(self, request: Request, most: int, note: str = "") -> Answer:
-        """Return the answer to one prompt. Raise SummaryFailed where it cannot be used, mended neither."""
+        """Return the answer to one prompt. Raise SummaryFailed where neither it nor a second one can be used."""
         numbers = frozenset(item.number for section in request.sections for item in section.items)
         turns: tuple[str, ...] = (first_turn(request, most, note),)
         reply = await self._call(turns)
@@ -161,7 +155,7 @@ class _Node(Struct):
     async def _call(self, turns: tuple[str, ...]) -> Reply:
         prompt = Prompt(SYSTEM, turns, self.sizes.answer_tokens)
         estimate = tokens_of(SYSTEM) + sum(map(tokens_of, turns)) + prompt.answer_tokens
-        return await self.calls(estimate, lambda: self.endpoint.ask(prompt))
+        return await self.calls(estimate, lambda: self.model(prompt))
 
     def _problem(self, bad: BadAnswer, reply: Reply) -> str:
         if reply.output_tokens < self.sizes.answer_tokens:

@@ -11,11 +11,11 @@ from memtool.model.segmenting import tokens_of
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Calls, Options, Reply
 from memtool.summarize.models.prompt import Prompt
-from memtool.summarize.models.writer import Endpoint, PromptTooLong, Writer, writer
+from memtool.summarize.models.writer import Model, PromptTooLong, Writer, writer
 from tests.llm_server import answer_to
 from tests.summarize.unmetered import unmetered
 
-Model = Callable[[Prompt], str]
+Answering = Callable[[Prompt], str]
 
 
 def honest(prompt: Prompt) -> str:
@@ -26,7 +26,7 @@ def honest(prompt: Prompt) -> str:
 class InProcess:
     """Answers by a function of the prompt; refuses prompts of more than `window` tokens, where one is given."""
 
-    model: Model = honest
+    model: Answering = honest
     window: int = 0
     prompts: list[Prompt] = field(default_factory=list)
     opened: int = 0
@@ -38,10 +38,10 @@ class InProcess:
         return Reply(self.model(prompt))
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Endpoint]:
+    async def connect(self) -> AsyncIterator[Model]:
         self.opened += 1
         try:
-            yield self
+            yield self.ask
         finally:
             self.opened -= 1
 
