@@ -61,12 +61,19 @@ def _parents_first(events: list[Event]) -> list[Event]:
 
 
 def cuts_of(events: Iterable[Event], day: int) -> list[Cut]:
-<<<<<<< HEAD
-    """Return the segments of one session's current events of one day, in order of time.
+    """Return the segments of one session's current events of one day, in order of time; each is of one project.
 
     A cut is made only before a prompt: after a gap, or where what was said would exceed the limit. A reply stays
     with the question before it. Where no prompt was seen, a cut is made after a gap, or before an answer.
     """
+    of_project: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        of_project[event.project].append(event)
+    cuts = [cut for held in of_project.values() for cut in _cuts_of_project(held, day)]
+    return sorted(cuts, key=lambda cut: (cut.start_us, cut.id)) if len(of_project) > 1 else cuts
+
+
+def _cuts_of_project(events: Iterable[Event], day: int) -> list[Cut]:
     runs: list[_Run] = []
     for unit in _units(in_order(events)):
         if not runs or runs[-1].ends_before(unit):
@@ -120,29 +127,6 @@ def _said(unit: Sequence[Event]) -> int:
 
 
 _SAID = frozenset(("prompt", "answer", "compaction", "recap"))
-=======
-    """Return the segments of one session's current events of one day, in order of time; each is of one project."""
-    of_project: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        of_project[event.project].append(event)
-    cuts = [cut for held in of_project.values() for cut in _cuts_of_project(held, day)]
-    return sorted(cuts, key=lambda cut: (cut.start_us, cut.id)) if len(of_project) > 1 else cuts
-
-
-def _cuts_of_project(events: Iterable[Event], day: int) -> list[Cut]:
-    units = _units(in_order(events))
-    runs: list[list[Event]] = []
-    tokens, last_us = 0, 0
-    for unit in units:
-        size = sum(tokens_of(event.text) for event in unit)
-        if not runs or unit[0].time_us - last_us > GAP_US or tokens + size > MAX_TOKENS:
-            runs.append([])
-            tokens = 0
-        runs[-1] += unit
-        tokens += size
-        last_us = unit[-1].time_us
-    return [_cut(run, day) for run in runs]
->>>>>>> threads
 
 
 def _units(ordered: Sequence[Event]) -> list[list[Event]]:

@@ -30,13 +30,9 @@ from memtool.model.summary import (
 )
 from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
-<<<<<<< HEAD
-from memtool.rollup.plan import Order, stale_now, with_below
+from memtool.rollup.plan import RollupOptions, stale_now, with_below
 from memtool.signals.threads import threads_of
 from memtool.signals.turns import turns_of
-=======
-from memtool.rollup.plan import RollupOptions, stale_now, with_below
->>>>>>> threads
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -227,14 +223,6 @@ class Rollup:
                 self._moved.add(seen.period)
                 return
             origin = Origin(cut.id, segment_inputs(cut, events), self._summarizer.recipe)
-<<<<<<< HEAD
-            if not self._stands(store, seen, origin) and not self._must_wait(store, seen, origin):
-                turns = turns_of(events, cut.project)
-                request = segment_request(
-                    cut, events, heading(seen.period), threads_of(turns), body_of(turns)
-                )
-                yield Step(seen, origin, request)
-=======
             paid = self._paid.pop(cut.id, None)
             if paid is not None and paid.inputs == origin.inputs:
                 put_node(store, paid, self._write, seen=None)
@@ -242,8 +230,13 @@ class Rollup:
             elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):
-                yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
->>>>>>> threads
+                turns = turns_of(events, cut.project)
+                scope = heading(seen.period)
+                yield Step(
+                    seen,
+                    origin,
+                    segment_request(cut, events, scope, threads_of(turns), body_of(turns)),
+                )
 
     def _period(self, seen: Seen) -> Step | None:
         """Return the step for a period, None where nothing is to be asked; all below it is up to date."""
