@@ -259,6 +259,9 @@ def _bare(proven: Proven) -> Proven:
 
 def _joined(parts: Sequence[Thread]) -> Thread:
     latest = max(parts, key=lambda part: (part.last_us, part.first_us, part.state))
+    # Talk on a later day does not change what became of the work.
+    worked = [part for part in parts if part.state != "answered"] or parts
+    standing = max(worked, key=lambda part: (part.last_us, part.first_us, part.state))
     references = joined_references(each for part in parts for each in part.references)
     told = [each for part in parts for each in part.points]
     items = closed_items(_standing(parts, latest), told, references)
@@ -272,8 +275,8 @@ def _joined(parts: Sequence[Thread]) -> Thread:
         session="" if latest.branch else min(part.session for part in parts),
         first_us=min(part.first_us for part in parts),
         last_us=latest.last_us,
-        state=latest.state,
-        since=latest.since,
+        state=standing.state,
+        since=standing.since,
         headlines=best_headlines(each for part in parts for each in part.headlines),
         points=tuple(told),
         items=items,

@@ -32,7 +32,7 @@ _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
 _ANNOUNCES = re.compile(
-    r"\b(?:following|these|below|changes|summary|things|places|ways|files|folgende)\W*:$"
+    r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
 _BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")

@@ -330,7 +330,7 @@ def _asks(
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
     text = _SLASH.sub("", piece.text)
-    if choices.is_reply(text):
+    if choices.is_reply(text) or _PASTED.search(text):
         return
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
@@ -369,6 +369,8 @@ _ABOUT_ME = re.compile(
     r"you)\b",
     re.IGNORECASE,
 )
+_PASTED = re.compile(r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d")
+"""Signs that a line is a program's output."""
 _REQUESTS = re.compile(
     r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
     r"kannst|bitte)\b|let's",

@@ -164,6 +164,12 @@ def _point(text: str, time_us: int, weight: float = 0.5) -> Point:
     return Point("result", text, time_us, weight, (Proof(EventId("e" * 32), 0, 3, "tax"),))
 
 
+def test_talk_on_a_later_day_does_not_change_the_state() -> None:
+    days = [(_day(0, state="delivered"),), (_day(1, state="answered"),)]
+    (thread,) = join(days, Level.WEEK)
+    assert (thread.state, thread.last_us) == ("delivered", 150)
+
+
 def test_a_closure_below_what_is_shown_still_settles_an_open_item() -> None:
     item = Item("k", "backfill orders of closed shops", 10, ())
     week = [(_day(0, items=(item,), state="open"),)]
