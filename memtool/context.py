@@ -47,12 +47,12 @@ class Tally(Struct):
     periods: list[str] = []
     periods_count: int = 0
     left: dict[str, dict[str, int]] | None = None
-    """What waits after this run, by level and reason; None where it did not look."""
+    """What waits after this run, by level and reason; None if it did not look."""
     details: dict[str, int] = {}
     failures: list[str] = []
     failures_count: int = 0
     cut_short: str = ""
-    """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty where none was."""
+    """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty if none was."""
 
     def add_period(self, period_id: str) -> None:
         """Count a period that this run worked on. The first few are named in the ledger."""

@@ -32,7 +32,7 @@ def reporting(path: Path | str) -> Iterator[None]:
 
 
 def exists(path: Path) -> bool:
-    """Return whether something is at the path. Raise StorageError where that cannot be seen.
+    """Return whether something is at the path. Raise StorageError if that cannot be found out.
 
     Since Python 3.14, `Path.exists` says False of what it may not or cannot look at.
     """
@@ -105,7 +105,7 @@ def bytes_below(directory: Path) -> int:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link, or a directory with all that is in it; nothing where there is nothing."""
+    """Delete a file, a link, or a directory with all that is in it. It may be missing."""
     import shutil
 
     with reporting(path):
@@ -149,7 +149,7 @@ _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange what the two names stand for. Return False, with nothing changed, where the system has no such step.
+    """Exchange what the two names stand for. Return False, with nothing changed, if the system cannot do it.
 
     Linux has it (renameat2), ext4, XFS, Btrfs and tmpfs do; NFS does not.
     """

@@ -28,7 +28,8 @@ JOB_PREFIX = "job-"
 TREE = "tree"
 WRITER_QUEUE = "writer-queue"
 WRITER = "writer"
-_ORDER = (TREE, WRITER_QUEUE, WRITER)  # after the job's own
+INDEX = "index"
+_ORDER = (TREE, WRITER_QUEUE, WRITER, INDEX)  # after the job's own
 
 _FIRST_POLL_S = 0.001
 _LONGEST_POLL_S = 0.05

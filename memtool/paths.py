@@ -59,7 +59,7 @@ def sound_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def home_directory(environ: Mapping[str, str]) -> Path:
-    """Return the user's home: $HOME, else the one in the password database. Raise ConfigError where there is none."""
+    """Return the user's home: $HOME, else the one in the password database. Raise ConfigError if there is none."""
     return _absolute(environ, "HOME") or _home_on_record()
 
 
@@ -138,7 +138,7 @@ def _owner(directory: Path) -> int | None:
 
 
 def name_of(uid: int) -> str:
-    """Return the user's name, or the number where there is none."""
+    """Return the user's name, or the number if there is none."""
     import pwd
 
     try:
@@ -148,7 +148,7 @@ def name_of(uid: int) -> str:
 
 
 def other_owner(directory: Path) -> str | None:
-    """Return the name of the user that the directory belongs to; None for root, or where there is no directory."""
+    """Return the name of the user that the directory belongs to; None for root, or if there is no directory."""
     uid = _owner(directory)
     name = name_of(uid) if uid else None
     return f"#{name}" if name and name.isdigit() else name  # as sudo -u takes it
@@ -184,7 +184,7 @@ def shipped(name: str) -> Path:
     """Return a file or directory that memtool ships, such as `systemd` or `man/memtool.1`.
 
     A wheel has them in memtool/share (pyproject.toml puts them there). In a checkout and in an editable install they
-    are beside the package. Raise FileNotFoundError where neither has it: then the installation is incomplete.
+    are beside the package. Raise FileNotFoundError if neither has it: then the installation is incomplete.
     """
     for folder in (_PACKAGE / "share", _PACKAGE.parent):
         if (folder / name).exists():

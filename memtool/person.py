@@ -31,7 +31,7 @@ class Person(NamedTuple):
 
 
 def person_named(name: str) -> Person:
-    """Return the user of this name. Raise UsageError where there is none."""
+    """Return the user of this name. Raise UsageError if there is none."""
     import pwd
 
     try:

@@ -110,7 +110,7 @@ def not_started(argv: tuple[str, ...], error: OSError) -> Finished:
 
 
 def text_of(output: bytes | str | None) -> str:
-    """Return output as text, whatever bytes it holds."""
+    """Return output as text, for any bytes."""
     if isinstance(output, bytes):
         return output.decode("utf-8", "replace")
     return output or ""

@@ -38,7 +38,7 @@ _MARKERS: tuple[tuple[str, Way], ...] = (
 class Program(NamedTuple):
     """One installation of memtool.
 
-    The commands are argument lists. They are empty where only the system's package manager can do it.
+    The commands are argument lists. They are empty if only the system's package manager can do it.
     """
 
     way: Way
@@ -51,7 +51,7 @@ class Program(NamedTuple):
     """What goes before an installer's command so that it finds this installation: `sudo`, `env PIPX_HOME=…`."""
 
     def launcher(self) -> Path:
-        """Return what a unit may start. Raise ConfigError where nothing lasts: a cache, a checkout."""
+        """Return what a unit may start. Raise ConfigError for a cache or a checkout, which do not last."""
         if self.script is not None:
             return self.script
         text = "memtool runs from a checkout, and is not installed"
@@ -167,7 +167,7 @@ def extra_hint(extra: str) -> str:
 
 
 def upgrade_hint() -> str:
-    """Return what to do where something was written by a newer memtool."""
+    """Return what to do about something that a newer memtool wrote."""
     command = running_program().upgrade_command()
     return f"upgrade memtool: {shlex.join(command)}" if command else "upgrade memtool"
 
@@ -207,7 +207,7 @@ def _distribution() -> Distribution | None:
 
 
 def _origin() -> dict[str, Any]:
-    """Return where it was installed from (PEP 610); nothing where that was a package index."""
+    """Return where it was installed from (PEP 610); nothing if that was a package index."""
     import json
 
     found = _distribution()
@@ -288,7 +288,7 @@ def _read_receipt(path: Path) -> dict[str, Any]:
 def _uv_install(receipt: Path, needed: tuple[str, ...]) -> tuple[str, ...]:
     """Return the `uv tool install` that keeps what was asked for, and adds requirements.
 
-    uv takes away what a later install does not name again.
+    uv removes what a later install does not name again.
     """
     asked = _read_receipt(receipt)
     rows = asked.get("requirements", ())

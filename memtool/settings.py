@@ -289,7 +289,7 @@ class Config(NamedTuple):
         return value
 
     def origin(self, key: str) -> Origin:
-        """Return where the value was set; DEFAULT where it was not."""
+        """Return where the value was set; DEFAULT if it was not."""
         return self.origins.get(key, DEFAULT)
 
 
@@ -414,7 +414,7 @@ def _in_file(file: ConfigFile) -> list[Assignment]:
 
 
 def read_text(file: ConfigFile) -> str:
-    """Return the file's text, "" where there is none. Raise ConfigError where a file that was named does not exist."""
+    """Return the file's text, "" if there is none. Raise ConfigError if a file that was named does not exist."""
     with reporting(file.path):
         try:
             return file.path.read_text(encoding="utf-8")

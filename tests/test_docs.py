@@ -1,7 +1,8 @@
-"""Every path, command, option, setting and variable that the written pages name exists."""
+"""What the pages name exists, and pages, help and docstrings use the words of the glossary."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -78,6 +79,38 @@ def test_what_exists_is_accepted() -> None:
         "    memtool export | ssh new memtool ingest -      # --not-an-option\n"
     )
     assert list(problems(text, REPOSITORY / "docs")) == []
+
+
+# Their strings are lists of words and patterns, or the text of a prompt, which is part of the recipe.
+NO_PROSE = (
+    "signals/cues.py",
+    "summarize/extractive/",
+    "summarize/text/",
+    "summarize/models/prompt.py",
+)
+
+
+def test_words_to_avoid_are_in_no_page_help_or_docstring() -> None:
+    glossary = (REPOSITORY / "docs/glossary.md").read_text(encoding="utf-8")
+    table = glossary.partition("## Words to avoid\n")[2]
+    cells = re.findall(r"^\| ([a-z][a-z, ]+) \|", table, re.MULTILINE)[1:]
+    words = [word.replace(" ", r"\w{0,3}\s+") for cell in cells for word in cell.split(", ")]
+    assert "anew" in words
+    avoided = re.compile(rf"\b(?:{'|'.join(words)})(?:s|d|ed|ing)?\b", re.IGNORECASE)
+    pages = {page: page.read_text(encoding="utf-8").replace(table, "") for page in PAGES}
+    texts = {page: re.sub(r"`[^`]*`", "", text) for page, text in pages.items()}
+    for path in PACKAGE.rglob("*.py"):
+        if not str(path.relative_to(PACKAGE)).startswith(NO_PROSE):
+            texts[path] = "\n".join(_sentences(path))
+    found = {str(path): avoided.findall(text) for path, text in texts.items()}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+def _sentences(module: Path) -> Iterator[str]:
+    """Yield the strings of more than one word: docstrings, help and messages."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.value
 
 
 def problems(text: str, directory: Path) -> Iterator[str]:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import memtool
+from memtool.model.levels import Level
+from tests.jobs.test_rollup import NOVEMBER
+from tests.memory import Memory
 from tests.waiting import HUNG_S
 
 SOURCE = Path(memtool.__file__).resolve().parents[1]
@@ -64,3 +67,23 @@ def test_a_light_command_imports_nothing_costly(arguments: list[str], allowed: s
 def test_help_lists_the_commands_without_importing_them() -> None:
     verbs = {name for name in modules_of(["--help"]) if name.startswith("memtool.cli.")}
     assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output")}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["toc"], ["show", "2026-11-02"], ["events", "--full"], ["stats"]], ids=" ".join
+)
+def test_what_is_piped_needs_no_rich(tmp_path: Path, arguments: list[str]) -> None:
+    memory = Memory(tmp_path / "memory")
+    memory.take_in(NOVEMBER)
+    loaded = modules_of(["--store", str(memory.root), *arguments])
+    assert "memtool.cli.reading" in loaded
+    assert "rich" not in loaded
+
+
+def test_a_rollup_that_asks_no_model_imports_nothing_to_wait_with(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory")
+    memory.take_in(NOVEMBER)
+    loaded = modules_of(["--store", str(memory.root), "rollup", "day"])
+    assert {node.id for node in memory.nodes(Level.DAY)}
+    assert "memtool.rollup.engine" in loaded
+    assert "asyncio" not in loaded

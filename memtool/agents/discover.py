@@ -33,7 +33,7 @@ class Discovered(NamedTuple):
 def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Discovered:
     """Return what the paths hold; without any, the transcripts below the agents' roots.
 
-    A file that is named is read whatever it is called; in a directory the agents' endings count.
+    A file that is named is read under any name; in a directory the agents' endings count.
     """
     named = tuple(paths)
     walk = _Walk(lists_strays=not named)

@@ -1,7 +1,7 @@
 """Reads a transcript as chunks of records with bounded memory, from where the last reading ended.
 
 The format is chosen by content. The state in a chunk is true once its records are stored: after a crash in between,
-they are read again. What agents write when memtool runs them as its summarizer is not taken in.
+they are read again. Sessions of agents that memtool runs as its summarizer are not read.
 """
 
 from __future__ import annotations
@@ -151,6 +151,12 @@ def _chunks(
         finally:
             stream.seek(here)
 
+    key = agent.format.place_key
+    if start.offset and key and not any(text_at(one, key) for one in objects(start.offset, key)):
+        # What was read so far could not be placed: with what follows it can.
+        start = Source(inode=start.inode)
+        stream.seek(0)
+        lines = lines_of(stream, 0, end, limits.line_bytes)
     file = File(
         path.stem,
         lambda word: objects(start.offset, word),

@@ -38,7 +38,7 @@ class Parser(Protocol):
     """Reads one file's objects in order. The answer depends on the file's content up to there, on nothing else."""
 
     def parse(self, record: JsonObject) -> Outcome:
-        """Return what the object says; never raises, whatever its fields hold."""
+        """Return what the object says; never raises, for any content of its fields."""
         ...
 
 

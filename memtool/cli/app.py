@@ -49,7 +49,7 @@ COMMANDS = (
     Row(
         "rollup",
         "memtool.cli.rollup:rollup",
-        "Summarise days, weeks, months and years that have ended.",
+        "Summarize days, weeks, months and years that have ended.",
     ),
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, its grips and its state."),
@@ -58,6 +58,7 @@ COMMANDS = (
         "memtool.cli.grip:grip",
         "Show the text that proves a bullet, in its conversation.",
     ),
+    Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),
@@ -251,7 +252,7 @@ def _complete(app: typer.Typer) -> int:
 
 
 def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Raise SkippedError if memtool itself has started this program: it would summarise its own calls."""
+    """Raise SkippedError if memtool itself has started this program: it would summarize its own calls."""
     if environ.get(WITHIN) and not {"--help", "--version"} & set(arguments):
         raise SkippedError(
             "this runs within a summarizer that memtool has started: nothing is done",

@@ -1,4 +1,4 @@
-"""`memtool export`: events as lines of JSON (docs/event-schema.md), which any memtool takes in."""
+"""`memtool export`: events as lines of JSON (docs/event-schema.md), for another memtool."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def take_in(call: Invocation, *, as_json: bool = False) -> ExitCode:
         events = number(report.captured.new, "new event")
         nodes = sum(outcome.run.nodes for outcome in outcomes)
         took = f"{time.monotonic() - began_s:.0f} s"
-        note(f"Took in {events}, wrote {number(nodes, 'summary', 'summaries')}, in {took}.")
+        note(f"Read {events}, wrote {number(nodes, 'summary', 'summaries')}, in {took}.")
     return _exit_code(worst)
 
 

@@ -106,7 +106,7 @@ def _is_agreed(environ: Mapping[str, str], found: Found) -> bool:
             hint="--yes does it, --dry-run only shows it; memtool backup DIR first keeps a copy",
         )
     note("This cannot be undone (memtool backup DIR first keeps a copy).")
-    return ask(environ, f"Forget {number(len(found.ids), 'event')} for good?", default=False)
+    return ask(environ, f"Forget {number(len(found.ids), 'event')} permanently?", default=False)
 
 
 def _print_found(call: Invocation, found: Found) -> None:

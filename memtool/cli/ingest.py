@@ -1,8 +1,9 @@
-"""`memtool ingest`: take in what agents have written since the last time."""
+"""`memtool ingest`: read new transcripts."""
 
 from __future__ import annotations
 
 import io
+import os
 import select
 import sys
 from collections.abc import Iterator
@@ -13,15 +14,18 @@ from typing import Annotated, BinaryIO
 import typer
 from msgspec.structs import replace
 
+from memtool.agents.discover import discover
 from memtool.cli.options import Invocation, JsonOption, files, invocation
-from memtool.cli.output import print_json, print_line
+from memtool.cli.output import note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
-from memtool.errors import ExitCode, UsageError
+from memtool.errors import ExitCode, MemtoolError, UsageError
 from memtool.files import storage_error
-from memtool.jobs.ingest import STDIN, FileReport, Order, Report
+from memtool.jobs.ingest import STDIN, FileReport, Order, Report, waiting
 from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
+from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.rollup.configured import calendar_for_new_store
+from memtool.store.access import Access
 
 VERSION = 1
 PathsArgument = Annotated[
@@ -37,7 +41,7 @@ PathsArgument = Annotated[
 def ingest(
     context: typer.Context, paths: PathsArgument = None, *, json: JsonOption = False
 ) -> ExitCode:
-    """Take in what is new in the transcripts. Running it again is harmless."""
+    """Read new transcripts into the memory. Running it again is harmless."""
     call = invocation(context)
     names = paths or []
     if STDIN in names and len(names) > 1:
@@ -74,6 +78,34 @@ def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:
     return run(
         call, "ingest", lambda running: ingest_body(running, order, report), waits=True, show=show
     )
+
+
+def take_in_news(call: Invocation) -> None:
+    """Ingest what is new, for a command that reads: only where it can begin at once, and as the store's owner."""
+    root = call.store.root
+    try:
+        if not os.access(root, os.W_OK) or root.stat().st_uid != os.getuid():
+            return
+        access = Access(root)
+        busy = [
+            job_lock_path(root, "ingest"),
+            lock_path(root, WRITER),
+            lock_path(root, WRITER_QUEUE),
+        ]
+        if not access.exists() or not all(map(is_free, busy)):
+            return
+        with access.reading() as store:
+            sources = store.sources()
+        if next(waiting(discover(roots=call.roots).files, sources), None) is None:
+            return
+        report, order = Report(), _order(call)
+        outcome = run(
+            call, "ingest", lambda running: ingest_body(running, order, report), show=Show.NEVER
+        )
+        if outcome.error is not None:
+            raise outcome.error
+    except MemtoolError as error:
+        note(f"memtool: what is new was not taken in: {error.message}")
 
 
 def _order(call: Invocation) -> Order:

@@ -49,6 +49,20 @@ def kinds() -> Offers:
     return [(kind, "") for kind in ROLES]
 
 
+def roles() -> Offers:
+    """Offer the roles of events."""
+    from memtool.model.records import ROLES
+
+    return [(role, "") for role in sorted(set(ROLES.values()))]
+
+
+def levels() -> Offers:
+    """Offer the levels of the table of contents."""
+    from memtool.model.levels import Level
+
+    return [(level.word, "") for level in Level]
+
+
 def settings() -> Offers:
     """Offer the keys of the settings."""
     return [(row.key, row.doc) for row in SETTINGS.values()]

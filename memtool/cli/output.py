@@ -269,10 +269,9 @@ class Page:
 
 def _cells(text: str) -> int:
     """Return how many columns a text takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(east_asian_width(one) in "WF" for one in text)
-    return len(text) + wide - sum(combining(one) > 0 for one in text)
+    odd = [one for one in text if one >= "\u0300"]  # what is before takes one column each
+    wide = sum(east_asian_width(one) in "WF" for one in odd)
+    return len(text) + wide - sum(combining(one) > 0 for one in odd)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def state_parts(words: Iterable[str]) -> list[str | Part]:
 
 def label(entry: Entry) -> Line:
     """Return an entry's line: scope, title, and what state it is in."""
-    title = ("not summarised yet", "italic") if entry.title is None else (entry.title, "")
+    title = ("not summarized yet", "italic") if entry.title is None else (entry.title, "")
     parts = [(entry.scope, "bold"), " · ", title, *state_parts(entry.state)]
     if entry.also_under is not None:
         parts.append((f" (also under {heading(place_of(entry.also_under).period)})", "dim"))

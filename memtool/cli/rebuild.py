@@ -37,7 +37,7 @@ def rebuild(
     ] = False,
     with_gaps: Annotated[
         bool,
-        typer.Option("--with-gaps", help="Use the result even if nodes could not be summarised."),
+        typer.Option("--with-gaps", help="Use the result even if nodes could not be summarized."),
     ] = False,
     max_calls: Annotated[
         int | None,
@@ -48,7 +48,7 @@ def rebuild(
     """Rewrite all summaries in a second table of contents, which replaces the current one when it is complete.
 
     Unchanged nodes are copied without calls. After an interruption the next rebuild continues. If more than one node in
-    ten could not be summarised, the current table stays.
+    ten could not be summarized, the current table stays.
     """
     if abandons and (calendar or dry_run or with_gaps or max_calls is not None):
         raise UsageError("--abandon goes with no other option", hint="memtool rebuild --abandon")
@@ -128,7 +128,7 @@ def _show_price(call: Invocation, options: RollupOptions | None, *, as_json: boo
     _print_change(have, wanted)
     print_line(
         f"{len(forecast.periods)} periods and {forecast.segments} segments ({forecast.tokens} "
-        f"tokens) to summarise, {forecast.calls} summarizer calls at most; {forecast.copied} nodes stay"
+        f"tokens) to summarize, {forecast.calls} summarizer calls at most; {forecast.copied} nodes stay"
     )
     if forecast.calls:
         print_line(f"a model would take about {forecast.spend} tokens for that, in and out")

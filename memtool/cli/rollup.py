@@ -36,7 +36,7 @@ _GO_ON = {OK.code, FAILED.code, SKIPPED.code}
 rollup = command_group()
 
 OpenOption = Annotated[
-    bool, typer.Option("--include-open", help="Also summarise the period that has not ended.")
+    bool, typer.Option("--include-open", help="Also summarize the period that has not ended.")
 ]
 SinceOption = Annotated[
     str | None,
@@ -98,8 +98,8 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
 
 
 for _level in PERIOD_LEVELS:
-    _add(_level.word, (_level,), f"Summarise every {_level.word} that has ended and is stale.")
-_add("all", PERIOD_LEVELS, "Summarise days, weeks, months and years, one after the other.")
+    _add(_level.word, (_level,), f"Summarize every {_level.word} that has ended and is stale.")
+_add("all", PERIOD_LEVELS, "Summarize days, weeks, months and years, one after the other.")
 
 
 def _period(call: Invocation, text: str | None) -> Period | None:
@@ -195,7 +195,7 @@ def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:
     if len(found.periods) > _MOST_LINES:
         print_line(f"and {len(found.periods) - _MOST_LINES} more")
     print_line(
-        f"{len(found.periods)} periods to look at, {found.segments} segments to summarise "
+        f"{len(found.periods)} periods to look at, {found.segments} segments to summarize "
         f"({found.tokens} tokens), {found.calls} summarizer calls at most"
     )
     if found.calls:

@@ -67,7 +67,7 @@ class _Lines:
         self._last_s = time.monotonic()
 
     def show(self, progress: Progress) -> None:
-        """Take in how far the job is."""
+        """Note how far the job is."""
         now_s = time.monotonic()
         if now_s - self._last_s >= _EVERY_S:
             self._last_s = now_s
@@ -99,7 +99,7 @@ class _Line:
         self._timer.start()
 
     def show(self, progress: Progress) -> None:
-        """Take in how far the job is."""
+        """Note how far the job is."""
         self._last = progress
         if self._bar is not None:
             self._update(self._bar, progress)

@@ -49,7 +49,7 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
 
 
 def _print_head(page: Page, clock: Clock, found: Shown) -> None:
-    title = found.title if found.title is not None else "not summarised yet"
+    title = found.title if found.title is not None else "not summarized yet"
     page.line((found.scope or "", "bold"), " · ", (title, "bold"), *state_parts(found.state))
     for line in _facts(clock, found):
         page.line((line, "dim"), first=_MARGIN)
@@ -85,9 +85,9 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
     """Yield what each word of the state means for this node, and what to do."""
     state, job = found.state, "day" if found.segment else found.level
     if "open" in state:
-        yield f"open: the {job} has not ended; memtool rollup {job} --include-open summarises it as it is now"
+        yield f"open: the {job} has not ended; memtool rollup {job} --include-open summarizes it as it is now"
     elif found.recipe is None:
-        yield f"not summarised yet: memtool rollup {job} writes it"
+        yield f"not summarized yet: memtool rollup {job} writes it"
     if "stale" in state:
         more = " --include-open" if "open" in state else ""
         yield f"stale: what it was made from has changed; memtool rollup {job}{more} updates it"

@@ -56,9 +56,7 @@ def _print(call: Invocation, found: Contents) -> None:
             f"Nothing was recorded in {heading(place_of(found.period).period)} ({found.period})."
         )
     elif not found.entries:
-        print_line(
-            "Nothing is remembered yet: memtool ingest takes in what your agents have written."
-        )
+        print_line("The memory is empty: memtool ingest reads your agents' transcripts.")
     else:
         _print_tree(call, found)
 
@@ -95,9 +93,9 @@ def _print_entry(page: Page, entry: Branch, first: str, rest: str) -> None:
 def _footer(entries: Sequence[Branch]) -> Iterator[str]:
     every = list(_walk(entries))
     if any(entry.title is None and "open" in entry.state for entry in every):
-        yield "[open] is summarised when it ends, or now by: memtool rollup all --include-open"
+        yield "[open] is summarized when it ends, or now by: memtool rollup all --include-open"
     if any(_waits(entry) for entry in every):
-        yield "Stale or not summarised yet: memtool rollup all"
+        yield "Stale or not summarized yet: memtool rollup all"
     example = every[-1]
     yield f"To read one: memtool show {example.name}"
     if example.cut is None:

@@ -88,7 +88,7 @@ def _print_worth_knowing(page: Page, found: Verification) -> None:
     if found.failed:
         page.line(
             (
-                f"{number(len(found.failed), 'node')} could not be summarised and will be retried:",
+                f"{number(len(found.failed), 'node')} could not be summarized and will be retried:",
                 "yellow",
             )
         )

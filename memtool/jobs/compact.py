@@ -9,6 +9,7 @@ import msgspec
 
 from memtool.context import RunContext
 from memtool.files import bytes_below
+from memtool.search import index
 from memtool.store import erase
 from memtool.store.access import Access, Lease
 
@@ -17,7 +18,7 @@ SLICE_BYTES = 24 << 20
 
 
 class Report(msgspec.Struct):
-    """The result of a compaction, in bytes on the disk. `erased`: it also finished deleting something for good."""
+    """The result of a compaction, in bytes on the disk. `erased`: it also finished a permanent deletion."""
 
     before_bytes: int = 0
     after_bytes: int = 0
@@ -33,10 +34,12 @@ def compact(context: RunContext, report: Report) -> None:
         context.reports.talk("there is nothing to compact yet: run `memtool ingest` first")
         return
     compact_store(context, access, report)
+    if not report.erased:
+        index.keep(context, rebuild=index.is_worn(context.root))
 
 
 def compact_store(context: RunContext, access: Access, report: Report) -> None:
-    """Compact the store slice by slice; where something was deleted for good, until no byte of it is in any file."""
+    """Compact the store slice by slice; after a permanent deletion, until no byte of it is in any file."""
     report.before_bytes = report.after_bytes = bytes_below(access.path)
     try:
         with access.lease(context.writer) as lease:
@@ -56,6 +59,7 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
             context.progress(len(slices), len(slices), "")
             if seen is not None:
                 lease.release()
+                index.remove(context)
                 report.erased = erase.conclude(lease.store(), access.path, seen)
     finally:
         report.after_bytes = bytes_below(access.path)
@@ -64,6 +68,8 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
             "bytes_after": report.after_bytes,
             "slices": report.slices,
         }
+    if report.erased:
+        index.keep(context)
 
 
 def _trim_sessions(context: RunContext, access: Access, lease: Lease) -> None:

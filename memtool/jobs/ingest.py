@@ -22,6 +22,7 @@ from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.search import index
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture, drop_sources
 from memtool.store.store import Store
@@ -105,7 +106,7 @@ def waiting(
 
 
 def ingest(context: RunContext, order: Order, report: Report) -> None:
-    """Take in what is new; `report` is filled as it goes, so that it is right however the run ends."""
+    """Read what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
@@ -115,6 +116,7 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         else:
             _take_files(context, order, lease, report, _sources(access) if is_there else {})
     _conclude(context, report)
+    index.keep(context)
 
 
 def _sources(access: Access) -> dict[str, Source]:
@@ -280,7 +282,7 @@ def _stat(path: Path) -> os.stat_result:
 
 
 def _readable(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield the chunks; raise _Unreadable for trouble with the file: that is not trouble with the store."""
+    """Yield the chunks; raise _Unreadable for an error of the file, which is no error of the store."""
     while True:
         try:
             chunk = next(chunks, None)

@@ -12,12 +12,13 @@ from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.ledger.file import ledger_path
 from memtool.locks import TREE, WRITER, Holder, LockWait, job_lock_path, lock_path, wait_for
+from memtool.search import index
 from memtool.store.access import FORMAT_FILE, SWAP
 from memtool.systemd.jobs import JOBS, TASKS
 from memtool.systemd.pauses import directory as pause_directory
 from memtool.systemd.setup import RECORD
 
-_DIRECTORIES = ("store", "store.new", "locks", STAGING, NEW, SWAP)
+_DIRECTORIES = ("store", "store.new", "locks", index.DIRECTORY, STAGING, NEW, SWAP)
 _BEGINNINGS = (f"{ASIDE}-", f"{INTERRUPTED}-", f".{FORMAT_FILE}.")
 
 

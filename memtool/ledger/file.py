@@ -64,7 +64,7 @@ class Run(NamedTuple):
 
     @property
     def duration_us(self) -> int | None:
-        """How long it took, or None where it has no end or the clock went backwards."""
+        """How long it took, or None if it has no end or the clock went backwards."""
         if self.ended_us is None or self.ended_us < self.started_us:
             return None
         return self.ended_us - self.started_us
@@ -298,7 +298,7 @@ def _open_to_read(path: Path) -> Connection:
 
 
 def _rolled_back(path: Path) -> Connection | None:
-    """Return a copy without what a killed writer left half done; None where another process has undone it meanwhile.
+    """Return a copy without what a killed writer left half done; None if another process has undone it meanwhile.
 
     SQLite undoes it in the file, which a reader may not be able to write, so it does that in a copy. The copy is right
     if the journal is the same before and after: until that is removed, undoing can be begun again.
@@ -323,7 +323,7 @@ def _rolled_back(path: Path) -> Connection | None:
 
 
 def _explained(error: sqlite3.Error, path: Path, wait_s: float) -> Exception:
-    """Return what an error of SQLite means; the error itself where the fault is in this program."""
+    """Return what an error of SQLite means; the error itself if this program is wrong."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such " in str(error):
         hint = "the next job sets it aside and begins a new one; no memory is in it"
@@ -353,7 +353,7 @@ def _reason(path: Path) -> tuple[OSError, Path]:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Rename a damaged database and return its new name; None where another process was faster."""
+    """Rename a damaged database and return its new name; None if another process was faster."""
     import fcntl
 
     with reporting(path), suppress(FileNotFoundError), path.open("rb") as file:
@@ -381,7 +381,7 @@ def put_run(db: Connection, run: Run) -> None:
 
 
 def run_in(row: Sequence[Any]) -> Run | None:
-    """Return the run of a row of RUN_COLUMNS; None where that makes no sense."""
+    """Return the run of a row of RUN_COLUMNS; None if that makes no sense."""
     record = dict(zip(Run._fields, row, strict=True))
     try:
         for name in _JSON:
@@ -463,7 +463,7 @@ def _old_lines(directory: Path) -> list[bytes]:
 
 
 def _prepare(db: Connection, lines: Sequence[bytes]) -> None:
-    """Make the tables where there are none, and add the records of these lines that are not there yet."""
+    """Make missing tables, and add the records of these lines that are not there yet."""
     is_new = not _format(db)
     for statement in _SCHEMA if is_new else ():
         db.execute(statement)

@@ -84,7 +84,7 @@ def record_start(root: Path, run: Run, *, talk: Talk = silent, wait_s: float = W
 
     Its job's lock must be held: so an earlier run of the job without an end died, which is recorded too.
 
-    Raise StorageError or UnavailableError where the ledger cannot be written. One that is damaged is set aside, and
+    Raise StorageError or UnavailableError if the ledger cannot be written. One that is damaged is set aside, and
     `talk` is given a sentence about it. The same holds for the other writers here.
     """
 
@@ -97,7 +97,7 @@ def record_start(root: Path, run: Run, *, talk: Talk = silent, wait_s: float = W
 
 
 def record_end(root: Path, run: Run, *, talk: Talk = silent, wait_s: float = WAIT_S) -> None:
-    """Record how the run ended, and return when that is on the disk. Fold old runs where there are many."""
+    """Record how the run ended, and return when that is on the disk. Fold old runs if there are many."""
 
     def act(db: Connection) -> None:
         put_run(db, run)
@@ -137,7 +137,7 @@ def read(root: Path, *, job: str = "", limit: int = -1) -> History:
 
 
 def look(root: Path, *, job: str = "", limit: int = -1) -> History:
-    """Return the same, where a run without an end either runs now or died."""
+    """Return the same. A run without an end either runs now or died."""
     return _with_died(root, lambda: read(root, job=job, limit=limit))
 
 

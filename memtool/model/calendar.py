@@ -15,6 +15,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _SETTLED_US = _DAY // _MICROSECOND
+UTC_DAY_US = _DAY // _MICROSECOND
+
+
+def utc_day(instant_us: int) -> int:
+    """Return the ordinal of the UTC day that holds the instant."""
+    return _EPOCH.toordinal() + instant_us // UTC_DAY_US
+
+
+def utc_bounds_us(day: int) -> tuple[int, int]:
+    """Return the first instant of a UTC day and the first one after it."""
+    start_us = (day - _EPOCH.toordinal()) * UTC_DAY_US
+    return start_us, start_us + UTC_DAY_US
 
 
 class Calendar(msgspec.Struct, frozen=True):

@@ -158,7 +158,7 @@ class Grip(msgspec.Struct, frozen=True):
 
 
 def grip_id(events: tuple[EventId, ...], start: int, end: int) -> GripId:
-    """Return the id that is the same wherever the same words are cited."""
+    """Return the id that is the same for every citation of the same words."""
     return GripId(digest_of("grip", start, end, *events))
 
 
@@ -179,7 +179,7 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 GAP = "gap"
-"""Stands for the content of a child that could not be summarised."""
+"""Stands for the content of a child that could not be summarized."""
 
 
 class Child(msgspec.Struct, frozen=True):

@@ -203,7 +203,7 @@ LIMITS: Mapping[Level, Limits] = {
 FACTS = Limits(0, 2, 1, 1, 1, 0, 0)
 """What is stored of a thread that is not stored whole."""
 QUESTION = "asked: "
-"""How the key of an item begins that is a question nobody answered."""
+"""How the key of an item begins that is an unanswered question."""
 CLOSING_SHARE = 0.5
 """A later text closes an open item if it holds this share of the item's content words."""
 

@@ -1,4 +1,4 @@
-"""The content words of a text: what makes two texts alike, wherever that is asked."""
+"""The content words of a text: what makes two texts alike, for all callers."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
+from itertools import groupby
 from posixpath import basename
+from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import asdict
@@ -26,30 +29,31 @@ from memtool.query.reader import Reader
 from memtool.store.store import Store
 
 
-class Count(Struct, frozen=True):
-    """Events, and the sessions and projects that they are of."""
+class Count(NamedTuple):
+    """Events, and the sessions and projects that they belong to."""
 
-    events: int = 0
-    sessions: frozenset[str] = frozenset()
-    projects: frozenset[str] = frozenset()
+    events: int
+    sessions: AbstractSet[str]
+    projects: AbstractSet[str]
 
 
 def total(counts: Sequence[Count]) -> Count:
     """Return the sum; a session or project that is in several counts once."""
     return Count(
         sum(count.events for count in counts),
-        frozenset[str]().union(*(count.sessions for count in counts)),
-        frozenset[str]().union(*(count.projects for count in counts)),
+        set().union(*(count.sessions for count in counts)),
+        set().union(*(count.projects for count in counts)),
     )
 
 
-def by_day(cuts: Iterable[Cut]) -> dict[int, Count]:
-    """Return what the segments hold, by their day."""
-    held: dict[int, list[Count]] = {}
-    for cut in cuts:
-        count = Count(len(cut.events), frozenset({cut.session}), frozenset({cut.project}) - {""})
-        held.setdefault(place_of(cut.id).period.first, []).append(count)
-    return {day: total(counts) for day, counts in held.items()}
+def by_day(sizes: Iterable[tuple[NodeId, str, str, int]]) -> dict[int, Count]:
+    """Return what the segments hold, by their day, from the ID, session, project and number of events of each."""
+    found: dict[int, Count] = {}
+    for _, of_day in groupby(sizes, key=lambda row: row[0][: len("segment:2026-11-22")]):
+        ids, sessions, projects, numbers = zip(*of_day, strict=True)
+        day = place_of(ids[0]).period.first
+        found[day] = Count(sum(numbers), set(sessions), set(projects) - {""})
+    return found
 
 
 def current_events(store: Store, period: Period) -> Iterator[Event]:
@@ -68,7 +72,7 @@ def count_of(store: Store, day: int) -> Count:
         number += 1
         sessions.add(event.session)
         projects.add(event.project)
-    return Count(number, frozenset(sessions), frozenset(projects - {""}))
+    return Count(number, sessions, projects - {""})
 
 
 DEFAULT_DEPTH = {Level.DAY: 1, Level.WEEK: 1, Level.MONTH: 2, Level.YEAR: 2}
@@ -148,7 +152,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     @cached_property
     def failures(self) -> Mapping[NodeId, Failure]:
-        """What could not be summarised."""
+        """What could not be summarized."""
         return self.store.failures()
 
     def state(self, node_id: NodeId, node: Node | None) -> tuple[str, ...]:
@@ -271,7 +275,7 @@ class Tree(Struct, frozen=True, dict=True):
     def _counts(self) -> dict[int, Count | None]:
         """What each day holds; None if it was not counted."""
         counts: dict[int, Count | None] = {
-            **by_day(self.store.cuts(self._span.start, self._span.stop))
+            **by_day(self.store.cut_sizes(self._span.start, self._span.stop))
         }
         for rank, day in enumerate(sorted(self._waiting, reverse=True)):
             counts[day] = count_of(self.store, day) if rank < MAX_COUNTED_DAYS else None

@@ -104,7 +104,7 @@ class Listing(Struct, frozen=True):
 
 def events(reader: Reader, query: Query) -> Listing:
     """Return the newest events that match. Raise UsageError if a kind, session or time of the query is unknown."""
-    _check_kinds(query.kinds)
+    check_kinds(query.kinds)
     with reader.memory() as store:
         start_us, end_us = bounds_us(reader, store, query)
         if store is None:
@@ -125,7 +125,8 @@ def events(reader: Reader, query: Query) -> Listing:
         return Listing(True, store.calendar.zone, has_more, shown, sessions)
 
 
-def _check_kinds(kinds: tuple[str, ...]) -> None:
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Raise UsageError if a kind is unknown."""
     for kind in kinds:
         if kind not in ROLES:
             meant = nearest(kind, list(ROLES))

@@ -31,7 +31,7 @@ class ShownGrip(Struct, frozen=True):
 
 
 class FailedNode(Struct, frozen=True):
-    """A node that could not be summarised, and why."""
+    """A node that could not be summarized, and why."""
 
     id: NodeId
     error: str

@@ -37,6 +37,7 @@ from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
+from memtool.search.index import differences
 from memtool.store.erase import erasing
 from memtool.store.store import Store
 
@@ -376,4 +377,9 @@ def check(reader: Reader, on_progress: Callable[[int], None]) -> Verification:
             on_progress(done)
 
     with reader.store() as store:
-        return Verification() if store is None else verify(store, reader.now_us, checkpoint)
+        if store is None:
+            return Verification()
+        found = verify(store, reader.now_us, checkpoint)
+        for what in differences(reader.root, store, checkpoint):
+            found.say("search index", what)
+        return found

@@ -13,6 +13,7 @@ from memtool.rollup.plan import (
     repairs,
     targets,
 )
+from memtool.search import index
 from memtool.store.access import Access
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
@@ -48,6 +49,7 @@ def roll_up(context: RunContext, options: RollupOptions) -> None:
         finally:
             with access.reading() as store:
                 report_left(context, store)
+    index.keep(context)
 
 
 def report_left(context: RunContext, store: Store) -> None:

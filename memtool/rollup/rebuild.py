@@ -117,7 +117,7 @@ def _finish(context: RunContext, lease: Lease, report: Report, *, takes_gaps: bo
         if report.missing * MOST_MISSING > report.missing + there:
             context.tally.fail(
                 "the new table of contents",
-                f"{report.missing} nodes could not be summarised, {there} are there: "
+                f"{report.missing} nodes could not be summarized, {there} are there: "
                 "the one before it stays; --with-gaps takes it over all the same",
             )
             return

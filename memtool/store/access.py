@@ -26,7 +26,11 @@ def _second_generation(_: Engine) -> None:
     """To 2: nothing lies otherwise, but an older memtool would not mark the days of a half-built generation."""
 
 
-MIGRATIONS: Mapping[int, Step] = {2: _second_generation}
+def _index_marks(_: Engine) -> None:
+    """To 3: nothing lies otherwise, but an older memtool would not mark days for the text index."""
+
+
+MIGRATIONS: Mapping[int, Step] = {2: _second_generation, 3: _index_marks}
 """By the format that each step leads to."""
 
 FORMAT = OLDEST + len(MIGRATIONS)

@@ -1,4 +1,4 @@
-"""Taking records in: one synced batch of events, their marks and how far the source was read. Never summarises."""
+"""Taking records in: one synced batch of events, their marks and how far the source was read. Never summarizes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from memtool.model.calendar import ZoneTable, year_of, zone_table
+from memtool.model.calendar import ZoneTable, utc_day, year_of, zone_table
 from memtool.model.merge import Identity, merged
 from memtool.model.records import Event, EventId, Record, Session, Source
 from memtool.store import codec, keys
 from memtool.store.engine import RawBatch
 from memtool.store.store import Store, put_meta
-from memtool.store.toc import mark_days, mark_moments
+from memtool.store.toc import mark_days, mark_for_index, mark_moments
 
 
 class Captured(msgspec.Struct):
@@ -39,6 +39,7 @@ def capture(
         by_id[record.id].append(record)
     fresh: list[Event] = []
     moments: set[int] = set()
+    changed: set[int] = set()
     with store.batch(sync=True) as batch:
         for event_id, same in by_id.items():
             before = store.identity(event_id)
@@ -47,10 +48,12 @@ def capture(
             if after != before:
                 put_identity(batch, event_id, before, after)
                 moments |= _moments_to_mark(before, after)
+                changed |= {one.time_us for one in (before.current, after.current) if one}
                 fresh += after.revisions[:1]
         _put_sessions(store, batch, fresh)
         _put_zone(store, batch, fresh)
         result.days = mark_moments(store, batch, moments)
+        mark_for_index(store, batch, map(utc_day, changed))
         if source is not None:
             key, value = keys.path(path), codec.SOURCE.encode(source)
             if store.engine.get(keys.SOURCES, key) != value:

@@ -56,11 +56,29 @@ class Signature(msgspec.Struct, frozen=True):
     recipe: Recipe
 
 
+class CutSize(msgspec.Struct, frozen=True):
+    """What is counted of a segment. Its events are not decoded: that takes four fifths of the time."""
+
+    id: NodeId
+    session: str
+    project: str
+    events: msgspec.Raw
+
+    @property
+    def count(self) -> int:
+        """The number of its events, from the head of the MessagePack array."""
+        head = bytes(self.events)[:5]
+        sizes = {0xDC: 2, 0xDD: 4}  # array 16, array 32; else fixarray
+        size = sizes.get(head[0])
+        return head[0] & 0x0F if size is None else int.from_bytes(head[1 : 1 + size], "big")
+
+
 EVENT = Codec(Event)
 TOMBSTONE = Codec(Tombstone)
 SESSION = Codec(Session)
 SOURCE = Codec(Source)
 CUT = Codec(Cut)
+CUT_SIZE = Codec(CutSize)
 NODE = Codec(Node, frozen=False)  # always so: equal nodes have equal bytes in older stores
 SIGNATURE = Codec(Signature)
 FAILURE = Codec(Failure)

@@ -45,7 +45,7 @@ _REPEATED = "Writer has previous error"
 WAY_BACK = (
     "nothing was overwritten: `memtool restore BACKUP --replace` puts a backup in its place and keeps this one; "
     "without a backup, rename its directory and keep it (agents delete old transcripts: it may hold the only copy), "
-    "then `memtool ingest` takes in what is still there"
+    "then `memtool ingest` reads the transcripts that still exist"
 )
 """What to do about a store that is damaged, in every error that says so."""
 

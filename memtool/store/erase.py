@@ -1,4 +1,4 @@
-"""Forgetting for good, on request. Each step is one synced batch.
+"""Permanent deletion, on request. Each step is one synced batch.
 
 Must never leave a tombstone without its event gone, nor a node that quotes an event which is gone.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from memtool.files import reporting, sync_directory
+from memtool.model.calendar import utc_day
 from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
@@ -34,7 +35,7 @@ from memtool.store import codec, keys
 from memtool.store.capture import put_identity, widened
 from memtool.store.engine import RawBatch
 from memtool.store.store import Store, put_meta
-from memtool.store.toc import drop_cut, drop_node, mark
+from memtool.store.toc import drop_cut, drop_node, mark, mark_for_index
 
 _NOTE = "erasing"
 _LOGS = "LOG.old.*"
@@ -128,11 +129,13 @@ def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
     A parent may quote its child: so all of them go, and are marked.
     """
     days: set[int] = set()
+    utc_days: set[int] = set()
     gone = frozenset(ids)
     with store.batch(sync=True) as batch:
         for event_id in ids:
             before = store.identity(event_id)
             days |= {store.calendar.day_of(event.time_us) for event in before.revisions}
+            utc_days |= {utc_day(event.time_us) for event in before.revisions}
             after = merged(before, [Tombstone(event_id, "forgotten", now_us)])
             if after != before:
                 put_identity(batch, event_id, before, after)
@@ -145,6 +148,7 @@ def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
         periods = periods_over(days, store.calendar.week_start)
         for period in sorted(periods):
             drop_node(store, batch, period.id)
+        mark_for_index(store, batch, utc_days)
         mark(store, batch, periods)
         _put_note(store, batch, now_us)
 

@@ -41,6 +41,9 @@ FAMILIES = (
 GENERATION_FAMILIES = (CUTS, NODES, GRIPS, MARKS, FAILURES, WRITES)
 """Those whose keys begin with the number of a table of contents."""
 
+INDEX_GENERATION = 0
+"""Of the marks that the text index reads; tables of contents are numbered from 1."""
+
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 _GENERATION_LEVEL_DAY = struct.Struct(">IBI")
@@ -86,6 +89,16 @@ def revision(event_id: EventId, digest: str) -> bytes:
 def generation(number: int) -> bytes:
     """Return the prefix of everything that belongs to one table of contents."""
     return _U32.pack(number)
+
+
+def index_mark(day: int) -> bytes:
+    """Return the key in `marks` of a day that the text index has to read again."""
+    return _GENERATION_DAY.pack(INDEX_GENERATION, day)
+
+
+def read_index_mark(key: bytes) -> int:
+    """Return the day of an index mark."""
+    return int(_GENERATION_DAY.unpack(key)[1])
 
 
 def read_generation(key: bytes) -> int:

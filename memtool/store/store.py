@@ -57,7 +57,8 @@ class Store:
 
     def __init__(self, engine: Engine, *, begun: Begun | None = None) -> None:
         self.engine = engine
-        self.zone_key = "zone" if begun is None else "building_zone"
+        self.is_current = begun is None
+        self.zone_key = "zone" if self.is_current else "building_zone"
         """The name in `meta` of the offsets that this table of contents was cut by."""
         if begun is None:
             begun = Begun(self._pinned("generation", int), self._pinned("calendar", dict[str, str]))
@@ -241,6 +242,13 @@ class Store:
         bounds = keys.cut_range(self.generation, day, day + 1 if end is None else end)
         return list(self._values(keys.CUTS, codec.CUT, *bounds))
 
+    def cut_sizes(self, day: int, end: int) -> Iterator[tuple[NodeId, str, str, int]]:
+        """Yield ID, session, project and number of events of the segments of some days, in order of time."""
+        for found in self._values(
+            keys.CUTS, codec.CUT_SIZE, *keys.cut_range(self.generation, day, end)
+        ):
+            yield found.id, found.session, found.project, found.count
+
     def node(self, node_id: NodeId) -> Node | None:
         return self._get(keys.NODES, keys.node(self.generation, node_id), codec.NODE)
 
@@ -276,8 +284,15 @@ class Store:
         value = self.engine.get(keys.MARKS, keys.place(self.generation, period))
         return None if value is None else keys.read_instant(value)
 
+    def index_marks(self, after: int) -> dict[int, int]:
+        """Return the days that the text index has to read again since this sequence number, each with its own."""
+        prefix = keys.generation(keys.INDEX_GENERATION)
+        rows = self.engine.scan(keys.MARKS, prefix, keys.after_prefix(prefix))
+        found = {keys.read_index_mark(key): keys.read_instant(value) for key, value in rows}
+        return {day: number for day, number in found.items() if number > after}
+
     def failures(self) -> dict[NodeId, Failure]:
-        """Return what could not be summarised and when to try again."""
+        """Return what could not be summarized and when to try again."""
         rows = self._own(keys.FAILURES)
         return {keys.read_place(key).id: codec.FAILURE.decode(value, key) for key, value in rows}
 
@@ -351,7 +366,7 @@ class Store:
     def generations_found(self) -> Iterator[tuple[str, int]]:
         """Yield each column family of a table of contents, and the number of each generation with a key in it."""
         for family in keys.GENERATION_FAMILIES:
-            start = b""
+            start = keys.generation(keys.INDEX_GENERATION + 1)
             while (row := next(self.engine.scan(family, start), None)) is not None:
                 number = keys.read_generation(row[0])
                 yield family, number

@@ -73,6 +73,7 @@ def put_node(store: Store, node: Node, write: Write, *, seen: Seen | None) -> No
         _clear_mark(store, batch, seen)
         if before is None or before.content != node.content:
             _mark_parents(store, batch, place_of(node.id))
+            mark_for_index(store, batch, [place_of(node.id).period.first])
 
 
 def settle(store: Store, seen: Seen) -> None:
@@ -108,6 +109,7 @@ def drop_node(store: Store, batch: RawBatch, node_id: NodeId) -> bool:
             batch.delete(keys.GRIPS, keys.grip(store.generation, grip.id, node_id))
         batch.delete(keys.NODES, key)
         batch.delete(keys.WRITES, key)
+        mark_for_index(store, batch, [place_of(node_id).period.first])
     if store.failure(node_id) is not None:
         batch.delete(keys.FAILURES, key)
     return node is not None
@@ -125,6 +127,19 @@ def _mark_parents(store: Store, batch: RawBatch, place: Period | Segment) -> Non
     """Mark the parents that are not marked already: a new number would only hide what a run has seen."""
     parents = parents_of(place, store.calendar.week_start)
     mark(store, batch, [parent for parent in parents if store.mark(parent) is None])
+
+
+def mark_for_index(store: Store, batch: RawBatch, days: Iterable[int]) -> None:
+    """Record that the text index has to read these days again: UTC days of events, first days of nodes.
+
+    It reads the current table of contents only, and all of it when another one becomes current.
+    """
+    if not store.is_current:
+        return
+    number = store.sequence() + 1
+    for day in days:
+        batch.put(keys.MARKS, keys.index_mark(day), keys.instant(number))
+        put_meta(batch, "sequence", number)
 
 
 def mark_moments(store: Store, batch: RawBatch, moments_us: Iterable[int]) -> set[int]:

@@ -67,7 +67,7 @@ class Local(Protocol):
     def waits(self) -> Literal[False]: ...
 
     def summarize(self, request: Request) -> Draft:
-        """Return a draft that `check_draft` accepts. Raise SummaryFailed where this request cannot be summarised."""
+        """Return a draft that `check_draft` accepts. Raise SummaryFailed where this request cannot be summarized."""
         ...
 
 
@@ -85,7 +85,7 @@ class Remote(Protocol):
     async def summarize(self, request: Request, calls: Calls) -> Draft:
         """Return a draft that `check_draft` accepts. It makes one call at a time, each through `calls`.
 
-        Raise SummaryFailed when this request cannot be summarised (the next one may), UnavailableError
+        Raise SummaryFailed when this request cannot be summarized (the next one may), UnavailableError
         when none can be for now, and ConfigError when a key, model or setting must be corrected first.
         """
         ...

@@ -17,7 +17,7 @@ MOST_KEYWORDS = 30
 
 
 class SummaryFailed(MemtoolError):  # noqa: N818 - it names what happened to one node, as in the ledger
-    """This one node could not be summarised; others may be."""
+    """This one node could not be summarized; others may be."""
 
 
 def check_draft(request: Request, draft: Draft) -> Draft:

@@ -35,7 +35,7 @@ class Mock(Struct, frozen=True):
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         sections = [section for section in request.sections if section.items]
         if not sections:
-            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+            raise SummaryFailed(f"there is nothing to summarize in {request.scope}")
         count = sum(len(section.items) for section in sections)
         bullets = _fitted([_bullet(section) for section in sections])
         return Draft(f"{count} items in {len(sections)} sections", bullets, _keywords(sections))

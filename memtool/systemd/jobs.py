@@ -14,7 +14,7 @@ from memtool.settings import TimerSettings, settings_table
 from memtool.text import nearest
 
 Network = Literal["never", "summarizer"]
-"""Whether the job's unit may reach the network: never, or where the configured summarizer needs it."""
+"""Whether the job's unit may reach the network: never, or if the configured summarizer needs it."""
 
 
 _DAY_MINUTES = 24 * 60
@@ -81,7 +81,7 @@ class Job(NamedTuple):
     """The levels whose nodes it writes."""
     network: Network = "never"
     after: tuple[str, ...] = ()
-    """The jobs that it waits for where several start at once."""
+    """The jobs that it waits for if several start at once."""
     wants: tuple[str, ...] = ()
     """Those of them that it starts, too."""
     is_retried: bool = True
@@ -125,7 +125,7 @@ JOBS = (
     Job(
         name="ingest",
         command=("ingest",),
-        description="take in new transcripts",
+        description="read new transcripts",
         times=(Time(every_min=15),),
         settings=TimerSettings(jitter_s=60, timeout_s=1800),
         is_retried=False,  # the next one is never far away
@@ -134,7 +134,7 @@ JOBS = (
     Job(
         name="day-rollup",
         command=("rollup", "day"),
-        description="summarise finished days",
+        description="summarize finished days",
         times=(Time(1), Time(3, 30, weekday=6)),  # clocks skip 1:00 in London and Lisbon
         settings=_ROLLUP,
         levels=("segment", "day"),
@@ -145,7 +145,7 @@ JOBS = (
     Job(
         name="week-rollup",
         command=("rollup", "week"),
-        description="summarise finished weeks",
+        description="summarize finished weeks",
         times=(Time(2, weekday=6), Time(3, weekday=6)),  # no zone skips both
         settings=_ROLLUP,
         levels=("week",),
@@ -156,7 +156,7 @@ JOBS = (
     Job(
         name="month-rollup",
         command=("rollup", "month"),
-        description="summarise finished months",
+        description="summarize finished months",
         times=(Time(3, day=1),),
         settings=_ROLLUP,
         levels=("month",),
@@ -167,7 +167,7 @@ JOBS = (
     Job(
         name="year-rollup",
         command=("rollup", "year"),
-        description="summarise finished years",
+        description="summarize finished years",
         times=(Time(3, 30, day=1, month=1),),
         settings=_ROLLUP,
         levels=("year",),
@@ -215,12 +215,12 @@ assert all({*job.wants} <= {*job.after} <= BY_NAME.keys() for job in JOBS)
 
 
 def job_named(name: str) -> Job:
-    """Return the job. Raise UsageError, which names the nearest one, where there is none."""
+    """Return the job. Raise UsageError, naming the nearest one, if there is none."""
     return _named(name, BY_NAME)
 
 
 def runnable_named(name: str) -> Runnable:
-    """Return the job or the task. Raise UsageError, which names the nearest one, where there is none."""
+    """Return the job or the task. Raise UsageError, naming the nearest one, if there is none."""
     return _named(name, _RUNNABLES)
 
 

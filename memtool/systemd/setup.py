@@ -307,7 +307,7 @@ def _make_stores(plan: Plan) -> None:
 
 
 def read_record(store: Path) -> list[Path]:
-    """Return the directories that setup made; none where the store has no record that can be read."""
+    """Return the directories that setup made; none if the store has no record that can be read."""
     try:
         found = json.loads((store / RECORD).read_text(encoding="utf-8"))
         return [Path(name) for name in found["directories"]]

@@ -165,7 +165,7 @@ def _differing_units(timers: Timers) -> Problem | None:
 
 
 def unfinished_forgetting(history: History) -> Problem | None:
-    """Return that the last `memtool forget` did not come to its end: what it took away may still be in the files."""
+    """Return that the last `memtool forget` did not come to its end: what it deleted may still be in the files."""
     runs = [run for run in history.runs if run.job in _ERASING and run.result not in _SILENT]
     last = next((run for run in reversed(runs) if run.job == FORGET or run.result == "done"), None)
     if last is None or last.job != FORGET or last.result == "done":

@@ -67,7 +67,7 @@ class ServiceState(NamedTuple):
     result: str = ""
     started_us: int | None = None
     exit_code: int | None = None
-    """Of its last process: negative for the signal that killed it; None where none is known."""
+    """Of its last process: negative for the signal that killed it; None if none is known."""
     user: str = ""
 
 
@@ -178,7 +178,7 @@ def _service_state(service: Properties) -> str:
 
 
 def time_us(text: str) -> int | None:
-    """Return the instant that systemd wrote, in UTC or since 1970; None where it wrote that there is none."""
+    """Return the instant that systemd wrote, in UTC or since 1970; None if it wrote that there is none."""
     if found := _TIME.fullmatch(text):
         year, month, day, hour, minute, second = map(int, found.groups()[:6])
         with suppress(ValueError):  # no such day or time
@@ -194,7 +194,7 @@ def _micro(fraction: str | None) -> int:
 
 
 def span_s(text: str) -> float:
-    """Return the length of a time such as `1min 30s`; 0 where it is none."""
+    """Return the length of a time such as `1min 30s`; 0 if it is none."""
     return sum(float(number) * _SPAN_S[unit] for number, unit in _SPAN.findall(text))
 
 
@@ -378,7 +378,7 @@ def next_times(
 ) -> tuple[int, ...] | None:
     """Return the next instants of a calendar expression, which is in UTC unless it names a zone.
 
-    None where systemd cannot tell them.
+    None if systemd cannot tell them.
     """
     argv = ["systemd-analyze", "calendar", f"--iterations={count}", expression]
     done = run(argv, environ)
@@ -387,7 +387,7 @@ def next_times(
 
 
 def runs_with(manager: Manager, properties: Sequence[str], program: Path) -> bool | None:
-    """Return whether the program starts in a unit with these properties; None where that cannot be tried.
+    """Return whether the program starts in a unit with these properties; None if that cannot be tried.
 
     It cannot without systemd-run, without the manager, or with a program that does not start in any unit.
     """
@@ -424,7 +424,7 @@ def lacks_linger(uid: int, root: Path = _ROOT) -> str:
 
 
 def machine_zone(root: Path = _ROOT) -> str:
-    """Return the name of the machine's zone, in which systemd reads times without one; empty where it has no name."""
+    """Return the name of the machine's zone, in which systemd reads times without one; empty if it has no name."""
     try:
         target = str((root / "etc/localtime").readlink())
     except FileNotFoundError:

@@ -111,7 +111,7 @@ def possible_unit_paths() -> tuple[str, ...]:
 
 
 def installation_in(directory: Path, scope: Scope, home: Path) -> Installation | None:
-    """Return the installation whose units are in the directory, as any version wrote them; None where none are.
+    """Return the installation whose units are in the directory, as any version wrote them; None if none are.
 
     `home` is that of the user whose manager it is.
     """
@@ -268,7 +268,7 @@ def _shipped(name: str) -> str:
 
 
 def _value(path: Path, name: str) -> str:
-    """Return what the file sets by this name first; empty where it does not, or cannot be read."""
+    """Return what the file sets by this name first; empty if it does not, or cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

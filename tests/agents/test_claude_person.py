@@ -23,6 +23,7 @@ from memtool.model.actions import (
     Todo,
     decode,
 )
+from memtool.model.merge import NOTHING, Identity, merged
 from memtool.model.records import Event, Record, Rewind
 from tests.agents.records import (
     SESSION,
@@ -499,3 +500,44 @@ def test_a_subagents_file_is_a_sidechain_of_its_session(
         ("answer", SESSION),
     ]
     assert {event.metadata["sidechain"] for event in events} == {"true"}
+
+
+def merged_of(records: list[Record]) -> dict[str, Identity]:
+    found: dict[str, Identity] = {}
+    for one in records:
+        found[one.id] = merged(found.get(one.id, NOTHING), [one])
+    return found
+
+
+STORY = (
+    title("ai-title", "aiTitle", "Before all"),
+    queued("first of all"),
+    *TALK,
+    queued("a draft", time="2026-03-01T10:00:01.000Z"),
+    title("ai-title", "aiTitle", "Before all"),
+    queued(None, "popAll"),
+    call("ExitPlanMode", "p1", plan=PLAN),
+    result("User has approved your plan. Go.", "p2"),
+    user("Use tasks", "u4", parentUuid="a1", timestamp="2026-03-01T11:00:00.000Z"),
+    answer("Tasks it is", "a4", "u4"),
+    title("custom-title", "customTitle", "Mine"),
+)
+
+
+@pytest.mark.parametrize("number", range(1, len(STORY)))
+def test_a_story_is_the_same_in_two_pieces(tmp_path: Path, number: int) -> None:
+    whole = merged_of(all_records(read_chunks(write(tmp_path / "t.jsonl", *STORY))))
+    path = write(tmp_path / "p.jsonl", *STORY[:number])
+    first = list(read_chunks(path))
+    write(path, *STORY)
+    pieces = merged_of(all_records([*first, *read_chunks(path, first[-1].source)]))
+    again = merged_of([*all_records([*first, *read_chunks(path, first[-1].source)])[::-1]])
+    assert again == pieces
+    assert placed(pieces) == placed(whole)
+    if number != 2:  # the branch of what was read before any record told it is not known
+        assert pieces == whole
+
+
+def placed(identities: dict[str, Identity]) -> dict[str, tuple[str, str, bool]]:
+    current = {key: one.current for key, one in identities.items()}
+    return {key: (e.text, e.project, e.rewound) for key, e in current.items() if e is not None}

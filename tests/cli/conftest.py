@@ -19,7 +19,7 @@ _OUTPUTS = pytest.StashKey[dict[str, str]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option. It is known where this directory is named: `pytest tests/cli --update-golden`."""
     parser.addoption(
-        "--update-golden", action="store_true", default=False, help="write tests/golden anew"
+        "--update-golden", action="store_true", default=False, help="write tests/golden again"
     )
 
 

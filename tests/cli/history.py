@@ -106,7 +106,7 @@ NOVEMBER = (
 DECEMBER = (
     event(20, "2026-12-01T10:00:00", "prompt", "The battery lasts nine days only", STATION),
     event(21, "2026-12-01T10:02:00", "answer", "The LED draws 4 mA all the time", STATION),
-    event(22, "2026-12-03T10:00:00", "prompt", "Poison: this one cannot be summarised", STATION),
+    event(22, "2026-12-03T10:00:00", "prompt", "Poison: this one cannot be summarized", STATION),
     event(23, "2026-12-03T15:00:00", "prompt", "Measure the current while it is asleep", STATION),
     event(24, "2026-12-03T15:01:00", "answer", "151 µA", STATION),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,15 @@ def test_a_fault_of_the_program_is_not_dressed_up() -> None:
 @pytest.mark.usefixtures("commands")
 def test_a_command_may_return_its_exit_code() -> None:
     assert call("returning") == UNAVAILABLE.code
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_help_fits_the_terminal_from_40_to_80_columns(
+    call: Callable[..., tuple[int, str, str]], columns: int
+) -> None:
+    names = [[], *([row.name] for row in COMMANDS), ["rollup", "day"], ["scheduler", "pause"]]
+    for name in names:
+        code, out, _ = call(*name, "--help", COLUMNS=str(columns))
+        assert code == 0
+        assert [line for line in out.splitlines() if len(line) > min(columns, 80)] == [], name
+        assert "..." not in out.replace("[ARGS]...", "").replace("[PATH]...", ""), name

@@ -136,7 +136,19 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
 
 
 # What stands in the help for a value that cannot be offered without a look into the store.
-FREE = {"AGENT", "DURATION", "EVENT", "GRIP", "N", "PROJECT", "REGEX", "SESSION", "TEXT", "YEAR"}
+FREE = {
+    "AGENT",
+    "DURATION",
+    "EVENT",
+    "GRIP",
+    "N",
+    "PROJECT",
+    "QUERY",
+    "REGEX",
+    "SESSION",
+    "TEXT",
+    "YEAR",
+}
 
 
 def parameters(command: Any) -> Iterator[tuple[Any, Any]]:

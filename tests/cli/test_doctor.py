@@ -203,5 +203,5 @@ def test_what_files_are_called_cannot_command_the_terminal(
     os.utime(path, (then_s, then_s))
     assert machine.call() == 1
     shown = capsys.readouterr().out
-    assert "1 transcript not taken in" in shown
+    assert "1 transcript not read yet" in shown
     assert "\x1b" not in shown

@@ -131,10 +131,10 @@ def test_yes_takes_in_everything_and_goes_on_with_what_was_asked(
     with terminal("toc", "--depth", "4", environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type(answer)
-        opened.wait_for("Took in 8 new events, wrote 7 summaries")
+        opened.wait_for("Read 8 new events, wrote 7 summaries")
         opened.wait_for("Mon 2 Mar 2026 · Why do customers pay twice")
         assert opened.end() == 0
-        assert "not summarised yet" not in opened.text
+        assert "not summarized yet" not in opened.text
     jobs = [row.job for row in read(store_of(home)).runs]
     assert sorted(jobs) == ["day-rollup", "ingest", "month-rollup", "week-rollup", "year-rollup"]
 
@@ -157,7 +157,7 @@ def test_each_reading_command_offers_it(
     with terminal(*words, environ=environ) as opened:
         opened.wait_for("[Y/n] ")
         opened.type("y\n")
-        opened.wait_for("Took in 8 new events")
+        opened.wait_for("Read 8 new events")
         opened.wait_for(told)
         assert opened.end() == 0
 
@@ -165,7 +165,7 @@ def test_each_reading_command_offers_it(
 def test_an_open_period_is_summarised_too(
     claude: Path, environ: dict[str, str], memtool: Program
 ) -> None:
-    """The first answer is not "not summarised yet", also where all there is was said today."""
+    """The first answer is not "not summarized yet", also where all there is was said today."""
     today = datetime.now(ZoneInfo("Europe/Berlin")).date().isoformat()
     (project,) = claude.glob("projects/*")
     line = json.dumps(record(today, 1, "user", "Why is it slow?")) + "\n"
@@ -246,7 +246,7 @@ def test_it_waits_for_an_ingest_that_is_at_work(environ: dict[str, str], home: P
         with lock:
             opened.type("y\n")
             opened.wait_for("waiting for the job: ingest")
-        opened.wait_for("Took in 8 new events")
+        opened.wait_for("Read 8 new events")
         assert opened.end() == 0
 
 
@@ -434,7 +434,7 @@ def test_taking_in_goes_on_after_a_damaged_record_and_says_so(
     assert take_in(Invocation(environ, NOW_US)).code == 1
     said = capsys.readouterr()
     assert "one damaged record" in said.err
-    assert "Took in 8 new events, wrote 7 summaries" in said.err
+    assert "Read 8 new events, wrote 7 summaries" in said.err
     assert said.out == ""
 
 

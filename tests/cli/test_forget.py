@@ -89,7 +89,7 @@ def test_a_person_is_asked(
     answering(monkeypatch, answer)
     code, _, err = call("forget", "--match", "invoices", **BERLIN)
     assert code == 0
-    assert "Forget 1 event for good? [y/N]" in err
+    assert "Forget 1 event permanently? [y/N]" in err
     assert ("Nothing was forgotten." in err) is not forgets
     assert (in_rows(memory.root, [b"invoices"]) == {}) is forgets
 

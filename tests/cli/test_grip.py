@@ -41,7 +41,7 @@ def texts(messages: list[dict[str, Any]]) -> list[list[str]]:
     return [[one["text"] for one in message["events"]] for message in messages]
 
 
-def summarised(root: Path, *events: Record) -> Memory:
+def summarized(root: Path, *events: Record) -> Memory:
     memory = Memory(root)
     memory.take_in(events)
     assert memory.roll_up(Level.DAY, NOW_US, summarizer=Scribe()).exit_code == 0
@@ -94,7 +94,7 @@ def test_neighbours_are_found_however_far_away_and_past_other_sessions(
         event(100 + number, f"2026-{number:02}-03T12:00:01", "prompt", "noise", other)
         for number in range(1, 12)
     ]
-    memory = summarised(tmp_path / "store", *far, *noise)
+    memory = summarized(tmp_path / "store", *far, *noise)
     (grip,) = grips_of(memory, "month 6")
     found = proof(memory, capsys, grip)
     assert texts(found["before"]) == [["month 4"], ["month 5"]]
@@ -105,7 +105,7 @@ def test_equal_times_are_in_the_order_of_the_conversation(tmp_path: Path, capsys
     first = event(7, "2026-12-01T10:00:00", "prompt", "first")
     second = event(3, "2026-12-01T10:00:00", "answer", "second", parent=first.record)
     third = event(5, "2026-12-01T10:00:00", "prompt", "third", parent=second.record)
-    memory = summarised(tmp_path / "store", third, second, first)
+    memory = summarized(tmp_path / "store", third, second, first)
     found = proof(memory, capsys, grips_of(memory, "second")[0])
     assert texts([*found["before"], *found["cited"], *found["after"]]) == [
         ["first"], ["second"], ["third"],
@@ -119,7 +119,7 @@ def test_a_fork_shows_what_it_shares_with_the_session_that_it_came_from(
     shared = replace(event(1, "2026-12-01T10:00:00", "prompt", "shared", old), claims=(old, new))
     stayed = event(2, "2026-12-01T10:01:00", "answer", "only in the old one", old)
     forked = event(3, "2026-12-01T10:02:00", "answer", "only in the new one", new)
-    memory = summarised(tmp_path / "store", shared, stayed, forked)
+    memory = summarized(tmp_path / "store", shared, stayed, forked)
     found = proof(memory, capsys, grips_of(memory, "only in the new")[0])
     assert texts(found["before"]) == [["shared"]]
 
@@ -135,7 +135,7 @@ def test_an_excerpt_whose_event_is_gone_is_kept_and_said_to_be_so(
     tmp_path: Path, capsys: Output, record: Any, reason: str, said: str
 ) -> None:
     one = event(1, "2026-12-01T10:00:00", "prompt", "These words stay")
-    memory = summarised(tmp_path / "store", one)
+    memory = summarized(tmp_path / "store", one)
     (grip,) = grips_of(memory, "These words")
     memory.take_in([record(one)])
     found = proof(memory, capsys, grip)
@@ -151,7 +151,7 @@ def test_an_excerpt_whose_event_was_revised_is_shown_as_it_was(
     tmp_path: Path, capsys: Output
 ) -> None:
     one = event(1, "2026-12-01T10:00:00", "prompt", "These words stay")
-    memory = summarised(tmp_path / "store", one)
+    memory = summarized(tmp_path / "store", one)
     (grip,) = grips_of(memory, "These words")
     memory.take_in([replace(one, text="New words", digest="0" * 32, revision=1)])
     assert call(memory.root, "grip", grip) == 0
@@ -165,7 +165,7 @@ def test_long_messages_are_shortened_around_the_words_and_whole_with_full(
     tmp_path: Path, capsys: Output
 ) -> None:
     long = "Cited line\n" + "\n".join(f"line {number} " + "x" * 30 for number in range(200))
-    memory = summarised(tmp_path / "store", event(1, "2026-12-01T10:00:00", "prompt", long))
+    memory = summarized(tmp_path / "store", event(1, "2026-12-01T10:00:00", "prompt", long))
     (grip,) = grips_of(memory, "Cited")
     assert call(memory.root, "grip", grip) == 0
     short = capsys.readouterr().out
@@ -176,7 +176,7 @@ def test_long_messages_are_shortened_around_the_words_and_whole_with_full(
 
 
 def test_a_message_without_words_can_be_cited(tmp_path: Path, capsys: Output) -> None:
-    memory = summarised(
+    memory = summarized(
         tmp_path / "store", event(1, "2026-12-01T10:00:00", "prompt", "Hello there")
     )
     with memory.access.reading() as store:
@@ -232,7 +232,7 @@ def alike() -> tuple[Event, Event]:
 
 
 def test_a_beginning_that_several_share_lists_them(tmp_path: Path, capsys: Output) -> None:
-    memory = summarised(tmp_path / "store", *alike())
+    memory = summarized(tmp_path / "store", *alike())
     ids = grips_of(memory, "Alike")
     assert call(memory.root, "grip", ids[0][:4]) == 2
     said = capsys.readouterr().err

@@ -19,13 +19,14 @@ COMMANDS = {
     "node": ["show", "2026-12-03"],
     "grip": ["grip", ""],
     "events": ["events"],
+    "search": ["search", "why do customers pay twice", "--explain"],
     "verify": ["verify"],
     "summarizers": ["summarizers"],
 }
 ELSEWHERE = {"kind", "version", *ROLES}
 # What a part of one object has in common with another is described there.
-REFERS_TO = {"node": "toc", "grip": "events"}
-OPEN_MAPS = {"metadata", "counts"}
+REFERS_TO = {"node": "toc", "grip": "events", "search": "events"}
+OPEN_MAPS = {"metadata", "counts", "parts"}
 
 
 def section(kind: str) -> str:

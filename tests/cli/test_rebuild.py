@@ -40,7 +40,7 @@ def test_a_dry_run_prices_another_calendar_and_the_rebuild_takes_it_on(call: Cal
     assert code == 0
     assert out.splitlines()[:2] == [
         "calendar: week_starts_on sunday -> monday",
-        "3 periods and 0 segments (0 tokens) to summarise, 3 summarizer calls at most; 4 nodes stay",
+        "3 periods and 0 segments (0 tokens) to summarize, 3 summarizer calls at most; 4 nodes stay",
     ]
     assert "a model would take about" in out
     assert call("rollup", "week", **MONDAYS)[0] == 78

@@ -43,7 +43,7 @@ def test_a_dry_run_tells_and_does_nothing(call: Call) -> None:
     forecast = json.loads(out)
     assert (forecast["segments"], forecast["calls"]) == (2, 6)
     assert "day:2026-03-02" in forecast["periods"]
-    assert "not summarised yet" in call("toc")[1]
+    assert "not summarized yet" in call("toc")[1]
 
 
 def test_a_forced_period_is_written_again(call: Call) -> None:

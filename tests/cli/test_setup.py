@@ -277,9 +277,9 @@ def test_a_yes_sets_up_and_takes_in_what_is_there(home: Path, environ: dict[str,
         screen.wait_for("Claude Code:")
         screen.wait_for("Go on? [Y/n]")
         screen.type("\n")
-        screen.wait_for("Take in what is there now? [Y/n]")
+        screen.wait_for("Read these sessions now? [Y/n]")
         screen.type("y\n")
-        screen.wait_for("Took in")
+        screen.wait_for("Read")
         screen.wait_for("Try: memtool toc")
         assert screen.end() == 0
     assert (home / ".local/state/memtool/store").is_dir()
@@ -301,7 +301,7 @@ def test_a_purge_asks_and_its_default_is_no(home: Path, environ: dict[str, str])
         assert screen.end() == 0
     (store / "pause").mkdir()
     with terminal(environ, home, "--remove", "--purge") as screen:
-        screen.wait_for("for good")
+        screen.wait_for("permanently")
         screen.wait_for("Remove it? [y/N]")
         screen.type("\n")
         screen.wait_for("Nothing was removed.")

@@ -102,7 +102,7 @@ def test_an_open_node_that_is_stale_names_the_command_that_mends_it_now(
 def test_a_segment_that_failed_tells_when_it_is_tried_again(memory: Memory, capsys: Output) -> None:
     gap = node(memory, capsys, "2026-12-03")["gaps"][0]["id"]
     said = shown(memory, capsys, gap)
-    assert "not summarised yet [failed]" in said
+    assert "not summarized yet [failed]" in said
     assert "failed 1 time: the answer was not usable; next try after Tue 8 Dec 2026 06:00" in said
 
 

@@ -105,7 +105,7 @@ def test_what_was_not_summarised_yet_is_listed_with_the_command_that_does_it(
     memory.take_in([event(1, "2026-12-08T10:00:00", "prompt", "Hello")])
     assert call(memory.root, "toc", "2026-12") == 0
     shown = capsys.readouterr().out
-    assert "Tue 8 Dec 2026 · not summarised yet" in shown
+    assert "Tue 8 Dec 2026 · not summarized yet" in shown
     assert "memtool rollup all" in shown
 
 
@@ -116,7 +116,7 @@ def test_a_day_whose_events_were_all_taken_back_is_not_listed(
     gone = event(1, "2026-12-08T10:00:00", "prompt", "Hello")
     memory.take_in([gone, Rewind(gone.id, 0)])
     assert call(memory.root, "toc") == 0
-    assert "Nothing is remembered yet" in capsys.readouterr().out
+    assert "The memory is empty" in capsys.readouterr().out
 
 
 def test_events_and_sessions_are_counted(memory: Memory, capsys: Output) -> None:

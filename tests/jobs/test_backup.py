@@ -142,7 +142,14 @@ def test_it_holds_neither_locks_nor_pauses_and_is_the_users_alone(
     modes = {stat.S_IMODE(file.stat().st_mode) for file in (place, *place.rglob("*"))}
     assert modes == {0o600, 0o700}
     assert list(place.parent.iterdir()) == [place]
-    assert {file.name for file in root.iterdir()} == {"FORMAT", "ledger", "locks", "pause", "store"}
+    assert {file.name for file in root.iterdir()} == {
+        "FORMAT",
+        "index",
+        "ledger",
+        "locks",
+        "pause",
+        "store",
+    }
 
 
 def test_no_file_of_a_backup_shares_its_blocks_with_the_store(origin: tuple[Path, Path]) -> None:

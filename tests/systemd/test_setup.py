@@ -225,7 +225,7 @@ def test_in_a_terminal_it_asks_and_takes_in_what_is_there_as_the_person(place: P
     done = place.machine.run(*command, stdin="y\ny\n")
     assert done.returncode == 0, done.stdout
     assert "Go on? [Y/n]" in done.stdout
-    assert "Took in" in done.stdout
+    assert "Read" in done.stdout
     script = f"find {place.root} -not -user {place.person}"
     assert place.machine.run("sh", "-c", script).stdout == ""
     assert place.toc()

@@ -161,7 +161,7 @@ def _stretch(record: JsonObject, number: int, words: Words) -> Draft:
 
 
 def _kind_of_all(record: JsonObject) -> str:
-    """Return the kind of all text of a record of which it is said that nobody typed it, else ""."""
+    """Return the kind of all text of a record that is marked as not typed by a person, else ""."""
     if is_true(record, "isCompactSummary"):
         return "compaction"
     is_injected = (

@@ -135,7 +135,7 @@ def write_package(order: Order, root: Path) -> ExitCode:
 
 
 def installed_person(order: Order) -> Person | None:
-    """Return whom the installed units of the system run as; None where there are none, or the user is gone."""
+    """Return whom the installed units of the system run as; None if there are none, or the user is gone."""
     environ = order.call.environ
     installed = installation_in(units_directory("system", environ), "system", Path("/"))
     with suppress(UsageError):
@@ -144,7 +144,7 @@ def installed_person(order: Order) -> Person | None:
 
 
 def store_owner(store: Path) -> str:
-    """Return whose memory it is; empty where there is none, or nothing in it."""
+    """Return whose memory it is; empty if there is none, or nothing in it."""
     from memtool.jobs.purge import is_used
 
     try:
@@ -260,7 +260,7 @@ def setup(
 
 
 def _check(order: Order, *, root: Path | None, removes: bool, is_purge: bool) -> None:
-    """Raise UsageError where options do not go together."""
+    """Raise UsageError if options do not go together."""
     for_installing = {
         "--run-as": order.run_as,
         "--take-over": order.take_over,

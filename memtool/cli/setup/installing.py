@@ -88,14 +88,14 @@ class Setup(NamedTuple):
     """For each directory of an agent."""
     extra_commands: tuple[tuple[str, ...], ...]
     manager: Manager | None
-    """The systemd that runs now; None where none does."""
+    """The systemd that runs now; None if none does."""
     offline: Manager | None
-    """One that changes links only; None where there is no systemctl."""
+    """One that changes links only; None if there is no systemctl."""
     warnings: tuple[str, ...]
 
 
 def setup_of(order: Order) -> Setup:
-    """Return what is to be done. Raise MemtoolError where it must not be, or could not work."""
+    """Return what is to be done. Raise MemtoolError if it is not allowed or cannot work."""
     scope = scope_of(order)
     program = running_program()
     launcher = program.launcher()
@@ -452,7 +452,7 @@ def _user_lines(setup: Setup) -> Iterator[str]:
 
 
 def _finish(order: Order, setup: Setup) -> ExitCode:
-    """Offer to take in what is there, show the state of the jobs and name commands to try."""
+    """Offer to read the existing sessions, show the state of the jobs and name commands to try."""
     code = OK
     if setup.offline is None or not is_booted():
         user = f" -u {setup.person.name}" if setup.scope == "system" else ""
@@ -465,7 +465,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
     if (
         is_first
         and order.is_asking
-        and ask(order.call.environ, "Take in what is there now?", default=True)
+        and ask(order.call.environ, "Read these sessions now?", default=True)
     ):
         code = _take_in(setup)
         # Now the calendar is the memory's: the timers get its zone.

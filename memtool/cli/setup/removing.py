@@ -46,7 +46,7 @@ class Target(NamedTuple):
     stores: tuple[Path, ...]
     """The memory: the store of this installation, and one that a config file names."""
     owner_uid: int | None
-    """Whose memory may be deleted elsewhere; None where that is not known."""
+    """Whose memory may be deleted elsewhere; None if that is not known."""
     settings: tuple[Path, ...]
     keeps: tuple[tuple[Path, str], ...]
     """What a purge leaves, and why."""
@@ -139,7 +139,7 @@ def _plan_rows(order: Order, target: Target, *, is_purge: bool) -> Iterator[tupl
     others = others_files(target.where, target.ours)
     if is_purge:
         for path in (*target.stores, *target.settings, *others):
-            yield "deleted", f"{path}, for good"
+            yield "deleted", f"{path}, permanently"
     for path, why in target.keeps if is_purge else _staying(target, others):
         yield "stays", f"{path}: {why}"
 

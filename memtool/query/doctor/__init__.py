@@ -238,7 +238,7 @@ def _of_new_store(scene: Scene) -> Advice:
         calendar = calendar_for_new_store(scene.config)
     except ConfigError as error:
         return problem(error.message, error.hint)
-    text = f"a new store would have {calendar.zone}'s days, for good"
+    text = f"a new store would have {calendar.zone}'s days"
     if zone_is_set(scene.config):
         return ok(text)
     return Advice("ok", text, "if you live elsewhere: memtool config set calendar.timezone ZONE")
@@ -260,7 +260,7 @@ def _is_by_machine(row: JobStatus) -> bool:
 
 
 def _is_same_clock(one: str, other: str, now_us: int) -> bool:
-    """Return whether the clocks of two zones show the same this year, whatever the zones are called."""
+    """Return whether the clocks of two zones show the same this year, under any names."""
     year = year_of(now_us)
     try:
         return one == other or transitions(one, year, year) == transitions(other, year, year)

@@ -1,4 +1,4 @@
-"""Checks of what is taken in: transcripts that can be read, the last ingest, and the agents' own retention."""
+"""Checks of what is read: transcripts that can be read, the last ingest, and the agents' own retention."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def check_transcripts(scene: Scene) -> Advice:
 
 
 def check_ingest(scene: Scene) -> Advice:
-    """Check that what agents write is taken in within a day."""
+    """Check that transcripts are read within a day."""
     newest_us = max((written_us for _, written_us in _waiting(scene)), default=None)
     last_us = max(scene.ingests_us, default=None)
     if last_us is None:
         if newest_us is None:
-            return skipped("nothing was ever taken in, and there is nothing to")
-        return warning("nothing was ever taken in", _INGEST)
+            return skipped("nothing was ever read, and there is nothing to read")
+        return warning("nothing was ever read", _INGEST)
     age = f"the last ingest that went well was {_ago(scene, last_us)}"
     if newest_us is not None and scene.now_us - last_us > _DAY_S * _SECOND_US:
         return warning(f"{age}, and transcripts have changed since", _INGEST)
@@ -78,7 +78,7 @@ def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
 
 
 def check_retention(scene: Scene) -> Advice:
-    """Check that no agent deletes a transcript before it is taken in. Of several agents the worst advice counts."""
+    """Check that no agent deletes a transcript before it is read. Of several agents the worst advice counts."""
     found = [
         _of_root(scene, root, kept)
         for root in scene.roots
@@ -96,13 +96,13 @@ def _of_root(scene: Scene, root: Root, kept: Retention) -> Advice:
         text = f"{kept.setting} is {kept.days} in {kept.origin}: {agent} writes no transcript, or refuses it"
         return problem(text, _raise(kept))
     if at_risk := _about_to_go(scene, root, kept):
-        text = f"{in_words(len(at_risk), 'transcript')} not taken in, such as {at_risk[0]}: "
+        text = f"{in_words(len(at_risk), 'transcript')} not read yet, such as {at_risk[0]}: "
         return problem(f"{text}{agent} deletes what is {in_words(kept.days, 'day')} old", _INGEST)
     return _of_schedule(scene, agent, kept)
 
 
 def _about_to_go(scene: Scene, root: Root, kept: Retention) -> list[Path]:
-    """Return the transcripts that are not taken in and have few days left; none where the store cannot be read."""
+    """Return the transcripts that are not read yet and have few days left; none where the store cannot be read."""
     if kept.days <= _SOON_DAYS:
         return []
     limit_us = scene.now_us - (kept.days - _SOON_DAYS) * _DAY_S * _SECOND_US
@@ -129,7 +129,7 @@ def _of_schedule(scene: Scene, agent: str, kept: Retention) -> Advice:
     if kept.unreadable:
         return warning(
             f"{kept.unreadable[0]} cannot be read: how long {agent} keeps is not known",
-            f"mend it: python3 -m json.tool {kept.unreadable[0]}",
+            f"fix it: python3 -m json.tool {kept.unreadable[0]}",
         )
     if every_us is None and kept.days < _LONG_DAYS and not _is_regular(scene, ingests_us):
         return warning(f"{text}, and no timer that runs takes them in", _raise(kept))
@@ -144,7 +144,7 @@ def _known_ingests_us(scene: Scene) -> list[int]:
 
 
 def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
-    """Return whether the ledger has ingests of several of the last days, whoever began them: cron, or a person."""
+    """Return whether the ledger has ingests of several of the last days, started by cron or by a person."""
     since_us = scene.now_us - _LOOK_BACK_DAYS * _DAY_S * _SECOND_US
     days = {us // _SECOND_US // _DAY_S for us in ingests_us if us >= since_us}
     return len(days) >= _REGULAR_DAYS

@@ -32,7 +32,7 @@ _LONGEST_SAID = 200
 _TOO_LONG = re.compile(r"(?:prompt|input) is too long|context (?:length|window)", re.IGNORECASE)
 
 _SET = "such as: memtool config set summarizer.command 'claude -p'"
-_FIND = 'name it with its whole path; for the timers, "memtool scheduler apply" looks for it anew'
+_FIND = 'name it with its whole path; for the timers, "memtool scheduler apply" looks for it again'
 _TRY = 'try it by hand: echo "Say yes." | followed by your summarizer.command'
 
 

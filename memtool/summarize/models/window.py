@@ -54,7 +54,7 @@ def sizes_of(options: Options) -> Sizes:
 
 
 def size_problem(options: Options) -> ConfigError | None:
-    """Return what is wrong where the window does not hold an answer and enough to summarise beside it."""
+    """Return what is wrong where the window does not hold an answer and enough to summarize beside it."""
     if sizes_of(options).room >= LEAST_TOKENS:
         return None
     free = -(-(LEAST_TOKENS + _FRAME) * 4 // 3)
@@ -62,7 +62,7 @@ def size_problem(options: Options) -> ConfigError | None:
     least = (free + options.answer_tokens) * _KEPT_PART // (_KEPT_PART - 1) + 1
     return ConfigError(
         f"summarizer.window_tokens is {options.window_tokens}: with answers of up to {options.answer_tokens} tokens "
-        "too little is left for what is to be summarised",
+        "too little is left for what is to be summarized",
         hint=f"set it to {least} or more, if the model has that much, or summarizer.answer_tokens to less",
     )
 

@@ -64,7 +64,7 @@ class Writer(Struct, frozen=True):
     async def summarize(self, request: Request, calls: Calls) -> Draft:
         """Return the draft, as Summarizer says; a request without any item fails without a call."""
         if not any(section.items for section in request.sections):
-            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+            raise SummaryFailed(f"there is nothing to summarize in {request.scope}")
         async with self.connect() as model:
             answer = await _Node(model, calls, self.sizes, self.sizes.room).condense(request)
         return check_draft(request, draft_of(answer, request))

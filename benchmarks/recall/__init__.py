@@ -1,0 +1,1 @@
+"""How well search answers: LoCoMo and questions about real coding sessions (benchmarks/README.md)."""
