@@ -281,7 +281,8 @@ class Rollup:
     def _is_current(self, store: Store, seen: Seen, origin: Origin) -> bool:
         """Return whether the node is up to date, or was copied from the current table of contents."""
         node = store.node(origin.id)
-        if node is not None and node.inputs == origin.inputs:
+        is_whole = node is not None and (bool(node.body) or isinstance(place_of(node.id), Period))
+        if node is not None and node.inputs == origin.inputs and is_whole:
             is_outdated = self._outdated and node.recipe != origin.recipe
             if not is_outdated and seen.period not in self._forced:
                 return True
