@@ -130,26 +130,22 @@ COMMAND = Kind(
 class StoreSettings(NamedTuple):
     """`[store]`"""
 
-    path: Annotated[str, PATH, "The store's directory; empty: systemd's or the user's own."] = ""
+    path: Annotated[str, PATH, "Directory of the store. Empty: systemd's, or the user's own."] = ""
 
 
 class CalendarSettings(NamedTuple):
     """`[calendar]`: recorded in a store when it is made."""
 
-    timezone: Annotated[str, ZONE, "The zone whose midnights end days; auto: this machine's."] = (
-        "auto"
-    )
-    day_starts_at: Annotated[str, TIME_OF_DAY, "The wall-clock time at which a day begins."] = (
-        "00:00"
-    )
-    week_starts_on: Annotated[str, one_of(*WEEKDAYS), "The weekday that begins a week."] = "sunday"
+    timezone: Annotated[str, ZONE, "Time zone of the days. auto: that of this machine."] = "auto"
+    day_starts_at: Annotated[str, TIME_OF_DAY, "Time at which a day begins."] = "00:00"
+    week_starts_on: Annotated[str, one_of(*WEEKDAYS), "First day of the week."] = "sunday"
 
 
 class IngestSettings(NamedTuple):
     """`[ingest]`, without its timer."""
 
     claude_root: Annotated[
-        str, PATH, "Claude Code's directory; empty: $CLAUDE_CONFIG_DIR or ~/.claude."
+        str, PATH, "Claude Code's directory. Empty: $CLAUDE_CONFIG_DIR or ~/.claude."
     ] = ""
 
 
@@ -161,49 +157,53 @@ class SummarizerSettings(NamedTuple):
         one_of("extractive", "openai", "anthropic", "command", "mock"),
         "What writes the summaries.",
     ] = "extractive"
-    max_bullets: Annotated[int, whole_number(1, 20), "How many bullets a node has at most."] = 5
-    model: Annotated[str, WORD, "The model's name, as its endpoint knows it."] = ""
-    endpoint: Annotated[str, URL, "The model's base URL; empty: the provider's own."] = ""
+    max_bullets: Annotated[int, whole_number(1, 20), "Maximum number of bullets of a node."] = 5
+    model: Annotated[str, WORD, "Name of the model, as its endpoint knows it."] = ""
+    endpoint: Annotated[str, URL, "Base URL of the model. Empty: the provider's own."] = ""
     command: Annotated[
-        str, COMMAND, "The program of the summarizer `command`, which reads a prompt and answers."
+        str, COMMAND, "Program of the summarizer `command`; it reads a prompt and prints an answer."
     ] = ""
     command_writes: Annotated[
-        str, PATHS, "Directories that this program has to write to, separated by colons."
+        str, PATHS, "Directories that this program may write to, separated by colons."
     ] = ""
     window_tokens: Annotated[
-        int, whole_number(4_000, 2_000_000), "How much the model reads at once, in tokens."
+        int, whole_number(4_000, 2_000_000), "Size of the model's context, in tokens."
     ] = 32_000
     answer_tokens: Annotated[
-        int, whole_number(200, 64_000), "How long an answer may be, in tokens."
+        int, whole_number(200, 64_000), "Maximum length of an answer, in tokens."
     ] = 2_000
-    timeout_s: Annotated[int, whole_number(5, 3600), "How long one call may take."] = 120
-    concurrency: Annotated[int, whole_number(1, 16), "How many calls are made at once."] = 2
+    timeout_s: Annotated[
+        int, whole_number(5, 3600), "Maximum duration of one call, in seconds."
+    ] = 120
+    concurrency: Annotated[int, whole_number(1, 16), "Number of calls made at once."] = 2
 
 
 class BudgetSettings(NamedTuple):
     """`[budget]`: limits of model calls. Where one is used up, the next run or the next day does the rest."""
 
-    calls_per_run: Annotated[int, AMOUNT, "How many calls a run makes at most; 0: no limit."] = 0
-    calls_per_day: Annotated[int, AMOUNT, "How many calls a day has at most; 0: no limit."] = 500
+    calls_per_run: Annotated[int, AMOUNT, "Maximum number of calls per run. 0: no limit."] = 0
+    calls_per_day: Annotated[int, AMOUNT, "Maximum number of calls per day. 0: no limit."] = 500
     tokens_per_run: Annotated[
-        int, AMOUNT, "How many tokens, in and out, a run spends at most; 0: no limit."
+        int, AMOUNT, "Maximum number of tokens, in and out, per run. 0: no limit."
     ] = 0
     tokens_per_day: Annotated[
-        int, AMOUNT, "How many tokens, in and out, a day spends at most; 0: no limit."
+        int, AMOUNT, "Maximum number of tokens, in and out, per day. 0: no limit."
     ] = 2_000_000
 
 
 class LockSettings(NamedTuple):
     """`[locks]`"""
 
-    wait_s: Annotated[int, SECONDS, "How long a job waits for the tree or the writer."] = 300
+    wait_s: Annotated[
+        int, SECONDS, "How long a job waits for the tree or writer lock, in seconds."
+    ] = 300
 
 
 class JobSettings(NamedTuple):
     """`[jobs]`"""
 
     deadline_s: Annotated[
-        int, SECONDS, "After how long a job stops between two steps; 0: never."
+        int, SECONDS, "A job stops between two steps after this many seconds. 0: never."
     ] = 0
 
 
@@ -213,12 +213,12 @@ class SchedulerSettings(NamedTuple):
     on_failure: Annotated[
         str,
         COMMAND,
-        "What to run when a job's unit fails, such as a mail or a ping; empty: nothing.",
+        "Command to run when a job's unit fails. Empty: nothing.",
     ] = ""
     rollups_on_battery: Annotated[
         str,
         one_of("run", "skip"),
-        "Whether rollups start on battery power; skip: the next does the rest.",
+        "Whether rollups start on battery power. skip: a later run does the work.",
     ] = "run"
 
 
@@ -231,17 +231,17 @@ class TimerSettings(NamedTuple):
     schedule: Annotated[
         str,
         SCHEDULE,
-        "When its timer fires (OnCalendar=); empty: the default, moved with the calendar.",
+        "When its timer fires (OnCalendar=). Empty: the default, moved with the calendar.",
     ] = ""
     jitter_s: Annotated[
         int,
         SECONDS,
-        "Up to how much later its timer fires, the same each time (RandomizedDelaySec=).",
+        "Longest random delay of its timer, in seconds (RandomizedDelaySec=).",
     ] = 0
     timeout_s: Annotated[
         int,
         whole_number(60, 7 * 24 * 3600),
-        "After how long systemd ends a run (TimeoutStartSec=); the next does the rest.",
+        "Longest run, in seconds (TimeoutStartSec=); the next run continues.",
     ] = 7200
 
 

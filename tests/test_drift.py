@@ -52,7 +52,7 @@ def test_commands_are_told_apart_and_their_help_fits_a_line() -> None:
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: str(row.name))
 def test_every_command_is_there_and_has_help(row: Row) -> None:
-    if find_spec(row.target.partition(":")[0]) is None:
+    if row.target and find_spec(row.target.partition(":")[0]) is None:
         pytest.skip(f"{row.target} is not there yet")
     command = load(row)
     assert command.help

@@ -169,7 +169,7 @@ def _roots_doc(agent: Agent) -> str:
     others = [agent.setting, f"${agent.variable}" if agent.variable else "", *agent.roots]
     *first, last = filter(None, others)
     known = f"{', '.join(first)} or {last}" if first else last
-    return f"{agent.title}'s directories, separated by colons; empty: {known}."
+    return f"{agent.title}'s directories,separated by colons. Empty: {known}."
 
 
 def roots_of(environ: Mapping[str, str], config: Config) -> tuple[Root, ...]:

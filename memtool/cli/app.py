@@ -59,6 +59,7 @@ COMMANDS = (
         "Show the text that proves a bullet, in its conversation.",
     ),
     Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
+    Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),

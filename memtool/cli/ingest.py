@@ -105,7 +105,7 @@ def take_in_news(call: Invocation) -> None:
         if outcome.error is not None:
             raise outcome.error
     except MemtoolError as error:
-        note(f"memtool: what is new was not taken in: {error.message}")
+        note(f"memtool: new transcripts were not read: {error.message}")
 
 
 def _order(call: Invocation) -> Order:

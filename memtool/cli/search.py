@@ -76,7 +76,7 @@ TokensOption = Annotated[
     ),
 ]
 NoIngestOption = Annotated[
-    bool, typer.Option("--no-ingest", help="Do not take in first what agents have just written.")
+    bool, typer.Option("--no-ingest", help="Do not read new transcripts first.")
 ]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Show what the score is made of.")]
 

@@ -113,6 +113,7 @@ def _print_disk(page: Page, found: Stats) -> None:
     rows = sorted(families.items(), key=lambda row: -row[1])
     parts = [f"{name} {size(held)}" for name, held in rows]
     parts += [f"log and lists {size(disk.other_bytes)}", f"ledger {size(disk.ledger_bytes)}"]
+    parts += [f"search index {size(disk.index_bytes)}"] if disk.index_bytes else []
     _row(page, "Disk", f"{size(disk.total_bytes)}: {', '.join(parts)}")
 
 

@@ -23,6 +23,7 @@ from memtool.query.contents import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Counts, Written, by_level, recipes
 from memtool.rollup.plan import left_over
+from memtool.search.index import DIRECTORY as INDEX_DIRECTORY
 from memtool.store.store import Store
 
 Progress = Callable[[float], None]
@@ -71,6 +72,7 @@ class Disk(Struct, frozen=True):
     families: Mapping[str, int] = {}
     other_bytes: int = 0
     ledger_bytes: int = 0
+    index_bytes: int = 0
     total_bytes: int = 0
 
 
@@ -244,4 +246,5 @@ def disk_of(store: Store, root: Path) -> Disk:
     tables = store.sizes()
     database = bytes_below(root / "store")
     other = max(0, database - sum(tables.values()))
-    return Disk(tables, other, bytes_below(root / "ledger"), bytes_below(root))
+    beside = (bytes_below(root / name) for name in ("ledger", INDEX_DIRECTORY, "."))
+    return Disk(tables, other, *beside)

@@ -47,7 +47,7 @@ class Extractive(Struct, frozen=True):
     def summarize(self, request: Request) -> Draft:
         """Return the draft. Raise SummaryFailed if the request has no item at all."""
         if not any(section.items for section in request.sections):
-            raise SummaryFailed(f"there is nothing to summarise in {request.scope}")
+            raise SummaryFailed(f"there is nothing to summarize in {request.scope}")
         view = view_of(request.threads, max(request.level, Level.DAY))
         bullets = tuple(_of_threads(view))
         if not bullets:

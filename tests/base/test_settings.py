@@ -12,7 +12,7 @@ from memtool import settings
 from memtool.errors import ConfigError, StorageError
 from memtool.paths import ConfigFile, Role
 from memtool.settings import DEFAULT, REMOVED, Config, Setting, examine, load_config
-from memtool.systemd.jobs import SETTINGS
+from memtool.systemd.jobs import JOBS, SETTINGS
 from memtool.text import nearest
 
 NAMES = list(SETTINGS)
@@ -134,7 +134,7 @@ GOOD: dict[str, list[str | int]] = {
     "jobs.deadline_s": [0, 3600],
 }
 
-for section in ("ingest", "day_rollup", "week_rollup", "month_rollup", "year_rollup", "compaction"):
+for section in (job.section for job in JOBS):
     BAD[f"{section}.schedule"] = ["Sun\n[Service]", "%h", "daily # at night", "x" * 201, 4]
     GOOD[f"{section}.schedule"] = ["", "Sun *-*-* 02:00:00 Europe/Berlin; daily", "*-02~01 1:00"]
     BAD[f"{section}.jitter_s"] = [-1, 7 * 86_400 + 1, "5min"]

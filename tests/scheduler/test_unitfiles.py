@@ -94,7 +94,7 @@ def test_what_was_written_for_an_installation_is_read_back(
 
 def test_the_system_s_jobs_run_as_the_person_and_see_little_of_the_home() -> None:
     made = unit_files(Installation("system", Path("/opt/m"), "mira", Path("/home/m 1/a:b%")))
-    assert set(made) == UNITS | {RUN_AS, TRANSCRIPTS[0]}
+    assert set(made) == UNITS | {RUN_AS, *TRANSCRIPTS}
     assert [line for line in made[RUN_AS].splitlines() if not line.startswith("#")] == [
         "[Service]",
         "User=mira",

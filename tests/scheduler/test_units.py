@@ -51,8 +51,14 @@ def as_258_with_microseconds(text: str) -> str:
 VERSIONS = (as_252, as_247, as_257, as_258_with_microseconds)
 
 
+# Of these jobs systemd was asked. Others come to the job table.
+RECORDED = ["ingest", "day-rollup", "week-rollup", "month-rollup", "year-rollup", "compaction"]
+
+
 def states(name: str, version: Callable[[str], str] = as_252) -> dict[str, TimerState]:
-    return timers_of(parse_show(version(recorded(name))))
+    found = timers_of(parse_show(version(recorded(name))))
+    assert list(found) == [job.name for job in JOBS]
+    return {job: found[job] for job in RECORDED}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -69,7 +75,6 @@ def test_timers_are_told_apart(
     name: str, expected: list[str], version: Callable[[str], str]
 ) -> None:
     found = states(name, version)
-    assert list(found) == [job.name for job in JOBS]
     assert [timer.state for timer in found.values()] == expected
     assert found == states(name)
 

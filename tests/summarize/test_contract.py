@@ -64,7 +64,7 @@ def test_one_odd_text_is_enough(name: str, text: str, kind: str) -> None:
 
 @every_offline
 def test_a_request_without_items_fails_by_itself(name: str) -> None:
-    with pytest.raises(SummaryFailed, match="nothing to summarise"):
+    with pytest.raises(SummaryFailed, match="nothing to summarize"):
         written(make(name, Options(max_bullets=5)), Request(Level.DAY, SCOPE, (Section("x", ()),)))
 
 

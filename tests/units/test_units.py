@@ -8,7 +8,7 @@ import pytest
 
 from memtool.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
 from memtool.systemd import units
-from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.jobs import JOBS, Job, job_named
 from tests.units.files import (
     COMMON,
     PACKAGE,
@@ -81,9 +81,14 @@ def test_a_service_runs_the_command_of_its_job(path: Path) -> None:
 
 @each_service
 def test_services_queue_up_in_the_order_of_the_levels(path: Path) -> None:
-    jobs = [job.unit for job in JOBS]
-    below = jobs[: jobs.index(path.name)]
-    assert " ".join(settings(path).get(("Unit", "After"), [])).split() == below
+    job = job_of(path)
+    after = " ".join(settings(path).get(("Unit", "After"), [])).split()
+    assert after == [job_named(name).unit for name in job.after]
+    rollups = [row.unit for row in JOBS if row.levels]
+    assert not job.levels or set(after) >= {
+        "memtool-ingest.service",
+        *rollups[: rollups.index(job.unit)],
+    }
 
 
 @each_service
@@ -95,8 +100,9 @@ def test_a_pause_of_the_job_or_of_all_keeps_it_from_starting(path: Path) -> None
 
 @each_service
 def test_every_rollup_has_new_transcripts_taken_in_first(path: Path) -> None:
-    wanted = ["memtool-ingest.service"] if job_of(path).levels else []
-    assert settings(path).get(("Unit", "Wants"), []) == wanted
+    job, wants = job_of(path), settings(path).get(("Unit", "Wants"), [])
+    assert wants == [job_named(name).unit for name in job.wants]
+    assert not job.levels or wants == ["memtool-ingest.service"]
 
 
 @each_folder

@@ -37,7 +37,7 @@ from memtool.systemd.units import Installation, differing, installation_in
 ScopeOption = Annotated[
     bool | None,
     typer.Option(
-        "--system/--user", help="Which systemd; by default the one that has the timers.", show_default=False
+        "--system/--user", help="Which systemd. Default: the one that has the timers.", show_default=False
     ),
 ]  # fmt: skip
 

@@ -165,7 +165,7 @@ ScopeOption = Annotated[
     bool | None,
     typer.Option(
         "--system/--user",
-        help="Timers of the system, for one person's sessions; or your own (the default but for root).",
+        help="System timers for one user's sessions, or your own timers (default, except for root).",
         show_default=False,
     ),
 ]
@@ -175,7 +175,7 @@ RunAsOption = Annotated[
         "--run-as",
         metavar="USER",
         autocompletion=people,
-        help="With --system: whose sessions and whose memory it is.",
+        help="With --system: the user of the sessions and the memory.",
     ),
 ]
 TakeOverOption = Annotated[
@@ -184,7 +184,7 @@ TakeOverOption = Annotated[
         "--take-over",
         metavar="OLD",
         autocompletion=people,
-        help="With --run-as: give that user the memory that belongs to OLD now.",
+        help="With --run-as: give the memory of user OLD to that user.",
     ),
 ]
 WithOption = Annotated[
@@ -210,10 +210,10 @@ RootOption = Annotated[
 def setup(
     context: typer.Context,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     is_dry: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show what would be done and every file; change nothing."),
+        typer.Option("--dry-run", help="Show what would be done, with all files; change nothing."),
     ] = False,
     is_system: ScopeOption = None,
     run_as: RunAsOption = "",
@@ -224,10 +224,10 @@ def setup(
     extras: WithOption = "",
     root: RootOption = None,
     removes: Annotated[
-        bool, typer.Option("--remove", help="Undo it: remove all but the memory and the settings.")
+        bool, typer.Option("--remove", help="Remove everything except the memory and the settings.")
     ] = False,
     is_purge: Annotated[
-        bool, typer.Option("--purge", help="With --remove: delete these, too. Cannot be undone.")
+        bool, typer.Option("--purge", help="With --remove: also delete these. It cannot be undone.")
     ] = False,
     json: JsonOption = False,
 ) -> ExitCode:

@@ -329,6 +329,20 @@ def check_store(scene: Scene) -> Advice:
     return ok(f"opens, format {scene.facts.format}")
 
 
+def check_index(scene: Scene) -> Advice:
+    """Check that the search index can be used, and is not behind the store."""
+    if not scene.has_store:
+        return skipped("there is no store yet")
+    days = scene.facts.index_behind
+    if days is None:
+        return warning("there is no index of this store; searches read the store", "memtool ingest")
+    if days > _MOST_DAYS_BEHIND:
+        return warning(f"it is {days} days behind", "memtool ingest")
+    return ok(
+        "up to date" if not days else f"{days} days behind; searches read these from the store"
+    )
+
+
 def check_timers(scene: Scene) -> Advice:
     """Check that `memtool scheduler status` is healthy."""
     timers = scene.status.timers
@@ -454,6 +468,7 @@ def check_summarizer(scene: Scene) -> Advice:
     return ok(f"{name} is ready: {row(name).about}")
 
 
+_MOST_DAYS_BEHIND = 3
 Checks = Sequence[tuple[str, Callable[[Scene], Advice]]]
 CHECKS: Checks = (
     ("store", check_store),
@@ -462,6 +477,7 @@ CHECKS: Checks = (
     ("last ingest", check_ingest),
     ("transcripts", check_transcripts),
     ("retention", check_retention),
+    ("search index", check_index),
     ("summarizer", check_summarizer),
     ("permissions", check_permissions),
     ("file system", check_file_system),

@@ -19,6 +19,7 @@ from memtool.model.records import Source
 from memtool.paths import ConfigFile, StoreChoice
 from memtool.rollup.configured import wanted_calendar, zone_is_set
 from memtool.rollup.plan import check_calendar, moved_days
+from memtool.search.index import behind, manifest_of
 from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
 from memtool.store.store import Store
@@ -118,6 +119,8 @@ class StoreFacts(Struct, frozen=True):
     moved_days: int
     span_us: tuple[int, int] | None
     sources: Mapping[str, Source]
+    index_behind: int | None
+    """How many days the search index has to read again; None: all."""
 
 
 class Scene(Struct, frozen=True, dict=True):
@@ -197,7 +200,7 @@ class Scene(Struct, frozen=True, dict=True):
             if not access.exists():
                 return None
             with access.reading() as store:
-                return _facts_of(store, recorded_format(self.root), self.config)
+                return _facts_of(store, self.root, self.config)
         except OSError as error:
             raise storage_error(error, error.filename or self.root) from error
         except (AssertionError, LookupError, TypeError, ValueError) as error:
@@ -206,15 +209,17 @@ class Scene(Struct, frozen=True, dict=True):
             raise StorageError(text, hint=hint) from error
 
 
-def _facts_of(store: Store, number: int | None, config: Config) -> StoreFacts:
+def _facts_of(store: Store, root: Path, config: Config) -> StoreFacts:
     moved = moved_days(store)
+    days = behind(manifest_of(root), Access(root), store)
     return StoreFacts(
-        format=number,
+        format=recorded_format(root),
         calendar=store.calendar,
         conflict=_conflict(store, config),
         moved_days=len(moved[0]) if moved else 0,
         span_us=store.span_us(),
         sources=store.sources(),
+        index_behind=None if days is None else len(days),
     )
 
 

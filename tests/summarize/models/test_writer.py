@@ -127,7 +127,7 @@ def test_too_many_bullets_are_refused_first_and_cut_then() -> None:
 
 def test_a_request_without_items_makes_no_call() -> None:
     endpoint = InProcess()
-    with pytest.raises(SummaryFailed, match="nothing to summarise"):
+    with pytest.raises(SummaryFailed, match="nothing to summarize"):
         endpoint.draft(segment())
     assert endpoint.prompts == []
 
