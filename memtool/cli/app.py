@@ -60,6 +60,7 @@ COMMANDS = (
     ),
     Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
+    Row("mcp", "memtool.cli.mcp:mcp", "Serve the memory to an agent, over MCP."),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),

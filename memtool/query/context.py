@@ -14,7 +14,7 @@ from memtool.model.levels import Level, period_of
 from memtool.model.records import Cut, Event
 from memtool.query.names import ShortNames
 from memtool.query.reader import Reader
-from memtool.query.search import Ask, projects_named
+from memtool.query.search import HERE, Ask, projects_named
 from memtool.search.documents import FENCE
 from memtool.store.store import Store
 
@@ -35,9 +35,18 @@ class Context(Struct, frozen=True):
 
 
 def context(
-    reader: Reader, directory: Path, *, tokens: int, project: str = ".", session: str = ""
+    reader: Reader,
+    directory: Path,
+    *,
+    tokens: int,
+    project: str = HERE,
+    session: str = "",
+    days: int = 0,
 ) -> Context:
-    """Return what fits the budget, the most useful first. `session` is the one that asks: it is left out."""
+    """Return what fits the budget, the most useful first. `session` is the one that asks: it is left out.
+
+    `days` is how many days are told of; 0: this week.
+    """
     with reader.memory() as store:
         if store is None:
             return Context(exists=False)
@@ -47,7 +56,7 @@ def context(
             return Context(exists=True)
         left = min(tokens, MOST_TOKENS) * _CHARACTERS_PER_TOKEN - len(_OPENING) - len(_CLOSING) - 2
         lines: list[str] = []
-        for line in _lines(store, reader.now_us, frozenset(projects), session):
+        for line in _lines(store, reader.now_us, frozenset(projects), session, days):
             if len(line) + 1 > left:
                 break
             left -= len(line) + 1
@@ -55,7 +64,9 @@ def context(
         return Context(True, (_OPENING, *lines, _CLOSING) if lines else ())
 
 
-def _lines(store: Store, now_us: int, projects: frozenset[str], session: str) -> Iterator[str]:
+def _lines(
+    store: Store, now_us: int, projects: frozenset[str], session: str, days: int
+) -> Iterator[str]:
     clock = Clock(store.calendar.zone)
     own = [
         (row.last_us, name)
@@ -74,8 +85,8 @@ def _lines(store: Store, now_us: int, projects: frozenset[str], session: str) ->
     today = store.calendar.day_of(now_us)
     for word, day in (("Today", today), ("Yesterday", today - 1)):
         yield from _segments(store, word, day, projects)
-    week = period_of(Level.WEEK, today, store.calendar.week_start)
-    for day in range(min(today - 2, week.end - 1), week.first - 1, -1):
+    first = period_of(Level.WEEK, today, store.calendar.week_start).first
+    for day in range(today - 2, (today - days if days else first - 1), -1):
         yield from _segments(store, clock.day(store.calendar.day_start_us(day)), day, projects)
     month = store.node(period_of(Level.MONTH, today, store.calendar.week_start).id)
     if month is not None:

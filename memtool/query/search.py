@@ -37,7 +37,7 @@ _SHORTEST_EXCERPT = 60
 _BESIDE_A_HIT = 130
 """About how many characters a hit takes beside its excerpt."""
 _CHARACTERS_PER_TOKEN = 4
-_ID = re.compile(r"[0-9a-f]{8,32}")
+EVENT_ID = re.compile(r"[0-9a-f]{8,32}")
 _MOST_READ = 60_000
 _WORD_END = re.compile(r"[\w'\u2019]*")
 _SHORTEST_PREFIX = 3
@@ -123,7 +123,7 @@ def _check_words(given: Sequence[str], known: Sequence[str], what: str) -> None:
 def _ids_named(store: Store, ask: Ask) -> list[EventId]:
     """Return the events whose id is the whole query."""
     word = " ".join(ask.words).strip().lower()
-    return sorted(store.ids_from(word))[: ask.limit] if _ID.fullmatch(word) else []
+    return sorted(store.ids_from(word))[: ask.limit] if EVENT_ID.fullmatch(word) else []
 
 
 def _wanted(reader: Reader, store: Store, ask: Ask) -> Wanted:

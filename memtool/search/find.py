@@ -35,8 +35,8 @@ MOST_SCANNED = 20_000
 MOST_CHARACTERS = 10_000
 _MOST_TERMS = 22
 """A score is a 32-bit float: whole up to 24 bits, and it carries one for each term."""
-_MOST_PROSE, _MOST_DATA, _MOST_SUMMARIES = 1000, 150, 60
-_MOST_BASES = 300
+_MOST_PROSE, _MOST_DATA, _MOST_SUMMARIES = 500, 100, 60
+_MOST_BASES = 200
 """How many of the best bring their neighbours along."""
 _FEWEST_OF_A_QUESTION = 3
 """Fewer terms, and no stop word, are keywords: then only what holds one is found, not what was said beside it."""

@@ -1,0 +1,128 @@
+"""The MCP server, asked by the SDK's own client over a pipe, and by hand: three messages in one write, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from memtool.search.documents import FENCE
+from tests.cli.history import NOVEMBER, remember
+from tests.memory import Memory
+
+HUNG_S = 60
+TOOLS = {"search", "get", "around", "toc", "recent"}
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
+    return remember(tmp_path_factory.mktemp("memory") / "store")
+
+
+def asked(memory: Memory, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, str]]:
+    """Return whether each call failed, and its text."""
+
+    async def ask() -> list[tuple[bool, str]]:
+        program = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "memtool", "--store", str(memory.root), "mcp"],
+            env={"HOME": str(memory.root.parent), "MEMTOOL_SUMMARIZER__NAME": "mock"},
+            cwd=Path(__file__).parents[2],
+        )
+        async with Client(program) as client:
+            found = []
+            for name, arguments in calls:
+                result: Any = await client.call_tool(name, arguments)
+                found.append((bool(result.is_error), result.content[0].text))
+            return found
+
+    return asyncio.run(asyncio.wait_for(ask(), HUNG_S))
+
+
+def test_from_a_question_to_the_words_and_what_was_said_around_them(memory: Memory) -> None:
+    ((failed, text),) = asked(
+        memory, ("search", {"query": "why do customers pay twice", "project": "all"})
+    )
+    assert not failed
+    assert text.startswith(FENCE)
+    assert "Why do three customers pay twice?" in text
+    found = text[text.index("- [") + 3 :].partition("]")[0]
+    (_, full), (_, beside) = asked(memory, ("get", {"ids": [found]}), ("around", {"id": found}))
+    assert found in full
+    assert beside.count(": ") >= 3
+
+
+def test_each_tool_answers_and_is_fenced(memory: Memory) -> None:
+    answers = asked(
+        memory,
+        ("search", {"query": "LED", "project": "wetterstation"}),
+        ("get", {"ids": ["day:2026-12-01", NOVEMBER[0].id[:12], "c843cbd9"]}),
+        ("around", {"id": NOVEMBER[2].id, "before": 1, "after": 1}),
+        ("toc", {"period": "2026-12"}),
+        ("recent", {"project": "teeladen"}),
+    )
+    for failed, text in answers:
+        assert not failed, text
+        assert text.startswith(FENCE)
+        assert text.endswith("</memtool-memory>")
+        assert "Nothing found" not in text
+
+
+def test_what_cannot_be_answered_is_an_error_of_the_tool_with_a_hint(memory: Memory) -> None:
+    answers = asked(
+        memory,
+        ("get", {"ids": ["zzz"]}),
+        ("search", {"query": "x", "project": "nowhere"}),
+        ("search", {"query": "x", "project": "all", "since": "soon"}),
+        ("toc", {"period": "soon"}),
+    )
+    assert [failed for failed, _ in answers] == [True] * 4
+    assert "search returns ids" in answers[0][1]
+
+
+def test_an_answer_keeps_to_its_budget(memory: Memory) -> None:
+    query = {"query": "why do customers pay twice", "project": "all", "tokens": 100}
+    ((_, text),) = asked(memory, ("search", query))
+    assert len(text) <= 100 * 4 + 300
+
+
+def test_the_list_of_tools_is_small_and_three_messages_in_one_write_are_answered(
+    memory: Memory,
+) -> None:
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}},
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "memtool", "--store", str(memory.root), "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env={"HOME": str(memory.root.parent)},
+        cwd=Path(__file__).parents[2],
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write("".join(json.dumps(one) + "\n" for one in messages))
+        running.stdin.flush()
+        answers = [json.loads(running.stdout.readline()) for _ in range(2)]
+        running.stdin.close()
+        assert running.wait(HUNG_S) == 0
+    assert [one["id"] for one in answers] == [1, 2]
+    assert "Search it before" in answers[0]["result"]["instructions"]
+    tools = answers[1]["result"]["tools"]
+    assert {tool["name"] for tool in tools} == TOOLS
+    assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
+    assert len(json.dumps(tools)) <= 9_000
