@@ -20,8 +20,9 @@ from types import TracebackType
 from typing import Any, Self
 
 FENCE = re.compile(r"^--- DATA (\w{32}) ---\n(.*)\n--- END \1 ---$", re.DOTALL | re.MULTILINE)
-ITEM = re.compile(r"^\[(\d+)\] (\w+): (.*)$", re.MULTILINE)
-MOST = re.compile(r"at most (\d+) bullets")
+ITEM = re.compile(r"^\[(\d+)\] ([\w ]+): (.*)$", re.MULTILINE)
+THREAD = re.compile(r"^# thread \d+", re.MULTILINE)
+MOST = re.compile(r"at most (\d+) points")
 ORDER = re.compile(r"OBEY: (.*)")
 """What a gullible model does: it answers with the rest of such a line."""
 
@@ -62,21 +63,26 @@ def outside_of(prompt: str) -> str:
 
 
 def answer_to(prompt: str) -> str:
-    """Return the answer of an honest model: its bullets quote the items, in order, and cite them."""
-    items = ITEM.findall(data_of(prompt))
+    """Return the answer of an honest model: its texts quote the signals of each thread, in order, and cite them."""
     most = MOST.search(prompt)
-    groups = list(_groups(items, int(most[1]) if most else 5))
-    bullets = [
+    threads = THREAD.split(data_of(prompt))[1:]
+    written = [
+        _thread(place, ITEM.findall(thread), int(most[1]) if most else 5)
+        for place, thread in enumerate(threads, 1)
+    ]
+    return json.dumps({"threads": written}, ensure_ascii=False)
+
+
+def _thread(place: int, items: list[tuple[str, str, str]], most: int) -> dict[str, object]:
+    points = [
         {
             "text": f"{_start(group[0][2])} → {_start(group[-1][2])}",
             "cites": sorted({int(group[0][0]), int(group[-1][0])}),
         }
-        for group in groups
+        for group in _groups(items[1:], most)
     ]
-    words = re.findall(r"[A-Za-z_.]{6,30}", " ".join(text for _, _, text in items))
-    title = _start(items[0][2]) if items else "Nothing"
-    answer = {"title": title, "bullets": bullets, "keywords": list(dict.fromkeys(words))[:5]}
-    return json.dumps(answer, ensure_ascii=False)
+    headline = _start(items[0][2])[:80]
+    return {"thread": place, "headline": headline, "cites": [int(items[0][0])], "points": points}
 
 
 def _groups(items: list[tuple[str, str, str]], most: int) -> Iterator[list[tuple[str, str, str]]]:
@@ -187,8 +193,8 @@ nonsense = says("The weather is nice today, is it not?")
 def wrong_cites(exchange: Exchange) -> None:
     """Answer honestly, but for numbers that no item has."""
     answer = json.loads(answer_to(exchange.asked.turns[0]))
-    for bullet in answer["bullets"]:
-        bullet["cites"] = [number + 1_000_000 for number in bullet["cites"]]
+    for thread in answer["threads"]:
+        thread["cites"] = [number + 1_000_000 for number in thread["cites"]]
     exchange.answer(json.dumps(answer))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import print_json, print_line
@@ -14,10 +15,11 @@ from memtool.jobs.runner import Outcome
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level
 from memtool.rollup.configured import budget_of, summarizer_of, wanted_calendar, zone_is_set
-from memtool.rollup.plan import Choices, Forecast, RollupOptions
+from memtool.rollup.plan import Choices, Forecast, RollupOptions, rough_price
 from memtool.rollup.rebuild import Report, abandon, next_calendar, price
 from memtool.rollup.rebuild import rebuild as rebuild_body
 from memtool.store.access import Access
+from memtool.summarize import row
 
 VERSION = 1
 _JOB = "rebuild"
@@ -113,6 +115,8 @@ def _show_price(call: Invocation, options: RollupOptions | None, *, as_json: boo
         with access.reading() as store:
             have, wanted = store.calendar, next_calendar(store, options)
             forecast = price(store, wanted, call.now_us)
+        if row(call.config.summarizer.name).waits:
+            forecast = replace(forecast, model=rough_price(forecast.periods))
     if as_json:
         payload = {
             "calendar": wanted.describe() if wanted else None,

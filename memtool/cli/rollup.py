@@ -17,9 +17,9 @@ from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.query.reader import Reader
 from memtool.rollup.configured import (
     budget_of,
-    recipe_of,
     summarizer_of,
     wanted_calendar,
+    without_key,
     zone_is_set,
 )
 from memtool.rollup.job import roll_up
@@ -176,7 +176,7 @@ def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Fo
     if not access.exists():
         return Forecast()
     with access.reading() as store:
-        return forecast(store, levels, choices, call.now_us, recipe_of(call.config))
+        return forecast(store, levels, choices, call.now_us, without_key(call.config))
 
 
 def _show_forecast(found: Forecast, *, as_json: bool) -> ExitCode:

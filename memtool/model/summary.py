@@ -65,6 +65,8 @@ class Request(msgspec.Struct, frozen=True):
     """Of a segment too: what it would be as a day."""
     body: bytes = b""
     """What the node will hold of them."""
+    before: tuple[Thread, ...] = ()
+    """Of a day: the threads of the node as it is, with the texts that a model wrote for them."""
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -90,6 +92,8 @@ class Draft(msgspec.Struct, frozen=True):
     title: str
     bullets: tuple[DraftBullet, ...]
     keywords: tuple[str, ...]
+    threads: tuple[Thread, ...] = ()
+    """The request's threads where the summarizer gave them other headlines and points."""
 
 
 MAX_GRIPS = 24
@@ -138,6 +142,7 @@ def period_request(
     period: Period,
     children: Iterable[tuple[Node, str, str]],
     threads: tuple[Thread, ...] = (),
+    before: tuple[Thread, ...] = (),
 ) -> Request:
     """Return the request for a period from its children's (node, label, project), in order of time."""
     sections: list[Section] = []
@@ -150,7 +155,8 @@ def period_request(
             proof = tuple(grips[wanted] for wanted in bullet.grips)
             items.append(Item(number, "bullet", bullet.text, grips=proof))
         sections.append(Section(label, tuple(items), node.title, node.keywords, project))
-    return Request(period.level, heading(period), tuple(sections), threads, body_of(threads))
+    scope = heading(period)
+    return Request(period.level, scope, tuple(sections), threads, body_of(threads), before)
 
 
 def segment_label(cut: Cut) -> str:
@@ -177,7 +183,7 @@ def node_from(draft: Draft, request: Request, origin: Origin) -> Node:
         gaps=origin.gaps,
         inputs=origin.inputs,
         recipe=origin.recipe,
-        body=request.body,
+        body=body_of(draft.threads) if draft.threads else request.body,
     )
 
 

@@ -159,6 +159,8 @@ class Thread(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     sessions: tuple[str, ...] = ()
     edits: int = 0
     turns: int = 0
+    written: str = ""
+    """In a day whose headline and points a model wrote: the digest of what it wrote them from."""
 
     @property
     def id(self) -> str:
@@ -174,6 +176,10 @@ class Thread(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     def open_items(self) -> tuple[Item, ...]:
         """What stands open."""
         return tuple(item for item in self.items if not item.closed_us)
+
+
+PERSON_TITLE = 0
+"""The rank of a headline that the person gave."""
 
 
 def thread_id(project: str, branch: str, session: str) -> str:

@@ -18,10 +18,10 @@ from memtool.model.levels import Level, Period, place_of
 from memtool.model.records import NodeId, Recipe
 from memtool.query.reader import Reader
 from memtool.rollup.configured import budget_of, options_of, spent_today
-from memtool.rollup.plan import Forecast
+from memtool.rollup.plan import Forecast, rough_price
 from memtool.settings import Config
 from memtool.store.store import Store
-from memtool.summarize import SUMMARIZERS, Row, problem
+from memtool.summarize import SUMMARIZERS, Row, problem, row
 from memtool.summarize.calls import Budget
 
 Counts = Mapping[str, int]
@@ -171,5 +171,7 @@ def _counted(store: Store, reader: Reader) -> tuple[tuple[Written, ...], Outdate
         Written(**asdict(recipe), current=recipe == current, nodes=by_level(nodes[recipe]))
         for recipe in in_order
     )
-    price = Forecast(tuple(sorted(periods)), segments, tokens)
+    asks_a_model = current is not None and row(current.summarizer).waits
+    model = rough_price(periods) if asks_a_model else None
+    price = Forecast(tuple(sorted(periods)), segments, tokens, model=model)
     return written, Outdated(by_level(outdated), open_nodes, price.calls, price.spend)

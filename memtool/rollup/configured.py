@@ -21,7 +21,12 @@ from memtool.summarize.calls import Budget
 
 def recipe_of(config: Config) -> Recipe:
     """Return the recipe in force; reads no key. Raise ConfigError for an unknown summarizer."""
-    return make(config.summarizer.name, _options(config)).recipe
+    return without_key(config).recipe
+
+
+def without_key(config: Config) -> Summarizer:
+    """Return the configured summarizer for what needs no call: its recipe, its prices."""
+    return make(config.summarizer.name, _options(config))
 
 
 def summarizer_of(config: Config, environ: Mapping[str, str], root: Path) -> Summarizer:

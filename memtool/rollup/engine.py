@@ -94,7 +94,7 @@ class Rollup:
         self._moved: set[Period] = set()
         """Periods of this wave whose inputs changed since they were read."""
         self._paid: dict[NodeId, Node] = {}
-        """What came back for a day whose events changed: its other segments are not asked for again."""
+        """What came back for a day whose events changed: what stays equal in it is not asked for again."""
         self._taken = 0
         context.tally.details["removed"] = 0
 
@@ -276,7 +276,17 @@ class Rollup:
         if self._must_wait(store, seen, origin):
             return None
         labelled = ((node, *_labels(node.id, cuts)) for node in nodes)
-        return Step(seen, origin, period_request(period, labelled, _threads(period, nodes)))
+        before = self._before(store, period)
+        return Step(seen, origin, period_request(period, labelled, _threads(period, nodes), before))
+
+    def _before(self, store: Store, period: Period) -> tuple[Thread, ...]:
+        """Return a day's threads with the texts that a model has written for them; none where it is to write again."""
+        paid = self._paid.pop(period.id, None)
+        if period.level is not Level.DAY or not self._summarizer.waits:
+            return ()
+        if paid is None and period not in self._forced:
+            paid = store.node(period.id)
+        return threads_in(paid.body) if paid is not None else ()
 
     def _is_current(self, store: Store, seen: Seen, origin: Origin) -> bool:
         """Return whether the node is up to date, or was copied from the current table of contents."""

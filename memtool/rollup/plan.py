@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,16 +13,20 @@ from memtool.model.levels import (
     PERIOD_LEVELS,
     Level,
     Period,
+    heading,
     inputs_of,
     place_of,
     stale_periods,
 )
-from memtool.model.records import Recipe
+from memtool.model.records import Event, Recipe
 from memtool.model.segmenting import by_session, cuts_of
-from memtool.model.summary import segment_inputs
+from memtool.model.summary import Request, segment_inputs
+from memtool.model.threads import Turn, threads_in
+from memtool.signals.threads import threads_of
+from memtool.signals.turns import turns_of
 from memtool.store.capture import mark_moved_days
 from memtool.store.store import Store
-from memtool.summarize import Summarizer
+from memtool.summarize import Price, Summarizer
 from memtool.summarize.calls import Budget
 
 
@@ -192,27 +196,35 @@ class Forecast(Struct, frozen=True):
     tokens: int = 0
     copied: int = 0
     """Of a rebuild: nodes that stay equal."""
+    model: Price | None = None
+    """What a model's calls take, where a model is configured."""
 
     @property
     def calls(self) -> int:
         """The summarizer calls it takes at most: a period whose inputs come out the same needs none."""
-        return self.segments + len(self.periods)
+        return self.model.calls if self.model else self.segments + len(self.periods)
 
     @property
     def spend(self) -> int:
-        """About how many tokens a model takes for these calls: their prompts, what they are about, and the answers."""
-        of_periods = len(self.periods) * _PERIOD_TOKENS
-        return self.calls * (_PROMPT_TOKENS + _ANSWER_TOKENS) + self.tokens + of_periods
+        """About how many tokens a model takes for it, in and out."""
+        return (self.model or rough_price(self.periods)).tokens
 
 
-_PROMPT_TOKENS, _ANSWER_TOKENS, _PERIOD_TOKENS = 500, 300, 600
-"""Tokens that a call took in trials: instructions, answer, and the bullets of a period's children."""
+_DAY_TOKENS = 3_500
+"""What a day took in trials: the rules, four threads with their signals, and the answer."""
+
+
+def rough_price(periods: Iterable[Period]) -> Price:
+    """Return what a model takes for these periods, by their number: it is called for days alone."""
+    days = sum(period.level is Level.DAY for period in periods)
+    return Price(days, days * _DAY_TOKENS)
 
 
 def forecast(
-    store: Store, levels: Iterable[Level], choices: Choices, now_us: int, recipe: Recipe
+    store: Store, levels: Iterable[Level], choices: Choices, now_us: int, summarizer: Summarizer
 ) -> Forecast:
     """Return what rollups of these levels, one after the other, would do."""
+    recipe = summarizer.recipe
     week_start = store.calendar.week_start
     forced = with_below([choices.force], week_start) if choices.force else frozenset()
     found: set[Period] = set()
@@ -221,12 +233,36 @@ def forecast(
         found.update(repairs(store, level, choices, now_us))
     found.update(with_below(found, week_start, stale_now(store, now_us) | forced))
     sizes: list[int] = []
+    prices: list[Price] = []
     for day in sorted(found):
         if day.level is Level.DAY:
             sizes += _new_segments(
                 store, day, recipe, is_forced=day in forced, upgrades=choices.outdated
             )
-    return Forecast(tuple(sorted(found)), len(sizes), sum(sizes))
+            if summarizer.waits:
+                prices.append(summarizer.price(_day_request(store, day, is_forced=day in forced)))
+    total = Price(sum(one.calls for one in prices), sum(one.tokens for one in prices))
+    model = total if summarizer.waits else None
+    return Forecast(tuple(sorted(found)), len(sizes), sum(sizes), model=model)
+
+
+def _day_request(store: Store, day: Period, *, is_forced: bool) -> Request:
+    """Return the request for a day as a rollup now would make it, without its sections."""
+    turns = [
+        turn
+        for held in by_session(store.events(*store.calendar.bounds_us(day))).values()
+        for turn in _turns(held, day)
+    ]
+    node = None if is_forced else store.node(day.id)
+    before = threads_in(node.body) if node is not None else ()
+    return Request(Level.DAY, heading(day), (), threads_of(turns), before=before)
+
+
+def _turns(held: list[Event], day: Period) -> Iterator[Turn]:
+    """Yield the turns of one session's events of a day, segment by segment."""
+    events = {event.id: event for event in held}
+    for cut in cuts_of(held, day.first):
+        yield from turns_of([events[event_id] for event_id in cut.events], cut.project)
 
 
 def _new_segments(

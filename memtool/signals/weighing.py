@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from memtool.model.threads import Candidate, Kind, Point, Reference, Signal, Turn
+from memtool.model.threads import PERSON_TITLE, Candidate, Kind, Point, Reference, Signal, Turn
 from memtool.model.words import content_words, share
 from memtool.signals import cues, prompts
 from memtool.signals.turns import UNNAMED
@@ -55,10 +55,8 @@ _STATES = {"goal": 1.5, "offer": 0.7, "ruling": 0.85}
 _HALF = 0.5
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
-# What names a thread, the best first.
-PERSON_TITLE, PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK, RESULT, QUESTION = (
-    range(11)
-)
+# What names a thread, the best first, after a title that the person gave.
+PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK, RESULT, QUESTION = range(1, 11)
 
 
 class Weighing:

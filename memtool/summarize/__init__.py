@@ -22,6 +22,7 @@ __all__ = [
     "Calls",
     "Local",
     "Options",
+    "Price",
     "Remote",
     "Reply",
     "Row",
@@ -44,6 +45,13 @@ class Reply(Struct, frozen=True):
 
 class CallRefused(Exception):  # noqa: N818 - not an error: the rest waits for the next run
     """A budget does not hold the next call; the message says which. No summarizer may catch it."""
+
+
+class Price(Struct, frozen=True):
+    """So many calls, and the tokens that they take, in and out."""
+
+    calls: int = 0
+    tokens: int = 0
 
 
 Ask = Callable[[], Awaitable[Reply]]
@@ -81,6 +89,14 @@ class Remote(Protocol):
 
     @property
     def waits(self) -> Literal[True]: ...
+
+    def without_call(self, request: Request) -> Draft | None:
+        """Return the draft of a request that needs no call, else None. Raises SummaryFailed as `summarize` does."""
+        ...
+
+    def price(self, request: Request) -> Price:
+        """Return about what the calls for this request take; asks nothing."""
+        ...
 
     async def summarize(self, request: Request, calls: Calls) -> Draft:
         """Return a draft that `check_draft` accepts. It makes one call at a time, each through `calls`.

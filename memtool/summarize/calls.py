@@ -179,6 +179,10 @@ def _awaited(
                 while problem is None and len(running) < at_once and not context.should_stop():
                     if (step := next(steps, None)) is None:
                         break
+                    free = _free_draft(step, summarizer)
+                    if free is not None:
+                        yield step, free
+                        continue
                     draft = account.draft(summarizer, step.node_id, step.request)
                     running[runner.get_loop().create_task(draft)] = step
             except MemtoolError as error:
@@ -192,11 +196,29 @@ def _awaited(
                 answer = None if task.cancelled() else task.result()
                 if isinstance(answer, Draft | SummaryFailed):
                     yield step, answer
-                elif answer is not None and (problem is None or isinstance(problem, CallRefused)):
-                    problem = answer  # a refusal only says that no further call may begin
+                else:
+                    problem = _graver(problem, answer)
     context.checkpoint()
     if problem is not None:
         raise problem
+
+
+def _free_draft(step: Step, summarizer: Remote) -> Draft | SummaryFailed | None:
+    """Return the draft of a step that needs no call, or its failure; None where it needs one."""
+    try:
+        draft = summarizer.without_call(step.request)
+        return None if draft is None else check_draft(step.request, draft)
+    except SummaryFailed as failure:
+        return failure
+
+
+def _graver(
+    problem: MemtoolError | CallRefused | None, other: MemtoolError | CallRefused | None
+) -> MemtoolError | CallRefused | None:
+    """Return what ends the run: the first error; a refusal only says that no further call may begin."""
+    if problem is None or (other is not None and isinstance(problem, CallRefused)):
+        return other
+    return problem
 
 
 async def _until_one_ends(

@@ -159,13 +159,13 @@ def test_answers_that_prove_nothing_fail_their_node_and_are_never_stored(
     with LLMServer(behaviour) as server:
         ended, _, err = person.runs("rollup", "day", **openai(server))
         assert ended == 1
-        assert "segment:" in err
+        assert "day:" in err
         assert not person.has_no_failure()
         asked = len(server.requests)
         assert person.runs("rollup", "day", **openai(server))[0] == 0  # too early for another try
         assert len(server.requests) == asked
     with Access(person.root).reading() as store:
-        assert [node for level in Level for node in store.nodes(level)] == []
+        assert list(store.nodes(Level.DAY)) == []
 
 
 def test_a_budget_ends_the_run_well_and_says_what_waits(person: Person) -> None:

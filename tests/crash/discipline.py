@@ -14,7 +14,7 @@ from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
 from memtool.store.access import Access
 from memtool.store.capture import capture
-from memtool.summarize import Calls, Options, make
+from memtool.summarize import Calls, Options, Price, make
 from memtool.summarize.mock import Mock
 from memtool.systemd.jobs import job_named
 from tests.crash.events import an_event
@@ -33,6 +33,14 @@ class Waiting:
     def recipe(self) -> Recipe:
         """The mock's, so that its nodes can be compared with the mock's."""
         return make("mock", Options(max_bullets=5)).recipe
+
+    def without_call(self, request: Request) -> Draft | None:  # noqa: ARG002
+        """Every node waits."""
+        return None
+
+    def price(self, request: Request) -> Price:  # noqa: ARG002
+        """One call a node."""
+        return Price(1)
 
     async def summarize(self, request: Request, calls: Calls) -> Draft:  # noqa: ARG002
         """Return the mock's draft."""

@@ -22,7 +22,7 @@ from memtool.locks import WRITER, is_free, lock_path
 from memtool.model.levels import PERIOD_LEVELS, Level
 from memtool.model.records import Recipe
 from memtool.model.summary import Draft, Request
-from memtool.summarize import Calls, Options, Reply, SummaryFailed, make
+from memtool.summarize import Calls, Options, Price, Reply, SummaryFailed, make
 from memtool.summarize.calls import Budget
 from memtool.summarize.mock import Mock
 from tests.jobs.test_rollup import DAY_US, LATER_US, NOVEMBER, at, said
@@ -54,6 +54,12 @@ class Model:
     @property
     def recipe(self) -> Recipe:
         return make("mock", Options()).recipe
+
+    def without_call(self, request: Request) -> Draft | None:  # noqa: ARG002
+        return None
+
+    def price(self, request: Request) -> Price:  # noqa: ARG002
+        return Price(self.calls_of_one, 100 * self.calls_of_one)
 
     async def summarize(self, request: Request, calls: Calls) -> Draft:
         async def ask() -> Reply:

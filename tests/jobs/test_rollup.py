@@ -345,11 +345,18 @@ def test_force_writes_a_period_and_all_below_it_again(memory: Memory) -> None:
 def test_the_forecast_names_what_a_run_then_does(memory: Memory) -> None:
     memory.take_in(NOVEMBER)
     with memory.access.reading() as store:
-        seen = forecast(store, PERIOD_LEVELS, Choices(), LATER_US, RECIPE)
+        seen = forecast(
+            store, PERIOD_LEVELS, Choices(), LATER_US, make("mock", Options(max_bullets=5))
+        )
     outcomes = memory.roll_up_all(LATER_US)
     assert seen.calls == sum(outcome.run.calls for outcome in outcomes)
     with memory.access.reading() as store:
-        assert forecast(store, PERIOD_LEVELS, Choices(), LATER_US, RECIPE).calls == 0
+        assert (
+            forecast(
+                store, PERIOD_LEVELS, Choices(), LATER_US, make("mock", Options(max_bullets=5))
+            ).calls
+            == 0
+        )
 
 
 def test_a_rollup_without_a_store_does_nothing_and_makes_none(memory: Memory) -> None:

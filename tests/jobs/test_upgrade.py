@@ -293,7 +293,7 @@ def test_new_events_in_the_middle_of_an_upgrade_are_in_it(memory: Memory, tmp_pa
 
 def by_forecast(memory: Memory) -> tuple[int, int]:
     with memory.access.reading() as store:
-        found = forecast(store, PERIOD_LEVELS, UPGRADE, NOW_US, Newer().recipe)
+        found = forecast(store, PERIOD_LEVELS, UPGRADE, NOW_US, Newer())
         return found.calls, found.spend
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from memtool.model.levels import Level
 from memtool.model.records import ROLES, EventId, Grip, grip_id
 from memtool.model.summary import Draft, Item, Request, Section
+from memtool.model.threads import Candidate, Kind, Point, Proof, Thread
 from memtool.summarize import Summarizer
+from memtool.summarize.text.plain import plain
 from tests.summarize.unmetered import unmetered
 
 SCOPE = "Sun 22 Nov 2026"
@@ -131,13 +133,55 @@ def period(*children: tuple[str, str, tuple[str, ...]], level: Level = Level.DAY
     return Request(level, SCOPE, tuple(sections))
 
 
-def cited_words(request: Request, draft: Draft) -> list[list[str]]:
-    """Return for each bullet the words that its citations span."""
-    items = {item.number: item for section in request.sections for item in section.items}
-    return [
-        [items[c.number].text[c.start : c.end] for c in bullet.citations]
-        for bullet in draft.bullets
+Said = tuple[Kind, str]
+
+
+def thread(place: int, *said: Said, rank: int = 7, branch: str = "") -> Thread:
+    """Return a thread with these signals (kind, text); the first is its headline, and they weigh less and less."""
+    points = [
+        Point(kind, text, 100 * place + at, round(0.9 - at / 50, 2), (proof(place, at, text),))
+        for at, (kind, text) in enumerate(said)
     ]
+    best = points[0]
+    headline = Candidate(rank, 1.0, best.time_us, best.text, best.proofs)
+    return Thread(
+        project="/src/app",
+        branch=branch,
+        session=f"session-{place}",
+        first_us=100 * place,
+        last_us=100 * place + len(said),
+        state="in work",
+        headlines=(headline,),
+        points=tuple(points[1:]),
+        files=(("auth.py", 2),),
+        edits=2,
+        turns=1,
+    )
+
+
+def proof(place: int, at: int, text: str) -> Proof:
+    """Return the proof of a signal: the beginning of a message of its own."""
+    excerpt = text[:600]
+    return Proof(EventId(f"{place:016x}{at:016x}"), 0, len(excerpt), excerpt)
+
+
+def day(*threads: Thread, before: tuple[Thread, ...] = ()) -> Request:
+    """Return the request for a day of these threads."""
+    items = (Item(1, "prompt", "Fix the login", event=EventId("f" * 32)),)
+    return Request(Level.DAY, SCOPE, (Section("s", items),), threads, before=before)
+
+
+_NAMES: tuple[Kind, ...] = ("ask", "decision", "result", "open", "done", "recap", "pull request")
+_KINDS = st.sampled_from(_NAMES)
+_LINES = texts.map(lambda text: plain(text)[:200].strip()).filter(bool)
+
+
+@st.composite
+def day_requests(draw: st.DrawFn) -> Request:
+    """A day of one or many threads, of few or many signals."""
+    said = st.lists(st.tuples(_KINDS, _LINES), min_size=1, max_size=16)
+    threads = draw(st.lists(said, min_size=1, max_size=14))
+    return day(*(thread(place, *each) for place, each in enumerate(threads, 1)))
 
 
 def cited_sections(request: Request, draft: Draft) -> set[int]:

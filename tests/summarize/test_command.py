@@ -17,7 +17,7 @@ from memtool.summarize import Options, Reply, SummaryFailed, check_draft, make
 from memtool.summarize.models.command import Program, argv_of, text_of
 from memtool.summarize.models.prompt import Prompt
 from memtool.summarize.models.writer import PromptTooLong
-from tests.summarize.requests import segment, written
+from tests.summarize.requests import day, thread, written
 from tests.waiting import HUNG_S
 
 PROMPT = Prompt("Be brief.", ("What was done?",), 100)
@@ -171,18 +171,19 @@ def test_what_it_starts_is_no_memtool(tmp_path: Path) -> None:
 
 
 ANSWER = (
-    '{"title": "Mend the parser", "bullets": [{"text": "Mend it → done", "cites": [1, 2]}], '
-    '"keywords": ["parser"]}'
+    '{"threads": [{"thread": 1, "headline": "Mend the parser", "cites": [1], '
+    '"points": [{"text": "It lost an offset", "cites": [2]}]}]}'
 )
+PARSER = day(thread(1, ("ask", "Mend it"), ("result", "The parser lost an offset")))
 
 
 def test_its_answers_become_drafts_that_it_signs(tmp_path: Path) -> None:
     asked = program(tmp_path, f"cat >prompt; echo '{ANSWER}'")
     summarizer = make("command", asked.options)
-    request = segment(("prompt", "Mend the parser"), ("answer", "It is mended"))
-    draft = check_draft(request, written(summarizer, request))
-    assert (draft.title, draft.keywords) == ("Mend the parser", ("parser",))
-    assert "[1] prompt: Mend the parser" in (tmp_path / "prompt").read_text()
+    draft = check_draft(PARSER, written(summarizer, PARSER))
+    (told,) = draft.threads
+    assert (draft.title, told.points[0].text) == ("Mend the parser", "It lost an offset")
+    assert "[1] title: Mend it" in (tmp_path / "prompt").read_text()
     recipe = summarizer.recipe
     assert (recipe.summarizer, recipe.model) == ("command", asked.options.command)
     assert summarizer.waits
@@ -194,7 +195,7 @@ def test_making_it_starts_nothing_and_a_missing_setting_shows_at_the_first_call(
     summarizer = make("command", options(tmp_path, ""))
     assert summarizer.recipe.model == ""
     with pytest.raises(ConfigError, match="is not set"):
-        written(summarizer, segment(("prompt", "Mend the parser")))
+        written(summarizer, PARSER)
 
 
 def test_a_prompt_that_is_too_long_for_it_is_told_apart(tmp_path: Path) -> None:

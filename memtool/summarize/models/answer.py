@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
 
-from memtool.model.records import EXCERPT_CHARACTERS
-from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
-from memtool.summarize.check import BULLET_LIMIT, KEYWORD_LIMIT, MOST_KEYWORDS, TITLE_LIMIT
-from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.plain import shorten
-from memtool.summarize.text.sentences import Sentence, sentences
-from memtool.summarize.text.words import keys
 
+HEADLINE_LIMIT = 100
+POINT_LIMIT = 280
 _MOST_CHARACTERS = 400_000
 _MOST_TRIES = 400
 """How many opening braces are tried as the beginning of the object: what stands before it is chatter or thinking."""
@@ -32,32 +28,85 @@ class BadAnswer(Exception):  # noqa: N818 - the model is asked to correct it
 
 
 class Claim(Struct, frozen=True):
-    """A bullet, and the numbers of the items that prove it."""
+    """A point, and the numbers of the signals that prove it, from 1 in its thread."""
 
     text: str
-    numbers: tuple[int, ...]
+    cites: tuple[int, ...]
 
 
-class Answer(Struct, frozen=True):
-    """What a model wrote, checked against the numbers that it was given."""
+class Text(Struct, frozen=True):
+    """What a model wrote of one thread, checked against the numbers of its signals."""
 
-    title: str
-    claims: tuple[Claim, ...]
-    keywords: tuple[str, ...]
+    headline: str
+    cites: tuple[int, ...]
+    points: tuple[Claim, ...]
 
 
-def read_answer(text: str, numbers: frozenset[int], most: int, *, is_last: bool = False) -> Answer:
-    """Return the answer. Raise BadAnswer, saying why, where it is not what was asked for.
+def read_answer(
+    text: str, signals: Sequence[int], most: int, *, is_last: bool = False
+) -> tuple[Text, ...]:
+    """Return what was written of each thread; `signals` says how many each has.
 
-    Spaces, control characters, repeats and lengths are corrected, unknown keys are ignored, and
-    of too many bullets the last try keeps the first.
+    Raise BadAnswer, saying why, where it is not what was asked for. Spaces, control characters, repeats and
+    lengths are corrected, unknown keys are ignored. The last try loses the points that cite nothing, and those
+    that are too many.
     """
-    found = _object(text)
-    claims = _claims(found.get("bullets"), numbers)
+    value = _object(text)["threads"]
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise BadAnswer('"threads" is no list of objects')
+    entries: dict[int, dict[str, object]] = {}
+    for entry in value:
+        place = _number(entry.get("thread"), 'a "thread"')
+        if not 1 <= place <= len(signals):
+            raise BadAnswer(f"there is no thread {_named([place])}: they are 1 to {len(signals)}")
+        if place in entries:
+            raise BadAnswer(f"thread {place} comes twice")
+        entries[place] = entry
+    texts: list[Text] = []
+    before = 0
+    for place, count in enumerate(signals, 1):
+        if place not in entries:
+            raise BadAnswer(f"thread {place} is missing")
+        numbers = range(before + 1, before + count + 1)
+        texts.append(_text(entries[place], f"thread {place}", numbers, most, is_last=is_last))
+        before += count
+    return tuple(texts)
+
+
+def _text(entry: dict[str, object], name: str, numbers: range, most: int, *, is_last: bool) -> Text:
+    headline = _line(entry.get("headline"), f"headline of {name}", HEADLINE_LIMIT)
+    cites = _cites(entry.get("cites"), f"the headline of {name}", numbers)
+    if not cites:
+        raise BadAnswer(f"the headline of {name} cites nothing")
+    points = entry.get("points")
+    if not isinstance(points, list):
+        raise BadAnswer(f'"points" of {name} is no list')
+    claims: list[Claim] = []
+    for place, point in enumerate(points, 1):
+        what = f"point {place} of {name}"
+        if not isinstance(point, dict):
+            raise BadAnswer(f'{what} is no object with "text" and "cites"')
+        text = _line(point.get("text"), f"text of {what}", POINT_LIMIT)
+        cited = _cites(point.get("cites"), what, numbers)
+        if cited:
+            claims.append(Claim(text, cited))
+        elif not is_last:
+            raise BadAnswer(f"{what} cites nothing, and every point cites what proves it")
     if len(claims) > most and not is_last:
-        raise BadAnswer(f"it has {len(claims)} bullets, and at most {most} are asked for")
-    title = _line(found.get("title"), "title", TITLE_LIMIT)
-    return Answer(title, claims[:most], _keywords(found.get("keywords")))
+        raise BadAnswer(f"{name} has {len(claims)} points, and at most {most} are asked for")
+    return Text(headline, cites, tuple(claims[:most]))
+
+
+def _cites(value: object, name: str, numbers: range) -> tuple[int, ...]:
+    """Return the numbers from 1 in the thread."""
+    if not isinstance(value, list):
+        return ()
+    cited = tuple(dict.fromkeys(_number(cite, name) for cite in value))
+    missing = [number for number in cited if number not in numbers]
+    if missing:
+        span = f"its signals are {numbers.start} to {numbers.stop - 1}"
+        raise BadAnswer(f"{name} cites {_named(missing)}, which is not of its thread: {span}")
+    return tuple(number - numbers.start + 1 for number in cited)
 
 
 def _object(text: str) -> dict[str, object]:
@@ -66,7 +115,7 @@ def _object(text: str) -> dict[str, object]:
         raise BadAnswer("it is empty")
     found = list(_objects(_THINKING.sub(" ", text[-_MOST_CHARACTERS:])))
     if not found:
-        raise BadAnswer("it holds no whole JSON object with a title, bullets and keywords")
+        raise BadAnswer('it holds no whole JSON object with "threads"')
     return found[-1]
 
 
@@ -80,29 +129,8 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
             value, end = decoder.raw_decode(text, opening.start())
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and "bullets" in value:
+        if isinstance(value, dict) and "threads" in value:
             yield value
-
-
-def _claims(value: object, numbers: frozenset[int]) -> tuple[Claim, ...]:
-    if not isinstance(value, list) or not value:
-        raise BadAnswer('"bullets" is no list with at least one bullet')
-    return tuple(_claim(bullet, f"bullet {at}", numbers) for at, bullet in enumerate(value, 1))
-
-
-def _claim(value: object, name: str, numbers: frozenset[int]) -> Claim:
-    if not isinstance(value, dict):
-        raise BadAnswer(f'{name} is no object with "text" and "cites"')
-    text = _line(value.get("text"), f"text of {name}", BULLET_LIMIT)
-    cites = value.get("cites")
-    if not isinstance(cites, list) or not cites:
-        raise BadAnswer(f"{name} cites nothing, and every bullet cites the items that prove it")
-    cited = tuple(dict.fromkeys(_number(cite, name) for cite in cites))
-    missing = [number for number in cited if number not in numbers]
-    if missing:
-        span = f"the items are {min(numbers)} to {max(numbers)}"
-        raise BadAnswer(f"{name} cites {_named(missing)}, which does not exist here: {span}")
-    return Claim(text, cited)
 
 
 def _number(value: object, name: str) -> int:
@@ -110,7 +138,7 @@ def _number(value: object, name: str) -> int:
         return value
     match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise BadAnswer(f"{name} cites something that is no whole number")
+        raise BadAnswer(f"{name} holds something that is no whole number")
     return int(match[1])
 
 
@@ -121,15 +149,6 @@ def _line(value: object, name: str, limit: int) -> str:
     return shorten(text, limit)
 
 
-def _keywords(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise BadAnswer('"keywords" is no list of words')
-    kept: dict[str, str] = {}
-    for word in filter(None, map(tidy, value)):
-        kept.setdefault(word.casefold(), shorten(word, KEYWORD_LIMIT))
-    return tuple(dict.fromkeys(kept.values()))[:MOST_KEYWORDS]
-
-
 def tidy(text: str) -> str:
     """Return the text on one line, without control characters."""
     return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
@@ -138,49 +157,3 @@ def tidy(text: str) -> str:
 def _named(numbers: list[int]) -> str:
     """Return the first few of them; they are a model's, so they are cut short."""
     return ", ".join(str(number)[:12] for number in numbers[:5]) + (", …" if numbers[5:] else "")
-
-
-def draft_of(answer: Answer, request: Request) -> Draft:
-    """Return the draft that an answer makes: each number becomes the words that prove the claim best."""
-    items = {item.number: item for section in request.sections for item in section.items}
-    bullets = (
-        DraftBullet(claim.text, tuple(proving_words(items[n], claim.text) for n in claim.numbers))
-        for claim in answer.claims
-    )
-    return Draft(answer.title, tuple(bullets), answer.keywords)
-
-
-def proving_words(item: Item, claim: str) -> Citation:
-    """Return a citation of the sentences of a message that share most words with the claim, else of how it begins.
-
-    A child's bullet, and a message without any visible character, are cited without a span.
-    """
-    wanted = frozenset(keys(claim))
-    found = [] if item.kind == "bullet" else sentences(item.text)
-    shared = [wanted & frozenset(keys(item.text[one.start : one.end])) for one in found]
-    if not any(shared):
-        return beginning(item)
-    best = max(range(len(found)), key=lambda at: (len(shared[at]), -at))
-    start, end = _grown(found, shared, best)
-    return Citation(item.number, start, end)
-
-
-def _grown(found: list[Sentence], shared: list[frozenset[str]], best: int) -> tuple[int, int]:
-    """Return the span of the best sentence with those around it that prove more, as far as an excerpt goes."""
-    first = last = best
-    proved = shared[best]
-    while True:
-        around = [at for at in (last + 1, first - 1) if 0 <= at < len(found)]
-        more = [
-            at
-            for at in around
-            if shared[at] - proved and _span(found, min(first, at), max(last, at))
-        ]
-        if not more:
-            return found[first].start, found[last].end
-        at = max(more, key=lambda one: len(shared[one] - proved))
-        first, last, proved = min(first, at), max(last, at), proved | shared[at]
-
-
-def _span(found: list[Sentence], first: int, last: int) -> bool:
-    return 0 < found[last].end - found[first].start <= EXCERPT_CHARACTERS

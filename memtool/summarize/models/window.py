@@ -1,17 +1,16 @@
-"""How much a model reads at once, and requests cut into parts that fit. Pure; no item may be dropped."""
+"""How much a model reads and writes at once, and the threads of a day in batches that fit. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from memtool.errors import ConfigError
-from memtool.model.segmenting import BYTES_PER_TOKEN, tokens_of
-from memtool.model.summary import Item, Request, Section
+from memtool.model.segmenting import tokens_of
 from memtool.summarize import Options
-from memtool.summarize.models.prompt import SYSTEM, heading, shown
+from memtool.summarize.models.prompt import SYSTEM
+from memtool.summarize.models.threads import THREAD_TOKENS, Unwritten
 
 _FRAME = tokens_of(SYSTEM) + 300
 """What a prompt holds beside the data and a bad answer: the rules, the frames of two turns."""
@@ -23,13 +22,18 @@ class Sizes(Struct, frozen=True):
     """What shapes an answer, and what bounds a prompt."""
 
     most: int
-    """How many bullets an entry has at most."""
+    """How many points of a thread a model writes at most."""
     window_tokens: int
     answer_tokens: int
     kept_tokens: int
     """How much of a bad answer is shown again, to be corrected."""
     room: int
     """How many tokens of data one prompt may hold."""
+
+    @property
+    def together(self) -> int:
+        """How many threads one answer has room for."""
+        return max(1, self.answer_tokens // (_HEADLINE_TOKENS + _POINT_TOKENS * self.most))
 
     @property
     def words(self) -> str:
@@ -67,80 +71,31 @@ def size_problem(options: Options) -> ConfigError | None:
     )
 
 
-LEAST_TOKENS = 1_250
-"""The smallest part: it holds two bullets of any script with the headings of their sections, so that merging ends."""
+LEAST_TOKENS = THREAD_TOKENS + 50
+"""The smallest prompt holds one thread."""
+_HEADLINE_TOKENS, _POINT_TOKENS = 50, 50
+"""What a model writes for a headline and for a point, in trials, with its citations."""
 
 
-def size_of(request: Request) -> int:
-    """Return the tokens of the request's data, as parts are measured."""
-    return sum(
-        _cost(heading(section, request.level)) + sum(_cost(shown(item)) for item in section.items)
-        for section in request.sections
-    )
-
-
-def parts_of(request: Request, room: int) -> list[Request]:
-    """Return the request in parts of at most `room` tokens, every item in one of them, in order.
-
-    Of an item that is too long for one part every piece keeps its number. Sections without items are left out.
-    """
-    assert room >= LEAST_TOKENS, room
-    parts: list[dict[int, list[Item]]] = []  # items by the number of their section
+def batches(threads: Sequence[Unwritten], sizes: Sizes) -> list[tuple[Unwritten, ...]]:
+    """Return the threads in order, in batches that one prompt and one answer hold."""
+    found: list[list[Unwritten]] = []
     left = 0
-    for at, section in enumerate(request.sections):
-        header = _cost(heading(section, request.level))
-        for item in section.items:
-            for piece in _pieces(item, room - header):
-                cost = _cost(shown(piece))
-                wanted = cost if parts and at in parts[-1] else cost + header
-                if not parts or wanted > left:
-                    parts.append({})
-                    left, wanted = room, cost + header
-                parts[-1].setdefault(at, []).append(piece)
-                left -= wanted
-    return [
-        replace(
-            request,
-            sections=tuple(replace(request.sections[at], items=tuple(part[at])) for at in part),
-        )
-        for part in parts
-    ]
+    for thread in threads:
+        cost = thread.tokens + _PLACE_TOKENS
+        if not found or cost > left or len(found[-1]) == sizes.together:
+            found.append([])
+            left = sizes.room
+        found[-1].append(thread)
+        left -= cost
+    return [tuple(batch) for batch in found]
 
 
-def _pieces(item: Item, space: int) -> Iterator[Item]:
-    """Yield the item, in pieces of at most `space` tokens where it is longer."""
-    start = 0
-    while start < len(item.text) or start == 0:
-        end = _end(item, start, space)
-        yield item if end - start == len(item.text) else replace(item, text=item.text[start:end])
-        start = max(end, 1)
+_PLACE_TOKENS = 5
+"""What "# thread N" takes."""
 
 
-def _end(item: Item, start: int, space: int) -> int:
-    """Return how far a piece reaches: to the end, or to a line's or word's where there is one."""
-    end = min(len(item.text), start + space * BYTES_PER_TOKEN)
-    while end - start > 1 and _cost(shown(replace(item, text=item.text[start:end]))) > space:
-        end = start + (end - start) * 2 // 3
-    if end == len(item.text):
-        return end
-    middle = start + (end - start) // 2
-    for between in "\n ":
-        cut = item.text.rfind(between, middle, end)
-        if cut >= 0:
-            return cut + 1
-    return max(end, start + 1)
-
-
-def _cost(line: str) -> int:
-    return tokens_of(line) + 1
-
-
-def merging_request(request: Request, parts: list[tuple[str, str, tuple[str, ...]]]) -> Request:
-    """Return the request that merges parts, given as (label, title, bullets): the bullets numbered from 1."""
-    sections: list[Section] = []
-    number = 0
-    for label, title, bullets in parts:
-        items = tuple(Item(number + at, "bullet", text) for at, text in enumerate(bullets, 1))
-        number += len(items)
-        sections.append(Section(label, items, title))
-    return replace(request, sections=tuple(sections))
+def answer_estimate(batch: Sequence[Unwritten], sizes: Sizes) -> int:
+    """Return about how many tokens an answer on these threads has."""
+    points = sum(min(sizes.most, len(thread.points)) for thread in batch)
+    return len(batch) * _HEADLINE_TOKENS + points * _POINT_TOKENS

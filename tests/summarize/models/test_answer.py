@@ -1,4 +1,4 @@
-"""What is believed of a model's text: one object of the right shape, citing numbers that exist."""
+"""What is believed of a model's text: one object of the right shape, citing numbers of the right thread."""
 
 from __future__ import annotations
 
@@ -9,42 +9,63 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtool.summarize.check import BULLET_LIMIT, KEYWORD_LIMIT, MOST_KEYWORDS, TITLE_LIMIT
-from memtool.summarize.models.answer import Answer, BadAnswer, Claim, read_answer
+from memtool.summarize.models.answer import (
+    HEADLINE_LIMIT,
+    POINT_LIMIT,
+    BadAnswer,
+    Claim,
+    Text,
+    read_answer,
+)
 
-NUMBERS = frozenset({1, 2, 3, 7})
-GOOD: dict[str, object] = {
-    "title": "Fix the login",
-    "bullets": [{"text": "Fix it → fixed", "cites": [1, 7]}],
-    "keywords": ["auth.py", "login"],
+COUNTS = (3, 2)
+FIRST: dict[str, object] = {
+    "thread": 1,
+    "headline": "Fix the login",
+    "cites": [1],
+    "points": [{"text": "The token was stale", "cites": [2, 3]}],
 }
-ANSWER = Answer("Fix the login", (Claim("Fix it → fixed", (1, 7)),), ("auth.py", "login"))
-TEXT = json.dumps(GOOD)
+SECOND: dict[str, object] = {"thread": 2, "headline": "Use Decimal", "cites": [4, 5], "points": []}
+ANSWER = (
+    Text("Fix the login", (1,), (Claim("The token was stale", (2, 3)),)),
+    Text("Use Decimal", (1, 2), ()),
+)
 
 
-def read(text: str, most: int = 5, *, is_last: bool = False) -> Answer:
-    return read_answer(text, NUMBERS, most, is_last=is_last)
+def both(first: object = FIRST, second: object = SECOND) -> str:
+    return json.dumps({"threads": [first, second]})
+
+
+TEXT = both()
+
+
+def read(text: str, most: int = 5, *, is_last: bool = False) -> tuple[Text, ...]:
+    return read_answer(text, COUNTS, most, is_last=is_last)
 
 
 def with_(**changes: object) -> str:
-    return json.dumps(GOOD | changes)
+    return both(FIRST | changes)
+
+
+def point(**changes: object) -> str:
+    return with_(points=[{"text": "a", "cites": [2]} | changes])
 
 
 @pytest.mark.parametrize(
     "text",
     [
         TEXT,
+        both(SECOND, FIRST),
         f"```json\n{TEXT}\n```",
-        f"Sure! Here is the entry:\n{TEXT}\nLet me know {{if}} you want more.",
-        f"<think>maybe {with_(title='A draft')}? no</think>\n{TEXT}",
-        f"{with_(title='A draft')}\nOn second thought:\n{TEXT}",
+        f"Sure! Here it is:\n{TEXT}\nLet me know {{if}} you want more.",
+        f"<think>maybe {with_(headline='A draft')}? no</think>\n{TEXT}",
+        f"{with_(headline='A draft')}\nOn second thought:\n{TEXT}",
         f'if (x) {{ return; }} {{"a": [1, }} {TEXT}',
         with_(reasoning="because", confidence=0.9),
-        with_(bullets=[{"text": "Fix it\n → fixed ", "cites": ["1", "[7]", 1], "why": "x"}]),
-        with_(
-            title=" Fix \t the\nlogin\u2028", keywords=["auth.py", " login", "Login", "", "\x00"]
-        ),
-        TEXT.replace("Fix it → fixed", "Fix it\n→\tfixed\x07"),
+        with_(thread="1", cites=["[1]", 1]),
+        with_(points=[{"text": "The token\n was  stale ", "cites": ["2", "#3", 2], "why": "x"}]),
+        with_(headline=" Fix \t the\nlogin\u2028\x07"),
+        TEXT.replace("token was", "token\n\twas\x07"),
     ],
 )
 def test_the_object_is_found_and_tidied(text: str) -> None:
@@ -59,23 +80,28 @@ def test_the_object_is_found_and_tidied(text: str) -> None:
         ("I am sorry, I cannot do that.", "no whole JSON object"),
         (TEXT[:-20], "no whole JSON object"),
         ("[1, 2]", "no whole JSON object"),
-        ('{"title": "x"}', "no whole JSON object"),
-        (with_(bullets=[]), "no list with at least one bullet"),
-        (with_(bullets="Fix it"), "no list with at least one bullet"),
-        (with_(bullets=["Fix it"]), 'bullet 1 is no object with "text" and "cites"'),
-        (with_(bullets=[{"text": "a"}]), "bullet 1 cites nothing"),
-        (with_(bullets=[{"text": "a", "cites": []}]), "bullet 1 cites nothing"),
-        (with_(bullets=[{"text": "a", "cites": 1}]), "bullet 1 cites nothing"),
-        (with_(bullets=[{"text": "a", "cites": [True]}]), "no whole number"),
-        (with_(bullets=[{"text": "a", "cites": [1.5]}]), "no whole number"),
-        (with_(bullets=[{"text": "a", "cites": ["1-3"]}]), "no whole number"),
-        (with_(bullets=[{"text": "a", "cites": [1, 4, -1]}]), "cites 4, -1, which does not exist"),
-        (with_(bullets=[{"text": " \x07", "cites": [1]}]), "the text of bullet 1 is missing"),
-        (with_(title=""), "the title is missing"),
-        (with_(title=5), "the title is missing"),
-        (with_(keywords="login"), "no list of words"),
-        (with_(keywords=[1]), "no list of words"),
-        (json.dumps({key: GOOD[key] for key in ("title", "bullets")}), "no list of words"),
+        ('{"headline": "x"}', "no whole JSON object"),
+        (json.dumps({"threads": "x"}), "no list of objects"),
+        (json.dumps({"threads": ["x"]}), "no list of objects"),
+        (json.dumps({"threads": []}), "thread 1 is missing"),
+        (json.dumps({"threads": [FIRST]}), "thread 2 is missing"),
+        (both(FIRST, FIRST), "thread 1 comes twice"),
+        (with_(thread=3), "no thread 3: they are 1 to 2"),
+        (with_(thread=None), "no whole number"),
+        (with_(headline=""), "the headline of thread 1 is missing"),
+        (with_(headline=5), "the headline of thread 1 is missing"),
+        (with_(cites=[]), "the headline of thread 1 cites nothing"),
+        (with_(cites=1), "the headline of thread 1 cites nothing"),
+        (with_(cites=[4]), "cites 4, which is not of its thread: its signals are 1 to 3"),
+        (with_(points="a"), '"points" of thread 1 is no list'),
+        (with_(points=["a"]), 'point 1 of thread 1 is no object with "text" and "cites"'),
+        (point(cites=[]), "point 1 of thread 1 cites nothing"),
+        (point(cites=1), "point 1 of thread 1 cites nothing"),
+        (point(cites=[True]), "no whole number"),
+        (point(cites=[1.5]), "no whole number"),
+        (point(cites=["1-3"]), "no whole number"),
+        (point(cites=[1, 4, -1]), "cites 4, -1, which is not of its thread"),
+        (point(text=" \x07"), "the text of point 1 of thread 1 is missing"),
     ],
 )
 def test_anything_else_is_said_in_words(text: str, why: str) -> None:
@@ -83,28 +109,30 @@ def test_anything_else_is_said_in_words(text: str, why: str) -> None:
         read(text)
 
 
-def test_too_many_bullets_are_asked_for_again_and_then_cut() -> None:
-    many = with_(bullets=[{"text": f"bullet {at}", "cites": [1]} for at in range(6)])
-    with pytest.raises(BadAnswer, match="6 bullets, and at most 5"):
+def test_the_last_try_loses_points_without_proof_and_those_too_many() -> None:
+    points: list[dict[str, object]] = [{"text": "unproven", "cites": []}]
+    points += [{"text": f"point {at}", "cites": [1]} for at in range(6)]
+    many = with_(points=points)
+    with pytest.raises(BadAnswer, match="cites nothing"):
         read(many)
-    assert [claim.text for claim in read(many, is_last=True).claims] == [
-        f"bullet {at}" for at in range(5)
+    assert [claim.text for claim in read(many, is_last=True)[0].points] == [
+        f"point {at}" for at in range(5)
     ]
+    with pytest.raises(BadAnswer, match="7 points, and at most 5"):
+        read(with_(points=[{"text": f"point {at}", "cites": [1]} for at in range(7)]))
 
 
-def test_what_is_too_long_is_shortened_to_what_a_draft_may_hold() -> None:
+@pytest.mark.parametrize("changes", [{"cites": []}, {"cites": [9]}, {"points": None}])
+def test_the_last_try_forgives_no_more(changes: dict[str, object]) -> None:
+    with pytest.raises(BadAnswer):
+        read(with_(**changes), is_last=True)
+
+
+def test_what_is_too_long_is_shortened() -> None:
     long = "word " * 400
-    answer = read(
-        with_(
-            title=long,
-            bullets=[{"text": long, "cites": [1]}],
-            keywords=[long, *(f"k{at}" for at in range(90))],
-        )
-    )
-    assert len(answer.title) <= TITLE_LIMIT
-    assert len(answer.claims[0].text) <= BULLET_LIMIT
-    assert max(map(len, answer.keywords)) <= KEYWORD_LIMIT
-    assert len(answer.keywords) == MOST_KEYWORDS
+    text, _ = read(with_(headline=long, points=[{"text": long, "cites": [1]}]))
+    assert len(text.headline) <= HEADLINE_LIMIT
+    assert len(text.points[0].text) <= POINT_LIMIT
 
 
 @given(st.text(max_size=300))
@@ -118,41 +146,37 @@ json_values = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(["title", "bullets", "keywords", "text", "cites", "x"]),
+            st.sampled_from(["thread", "headline", "points", "text", "cites", "x"]),
             inner,
             max_size=4,
         ),
     ),
     max_leaves=12,
 )
-
-
-@given(
-    st.fixed_dictionaries(
-        {
-            "title": st.one_of(st.just("A title"), json_values),
-            "bullets": st.lists(
-                st.fixed_dictionaries(
-                    {
-                        "text": st.one_of(st.text(), json_values),
-                        "cites": st.lists(st.integers(0, 8)),
-                    }
-                )
-            ),
-            "keywords": st.one_of(st.lists(st.text()), json_values),
-        }
-    )
+numbers = st.lists(st.integers(0, 6), max_size=3)
+points = st.fixed_dictionaries({"text": st.one_of(st.text(), json_values), "cites": numbers})
+entries = st.fixed_dictionaries(
+    {
+        "thread": st.integers(1, 2),
+        "headline": st.one_of(st.just("A headline"), json_values),
+        "cites": numbers,
+        "points": st.one_of(st.lists(points, max_size=3), json_values),
+    }
 )
-def test_what_is_accepted_cites_only_what_exists(value: object) -> None:
+
+
+@given(entries=st.lists(st.one_of(entries, st.just(SECOND)), max_size=3), is_last=st.booleans())
+def test_what_is_accepted_cites_only_what_exists(entries: object, *, is_last: bool) -> None:
     try:
-        answer = read(json.dumps(value))
+        texts = read(json.dumps({"threads": entries}), is_last=is_last)
     except BadAnswer:
         return
-    assert answer.claims
-    for claim in answer.claims:
-        assert claim.numbers
-        assert set(claim.numbers) <= NUMBERS
-        assert len(set(claim.numbers)) == len(claim.numbers)
+    assert len(texts) == len(COUNTS)
+    for text, count in zip(texts, COUNTS, strict=True):
+        for cites in (text.cites, *(claim.cites for claim in text.points)):
+            assert cites
+            assert set(cites) <= set(range(1, count + 1))
+            assert len(set(cites)) == len(cites)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +184,8 @@ def test_what_is_accepted_cites_only_what_exists(value: object) -> None:
     [
         '{"a":' * 50_000,
         "{" * 300_000,
-        "[" * 300_000 + '{"bullets":' * 1000,
-        '{"bullets": [' * 20_000,
+        "[" * 300_000 + '{"threads":' * 1000,
+        '{"threads": [' * 20_000,
         '{"' * 100_000,
         '{"n": ' + "9" * 50_000 + "}",
     ],

@@ -76,5 +76,5 @@ def test_an_answer_that_was_cut_off_is_asked_for_again_and_told() -> None:
     for name, ended in (("openai", "length"), ("anthropic", "max_tokens")):
         pytest.importorskip(name)
         with LLMServer(server_.says('{"title": "Fix', ended=ended), server_.good) as server:
-            assert Wire(name).draft(server).bullets
+            assert Wire(name).draft(server).threads
         assert "no whole JSON object" in server.requests[1].turns[2]

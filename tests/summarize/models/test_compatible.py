@@ -12,7 +12,7 @@ from memtool.model.summary import Draft
 from tests import llm_server as server_
 from tests.llm_server import LLMServer, fails, good
 from tests.summarize.models.wires import TWO, Wire
-from tests.summarize.requests import segment
+from tests.summarize.requests import day, thread
 from tests.summarize.unmetered import remote, unmetered
 
 pytest.importorskip("openai")
@@ -79,13 +79,18 @@ def test_a_prompt_that_was_cut_in_silence_is_noticed() -> None:
 
     def forgetful(exchange: server_.Exchange) -> None:
         message = {"role": "assistant", "content": server_.answer_to(exchange.asked.turns[0])}
-        usage = {"prompt_tokens": 2_048, "completion_tokens": 90, "total_tokens": 2_138}
+        usage = {"prompt_tokens": 512, "completion_tokens": 90, "total_tokens": 602}
         exchange.send(200, {"choices": [{"index": 0, "message": message}], "usage": usage})
 
-    request = segment(("prompt", "word and word " * 3_000))
+    request = day(
+        *(
+            thread(n, *(("ask", f"{n} {at} {'word ' * 40}".strip()) for at in range(9)))
+            for n in (1, 2)
+        )
+    )
     with (
         LLMServer(forgetful) as server,
-        pytest.raises(ConfigError, match="only 2048 of about") as caught,
+        pytest.raises(ConfigError, match="only 512 of about") as caught,
     ):
         Wire("openai").draft(server, request)
     assert "num_ctx" in caught.value.hint

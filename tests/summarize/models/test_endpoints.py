@@ -15,14 +15,14 @@ from memtool.summarize.models.writer import PromptTooLong
 from tests import llm_server as server_
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says
 from tests.summarize.models.wires import KEY, TWO, Wire
-from tests.summarize.requests import cited_words, segment
+from tests.summarize.requests import day, thread
 from tests.summarize.unmetered import remote, unmetered
 from tests.waiting import HUNG_S
 
 
 def test_an_honest_model_makes_a_draft_with_verbatim_proof(wire: Wire, server: LLMServer) -> None:
     draft = check_draft(TWO, wire.draft(server))
-    assert cited_words(TWO, draft) == [
+    assert [[grip.excerpt for grip in bullet.grips] for bullet in draft.bullets] == [
         ["Fix the login bug in auth.py"],
         ["The token was never refreshed. I changed auth.py; all tests pass."],
     ]
@@ -82,7 +82,7 @@ def test_an_endpoint_without_a_key_gets_none(wire: Wire) -> None:
 )
 def test_what_passes_is_tried_again(wire: Wire, status: int, after_s: float | None) -> None:
     with LLMServer(fails(status, after_s=after_s), good) as server:
-        assert wire.draft(server).bullets
+        assert wire.draft(server).threads
     assert len(server.requests) == 2
 
 
@@ -121,12 +121,12 @@ def test_an_answer_that_does_not_end_is_unavailable(wire: Wire, behaviour: Behav
 
 def test_a_slow_answer_within_the_time_out_is_an_answer(wire: Wire) -> None:
     with LLMServer(server_.slow(0.3)) as server:
-        assert wire.draft(server, timeout_s=HUNG_S).bullets
+        assert wire.draft(server, timeout_s=HUNG_S).threads
 
 
 def test_a_connection_that_is_cut_is_tried_again(wire: Wire) -> None:
     with LLMServer(server_.cut, good) as server:
-        assert wire.draft(server).bullets
+        assert wire.draft(server).threads
     assert len(server.requests) == 2
 
 
@@ -174,7 +174,7 @@ def test_an_answer_without_counts_is_an_answer(wire: Wire) -> None:
         )
 
     with LLMServer(bare) as server:
-        assert wire.draft(server).bullets
+        assert wire.draft(server).threads
 
 
 def test_a_wrong_key_is_a_setting(wire: Wire, server: LLMServer) -> None:
@@ -214,11 +214,15 @@ def test_a_prompt_that_is_refused_fails_its_node_alone(wire: Wire) -> None:
     assert "HTTP 422" in wire.fault(SummaryFailed, fails(422, "I do not like it")).message
 
 
-def test_a_prompt_that_is_too_long_is_asked_in_parts(wire: Wire) -> None:
-    request = segment(*[("answer", f"Step {at} of the work. " * 60) for at in range(20)])
-    with LLMServer(server_.reads_at_most(20_000)) as server:
-        check_draft(request, wire.draft(server, request))
-    assert {n for asked in server.requests for n in asked.numbers} >= set(range(1, 21))
+def test_a_prompt_that_is_too_long_is_asked_in_halves(wire: Wire) -> None:
+    word = "a step of the work "
+    request = day(
+        *(thread(n, *(("result", f"{word * 9}{n} {at}") for at in range(12))) for n in (1, 2))
+    )
+    with LLMServer(server_.reads_at_most(6_500)) as server:
+        draft = check_draft(request, wire.draft(server, request))
+    assert len(server.requests) == 3
+    assert all(each.written for each in draft.threads)
 
 
 def test_a_window_too_small_for_any_part_says_so(wire: Wire) -> None:
@@ -231,15 +235,15 @@ def test_wrong_numbers_are_mended_once(wire: Wire) -> None:
         check_draft(TWO, wire.draft(server))
     first, second = server.requests
     assert second.turns[0] == first.turns[0]
-    assert "which does not exist here: the items are 1 to 2" in second.turns[2]
+    assert "which is not of its thread: its signals are 1 to 2" in second.turns[2]
 
 
 def test_wrong_numbers_twice_fail_the_node(wire: Wire) -> None:
     error = wire.fault(SummaryFailed, server_.wrong_cites)
-    assert "cites 1000001, which does not exist" in error.message
+    assert "cites 1000001, which is not of its thread" in error.message
 
 
-@pytest.mark.parametrize("text", ["The weather is nice today.", "", '{"title": "x"'])
+@pytest.mark.parametrize("text", ["The weather is nice today.", "", '{"threads": ['])
 def test_nonsense_twice_fails_the_node(wire: Wire, text: str) -> None:
     again = "even when asked again"
     with LLMServer(says(text)) as server, pytest.raises(SummaryFailed, match=again):

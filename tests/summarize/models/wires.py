@@ -13,13 +13,16 @@ from memtool.errors import MemtoolError
 from memtool.model.summary import Draft, Request
 from memtool.summarize import Options
 from tests.llm_server import Behaviour, LLMServer
-from tests.summarize.requests import segment
+from tests.summarize.requests import day, thread
 from tests.summarize.unmetered import remote, unmetered
 from tests.waiting import HUNG_S
 
-TWO = segment(
-    ("prompt", "Fix the login bug in auth.py"),
-    ("answer", "The token was never refreshed. I changed auth.py; all tests pass."),
+TWO = day(
+    thread(
+        1,
+        ("title", "Fix the login bug in auth.py"),
+        ("result", "The token was never refreshed. I changed auth.py; all tests pass."),
+    )
 )
 KEY = "sk-test-0123456789"
 
