@@ -157,7 +157,9 @@ class SummarizerSettings(NamedTuple):
         one_of("extractive", "openai", "anthropic", "command", "mock"),
         "What writes the summaries.",
     ] = "extractive"
-    max_bullets: Annotated[int, whole_number(1, 20), "Maximum number of bullets of a node."] = 5
+    max_bullets: Annotated[
+        int, whole_number(1, 20), "Maximum number of points that a model writes of a thread."
+    ] = 5
     model: Annotated[str, WORD, "Name of the model, as its endpoint knows it."] = ""
     endpoint: Annotated[str, URL, "Base URL of the model. Empty: the provider's own."] = ""
     command: Annotated[

@@ -40,7 +40,7 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
         return
     page, clock = Page(call.environ), Clock(found.zone)
     _print_head(page, clock, found)
-    if found.threads and found.recipe is not None and found.recipe.summarizer == "extractive":
+    if found.threads and found.recipe is not None and found.recipe.summarizer != "mock":
         _print_threads(page, clock, found)
     elif found.recipe is not None:
         _print_body(page, found)
