@@ -9,15 +9,15 @@ from msgspec import Struct
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.model.shown import View, view_of
-from memtool.model.summary import Citation, Draft, DraftBullet, Item, Request
+from memtool.model.summary import Draft, DraftBullet, Item, Request
 from memtool.model.threads import Point, State, Thread
 from memtool.summarize import Options, SummaryFailed
-from memtool.summarize.text.citing import first_words
+from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.keywords import Terms
 from memtool.summarize.text.plain import plain, shorten
 from memtool.summarize.text.words import words
 
-VERSION = "extractive-3"
+VERSION = "extractive-4"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
 SIGNS: dict[State, str] = {
     "delivered": "✔",
@@ -95,7 +95,7 @@ def _without_threads(request: Request) -> Draft:
     parts = [section for section in request.sections if section.items]
     found = [_most_telling(section.items) for section in parts[:_MOST_SECTIONS]]
     bullets = tuple(
-        DraftBullet(_line(item, request), (_citation(item),)) for item in dict.fromkeys(found)
+        DraftBullet(_line(item, request), (beginning(item),)) for item in dict.fromkeys(found)
     )
     titles = (plain(section.title) for section in parts)
     title = next(filter(None, titles), "") or bullets[0].text
@@ -107,10 +107,6 @@ def _most_telling(items: tuple[Item, ...]) -> Item:
         (item for kind in _TELLING for item in items if item.kind == kind and plain(item.text)),
         items[0],
     )
-
-
-def _citation(item: Item) -> Citation:
-    return Citation(item.number) if item.kind == "bullet" else first_words(item)
 
 
 def _line(item: Item, request: Request) -> str:

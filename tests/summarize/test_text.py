@@ -1,4 +1,4 @@
-"""The small parts: sentences by their characters, plain text, words and titles."""
+"""The small parts: plain text, words and how a message begins."""
 
 from __future__ import annotations
 
@@ -6,37 +6,8 @@ import pytest
 from hypothesis import given
 
 from memtool.summarize.text.plain import plain, shorten
-from memtool.summarize.text.sentences import LONGEST_SPAN, sentences
 from memtool.summarize.text.words import key, words
 from tests.summarize.requests import texts
-
-
-@given(texts)
-def test_sentences_are_visible_trimmed_ordered_and_short(text: str) -> None:
-    end = 0
-    for sentence in sentences(text):
-        said = text[sentence.start : sentence.end]
-        assert said == said.strip()
-        assert said
-        assert len(said) <= LONGEST_SPAN
-        assert sentence.start >= end
-        end = sentence.start
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("See e.g. the docs. Then v1.2.3 works.", ["See e.g. the docs.", "Then v1.2.3 works."]),
-        ("A wrapped\nline ends. Next", ["A wrapped\nline ends.", "Next"]),
-        ("- one\n- two\n  more", ["one", "two\n  more"]),
-        ("1. **a** - b", ["**a** - b"]),
-        ("最初。次！", ["最初。", "次！"]),  # noqa: RUF001
-        ("```\ncode. here\n```\nafter", ["code. here", "after"]),
-    ],
-)
-def test_sentences_end_where_a_reader_would_end_them(text: str, expected: list[str]) -> None:
-    assert [text[s.start : s.end] for s in sentences(text)] == expected
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,20 @@
-"""Citations of items as a whole: their first sentence, or all of them as far as an excerpt goes. Pure."""
+"""Citations of items by how they begin. Pure."""
 
 from __future__ import annotations
 
 from memtool.model.summary import Citation, Item
-from memtool.summarize.text.sentences import clip, first_sentence
 
-
-def first_words(item: Item) -> Citation:
-    """Return a citation of the first sentence of a message, or of how it begins where it has none."""
-    found = first_sentence(item.text)
-    return Citation(item.number, found.start, found.end) if found else beginning(item)
+LONGEST_SPAN = 300
 
 
 def beginning(item: Item) -> Citation:
     """Return a citation of how a message begins; of a child's bullet, or a blank message, without a span."""
-    start = len(item.text) - len(item.text.lstrip())
-    if item.kind == "bullet" or start == len(item.text):
+    text = item.text
+    start = len(text) - len(text.lstrip())
+    if item.kind == "bullet" or start == len(text):
         return Citation(item.number)
-    return Citation(item.number, start, clip(item.text, start, len(item.text.rstrip())))
+    end = len(text.rstrip())
+    if end - start > LONGEST_SPAN:
+        cut = text.rfind(" ", start + LONGEST_SPAN // 2, start + LONGEST_SPAN)
+        end = start + len(text[start : cut if cut > 0 else start + LONGEST_SPAN].rstrip())
+    return Citation(item.number, start, end)

@@ -96,11 +96,6 @@ def _undouble(stem: str) -> str:
     return stem.removesuffix("e") if len(stem) > _SHORT_WORD else stem
 
 
-def keys(text: str) -> list[str]:
-    """Return the keys of all words that say something, in order, with repeats."""
-    return [found for found in map(key, words(text)) if found]
-
-
 _DOMAINS = (".com", ".org", ".net", ".io", ".dev", ".ai")
 
 
@@ -132,14 +127,3 @@ def parts_of(word: str) -> list[str]:
 
 
 _PIECE = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}(?![a-z])")
-
-
-def alike(one: frozenset[str], other: frozenset[str]) -> int:
-    """Return how much two sets of keys share, in percent of all that either holds."""
-    return 100 * len(one & other) // len(one | other) if one else 0
-
-
-def overlap(one: frozenset[str], other: frozenset[str]) -> int:
-    """Return how much two sets of keys share, in percent of the smaller one."""
-    smaller = min(len(one), len(other))
-    return 100 * len(one & other) // smaller if smaller else 0
