@@ -20,18 +20,17 @@ from pathlib import Path
 from memtool.agents.reading import read_chunks
 from memtool.model.records import Event
 from memtool.model.segmenting import by_session, cuts_of
-from memtool.model.summary import Request, segment_request
-from memtool.summarize.extractive.segments.draft import summarize_segment
+from memtool.signals.threads import threads_of
+from memtool.signals.turns import turns_of
 from memtool.summarize.text.words import words
 
 DEFAULT_RUNS = 9
 GOAL = 3.0
-BULLETS = 5
 DAY_US = 86_400_000_000
 
 
-def requests(folder: Path) -> list[Request]:
-    """Return the requests for all segments of all transcripts below the folder; days are those of UTC."""
+def segments(folder: Path) -> list[list[Event]]:
+    """Return the events of all segments of all transcripts below the folder; days are those of UTC."""
     found: dict[str, Event] = {}
     for path in sorted(folder.rglob("*.json*")):
         for chunk in read_chunks(path):
@@ -45,31 +44,32 @@ def requests(folder: Path) -> list[Request]:
         for session in by_session(days[day]).values()
         for cut in cuts_of(session, day)
     ]
-    return [segment_request(cut, [found[one] for one in cut.events], "") for cut in cuts]
+    return [[found[one] for one in cut.events] for cut in cuts]
 
 
-def summarize(asked: Sequence[Request]) -> None:
-    """Summarise each segment by itself, as a rollup does."""
-    for request in asked:
-        summarize_segment(request, BULLETS)
+def summarize(asked: Sequence[list[Event]]) -> None:
+    """Take the turns of each segment and the threads of them, as a rollup does."""
+    for events in asked:
+        threads_of(turns_of(events))
 
 
-def tokenize(asked: Sequence[Request]) -> None:
+def tokenize(asked: Sequence[list[Event]]) -> None:
     """Split every text of the segments into words, once."""
-    for request in asked:
-        for section in request.sections:
-            for item in section.items:
-                words(item.text)
+    for events in asked:
+        for event in events:
+            words(event.text)
 
 
-def measured_s(work: Callable[[Sequence[Request]], None], asked: Sequence[Request]) -> float:
+def measured_s(
+    work: Callable[[Sequence[list[Event]]], None], asked: Sequence[list[Event]]
+) -> float:
     """Return how long the work takes."""
     start_s = time.perf_counter()
     work(asked)
     return time.perf_counter() - start_s
 
 
-def peak_bytes(asked: Sequence[Request]) -> int:
+def peak_bytes(asked: Sequence[list[Event]]) -> int:
     """Return the most memory that summarising these held at a time."""
     tracemalloc.start()
     summarize(asked)
@@ -78,15 +78,15 @@ def peak_bytes(asked: Sequence[Request]) -> int:
     return peak
 
 
-def size_of(request: Request) -> int:
+def size_of(events: list[Event]) -> int:
     """Return the characters of a segment."""
-    return sum(len(item.text) for section in request.sections for item in section.items)
+    return sum(len(event.text) for event in events)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure both in turn and print what came out."""
     data = os.environ.get("MEMTOOL_TEST_DATA", "")
-    asked = requests(Path(data) / "transcripts") if data else []
+    asked = segments(Path(data) / "transcripts") if data else []
     if not asked:
         print("skipped: MEMTOOL_TEST_DATA must name the folder that holds transcripts")
         return 0

@@ -11,12 +11,13 @@ from memtool.cli.options import JsonOption, invocation, periods
 from memtool.cli.output import Page, number, print_json
 from memtool.cli.reading import label, read, state_parts
 from memtool.model.clock import Clock
-from memtool.model.records import Recipe
+from memtool.model.records import GripId, Recipe
 from memtool.query.contents import last_part
 from memtool.query.node import Shown
 from memtool.query.node import show as shown
+from memtool.query.threads import ShownThread
 
-VERSION = 1
+VERSION = 2
 _MARGIN = "  "
 _MOST_GAPS = 10
 
@@ -39,7 +40,9 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
         return
     page, clock = Page(call.environ), Clock(found.zone)
     _print_head(page, clock, found)
-    if found.recipe is not None:
+    if found.threads and found.recipe is not None and found.recipe.summarizer == "extractive":
+        _print_threads(page, clock, found)
+    elif found.recipe is not None:
         _print_body(page, found)
     _print_children(page, found)
     _print_next(page, found)
@@ -97,6 +100,58 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
     if found.failure is not None:
         tries, retry = number(found.failure.count, "time"), clock.moment(found.failure.retry_us)
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
+
+
+SIGNS = {"delivered": "✔", "open": "○", "in work": "◐", "answered": "·", "dropped": "✗"}
+_PREFIXES = {"decision": "decided: ", "open": "open: "}
+
+
+def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
+    """Print the threads by project: headline, facts, then the points with their grips."""
+    short = {grip.id: grip.short for grip in found.grips}
+    shown = [thread for thread in found.threads if thread.shown]
+    for project in dict.fromkeys(thread.project for thread in shown):
+        page.blank()
+        page.line((last_part(project) or "no project", "bold"))
+        for thread in shown:
+            if thread.project == project:
+                _print_thread(page, clock, thread, short)
+    if found.rest:
+        page.blank()
+        total = sum(rest.threads for rest in found.rest)
+        states = ", ".join(f"{rest.threads} {rest.state}" for rest in found.rest)
+        page.line(f"and {number(total, 'smaller piece')} of work: {states}")
+
+
+def _print_thread(page: Page, clock: Clock, thread: ShownThread, short: dict[GripId, str]) -> None:
+    requests = [
+        f"{each.key}" for each in thread.references if each.kind == "pull request" and each.here
+    ]
+    sign = SIGNS[thread.state]
+    page.line((thread.headline, "bold"), *(f"  {each}" for each in requests), first=f"{sign} ")
+    page.line((" · ".join(_thread_facts(clock, thread)), "dim"), first=_DEEP)
+    for point in thread.points:
+        if point.shown:
+            names = " ".join(f"[{short[grip]}]" for grip in point.grips if grip in short)
+            page.line(
+                _PREFIXES.get(point.kind, "") + point.text, (f"  {names}", "dim"), first=_DEEP
+            )
+
+
+def _thread_facts(clock: Clock, thread: ShownThread) -> Iterator[str]:
+    if thread.branch:
+        yield thread.branch
+    begin, end = clock.moment(thread.first_us), clock.moment(thread.last_us)
+    yield begin if begin == end else f"{begin} – {end}"
+    if len(thread.sessions) > 1:
+        yield number(len(thread.sessions), "session")
+    if thread.commits:
+        hashes = " ".join(f"@{each.key[:7]}" for each in thread.commits[:1])
+        since = f", {number(thread.edits_since, 'edit')} since" if thread.edits_since else ""
+        yield f"{number(len(thread.commits), 'commit')} {hashes}{since}"
+
+
+_DEEP = "    "
 
 
 def _print_body(page: Page, found: Shown) -> None:

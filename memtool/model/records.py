@@ -201,6 +201,8 @@ class Node(msgspec.Struct, frozen=True, dict=True):
     gaps: tuple[NodeId, ...]
     inputs: str
     recipe: Recipe
+    body: bytes = b""
+    """What it is made of, as JSON: the turns of a segment, the threads of a period (`model/threads.py`)."""
 
     @cached_property
     def content(self) -> str:
@@ -210,6 +212,8 @@ class Node(msgspec.Struct, frozen=True, dict=True):
             parts += [bullet.text, len(bullet.grips), *bullet.grips]
         parts += [len(self.keywords), *self.keywords, len(self.gaps), *self.gaps]
         parts += [text for grip in self.grips for text in (grip.id, grip.excerpt)]
+        if self.body:
+            parts.append(digest_of(self.body))
         return digest_of(*parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -12,6 +13,8 @@ from memtool.model.records import Cut, Event, RecordId, digest_of
 
 GAP_US = 30 * 60 * 1_000_000
 MAX_TOKENS = 6000
+MAX_UNPROMPTED_TOKENS = 12_000
+MAX_EVENTS = 5000
 BYTES_PER_TOKEN = 4
 
 
@@ -58,7 +61,11 @@ def _parents_first(events: list[Event]) -> list[Event]:
 
 
 def cuts_of(events: Iterable[Event], day: int) -> list[Cut]:
-    """Return the segments of one session's current events of one day, in order of time; each is of one project."""
+    """Return the segments of one session's current events of one day, in order of time; each is of one project.
+
+    A cut is made only before a prompt: after a gap, or where what was said would exceed the limit. A reply stays
+    with the question before it. Where no prompt was seen, a cut is made after a gap, or before an answer.
+    """
     of_project: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         of_project[event.project].append(event)
@@ -67,18 +74,59 @@ def cuts_of(events: Iterable[Event], day: int) -> list[Cut]:
 
 
 def _cuts_of_project(events: Iterable[Event], day: int) -> list[Cut]:
-    units = _units(in_order(events))
-    runs: list[list[Event]] = []
-    tokens, last_us = 0, 0
-    for unit in units:
-        size = sum(tokens_of(event.text) for event in unit)
-        if not runs or unit[0].time_us - last_us > GAP_US or tokens + size > MAX_TOKENS:
-            runs.append([])
-            tokens = 0
-        runs[-1] += unit
-        tokens += size
-        last_us = unit[-1].time_us
-    return [_cut(run, day) for run in runs]
+    runs: list[_Run] = []
+    for unit in _units(in_order(events)):
+        if not runs or runs[-1].ends_before(unit):
+            runs.append(_Run())
+        runs[-1].add(unit)
+    return [_cut(run.events, day) for run in runs]
+
+
+class _Run:
+    """The events of a segment, while it grows."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._said = 0
+        self._has_prompt = False
+        self._answer = ""
+
+    def add(self, unit: Sequence[Event]) -> None:
+        self.events += unit
+        self._said += _said(unit)
+        self._has_prompt |= _is_prompt(unit[0])
+        answers = [event.text for event in unit if event.kind == "answer" and _is_main(event)]
+        self._answer = answers[-1] if answers else self._answer
+
+    def ends_before(self, unit: Sequence[Event]) -> bool:
+        is_gap = unit[0].time_us - self.events[-1].time_us > GAP_US
+        if _is_prompt(unit[0]):
+            is_full = self._said + _said(unit) > MAX_TOKENS
+            return (is_gap or is_full) and not _ASKS.search(self._answer[-_LONGEST_END:])
+        is_long = self._said >= MAX_UNPROMPTED_TOKENS or len(self.events) >= MAX_EVENTS
+        is_answer = unit[0].kind == "answer" and _is_main(unit[0])
+        return (is_gap and not self._has_prompt) or (is_long and is_answer)
+
+
+# The end of an answer that a reply belongs to: a question, or a list of options.
+_ASKS = re.compile(r"\?[*_)\s]*\Z|^\s*(?:\d{1,2}|[A-Za-z])[.)] ", re.MULTILINE)
+_LONGEST_END = 600
+
+
+def _is_main(event: Event) -> bool:
+    return not event.metadata.get("sidechain")
+
+
+def _is_prompt(event: Event) -> bool:
+    return event.kind == "prompt" and _is_main(event)
+
+
+def _said(unit: Sequence[Event]) -> int:
+    """Return the tokens of what is said: prompts, answers and recaps; not what tools print."""
+    return sum(tokens_of(event.text) for event in unit if event.kind in _SAID)
+
+
+_SAID = frozenset(("prompt", "answer", "compaction", "recap"))
 
 
 def _units(ordered: Sequence[Event]) -> list[list[Event]]:

@@ -24,6 +24,7 @@ from memtool.model.records import (
     digest_of,
     grip_id,
 )
+from memtool.model.threads import Thread, body_of
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -60,6 +61,10 @@ class Request(msgspec.Struct, frozen=True):
     level: Level
     scope: str
     sections: tuple[Section, ...]
+    threads: tuple[Thread, ...] = ()
+    """Of a segment too: what it would be as a day."""
+    body: bytes = b""
+    """What the node will hold of them."""
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -71,10 +76,12 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class DraftBullet(msgspec.Struct, frozen=True):
-    """One claim and what proves it: at least one citation."""
+    """One claim and what proves it: at least one citation or grip."""
 
     text: str
-    citations: tuple[Citation, ...]
+    citations: tuple[Citation, ...] = ()
+    grips: tuple[Grip, ...] = ()
+    """Proofs that are grips already, as the points of threads have them."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -111,16 +118,27 @@ def period_inputs(node: NodeId, bounds_us: tuple[int, int], children: Iterable[C
     return digest_of(node, *bounds_us, *parts)
 
 
-def segment_request(cut: Cut, events: Sequence[Event], scope: str) -> Request:
+def segment_request(
+    cut: Cut,
+    events: Sequence[Event],
+    scope: str,
+    threads: tuple[Thread, ...] = (),
+    body: bytes = b"",
+) -> Request:
     """Return the request for a segment: one section, one item an event."""
     items = tuple(
         Item(number, event.kind, event.text, event=event.id)
         for number, event in enumerate(events, start=1)
     )
-    return Request(Level.SEGMENT, scope, (Section(cut.session, items, project=cut.project),))
+    section = Section(cut.session, items, project=cut.project)
+    return Request(Level.SEGMENT, scope, (section,), threads, body)
 
 
-def period_request(period: Period, children: Iterable[tuple[Node, str, str]]) -> Request:
+def period_request(
+    period: Period,
+    children: Iterable[tuple[Node, str, str]],
+    threads: tuple[Thread, ...] = (),
+) -> Request:
     """Return the request for a period from its children's (node, label, project), in order of time."""
     sections: list[Section] = []
     number = 0
@@ -132,7 +150,7 @@ def period_request(period: Period, children: Iterable[tuple[Node, str, str]]) ->
             proof = tuple(grips[wanted] for wanted in bullet.grips)
             items.append(Item(number, "bullet", bullet.text, grips=proof))
         sections.append(Section(label, tuple(items), node.title, node.keywords, project))
-    return Request(period.level, heading(period), tuple(sections))
+    return Request(period.level, heading(period), tuple(sections), threads, body_of(threads))
 
 
 def segment_label(cut: Cut) -> str:
@@ -159,11 +177,13 @@ def node_from(draft: Draft, request: Request, origin: Origin) -> Node:
         gaps=origin.gaps,
         inputs=origin.inputs,
         recipe=origin.recipe,
+        body=request.body,
     )
 
 
 def _proof(bullet: DraftBullet, items: dict[int, Item]) -> list[Grip]:
     of_each = [_grips(citation, items[citation.number]) for citation in bullet.citations]
+    of_each += [(grip,) for grip in bullet.grips]
     in_turn = chain.from_iterable(zip_longest(*of_each))
     unique = {grip.id: grip for grip in in_turn if grip is not None}
     return list(unique.values())[:MAX_GRIPS]

@@ -9,9 +9,11 @@ from msgspec import Struct, field
 from memtool.errors import UsageError
 from memtool.model.levels import PERIOD_FORMS, Period, heading, parents_of, place_of
 from memtool.model.records import Bullet, EventId, GripId, NodeId, Recipe
+from memtool.model.threads import threads_in
 from memtool.query.contents import Entry, Tree
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
 from memtool.query.reader import Reader
+from memtool.query.threads import Rest, ShownThread, shown_threads
 from memtool.store.store import Store
 
 NODE_FORMS = f"{PERIOD_FORMS}, {SEGMENT_FORM}"
@@ -80,6 +82,9 @@ class Shown(Struct, frozen=True):
     projects: tuple[str, ...] = ()
     also_under: NodeId | None = None
     zone: str = "UTC"
+    threads: tuple[ShownThread, ...] = ()
+    rest: tuple[Rest, ...] = ()
+    """The threads that text does not show, by state."""
     keywords: tuple[str, ...] = ()
     grips: tuple[ShownGrip, ...] = ()
     children: tuple[Entry, ...] = ()
@@ -134,6 +139,8 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
     )
     period, scope = place_of(entry.id).period, entry.scope
     write, failure = store.write_of(entry.id), tree.failures.get(entry.id)
+    made_of = threads_in(node.body) if node is not None and cut is None else ()
+    threads, rest = shown_threads(made_of, period.level)
     parents = (period,) if cut else parents_of(period, store.calendar.week_start)
     return Shown(
         exists=True,
@@ -148,6 +155,8 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
         projects=entry.projects,
         also_under=entry.also_under,
         zone=store.calendar.zone,
+        threads=threads,
+        rest=rest,
         keywords=node.keywords if node else (),
         grips=tuple(
             ShownGrip(one.id, names.grip(one.id), one.events, one.start, one.end, one.excerpt)

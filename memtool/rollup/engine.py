@@ -28,8 +28,11 @@ from memtool.model.summary import (
     segment_label,
     segment_request,
 )
+from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
 from memtool.rollup.plan import RollupOptions, stale_now, with_below
+from memtool.signals.threads import threads_of
+from memtool.signals.turns import turns_of
 from memtool.store.access import Lease
 from memtool.store.store import Store
 from memtool.store.toc import (
@@ -227,7 +230,13 @@ class Rollup:
             elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):
-                yield Step(seen, origin, segment_request(cut, events, heading(seen.period)))
+                turns = turns_of(events, cut.project)
+                scope = heading(seen.period)
+                yield Step(
+                    seen,
+                    origin,
+                    segment_request(cut, events, scope, threads_of(turns), body_of(turns)),
+                )
 
     def _period(self, seen: Seen) -> Step | None:
         """Return the step for a period, None where nothing is to be asked; all below it is up to date."""
@@ -267,12 +276,13 @@ class Rollup:
         if self._must_wait(store, seen, origin):
             return None
         labelled = ((node, *_labels(node.id, cuts)) for node in nodes)
-        return Step(seen, origin, period_request(period, labelled))
+        return Step(seen, origin, period_request(period, labelled, _threads(period, nodes)))
 
     def _is_current(self, store: Store, seen: Seen, origin: Origin) -> bool:
         """Return whether the node is up to date, or was copied from the current table of contents."""
         node = store.node(origin.id)
-        if node is not None and node.inputs == origin.inputs:
+        is_whole = node is not None and (bool(node.body) or isinstance(place_of(node.id), Period))
+        if node is not None and node.inputs == origin.inputs and is_whole:
             is_outdated = self._outdated and node.recipe != origin.recipe
             if not is_outdated and seen.period not in self._forced:
                 return True
@@ -307,6 +317,13 @@ def _failure_of_same(store: Store, origin: Origin) -> Failure | None:
     if failure is None or (failure.inputs, failure.recipe) != (origin.inputs, origin.recipe):
         return None
     return failure
+
+
+def _threads(period: Period, nodes: Iterable[Node]) -> tuple[Thread, ...]:
+    """Return the threads of a period: of a day from its segments' turns, else joined from its children's."""
+    if period.level is Level.DAY:
+        return threads_of(turn for node in nodes for turn in turns_in(node.body))
+    return join([threads_in(node.body) for node in nodes], period.level)
 
 
 def _labels(node_id: NodeId, cuts: dict[NodeId, Cut]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
 from memtool.store.engine import WAY_BACK, Engine, open_reader, open_writer
 from memtool.store.store import Store, put_meta
+from memtool.store.toc import mark_days
 
 Step = Callable[[Engine], None]
 OLDEST = 1
@@ -30,7 +31,15 @@ def _index_marks(_: Engine) -> None:
     """To 3: nothing lies otherwise, but an older memtool would not mark days for the text index."""
 
 
-MIGRATIONS: Mapping[int, Step] = {2: _second_generation, 3: _index_marks}
+def _turns_and_threads(engine: Engine) -> None:
+    """To 4: nodes hold turns and threads. Marks every day, so that the next rollups make its nodes again."""
+    store = Store(engine)
+    with store.batch(sync=False) as batch:
+        for each in store.generations():
+            mark_days(each, batch, each.days())
+
+
+MIGRATIONS: Mapping[int, Step] = {2: _second_generation, 3: _index_marks, 4: _turns_and_threads}
 """By the format that each step leads to."""
 
 FORMAT = OLDEST + len(MIGRATIONS)

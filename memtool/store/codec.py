@@ -35,9 +35,10 @@ class Codec(Generic[T]):
     def encode(self, value: T) -> bytes:
         assert isinstance(value, self._kind), value
         if self._more:
-            return msgspec.msgpack.encode(
-                {**msgspec.structs.asdict(cast("msgspec.Struct", value)), **self._more}
-            )
+            fields = {**msgspec.structs.asdict(cast("msgspec.Struct", value)), **self._more}
+            if not fields.get("body", True):
+                del fields["body"]  # nodes of older stores have none
+            return msgspec.msgpack.encode(fields)
         return msgspec.msgpack.encode(value)
 
     def decode(self, data: bytes, key: bytes) -> T:

@@ -137,7 +137,7 @@ class Row(Struct, frozen=True):
 SUMMARIZERS = (
     Row(
         "extractive",
-        "memtool.summarize.extractive.summarizer:make",
+        "memtool.summarize.extractive:make",
         waits=False,
         needs_network=False,
         about="picks what was asked and concluded; offline, free, deterministic",

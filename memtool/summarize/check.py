@@ -51,7 +51,7 @@ def _problems(request: Request, draft: Draft) -> Iterator[str]:
 
 def _bullet_problems(items: dict[int, Item], bullet: DraftBullet) -> Iterator[str]:
     yield from _text_problems("its text", bullet.text, BULLET_LIMIT)
-    if not bullet.citations:
+    if not bullet.citations and not bullet.grips:
         yield "it cites nothing"
     if len(set(bullet.citations)) < len(bullet.citations):
         yield "it cites the same words twice"

@@ -172,7 +172,7 @@ def test_an_open_period_is_summarised_too(
     (project / "today.jsonl").write_text(line)
     assert take_in(Invocation(environ, NOW_US)).code == 0
     shown = memtool("show", today, "--json", env={"MEMTOOL_CALENDAR__TIMEZONE": "Europe/Berlin"})
-    assert json.loads(shown.stdout)["title"] == "Why is it slow"
+    assert json.loads(shown.stdout)["title"] == "Why is it slow?"
 
 
 def test_a_store_named_for_this_call_is_only_made_on_a_clear_yes(

@@ -190,16 +190,20 @@ def test_json_has_all_that_is_known_of_a_node(memory: Memory, capsys: Output) ->
     by_excerpt = {grip["excerpt"]: grip["id"] for grip in grips}
     written = found.pop("written")
     child = found.pop("children")[0]
+    (thread,) = found.pop("threads")
     assert found == {
-        "kind": "node", "version": 1, "exists": True, "id": "day:2025-12-31", "level": "day",
+        "kind": "node", "version": 2, "exists": True, "id": "day:2025-12-31", "level": "day",
         "scope": "Wed 31 Dec 2025",
         "title": "Close the books of the year", "state": [], "events": 2, "sessions": 1,
         "projects": ["/home/mira/src/teeladen"], "also_under": None, "zone": "Europe/Berlin",
         "bullets": [{"text": text, "grips": [by_excerpt[text]]} for text in (EARLY[0].text, EARLY[1].text)],
         "keywords": found["keywords"], "parents": ["week:2025-12-28", "month:2025-12"], "gaps": [],
         "recipe": {"summarizer": "mock", "model": "", "prompt": found["recipe"]["prompt"], "settings": "max_bullets=5"},
-        "failure": None, "segment": None,
+        "failure": None, "segment": None, "rest": [],
     }  # fmt: skip
+    assert thread["headline"] == "Close the books of the year"
+    assert (thread["state"], thread["shown"]) == ("answered", True)
+    assert {"text", "kind", "grips", "shown", "weight", "time_us"} <= set(thread["points"][0])
     assert set(grips[0]) == {"id", "short", "events", "start", "end", "excerpt"}
     assert written["time"] == "2026-12-08T05:00:00.000000+01:00"
     assert written["time_us"] == at("2026-12-08T04:00:00")

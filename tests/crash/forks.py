@@ -28,7 +28,7 @@ _WARM = (
     "memtool.cli.app",
     "tests.memory",
     "tests.crash.tasks",
-    "memtool.summarize.extractive.summarizer",
+    "memtool.summarize.extractive",
 )
 
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memtool.model.records import Claim, Event, digest_of, event_id
-from memtool.model.segmenting import GAP_US, MAX_TOKENS, by_session, cuts_of, in_order, tokens_of
+from memtool.model.segmenting import (
+    GAP_US,
+    MAX_TOKENS,
+    MAX_UNPROMPTED_TOKENS,
+    by_session,
+    cuts_of,
+    in_order,
+    tokens_of,
+)
 from tests.strategies import events, starts_us
 
 MINUTE_US = 60_000_000
@@ -57,15 +65,39 @@ def test_a_message_is_never_split(session: list[Event]) -> None:
 
 
 @given(one_session())
-def test_a_gap_ends_a_segment_unless_a_message_spans_it(session: list[Event]) -> None:
+def test_a_gap_before_a_prompt_ends_a_segment_unless_a_message_spans_it(
+    session: list[Event],
+) -> None:
     times = {event.id: event for event in session}
     for cut in cuts_of(session, 1):
         ordered = [times[event] for event in cut.events]
         for index, (left, right) in enumerate(pairwise(ordered)):
-            if right.time_us - left.time_us > GAP_US:
+            asked = any(mark in event.text for event in ordered for mark in "?.)")
+            if right.kind == "prompt" and right.time_us - left.time_us > GAP_US and not asked:
                 before = {event.group for event in ordered[: index + 1]} - {""}
                 after = {event.group for event in ordered[index + 1 :]} - {""}
                 assert before & after
+
+
+def test_work_is_not_cut_from_its_prompt() -> None:
+    work = [replace(said(n, n * 40, "x" * 40_000), kind="tool_result") for n in range(2, 5)]
+    assert len(cuts_of([said(1, 0), *work], 1)) == 1
+
+
+def test_a_reply_stays_with_the_question_before_it() -> None:
+    def talk(answer: str) -> list[Event]:
+        return [said(1, 0), replace(said(2, 1, answer), kind="answer"), said(3, 600, "2")]
+
+    assert len(cuts_of(talk("Which one do you want?"), 1)) == 1
+    assert len(cuts_of(talk("Three ways:\n1. a table\n2. a file"), 1)) == 1
+    assert len(cuts_of(talk("Done."), 1)) == 2
+
+
+def test_without_prompts_a_cut_is_made_at_gaps_and_before_answers() -> None:
+    long = replace(said(1, 0, "x" * 4 * MAX_UNPROMPTED_TOKENS), kind="answer")
+    more = [replace(said(2, 1), kind="tool_result"), replace(said(3, 2), kind="answer")]
+    assert [len(cut.events) for cut in cuts_of([long, *more], 1)] == [2, 1]
+    assert len(cuts_of([more[0], replace(more[1], time_us=90 * MINUTE_US)], 1)) == 2
 
 
 def test_half_an_hour_is_no_gap_but_a_moment_more_is() -> None:

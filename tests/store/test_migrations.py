@@ -67,12 +67,21 @@ def test_an_older_store_is_read_as_it_is(tmp_path: Path) -> None:
     assert recorded_format(root) == 1
 
 
+def memory_of(root: Path) -> dict[str, dict[bytes, bytes]]:
+    """Return all rows but marks and their number, which the step to format 4 sets."""
+    return {
+        name: rows for name, rows in everything(root).items() if name not in {keys.MARKS, keys.META}
+    }
+
+
 def test_the_first_writer_migrates_it_once_and_the_memory_stays(tmp_path: Path) -> None:
     root = unpacked(tmp_path)
-    before = everything(root)
+    before = memory_of(root)
     open_once(root)
     assert recorded_format(root) == FORMAT
-    assert everything(root) == before
+    assert memory_of(root) == before
+    days = {period for period in stale(root) if period.startswith("day:")}
+    assert len(days) == 3
     file = (root / "FORMAT").stat()
     open_once(root)
     assert (root / "FORMAT").stat() == file
@@ -92,20 +101,20 @@ def test_what_waited_in_it_is_rolled_up_as_in_a_new_store(forks: Forks, tmp_path
 def test_a_migration_killed_at_every_step_is_whole_and_goes_on(
     forks: Forks, tmp_path: Path
 ) -> None:
-    expected = everything(unpacked(tmp_path / "undisturbed"))
+    expected = memory_of(unpacked(tmp_path / "undisturbed"))
     formats = set()
     for step in range(MAX_STEPS):
         root = unpacked(tmp_path / str(step))
         acknowledged = str(tmp_path / "acknowledged")
         ended = forks.run(killed, root, ("compact",), step, acknowledged)
         formats.add(recorded_format(root))
-        assert everything(root) == expected
+        assert memory_of(root) == expected
         if recorded_format(root) == FORMAT:
             break
         assert ended.status == -signal.SIGKILL
         open_once(root)
         assert recorded_format(root) == FORMAT
-        assert everything(root) == expected
+        assert memory_of(root) == expected
     assert formats == set(range(OLDEST, FORMAT + 1))
 
 

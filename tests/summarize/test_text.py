@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from memtool.summarize.extractive.phrases import request_text, result_text, topic
 from memtool.summarize.text.plain import plain, shorten
 from memtool.summarize.text.sentences import LONGEST_SPAN, sentences
 from memtool.summarize.text.words import key, words
@@ -65,40 +64,6 @@ def test_plain_text_is_one_line_without_control_characters(text: str) -> None:
 @given(texts)
 def test_shortened_text_keeps_the_limit(text: str) -> None:
     assert len(shorten(plain(text), 40)) <= 40
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Hi, can you please add a cache?", "Add a cache"),
-        ("We probably also need to know which agent it was, right?", "Know which agent it was"),
-        ("I'd like to add tracing", "Add tracing"),
-        ("no-op functions are slow", "No-op functions are slow"),
-        ("machineid.ProtectedID() is slow", "machineid.ProtectedID() is slow"),
-        ("Implement the following plan:\n\n# Move it", "Move it"),
-        ("please", "Please"),
-    ],
-)
-def test_a_request_is_told_without_its_politeness(text: str, expected: str) -> None:
-    assert request_text(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Done. I've added a lock.", "Added a lock."),
-        ("I updated the docs:", "Updated the docs"),
-        ("Based on the profile, the pool is too small.", "The pool is too small."),
-        ("I have 3 ideas.", "I have 3 ideas."),
-    ],
-)
-def test_a_result_is_told_without_its_first_person(text: str, expected: str) -> None:
-    assert result_text(text) == expected
-
-
-def test_a_title_ends_where_a_clause_ends() -> None:
-    text = "Add a flame graph or tracing or something so that we see why it is slow"
-    assert topic(text, 45) == "Add a flame graph or tracing or something"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""The draft of a segment: of work with an agent, request → outcome; of talk between people, what each said."""
