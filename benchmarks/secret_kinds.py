@@ -1,6 +1,6 @@
-"""Made secrets of many kinds, each in the forms in which sessions show it. Nothing here was ever valid.
+"""Made secrets of many kinds, each in the forms in which sessions show it. None was ever valid.
 
-`{A20}` stands for 20 made characters of a class: A letters and digits, a lower case and digits, U upper case and digits,
+`{A20}` stands for 20 made characters of a class: A letters and digits, a the same in lower case, U in upper case,
 B base32 upper case, h hexadecimal, d digits, w letters, digits, `_` and `-`, b base64, p a password, g a UUID.
 In a form, `{X}` is the secret and `{N}` a variable that it is assigned to.
 """
@@ -213,67 +213,296 @@ root {p} MYSQL_ROOT_PASSWORD
 
 # Secrets that one form or few show.
 FORMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("flag-token", "{A24}", ("deploy --token {X} --yes", "deploy --token={X}", 'deploy --auth-token "{X}"')),
-    ("flag-api-key", "{h32}", ("sync --api-key {X}", "sync --api_key='{X}' --all", "sync --apikey {X}")),
-    ("flag-secret", "{A30}", ("app --client-secret {X}", "app --secret={X} up", "app --secret-key {X}")),
+    (
+        "flag-token",
+        "{A24}",
+        ("deploy --token {X} --yes", "deploy --token={X}", 'deploy --auth-token "{X}"'),
+    ),
+    (
+        "flag-api-key",
+        "{h32}",
+        ("sync --api-key {X}", "sync --api_key='{X}' --all", "sync --apikey {X}"),
+    ),
+    (
+        "flag-secret",
+        "{A30}",
+        ("app --client-secret {X}", "app --secret={X} up", "app --secret-key {X}"),
+    ),
     ("flag-password", "{p}", ("db --password {X} -h db", "db --password={X}", "db --passwd '{X}'")),
-    ("curl-user", "{p}", ("curl -u ada:{X} https://x.org/", "curl -sS --user 'ada:{X}' https://x.org")),
+    (
+        "curl-user",
+        "{p}",
+        ("curl -u ada:{X} https://x.org/", "curl -sS --user 'ada:{X}' https://x.org"),
+    ),
     ("mysql-flag", "{p}", ("mysql -u root -p{X} shop", "mysqldump -uroot -p'{X}' shop > a.sql")),
-    ("sshpass", "{p}", ("sshpass -p {X} ssh ada@host", "sshpass -p '{X}' scp a ada@host:", "sshpass -p{X} ssh h")),
-    ("docker-login", "{p}", ("docker login -u ada -p {X} ghcr.io", "podman login -p '{X}' -u ada quay.io")),
-    ("password-stdin", "{p}", ("echo {X} | docker login -u ada --password-stdin", "echo '{X}' | sudo -S apt update")),
-    ("pgpassword", "{p}", ("PGPASSWORD={X} psql -h db", "MYSQL_PWD='{X}' mysql shop", 'PGPASSWORD="{X}" psql')),
+    (
+        "sshpass",
+        "{p}",
+        ("sshpass -p {X} ssh ada@host", "sshpass -p '{X}' scp a ada@host:", "sshpass -p{X} ssh h"),
+    ),
+    (
+        "docker-login",
+        "{p}",
+        ("docker login -u ada -p {X} ghcr.io", "podman login -p '{X}' -u ada quay.io"),
+    ),
+    (
+        "password-stdin",
+        "{p}",
+        ("echo {X} | docker login -u ada --password-stdin", "echo '{X}' | sudo -S apt update"),
+    ),
+    (
+        "pgpassword",
+        "{p}",
+        ("PGPASSWORD={X} psql -h db", "MYSQL_PWD='{X}' mysql shop", 'PGPASSWORD="{X}" psql'),
+    ),
     ("redis-cli", "{p}", ("redis-cli -h db -a {X} ping", "redis-cli -a '{X}' --no-auth-warning")),
-    ("mongo-flag", "{p}", ("mongosh -u ada -p {X} --authenticationDatabase admin", "mongodump -u ada -p '{X}'")),
+    (
+        "mongo-flag",
+        "{p}",
+        ("mongosh -u ada -p {X} --authenticationDatabase admin", "mongodump -u ada -p '{X}'"),
+    ),
     ("sqlcmd", "{p}", ("sqlcmd -S db -U sa -P '{X}' -Q x", "sqlcmd -U sa -P {X}")),
     ("ldapsearch", "{p}", ("ldapsearch -x -D cn=admin -w {X} -b dc=x", "ldapsearch -x -w '{X}'")),
-    ("openssl", "{p}", ("openssl rsa -in k -passin pass:{X}", "openssl enc -aes256 -pass pass:{X}")),
+    (
+        "openssl",
+        "{p}",
+        ("openssl rsa -in k -passin pass:{X}", "openssl enc -aes256 -pass pass:{X}"),
+    ),
     ("htpasswd", "{p}", ("htpasswd -b -c .htpasswd ada {X}", "htpasswd -nb ada '{X}'")),
     ("smbclient", "{p}", ("smbclient //nas/x -U ada%{X}", "smbclient //nas/x -U 'ada%{X}'")),
     ("chpasswd", "{p}", ("echo 'ada:{X}' | chpasswd", 'echo "root:{X}" | sudo chpasswd')),
-    ("netrc", "{p}", ("machine api.x.org login ada password {X}", "machine x.org\n  login ada\n  password {X}\n")),
+    (
+        "netrc",
+        "{p}",
+        (
+            "machine api.x.org login ada password {X}",
+            "machine x.org\n  login ada\n  password {X}\n",
+        ),
+    ),
     ("docker-auth", "{b40}==", ('{{"auths": {{"ghcr.io": {{"auth": "{X}"}}}}}}', '"auth": "{X}"')),
     ("npmrc", "{g}", ("//registry.npmjs.org/:_authToken={X}", "//r.x.org/:_auth={X}")),
-    ("cookie", "{A40}", ("Cookie: session={X}; theme=dark", "curl -b 'sessionid={X}' https://x.org", "curl --cookie 'sid={X}' x.org")),
-    ("set-cookie", "{A40}", ("Set-Cookie: sid={X}; Path=/; HttpOnly", "< set-cookie: connect.sid=s%3A{X}; Path=/")),
-    ("authorization-basic", "{b32}==", ("Authorization: Basic {X}", "-H 'Authorization: Basic {X}'", '"Authorization": "Basic {X}"')),
-    ("authorization-bearer", "{A40}", ("Authorization: Bearer {X}", 'headers={{"Authorization": f"Bearer {X}"}}', "-H 'authorization: token {X}'")),
+    (
+        "cookie",
+        "{A40}",
+        (
+            "Cookie: session={X}; theme=dark",
+            "curl -b 'sessionid={X}' https://x.org",
+            "curl --cookie 'sid={X}' x.org",
+        ),
+    ),
+    (
+        "set-cookie",
+        "{A40}",
+        ("Set-Cookie: sid={X}; Path=/; HttpOnly", "< set-cookie: connect.sid=s%3A{X}; Path=/"),
+    ),
+    (
+        "authorization-basic",
+        "{b32}==",
+        (
+            "Authorization: Basic {X}",
+            "-H 'Authorization: Basic {X}'",
+            '"Authorization": "Basic {X}"',
+        ),
+    ),
+    (
+        "authorization-bearer",
+        "{A40}",
+        (
+            "Authorization: Bearer {X}",
+            'headers={{"Authorization": f"Bearer {X}"}}',
+            "-H 'authorization: token {X}'",
+        ),
+    ),
     ("authorization-plain", "{A40}", ("Authorization: {X}", '{{"Authorization": "{X}"}}')),
-    ("header-key", "{A32}", ("X-Api-Key: {X}", "-H 'X-Auth-Token: {X}'", "PRIVATE-TOKEN: {X}", "'apikey': '{X}'")),
-    ("url-password", "{p}", ("postgres://ada:{X}@db:5432/shop", "git clone https://ada:{X}@git.x.org/a.git", "mongodb+srv://ada:{X}@c.mongodb.net")),
-    ("url-password-alone", "{A20}", ("redis://:{X}@cache:6379/0", "https://{X}@git.x.org/a.git", "https://x-access-token:{X}@git.x.org/a")),
-    ("url-parameter", "{A32}", ("https://x.org/a?access_token={X}&b=1", "https://x.org/a?b=1&api_key={X}", "/cb?token={X}#x")),
-    ("azure-signature", "{A43}%3D", ("https://a.blob.core.windows.net/c?sv=2022-11-02&sig={X}", "?se=2026&sp=r&sig={X}&sv=1")),
+    (
+        "header-key",
+        "{A32}",
+        ("X-Api-Key: {X}", "-H 'X-Auth-Token: {X}'", "PRIVATE-TOKEN: {X}", "'apikey': '{X}'"),
+    ),
+    (
+        "url-password",
+        "{p}",
+        (
+            "postgres://ada:{X}@db:5432/shop",
+            "git clone https://ada:{X}@git.x.org/a.git",
+            "mongodb+srv://ada:{X}@c.mongodb.net",
+        ),
+    ),
+    (
+        "url-password-alone",
+        "{A20}",
+        (
+            "redis://:{X}@cache:6379/0",
+            "https://{X}@git.x.org/a.git",
+            "https://x-access-token:{X}@git.x.org/a",
+        ),
+    ),
+    (
+        "url-parameter",
+        "{A32}",
+        (
+            "https://x.org/a?access_token={X}&b=1",
+            "https://x.org/a?b=1&api_key={X}",
+            "/cb?token={X}#x",
+        ),
+    ),
+    (
+        "azure-signature",
+        "{A43}%3D",
+        ("https://a.blob.core.windows.net/c?sv=2022-11-02&sig={X}", "?se=2026&sp=r&sig={X}&sv=1"),
+    ),
     ("aws-signature", "{h64}", ("https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature={X}",)),
-    ("azure-storage", "{b86}==", ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey={X};EndpointSuffix=x",)),
+    (
+        "azure-storage",
+        "{b86}==",
+        ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey={X};EndpointSuffix=x",),
+    ),
     ("azure-bus", "{b43}=", ("Endpoint=sb://a.net/;SharedAccessKeyName=Root;SharedAccessKey={X}",)),
-    ("connection-string", "{p}", ("Server=db;Database=a;User Id=sa;Password={X};", '"Server=db;Uid=sa;Pwd={X};Encrypt=no"')),
-    ("php-define", "{p}", ("define('DB_PASSWORD', '{X}');", 'define( "DB_PASSWORD", "{X}" );', "define('AUTH_KEY', '{X}');")),
+    (
+        "connection-string",
+        "{p}",
+        ("Server=db;Database=a;User Id=sa;Password={X};", '"Server=db;Uid=sa;Pwd={X};Encrypt=no"'),
+    ),
+    (
+        "php-define",
+        "{p}",
+        (
+            "define('DB_PASSWORD', '{X}');",
+            'define( "DB_PASSWORD", "{X}" );',
+            "define('AUTH_KEY', '{X}');",
+        ),
+    ),
     ("php-array", "{p}", ("'password' => '{X}',", '"secret" => "{X}",')),
-    ("xml-element", "{p}", ("<password>{X}</password>", "<clientSecret>{X}</clientSecret>", "<api-key>{X}</api-key>")),
-    ("xml-attribute", "{p}", ('<user name="ada" password="{X}"/>', '<add key="ApiKey" value="{X}" />')),
-    ("java-setter", "{p}", ('ds.setPassword("{X}");', 'config.setApiKey("{X}")', '.withPassword("{X}")')),
-    ("java-properties", "{p}", ("spring.datasource.password={X}", "storePassword={X}", "mail.smtp.password = {X}")),
-    ("code-argument", "{p}", ('connect(user="ada", password="{X}")', "login(username='ada', passwd='{X}')")),
-    ("code-constant", "{A28}", ('const apiKey = "{X}"', "private static final String API_SECRET = \"{X}\";", "authToken: '{X}',")),
-    ("yaml-password", "{p}", ("db:\n  user: ada\n  password: {X}\n", "  passphrase: '{X}'", "password: \"{X}\"")),
-    ("kubernetes-secret", "{b24}", ("kind: Secret\ndata:\n  password: {X}\n", "kind: Secret\nstringData:\n  token: {X}\n")),
-    ("terraform-variable", "{p}", ('db_password = "{X}"', 'terraform apply -var "db_password={X}"', 'TF_VAR_db_password={X} terraform plan')),
-    ("json-password", "{p}", ('{{"user": "ada", "password": "{X}"}}', '{{\\"password\\": \\"{X}\\"}}', '{{"passphrase":"{X}"}}')),
-    ("sql-password", "{p}", ("CREATE USER ada WITH PASSWORD '{X}';", "ALTER ROLE ada PASSWORD '{X}'", "CREATE USER a@b IDENTIFIED BY '{X}'")),
-    ("said-password", "{p}", ("the password is {X}, try it", "my password: {X}", "use this password: `{X}`", "pw: {X}")),
-    ("said-key", "{A32}", ("my api key is {X}", "here is the token: {X}", "the API key: `{X}`", "use token {X} for it")),
+    (
+        "xml-element",
+        "{p}",
+        ("<password>{X}</password>", "<clientSecret>{X}</clientSecret>", "<api-key>{X}</api-key>"),
+    ),
+    (
+        "xml-attribute",
+        "{p}",
+        ('<user name="ada" password="{X}"/>', '<add key="ApiKey" value="{X}" />'),
+    ),
+    (
+        "java-setter",
+        "{p}",
+        ('ds.setPassword("{X}");', 'config.setApiKey("{X}")', '.withPassword("{X}")'),
+    ),
+    (
+        "java-properties",
+        "{p}",
+        ("spring.datasource.password={X}", "storePassword={X}", "mail.smtp.password = {X}"),
+    ),
+    (
+        "code-argument",
+        "{p}",
+        ('connect(user="ada", password="{X}")', "login(username='ada', passwd='{X}')"),
+    ),
+    (
+        "code-constant",
+        "{A28}",
+        (
+            'const apiKey = "{X}"',
+            'private static final String API_SECRET = "{X}";',
+            "authToken: '{X}',",
+        ),
+    ),
+    (
+        "yaml-password",
+        "{p}",
+        ("db:\n  user: ada\n  password: {X}\n", "  passphrase: '{X}'", 'password: "{X}"'),
+    ),
+    (
+        "kubernetes-secret",
+        "{b24}",
+        ("kind: Secret\ndata:\n  password: {X}\n", "kind: Secret\nstringData:\n  token: {X}\n"),
+    ),
+    (
+        "terraform-variable",
+        "{p}",
+        (
+            'db_password = "{X}"',
+            'terraform apply -var "db_password={X}"',
+            "TF_VAR_db_password={X} terraform plan",
+        ),
+    ),
+    (
+        "json-password",
+        "{p}",
+        (
+            '{{"user": "ada", "password": "{X}"}}',
+            '{{\\"password\\": \\"{X}\\"}}',
+            '{{"passphrase":"{X}"}}',
+        ),
+    ),
+    (
+        "sql-password",
+        "{p}",
+        (
+            "CREATE USER ada WITH PASSWORD '{X}';",
+            "ALTER ROLE ada PASSWORD '{X}'",
+            "CREATE USER a@b IDENTIFIED BY '{X}'",
+        ),
+    ),
+    (
+        "said-password",
+        "{p}",
+        ("the password is {X}, try it", "my password: {X}", "use this password: `{X}`", "pw: {X}"),
+    ),
+    (
+        "said-key",
+        "{A32}",
+        (
+            "my api key is {X}",
+            "here is the token: {X}",
+            "the API key: `{X}`",
+            "use token {X} for it",
+        ),
+    ),
     ("otp", "{B32}", ("otpauth://totp/x:ada?secret={X}&issuer=x", "TOTP_SECRET={X}")),
-    ("wireguard", "{b43}=", ("[Interface]\nPrivateKey = {X}\nAddress = 10.0.0.2/32", "PresharedKey = {X}")),
+    (
+        "wireguard",
+        "{b43}=",
+        ("[Interface]\nPrivateKey = {X}\nAddress = 10.0.0.2/32", "PresharedKey = {X}"),
+    ),
     ("jwk", "{w43}", ('{{"kty": "EC", "crv": "P-256", "d": "{X}"}}', '{{"kty":"oct","k":"{X}"}}')),
-    ("pem", "{b64}\n{b64}\n{b20}==", ("-----BEGIN RSA PRIVATE KEY-----\n{X}\n-----END RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n{X}\n")),
-    ("ssh", "b3BlbnNzaC1rZXktdjEA{b50}\n{b70}", ("-----BEGIN OPENSSH PRIVATE KEY-----\n{X}\n-----END OPENSSH PRIVATE KEY-----",)),
-    ("pgp", "{b64}\n{b64}\n={b4}", ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{X}\n-----END PGP PRIVATE KEY BLOCK-----",)),
-    ("putty", "{b64}\n{b64}", ("PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 2\n{X}\nPrivate-MAC: 00",)),
-    ("private-closed", "we buy {A12} corp", ("a <private>{X}</private> b", "a <PRIVATE>\n{X}\n</PRIVATE> b")),
+    (
+        "pem",
+        "{b64}\n{b64}\n{b20}==",
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\n{X}\n-----END RSA PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\n{X}\n",
+        ),
+    ),
+    (
+        "ssh",
+        "b3BlbnNzaC1rZXktdjEA{b50}\n{b70}",
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n{X}\n-----END OPENSSH PRIVATE KEY-----",),
+    ),
+    (
+        "pgp",
+        "{b64}\n{b64}\n={b4}",
+        ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{X}\n-----END PGP PRIVATE KEY BLOCK-----",),
+    ),
+    (
+        "putty",
+        "{b64}\n{b64}",
+        (
+            "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nPrivate-Lines: 2\n{X}\nPrivate-MAC: 00",
+        ),
+    ),
+    (
+        "private-closed",
+        "we buy {A12} corp",
+        ("a <private>{X}</private> b", "a <PRIVATE>\n{X}\n</PRIVATE> b"),
+    ),
     ("private-open", "we buy {A12} corp", ("plan: <private>{X} and more", "x\n<private>\n{X}\n")),
-    ("private-attribute", "we buy {A12} corp", ('a <private reason="law">{X}</private> b', "<private level=2>{X}")),
-)  # fmt: skip
+    (
+        "private-attribute",
+        "we buy {A12} corp",
+        ('a <private reason="law">{X}</private> b', "<private level=2>{X}"),
+    ),
+)
 
 
 def _kinds() -> Iterator[Kind]:
@@ -301,19 +530,22 @@ def held_back() -> frozenset[str]:
 class Example(NamedTuple):
     kind: str
     text: str
-    secret: str
+    made: tuple[str, ...]
+    """The pieces of the secret that are not the same in all secrets of the kind."""
 
 
 def examples(seed: int) -> Iterator[Example]:
     for kind in KINDS:
-        chance = random.Random(f"{seed} {kind.name}")
+        chance = random.Random(f"{seed} {kind.name}")  # noqa: S311
         for form in kind.forms:
-            secret = _made(kind.secret, chance)
-            yield Example(kind.name, form.format(X=secret, N=kind.variable), secret)
+            places = _PLACE.findall(kind.secret)
+            made = tuple(_piece(letter, int(length or 0), chance) for letter, length in places)
+            pieces = iter(made)
+            secret = _PLACE.sub(lambda _, pieces=pieces: next(pieces), kind.secret)  # type: ignore[misc]
+            yield Example(kind.name, form.format(X=secret, N=kind.variable), made)
 
 
-def _made(pattern: str, chance: random.Random) -> str:
-    return re.sub(r"\{(\w)(\d*)\}", lambda found: _piece(found[1], int(found[2] or 0), chance), pattern)
+_PLACE = re.compile(r"\{(\w)(\d*)\}")
 
 
 def _piece(kind: str, length: int, chance: random.Random) -> str:
