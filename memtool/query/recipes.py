@@ -21,7 +21,7 @@ from memtool.rollup.configured import budget_of, options_of, spent_today
 from memtool.rollup.plan import Forecast, rough_price
 from memtool.settings import Config
 from memtool.store.store import Store
-from memtool.summarize import SUMMARIZERS, Row, problem, row
+from memtool.summarize import SUMMARIZERS, Row, problem
 from memtool.summarize.calls import Budget
 
 Counts = Mapping[str, int]
@@ -171,7 +171,8 @@ def _counted(store: Store, reader: Reader) -> tuple[tuple[Written, ...], Outdate
         Written(**asdict(recipe), current=recipe == current, nodes=by_level(nodes[recipe]))
         for recipe in in_order
     )
-    asks_a_model = current is not None and row(current.summarizer).waits
+    waiting = {each.name for each in SUMMARIZERS if each.waits}
+    asks_a_model = current is not None and current.summarizer in waiting
     model = rough_price(periods) if asks_a_model else None
     price = Forecast(tuple(sorted(periods)), segments, tokens, model=model)
     return written, Outdated(by_level(outdated), open_nodes, price.calls, price.spend)

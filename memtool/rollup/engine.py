@@ -285,7 +285,7 @@ class Rollup:
         if period.level is not Level.DAY or not self._summarizer.waits:
             return ()
         if paid is None and period not in self._forced:
-            paid = store.node(period.id)
+            paid = store.node(period.id) or store.current().node(period.id)
         return threads_in(paid.body) if paid is not None else ()
 
     def _is_current(self, store: Store, seen: Seen, origin: Origin) -> bool:

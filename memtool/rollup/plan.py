@@ -210,8 +210,8 @@ class Forecast(Struct, frozen=True):
         return (self.model or rough_price(self.periods)).tokens
 
 
-_DAY_TOKENS = 3_500
-"""What a day took in trials: the rules, four threads with their signals, and the answer."""
+_DAY_TOKENS = 2_000
+"""What a day took in trials: the rules, its threads with their signals, and the answer."""
 
 
 def rough_price(periods: Iterable[Period]) -> Price:

@@ -169,6 +169,7 @@ def test_answers_that_prove_nothing_fail_their_node_and_are_never_stored(
 
 
 def test_a_budget_ends_the_run_well_and_says_what_waits(person: Person) -> None:
+    Memory(person.root, CALENDAR).take_in(BUSY)
     with LLMServer(good) as server:
         ended, out, err = person.runs("rollup", "day", "--max-calls", "3", **openai(server))
         assert ended == 0

@@ -14,6 +14,7 @@ from memtool.query.verify import verify
 from memtool.rollup.plan import Choices, forecast
 from memtool.summarize import Price, Reply
 from memtool.summarize.models.prompt import Prompt
+from tests.jobs.test_rebuild import Rebuilds
 from tests.jobs.test_rollup import LATER_US, said
 from tests.llm_server import THREAD, data_of
 from tests.memory import Memory
@@ -118,3 +119,15 @@ def test_the_forecast_prices_what_is_sent(tmp_path: Path, late: list[Event]) -> 
     assert isinstance(seen.model, Price)
     sent = sum(len(prompt.system + prompt.turns[0]) // 4 for prompt in endpoint.prompts)
     assert sent < seen.spend < 2 * sent
+
+
+def test_a_rebuild_takes_over_the_texts_of_threads_that_stay_equal(tmp_path: Path) -> None:
+    memory = filled(tmp_path, EVENTS)
+    endpoint = InProcess()
+    roll_up(memory, endpoint)
+    memory.take_in([LATE])
+    endpoint.prompts.clear()
+    rebuilt = Rebuilds(memory).run(summarizer=endpoint.writer(), now_us=LATER_US)
+    assert rebuilt.exit_code == 0
+    (prompt,) = endpoint.prompts
+    assert len(THREAD.findall(data_of(prompt.turns[0]))) == 1
