@@ -32,6 +32,12 @@ _RULING = cues.start("ruling")
 _VERBS = cues.words("verbs")
 PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
 _OFFER = cues.anywhere("offer")
+_POINTING = cues.words("pointing")
+_VAGUE = PROCESS | {word for each in cues.words("vague") for word in content_words(each)}
+_WORD = re.compile(r"[^\W_]+")
+# "Address 1 first", "investigate 3 and 7": a number of a list that is not told.
+_NUMBERED = re.compile(r"^\w+ #?\d{1,2}\b(?! \w+s\b)")
+FEWEST_TOLD = 4
 _STRONG = re.compile(
     r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
     r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
@@ -259,6 +265,8 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
         words = content_words(text)
         if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
             continue
+        if not stands_alone(text, FEWEST_RULED):
+            continue
         is_asked = question is not None and not _OFFER.search(question.text)
         if answer is None or not (_STRONG.match(piece.text) or is_asked):
             continue
@@ -298,6 +306,22 @@ _ADVERB = re.compile(
 )
 
 
+def points(text: str) -> bool:
+    """Return whether a text points at something that it does not name."""
+    return any(word.lower() in _POINTING for word in _WORD.findall(text))
+
+
+def stands_alone(text: str, fewest: int = FEWEST_TOLD) -> bool:
+    """Return whether a text says something to a reader who sees nothing else.
+
+    One that points at something needs so many words that name its subject.
+    """
+    subject = content_words(text) - _VAGUE
+    return len(subject) >= (fewest if points(text) else FEWEST_SUBJECT) and not _NUMBERED.match(
+        wanted(text)
+    )
+
+
 class _Wanted(NamedTuple):
     piece: Piece
     text: str
@@ -320,12 +344,21 @@ def _asks(
     if not wanted:
         yield from _accepted(event, answer)
         return
+    standing = [each for each in wanted if stands_alone(each.text)]
+    state = "" if standing else "aside"
+    wanted = standing or wanted
     request = next((each for each in wanted if each.is_request), wanted[0])
     fullest = max(wanted, key=lambda each: (min(len(each.words), 14), -each.piece.start))
-    yield _signal("ask", request.text, event, _proof(event, request.piece.start, request.piece.end))
+    yield _signal(
+        "ask",
+        request.text,
+        event,
+        _proof(event, request.piece.start, request.piece.end),
+        state=state,
+    )
     if fullest is not request and len(fullest.words) > len(request.words):
         start, end = fullest.piece.start, fullest.piece.end
-        yield _signal("ask", fullest.text, event, _proof(event, start, end), rank=1)
+        yield _signal("ask", fullest.text, event, _proof(event, start, end), state=state, rank=1)
 
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
@@ -349,11 +382,15 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
-    if not short or not is_whole(short, MOST_CODE_ASKED):
+    is_clipped = bool(_FRAGMENT.match(short)) and "," not in short
+    if not is_whole(short, MOST_CODE_ASKED) or is_clipped:
         return
     yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
 
 
+_FRAGMENT = re.compile(
+    r"(?:with|from|in|on|at|since|because|if|when)\b(?:\s+\S+){1,12}$", re.IGNORECASE
+)
 _CORRECTION = cues.start("correction")
 
 
@@ -365,11 +402,15 @@ def corrects(text: str) -> bool:
 
 
 _ABOUT_ME = re.compile(
-    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|you (?:also )?said|done|never ?mind|thanks|thank "
-    r"you)\b",
+    r"(?:i(?:'ll| will|'ve| have|'m going to| am going to| was able| did| wonder| mean)|"
+    r"i(?:'m| am) (?:not|wondering|questioning|thinking) |i (?:should|could|would) have|"
+    r"you (?:also )?said|done|never ?mind|thanks|thank you)\b",
     re.IGNORECASE,
 )
-_PASTED = re.compile(r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d")
+_PASTED = re.compile(
+    r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
+    r"|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
+)
 """Signs that a line is a program's output."""
 _REQUESTS = re.compile(
     r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"

@@ -64,7 +64,7 @@ _AWAY = re.compile(
 )
 _PROCEDURE = re.compile(
     r"^(?:run|re-?run|commit|push|verify|check|review|lint|test|ensure all|make sure all|format|"
-    r"wait)\b[^.]{0,60}$",
+    r"wait|read|continue)\b[^.]{0,80}$",
     re.IGNORECASE,
 )
 _USER_QUOTE = re.compile(r"^[\"“>]")
@@ -108,6 +108,7 @@ def _intent(piece: Piece, rank: int) -> Iterator[Said]:
     if (
         text
         and is_whole(text)
+        and not _PROCEDURE.match(text)
         and not _about_user(text)
         and len(content_words(text)) >= FEWEST_WORDS
     ):

@@ -52,7 +52,8 @@ _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+(?=[\"'(\[*_`“]*[\w@/#])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$", re.IGNORECASE
+    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$",
+    re.IGNORECASE,
 )
 
 
