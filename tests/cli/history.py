@@ -128,7 +128,9 @@ def remember(root: Path, *, is_poisoned: bool = True) -> Memory:
     return memory
 
 
-def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
+def call(
+    root: Path, *arguments: str, columns: int = 80, now_us: int = NOW_US, **environ: str
+) -> int:
     """Run the program on this store, at noon on 10 December in Berlin, and return its exit code."""
     variables = {
         "HOME": str(root.parent),
@@ -136,16 +138,16 @@ def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
         "MEMTOOL_SUMMARIZER__NAME": "mock",
         **environ,
     }
-    return memtool(["--store", str(root), *arguments], variables, NOW_US)
+    return memtool(["--store", str(root), *arguments], variables, now_us)
 
 
-def seen(root: Path, *arguments: str, columns: int = 80) -> str:
+def seen(root: Path, *arguments: str, columns: int = 80, **environ: str) -> str:
     """Return what the program prints on a terminal of this width, without colours."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
-        assert call(root, *arguments, columns=columns, NO_COLOR="1") in (0, 1)
+        assert call(root, *arguments, columns=columns, NO_COLOR="1", **environ) in (0, 1)
     return terminal.getvalue()
 
 
