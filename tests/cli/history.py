@@ -128,9 +128,7 @@ def remember(root: Path, *, is_poisoned: bool = True) -> Memory:
     return memory
 
 
-def call(
-    root: Path, *arguments: str, columns: int = 80, now_us: int = NOW_US, **environ: str
-) -> int:
+def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
     """Run the program on this store, at noon on 10 December in Berlin, and return its exit code."""
     variables = {
         "HOME": str(root.parent),
@@ -138,16 +136,17 @@ def call(
         "MEMTOOL_SUMMARIZER__NAME": "mock",
         **environ,
     }
-    return memtool(["--store", str(root), *arguments], variables, now_us)
+    return memtool(["--store", str(root), *arguments], variables, NOW_US)
 
 
-def seen(root: Path, *arguments: str, columns: int = 80, **environ: str) -> str:
+def seen(root: Path, *arguments: str, columns: int = 80, summarizer: str = "mock") -> str:
     """Return what the program prints on a terminal of this width, without colours."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
-        assert call(root, *arguments, columns=columns, NO_COLOR="1", **environ) in (0, 1)
+        environ = {"NO_COLOR": "1", "MEMTOOL_SUMMARIZER__NAME": summarizer}
+        assert call(root, *arguments, columns=columns, **environ) in (0, 1)
     return terminal.getvalue()
 
 
