@@ -9,7 +9,7 @@ import msgspec
 
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
-from memtool.redact import Redacted, may_hold_secrets, redact, redact_field, shorten
+from memtool.redact import Redacted, may_hold_secrets, redact, redact_account, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
 
 MAX_TEXT = 64_000
@@ -41,6 +41,8 @@ class Sanitized(msgspec.Struct, frozen=True):
 
 def sanitize(kind: str, text: str, metadata: Mapping[str, str]) -> Sanitized:
     """Return text and metadata without secrets and within the limits; `size_bytes` is the true size of cut text."""
+    accounts = {name: redact_account(name, value) for name, value in metadata.items()}
+    metadata = {name: account.text for name, account in accounts.items()}
     is_suspect = may_hold_secrets(text, metadata)  # one look at all of it: hardly any does
     clean = redact(text) if is_suspect else Redacted(text, 0)
     short = shorten(clean.text, LIMITS.get(kind, MAX_TEXT))
@@ -54,7 +56,8 @@ def sanitize(kind: str, text: str, metadata: Mapping[str, str]) -> Sanitized:
     return Sanitized(
         text=short,
         metadata={name: shorten(field.text, MAX_METADATA_TEXT) for name, field in fields.items()},
-        redactions=clean.count + sum(field.count for field in fields.values()),
+        redactions=clean.count
+        + sum(field.count for field in (*accounts.values(), *fields.values())),
     )
 
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import log2
 
 import msgspec
+from ahocorasick_rs import AhoCorasick, Implementation
 
-from memtool.redact.rules import BLOCKS, RULES, SECRET_NAME, Block, Rule
+from memtool.redact.rules import ACCOUNT_NAME, BLOCKS, EMAIL, RULES, SECRET_NAME, Block
 
 _MAX_PASSES = 8  # a mask can complete another secret's shape; two passes do in practice
-
-_ROOTS = ("key", "token", "secret", "credential", "pass", "pwd")
-"""What many words share: a text without it holds none of them."""
-
-
-def _by_root() -> dict[str, tuple[str, ...]]:
-    words = {word for rule in RULES for word in rule.words} | {block.word for block in BLOCKS}
-    found: dict[str, tuple[str, ...]] = {}
-    for word in sorted(words):
-        root = next((root for root in _ROOTS if root in word), word)
-        found[root] = (*found.get(root, ()), word)
-    return found
-
-
-_WORDS_BY_ROOT = _by_root()
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+@cache
+def _words() -> tuple[AhoCorasick, tuple[tuple[int, ...], ...], tuple[str, ...]]:
+    """Return what finds all words in one look, the places of each word's rules in the table, and the words."""
+    rules: dict[str, list[int]] = {block.word: [] for block in BLOCKS}
+    for order, rule in enumerate(RULES):
+        for word in rule.words:
+            rules.setdefault(word, []).append(order)
+    finder = AhoCorasick(list(rules), implementation=Implementation.DFA)
+    return finder, tuple(map(tuple, rules.values())), tuple(rules)
 
 
 class Redacted(msgspec.Struct, frozen=True):
@@ -41,7 +39,7 @@ def may_hold_secrets(text: str, fields: Mapping[str, str]) -> bool:
     if any(map(_is_secret_name, fields)):
         return True
     lowered = _lowered("\n".join((text, *fields.values())))
-    return any(root in lowered for root in _WORDS_BY_ROOT)
+    return bool(_words()[0].find_matches_as_indexes(lowered))
 
 
 @lru_cache(maxsize=1024)
@@ -66,65 +64,63 @@ def redact_field(name: str, value: str) -> Redacted:
     return redact(value)
 
 
+def redact_account(name: str, value: str) -> Redacted:
+    """Return a value of an event's metadata, masked where all of it is an account's id or an e-mail address."""
+    is_account = _is_account_name(name) or ("@" in value and EMAIL.fullmatch(value) is not None)
+    if is_account and value and not value.startswith("[redacted:"):
+        return Redacted("[redacted:account]", 1)
+    return Redacted(value, 0)
+
+
+@lru_cache(maxsize=1024)
+def _is_account_name(name: str) -> bool:
+    return ACCOUNT_NAME.fullmatch(name) is not None
+
+
 def _one_pass(text: str) -> tuple[str, int]:
-    lowered = _lowered(text)
-    present = _words_in(lowered)
-    if not present:
+    finder, rules, words = _words()
+    hits = finder.find_matches_as_indexes(_lowered(text), overlapping=True)
+    if not hits:
         return text, 0
+    present = {words[word] for word, _, _ in hits}
     total = 0
     for block in BLOCKS:
         if block.word in present:
             text, count = _mask_blocks(block, text)
             total += count
     if total:
-        lowered = _lowered(text)
-    for rule in RULES:
-        if not present.isdisjoint(rule.words):
-            text, count = _mask_matches(rule, text, lowered)
-            lowered = _lowered(text) if count else lowered
-            total += count
-    return text, total
+        hits = finder.find_matches_as_indexes(_lowered(text), overlapping=True)
+    # At one place a rule that stands earlier in the table goes first.
+    tries = sorted(
+        (start - RULES[order].before, order)
+        for word, start, _ in hits
+        for order in rules[word]
+        if start >= RULES[order].before
+    )
+    kept: list[str] = []
+    position = 0
+    for place, order in tries:
+        rule = RULES[order]
+        match = rule.pattern.match(text, place) if place >= position else None
+        if match is None:
+            continue
+        start, end = match.span("secret" if "secret" in match.re.groupindex else 0)
+        if rule.min_entropy and _entropy(text[start:end]) < rule.min_entropy:
+            continue
+        kept += [text[position:start], f"[redacted:{rule.name}]"]
+        position, total = end, total + 1
+    return "".join([*kept, text[position:]]), total
+
+
+def _entropy(text: str) -> float:
+    """Return bits per character."""
+    return -sum(n / len(text) * log2(n / len(text)) for n in Counter(text).values())
 
 
 def _lowered(text: str) -> str:
     """Return the text in lower case, each character where it was: a few become two in lower case."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
-
-
-def _words_in(lowered: str) -> set[str]:
-    found = (words for root, words in _WORDS_BY_ROOT.items() if root in lowered)
-    return {word for words in found for word in words if len(words) == 1 or word in lowered}
-
-
-def _mask_matches(rule: Rule, text: str, lowered: str) -> tuple[str, int]:
-    """Return the text with the rule's matches masked, from left to right, and their number."""
-    kept: list[str] = []
-    position, count = 0, 0
-    for place in _places(rule.words, lowered):
-        match = rule.pattern.match(text, place) if place >= position else None
-        if match is not None:
-            kept += [text[position:place], _mask(rule.name, match)]
-            position, count = match.end(), count + 1
-    return "".join([*kept, text[position:]]) if count else text, count
-
-
-def _places(words: tuple[str, ...], lowered: str) -> list[int]:
-    places: list[int] = []
-    for word in words:
-        at = lowered.find(word)
-        while at >= 0:
-            places.append(at)
-            at = lowered.find(word, at + 1)
-    return sorted(places)
-
-
-def _mask(name: str, match: re.Match[str]) -> str:
-    whole = match[0]
-    if "secret" not in match.re.groupindex:
-        return f"[redacted:{name}]"
-    start, end = (position - match.start() for position in match.span("secret"))
-    return f"{whole[:start]}[redacted:{name}]{whole[end:]}"
 
 
 def _mask_blocks(block: Block, text: str) -> tuple[str, int]:
@@ -135,10 +131,10 @@ def _mask_blocks(block: Block, text: str) -> tuple[str, int]:
         if begin.start() < position:
             continue
         end = block.end.search(text, begin.end())
-        if end is None:
+        if end is None and not block.is_open_masked:
             break
         kept += [text[position : begin.start()], f"[redacted:{block.name}]"]
-        position, count = end.end(), count + 1
+        position, count = end.end() if end else len(text), count + 1
     return "".join([*kept, text[position:]]), count
 
 

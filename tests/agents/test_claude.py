@@ -14,6 +14,7 @@ from memtool.agents.reading import read_chunks
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
 from memtool.model.records import ROLES, Event, Rewind, digest_of
+from memtool.redact.rules import RULESET_VERSION
 from tests.agents.records import (
     SESSION,
     TIME,
@@ -222,7 +223,7 @@ def test_a_secret_across_the_cut_does_not_survive(tmp_path: Path) -> None:
         block = {"type": "tool_result", "tool_use_id": "t1", "content": text}
         [event] = events_of(write(tmp_path / "s.jsonl", user([block])))
         assert "a1B2" not in event.text
-        assert event.redaction == 1
+        assert event.redaction == RULESET_VERSION
     arguments = {"file_path": "/a", "content": "x" * 590 + " " + secret, "password": "k" * 900}
     call = {"type": "tool_use", "id": "t1", "name": "Write", "input": arguments}
     path = write(tmp_path / "s.jsonl", assistant(call))

@@ -58,7 +58,7 @@ def test_the_metadata_is_whole(bench: Bench, metadata: Message) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("agent-memtool", __version__)
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata.get_all("Provides-Extra") == ["anthropic", "openai"]
+    assert metadata.get_all("Provides-Extra") == ["anthropic", "mcp", "openai"]
     bench.run(
         bench.tools / "twine", "check", "--strict", bench.wheel, bench.sdist, home=bench.folder
     )
