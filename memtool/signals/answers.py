@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from memtool.model.threads import Kind
 from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
@@ -49,12 +50,13 @@ _OPEN_LABEL = cues.start("open_label")
 
 
 class Said(NamedTuple):
-    """A statement of an answer, and the characters that say it; rank 0 is the lead."""
+    """A statement of an answer or a hand-over, and the characters that say it; rank 0 is the lead."""
 
     text: str
     start: int
     end: int
     rank: int = 0
+    kind: Kind = "result"
 
 
 def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:

@@ -105,7 +105,8 @@ def signals_of(
     return found + rulings + asks
 
 
-def _proof(event: Event, start: int, end: int) -> Proof:
+def proof(event: Event, start: int, end: int) -> Proof:
+    """Return the proof by a span of an event's text, at most as long as an excerpt may be."""
     end = min(end, start + EXCERPT_CHARACTERS, len(event.text))
     return Proof(event.id, start, end, event.text[start:end])
 
@@ -120,7 +121,7 @@ def _signal(
 
 
 def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) -> Iterator[Signal]:
-    whole = _proof(event, 0, len(event.text))
+    whole = proof(event, 0, len(event.text))
     if isinstance(action, act.Question):
         for asked in action.asked:
             yield from _answered(event, asked)
@@ -128,7 +129,7 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
         heading = plan_heading(action.heading)
         if action.verdict in {"approved", "changed"}:
             call = calls.get(event.metadata.get("tool_use_id", ""))
-            proofs = (_proof(call, 0, len(call.text)), whole) if call else (whole,)
+            proofs = (proof(call, 0, len(call.text)), whole) if call else (whole,)
             if heading:
                 yield _signal("plan", heading, event, *proofs)
             for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
@@ -145,16 +146,16 @@ def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
     start = event.text.find(asked.question)
     answered = max(0, start) + len(asked.question)
     end = event.text.find(asked.answer, answered) + len(asked.answer)
-    proof = _proof(event, max(0, start), end if end > start else len(event.text))
+    whole = proof(event, max(0, start), end if end > start else len(event.text))
     is_option = asked.answer in asked.options
     if _PROCESS_QUESTION.search(asked.question):
         if not is_option and is_whole(text := clause(answer)):
-            yield _signal("decision", capitalised(text), event, proof, state="ruling")
+            yield _signal("decision", capitalised(text), event, whole, state="ruling")
         return
     question = asked.question.strip()
     short = clause(answer) or (clause(answer, LONGEST_OPTION) if is_option else "")
     if short:
-        yield _signal("decision", f"{question} → {short}", event, proof, state="answer")
+        yield _signal("decision", f"{question} → {short}", event, whole, state="answer")
 
 
 def _rejected(event: Event, subject: str) -> Iterator[Signal]:
@@ -168,7 +169,7 @@ def _rejected(event: Event, subject: str) -> Iterator[Signal]:
                 "decision",
                 capitalised(text) + about,
                 event,
-                _proof(event, piece.start, piece.end),
+                proof(event, piece.start, piece.end),
                 state="rejection",
             )
             return
@@ -199,7 +200,7 @@ def _plan(event: Event) -> Iterator[Signal]:
     pieces = [piece for piece in pieces_of(event.text) if piece.start >= begin.end()]
     heading = next((piece for piece in pieces if piece.kind == "heading"), None)
     if heading is not None and (text := plan_heading(heading.text)):
-        yield _signal("plan", text, event, _proof(event, heading.start, heading.end))
+        yield _signal("plan", text, event, proof(event, heading.start, heading.end))
     section, told, steps = "", False, 0
     for piece in pieces:
         if piece.kind == "heading":
@@ -211,7 +212,7 @@ def _plan(event: Event) -> Iterator[Signal]:
                     "plan",
                     step,
                     event,
-                    _proof(event, piece.start, piece.end),
+                    proof(event, piece.start, piece.end),
                     state="step",
                     rank=steps,
                 )
@@ -220,7 +221,7 @@ def _plan(event: Event) -> Iterator[Signal]:
             if is_whole(text, MOST_CODE_ASKED):
                 told = True
                 yield _signal(
-                    "ask", text, event, _proof(event, piece.start, piece.end), state="goal"
+                    "ask", text, event, proof(event, piece.start, piece.end), state="goal"
                 )
 
 
@@ -239,8 +240,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
                 "decision",
                 capitalised(text),
                 event,
-                _proof(asked, option.start, option.end),
-                _proof(event, event.text.find(first), event.text.find(first) + len(first)),
+                proof(asked, option.start, option.end),
+                proof(event, event.text.find(first), event.text.find(first) + len(first)),
                 state="choice",
             )
     for question, start, end in choices.replies(event.text, pieces):
@@ -250,8 +251,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
                 "decision",
                 f"{question.text} → {reply}",
                 event,
-                _proof(asked, question.start, question.end),
-                _proof(event, start, end),
+                proof(asked, question.start, question.end),
+                proof(event, start, end),
                 state="answer",
             )
 
@@ -270,7 +271,7 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
         is_asked = question is not None and not _OFFER.search(question.text)
         if answer is None or not (_STRONG.match(piece.text) or is_asked):
             continue
-        proofs = [_proof(event, piece.start, piece.end)]
+        proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
 
 
@@ -353,12 +354,12 @@ def _asks(
         "ask",
         request.text,
         event,
-        _proof(event, request.piece.start, request.piece.end),
+        proof(event, request.piece.start, request.piece.end),
         state=state,
     )
     if fullest is not request and len(fullest.words) > len(request.words):
         start, end = fullest.piece.start, fullest.piece.end
-        yield _signal("ask", fullest.text, event, _proof(event, start, end), state=state, rank=1)
+        yield _signal("ask", fullest.text, event, proof(event, start, end), state=state, rank=1)
 
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
@@ -409,7 +410,7 @@ _ABOUT_ME = re.compile(
 )
 _PASTED = re.compile(
     r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
-    r"|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
+    r"|[\[(]y/n[\])]|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
 )
 """Signs that a line is a program's output."""
 _REQUESTS = re.compile(
@@ -437,8 +438,8 @@ def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
             "ask",
             capitalised(text),
             event,
-            _proof(answer[0], question.start, question.end),
-            _proof(event, 0, len(event.text)),
+            proof(answer[0], question.start, question.end),
+            proof(event, 0, len(event.text)),
             state="offer",
         )
 
