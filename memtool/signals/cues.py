@@ -31,6 +31,8 @@ class Cues(NamedTuple):
     """Words that point at something the reader does not see."""
     vague: str
     """Words that name no subject."""
+    symptom: str
+    """What says that something does not work."""
     background: str
     """A heading, label or announcement over what was before, could be, or is to be done by the reader."""
     greeting: str
@@ -162,6 +164,7 @@ ENGLISH = Cues(
         "happens twice back look looks earlier sure think know follow "
         "something anything everything nothing someone yeah yep ok"
     ),
+    symptom=r"\b(?:fail(?:s|ed|ing|ure)?|broken|crash(?:es|ed)?|hangs?|wrong|bug)\b",
     background=(
         r"(?:the )?(?:problem|bug|before|previous(?:ly)?|old|original(?:ly)?|current(?:ly)?|initially|"
         r"how it works|how to|usage|setup|example|scenario|background|context|options?|approach|"
@@ -273,6 +276,7 @@ GERMAN = Cues(
     ),
     pointing="das dies diese dieser dieses es sie hier dort beide gleiche",
     vague="nochmal wieder ding sache teil",
+    symptom=r"\b(?:fehler|kaputt|falsch|geht nicht|hängt)\b",
     background=r"(?:vorher|bisher|problem|beispiel|optionen|ohne|wenn)\b",
     greeting=r"(?:(?:fertig|erledigt|gut|ja|nein|perfekt|super|verstanden)\b\s*[.!:,]+\s*)+",
     report=r"(?:ich habe|wir haben)\s+",

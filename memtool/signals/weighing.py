@@ -34,6 +34,7 @@ _SIDE_VERBS = frozenset(
 )
 _REVISION = cues.anywhere("revision")
 _TAKES_BACK = re.compile(r"\b(?:revert|undo|scrap)\s+(?:that|it|this|these|those)\b", re.IGNORECASE)
+_SYMPTOM = cues.anywhere("symptom")
 DROPPED = cues.anywhere("dropped")
 _TICKET = re.compile(r"\b([A-Za-z]{2,10}-\d{1,6})\b")
 
@@ -126,7 +127,9 @@ class Weighing:
         weight = 0.55 + 0.35 * central / max(1, len(subject)) + 0.3 * fullness
         if len(subject) < FEWEST_SUBJECT:
             weight *= 0.3
-        elif len(subject) < FEWEST_RESULT and kind in {"result", "found"}:
+        elif len(subject) < FEWEST_RESULT and (
+            kind in {"result", "found"} or (kind == "ask" and not _SYMPTOM.search(text))
+        ):
             weight *= 0.65
         return round(_WEIGHTS[kind][min(rank, 1)] * weight, 4)
 
