@@ -77,15 +77,17 @@ def is_whole(thread: Thread) -> bool:
 def _queue(thread: Thread, level: Level) -> list[Point]:
     """Return the points of a thread by weight, without those that say what another or the headline says.
 
-    Above the week small steps are not shown, nor what was asked for.
+    What was open and is settled is not told. Above the week small steps are not shown, nor what was asked for.
     """
     said = [content_words(thread.headline)]
+    standing = {item.text for item in thread.open_items}
     kept: list[Point] = []
     smallest = _SMALLEST_OF_WORK if thread.edits else _SMALLEST
     told = [
         point
         for point in thread.points
-        if level < Level.MONTH or point.weight >= _LARGE or point.kind not in _SMALL_KINDS
+        if (point.kind != "open" or point.text in standing)
+        and (level < Level.MONTH or point.weight >= _LARGE or point.kind not in _SMALL_KINDS)
     ]
     for point in sorted(told, key=lambda p: (-worth(p), p.time_us, p.text)):
         words = content_words(point.text)

@@ -9,10 +9,13 @@ import pytest
 from memtool.model.actions import Issue, Item, Plan, Todo
 from memtool.model.levels import Level
 from memtool.model.shown import view_of
+from memtool.model.threads import join
 from memtool.signals.threads import threads_of
 from tests.signals.talk import MINUTE_US, Talk, points
 
 FIX = "Replaced floats with Decimal in the tax module."
+
+DAY_US = 86_400_000_000
 
 
 def _fix(branch: str = "", session: str = "s1", start_us: int = 0) -> Talk:
@@ -301,3 +304,19 @@ def test_a_day_does_not_repeat_the_headline_in_steps_and_a_month_shows_no_small_
     ((_, month),) = view_of([thread], Level.MONTH).threads
     assert "done" not in {point.kind for point in month}
     assert [point.text for point in day if point.kind == "done"] == [steps[1]]
+
+
+def test_what_a_later_day_settles_is_not_shown_as_open() -> None:
+    branch = "me/tax"
+    first = Talk(branch=branch).prompt("Fix the rounding of the tax").edit("tax.py")
+    first.answer(
+        "Replaced floats with Decimal. The rounding of refunds is not yet covered by tests."
+    )
+    later = Talk("s2", branch, DAY_US).prompt("Cover the rounding of refunds").edit("tests.py")
+    later.answer("Covered the rounding of refunds by tests.")
+    days = [threads_of(first.turns), threads_of(later.turns)]
+    ((_, told),) = view_of(days[0], Level.DAY).threads
+    assert "open" in {point.kind for point in told}
+    ((thread, told),) = view_of(join(days, Level.WEEK), Level.WEEK).threads
+    assert thread.state != "open"
+    assert "open" not in {point.kind for point in told}
