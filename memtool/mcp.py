@@ -228,7 +228,8 @@ def _node(reader: Reader, text: str) -> Iterator[str]:
     short = {grip.id: grip.short for grip in found.grips}
     yield f"[{found.id}] {found.scope}: {found.title or 'not summarized yet'}"
     for bullet in found.bullets:
-        yield f"- {bullet.text} [{', '.join(short.get(grip, grip) for grip in bullet.grips)}]"
+        names = ", ".join(short[grip] for grip in bullet.grips if grip in short)
+        yield f"- {bullet.text}" + (f" [{names}]" if names else "")
 
 
 def _beside(reader: Reader, text: str, sides: tuple[int, int]) -> Iterator[str]:

@@ -158,6 +158,12 @@ def agent_named(name: str) -> Agent | None:
     return next((agent for agent in AGENTS if agent.name == name), None)
 
 
+def resume_of(name: str, session: str) -> str:
+    """Return the command that resumes a session of the agent of that name, or nothing."""
+    agent = agent_named(name)
+    return agent.resume.format(session=session) if agent is not None and agent.resume else ""
+
+
 def settings() -> tuple[Setting, ...]:
     """Return the settings of the agents: the roots of each that has any."""
     return tuple(

@@ -212,7 +212,8 @@ class Page:
             return
         from rich.text import Text
 
-        room = self.prose_width - len(first) - (0 if right is None else RIGHT_WIDTH + 1)
+        beside = 0 if right is None else max(RIGHT_WIDTH, len(right)) + 1
+        room = self.prose_width - len(first) - beside
         text = Text.assemble(*line)
         rows = list(text.wrap(self._console, max(_NARROWEST, room))) or [text]
         for index, row in enumerate(rows):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memtool.cli.options import Invocation
-from memtool.cli.output import Line, Part, cleaned
+from memtool.cli.output import Line, Page, Part, cleaned, number
 from memtool.model.levels import heading, place_of
 from memtool.query.reader import Reader, reader_for
 
 if TYPE_CHECKING:
+    from memtool.model.threads import State
     from memtool.query.contents import Entry
 
 
@@ -69,10 +70,60 @@ def state_parts(words: Iterable[str]) -> list[str | Part]:
     return [(f" [{word}]", STATE_STYLES[word]) for word in words]
 
 
-def label(entry: Entry) -> Line:
-    """Return an entry's line: scope, title, and what state it is in."""
-    title = ("not summarized yet", "italic") if entry.title is None else (entry.title, "")
-    parts = [(entry.scope, "bold"), " · ", title, *state_parts(entry.state)]
+STATE_COLOURS: dict[State, str] = {
+    "delivered": "green",
+    "open": "yellow",
+    "in work": "cyan",
+    "answered": "dim",
+    "dropped": "red",
+}
+_SIGNS: dict[State, tuple[str, str]] = {
+    "delivered": ("✔", "+"),
+    "open": ("○", "o"),
+    "in work": ("◐", "~"),
+    "answered": ("·", "-"),
+    "dropped": ("✗", "x"),
+}
+
+
+def sign(page: Page, state: State) -> str:
+    """Return the sign of a thread's state."""
+    return _SIGNS[state][page.is_ascii]
+
+
+def counted(states: Mapping[State, int]) -> str:
+    """Return such as `7 delivered, 2 open`."""
+    return ", ".join(f"{count:,} {state}" for state, count in states.items())
+
+
+def threads_by_state(states: Mapping[State, int]) -> str:
+    """Return such as `12 threads: 7 delivered, 5 open`, or `1 thread, open`."""
+    threads = number(sum(states.values()), "thread")
+    return (
+        f"{threads}, {next(iter(states))}" if len(states) == 1 else f"{threads}: {counted(states)}"
+    )
+
+
+def label(page: Page, entry: Entry, *, briefly: bool = False) -> Line:
+    """Return an entry's line: scope, what was worked on, and what state it is in.
+
+    Of an entry whose parts follow, it says `briefly` how many threads there are: their headlines come below.
+    """
+    are_signed = bool(entry.headlines) and not briefly
+    parts: list[str | Part] = [(entry.scope, "bold"), "  " if are_signed else " · "]
+    if entry.title is None:
+        parts.append(("not summarized yet", "italic"))
+    elif briefly and entry.headlines:
+        parts.append(threads_by_state(entry.threads))
+    elif are_signed:
+        for index, each in enumerate(entry.headlines):
+            parts.append("   " if index else "")
+            parts += [(sign(page, each.state), STATE_COLOURS[each.state]), f" {each.text}"]
+        more = sum(entry.threads.values()) - len(entry.headlines)
+        parts.append((f"  and {more:,} more" if more else "", "dim"))
+    else:
+        parts.append(entry.title)
+    parts += state_parts(entry.state)
     if entry.also_under is not None:
         parts.append((f" (also under {heading(place_of(entry.also_under).period)})", "dim"))
     return cleaned(*parts)

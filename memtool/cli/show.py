@@ -1,21 +1,31 @@
-"""`memtool show`: one node, with its bullets, their grips, and its state."""
+"""`memtool show`: one node, with its threads, their points and grips, and its state; or one thread through its days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
 from memtool.cli.options import JsonOption, invocation, periods
-from memtool.cli.output import Page, number, print_json
-from memtool.cli.reading import label, read, state_parts
+from memtool.cli.output import Page, clean, cleaned, number, print_json
+from memtool.cli.reading import (
+    STATE_COLOURS,
+    counted,
+    label,
+    read,
+    sign,
+    state_parts,
+    threads_by_state,
+)
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
-from memtool.query.contents import last_part
-from memtool.query.node import Shown
+from memtool.query.contents import by_state, last_part
+from memtool.query.follow import THREAD, History, followed
+from memtool.query.names import THREAD_DIGITS
+from memtool.query.node import Resume, Shown
 from memtool.query.node import show as shown
-from memtool.query.threads import ShownThread
+from memtool.query.threads import ShownPoint, ShownThread
 
 VERSION = 2
 _MARGIN = "  "
@@ -26,35 +36,64 @@ NodeArgument = Annotated[
     typer.Argument(
         metavar="NODE",
         autocompletion=periods,
-        help="Period such as 2026-11-22, last-week or 2026-11, or segment ID as toc prints it.",
+        help="Period such as 2026-11-22, last-week or 2026-11, segment ID as toc prints it, thread:BRANCH or :ID.",
     ),
 ]
 
 
 def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False) -> None:
-    """Show one summary: bullets with their grips, children, author and state."""
+    """Show one summary: what was worked on, what came of it, what proves it. Or follow one thread."""
     call = invocation(context)
+    if node.startswith(THREAD):
+        history = read(call, lambda reader: followed(reader, node), as_json=json)
+        if json:
+            print_json("thread", 1, history)
+        elif history.thread is not None:
+            _print_history(Page(call.environ), history)
+        return
     found = read(call, lambda reader: shown(reader, node), as_json=json)
     if json:
         print_json("node", VERSION, found)
         return
     page, clock = Page(call.environ), Clock(found.zone)
+    is_mock = found.recipe is not None and found.recipe.summarizer == "mock"
+    has_threads = bool(found.threads) and not is_mock
     _print_head(page, clock, found)
-    if found.threads and found.recipe is not None and found.recipe.summarizer != "mock":
+    if has_threads:
         _print_threads(page, clock, found)
     elif found.recipe is not None:
         _print_body(page, found)
-    _print_children(page, found)
-    _print_next(page, found)
+    _print_children(page, found, has_threads=has_threads)
+    _print_next(page, clock, found)
 
 
 def _print_head(page: Page, clock: Clock, found: Shown) -> None:
     title = found.title if found.title is not None else "not summarized yet"
     page.line((found.scope or "", "bold"), " · ", (title, "bold"), *state_parts(found.state))
-    for line in _facts(clock, found):
-        page.line((line, "dim"), first=_MARGIN)
+    if found.threads:
+        page.line((" · ".join(_counts(found)), "dim"))
+    else:
+        for line in _facts(clock, found):
+            page.line((line, "dim"), first=_MARGIN)
     for line in _warnings(clock, found):
         page.line((line, "yellow"), first=_MARGIN)
+
+
+def _counts(found: Shown) -> Iterator[str]:
+    """Yield how much a period was: sessions, threads by state, what was delivered."""
+    if found.sessions:
+        yield number(found.sessions, "session")
+    yield threads_by_state(by_state(each.state for each in found.threads))
+    made = {
+        (each.kind, each.key)
+        for thread in found.threads
+        for each in thread.references
+        if each.kind == "commit" or each.here
+    }
+    for kind in ("commit", "pull request", "issue"):
+        count = sum(each == kind for each, _ in made)
+        if count:
+            yield number(count, kind)
 
 
 def _facts(clock: Clock, found: Shown) -> Iterator[str]:
@@ -84,7 +123,9 @@ def _signature(clock: Clock, found: Shown, recipe: Recipe) -> str:
 def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
     """Yield what each word of the state means for this node, and what to do."""
     state, job = found.state, "day" if found.segment else found.level
-    if "open" in state:
+    if "open" in state and found.recipe is None and found.threads:
+        yield f"open: the {job} has not ended; this is how it stands now"
+    elif "open" in state:
         yield f"open: the {job} has not ended; memtool rollup {job} --include-open summarizes it as it is now"
     elif found.recipe is None:
         yield f"not summarized yet: memtool rollup {job} writes it"
@@ -102,8 +143,8 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
 
 
-SIGNS = {"delivered": "✔", "open": "○", "in work": "◐", "answered": "·", "dropped": "✗"}
-_PREFIXES = {"decision": "decided: ", "open": "open: "}
+_PREFIXES = {"decision": "decided: ", "open": "open: ", "pending": "open: ", "question": "open: "}
+_DEEP = "    "
 
 
 def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
@@ -115,43 +156,66 @@ def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
         page.line((last_part(project) or "no project", "bold"))
         for thread in shown:
             if thread.project == project:
-                _print_thread(page, clock, thread, short)
+                _print_thread(page, clock, thread, short, level=found.level or "")
     if found.rest:
         page.blank()
         total = sum(rest.threads for rest in found.rest)
-        states = ", ".join(f"{rest.threads} {rest.state}" for rest in found.rest)
+        states = counted({rest.state: rest.threads for rest in found.rest})
         page.line(f"and {number(total, 'smaller piece')} of work: {states}")
 
 
-def _print_thread(page: Page, clock: Clock, thread: ShownThread, short: dict[GripId, str]) -> None:
-    requests = [
-        f"{each.key}" for each in thread.references if each.kind == "pull request" and each.here
-    ]
-    sign = SIGNS[thread.state]
-    page.line((thread.headline, "bold"), *(f"  {each}" for each in requests), first=f"{sign} ")
-    page.line((" · ".join(_thread_facts(clock, thread)), "dim"), first=_DEEP)
-    for point in thread.points:
+def _print_thread(
+    page: Page, clock: Clock, thread: ShownThread, short: dict[GripId, str], *, level: str
+) -> None:
+    page.text(
+        cleaned((thread.headline, "bold")),
+        first=f"{sign(page, thread.state)} ",
+        lead=STATE_COLOURS[thread.state],
+        right=clean(" ".join(_requests(thread))) or None,
+    )
+    page.line((" · ".join(_thread_facts(clock, thread, level)), "dim"), first=_DEEP)
+    _print_points(page, thread.points, short)
+
+
+def _print_points(page: Page, points: Sequence[ShownPoint], short: dict[GripId, str]) -> None:
+    for point in points:
         if point.shown:
             names = " ".join(f"[{short[grip]}]" for grip in point.grips if grip in short)
             page.line(
-                _PREFIXES.get(point.kind, "") + point.text, (f"  {names}", "dim"), first=_DEEP
+                _PREFIXES.get(point.kind, "") + point.text,
+                (f"  {names}" if names else "", "dim"),
+                first=_DEEP,
+                rest=_DEEP + _MARGIN,
             )
 
 
-def _thread_facts(clock: Clock, thread: ShownThread) -> Iterator[str]:
-    if thread.branch:
-        yield thread.branch
-    begin, end = clock.moment(thread.first_us), clock.moment(thread.last_us)
-    yield begin if begin == end else f"{begin} – {end}"
+def _requests(thread: ShownThread) -> list[str]:
+    """Return the last pull requests that were opened here, by number, as many as stand beside a headline."""
+    numbers = [
+        f"#{each.number}"
+        for each in thread.references
+        if each.kind == "pull request" and each.here and each.number
+    ]
+    return numbers[-_MOST_BESIDE:]
+
+
+_MOST_BESIDE = 2
+
+
+def _thread_facts(clock: Clock, thread: ShownThread, level: str) -> Iterator[str]:
+    yield thread.branch or f"thread:{thread.id[:THREAD_DIGITS]}"
+    if level != "day":
+        yield clock.dates(thread.first_us, thread.last_us)
+    else:
+        first, last = clock.minute(thread.first_us), clock.minute(thread.last_us)
+        yield first if first == last else f"{first}–{last}"
     if len(thread.sessions) > 1:
         yield number(len(thread.sessions), "session")
     if thread.commits:
-        hashes = " ".join(f"@{each.key[:7]}" for each in thread.commits[:1])
+        hashes = " ".join(f"@{each.key[:7]}" for each in thread.commits[:_MOST_BESIDE])
+        more = " …" if len(thread.commits) > _MOST_BESIDE else ""
         since = f", {number(thread.edits_since, 'edit')} since" if thread.edits_since else ""
-        yield f"{number(len(thread.commits), 'commit')} {hashes}{since}"
-
-
-_DEEP = "    "
+        yield f"{number(len(thread.commits), 'commit')} {hashes}{more}{since}"
 
 
 def _print_body(page: Page, found: Shown) -> None:
@@ -167,23 +231,33 @@ def _print_body(page: Page, found: Shown) -> None:
         page.line(("Keywords: ", "bold"), ", ".join(found.keywords), rest=_MARGIN)
 
 
-def _print_children(page: Page, found: Shown) -> None:
-    if not found.children:
+def _print_children(page: Page, found: Shown, *, has_threads: bool) -> None:
+    """Print what is one level down; the segments of a day say nothing that its threads do not."""
+    if not found.children or (has_threads and found.level == "day"):
         return
     page.blank()
     page.line((f"{found.children[0].level.capitalize()}s:", "bold"))
     width = max(len(child.name) for child in found.children) + 1
     for child in found.children:
-        page.text(label(child), first=_MARGIN + child.name.ljust(width))
+        page.text(label(page, child), first=_MARGIN + child.name.ljust(width))
 
 
-def _print_next(page: Page, found: Shown) -> None:
+def _print_next(page: Page, clock: Clock, found: Shown) -> None:
     page.blank()
-    if found.bullets:
-        grip = next(grip.short for grip in found.grips if grip.id == found.bullets[0].grips[0])
-        page.line((f"The proof of a bullet: memtool grip {grip}", "dim"))
-    if found.children:
+    for line in _facts(clock, found) if found.threads else ():
+        page.line((line, "dim"))
+    _print_resumes(page, clock, found.resume, found.holding)
+    grip = next(
+        (grip.short for bullet in found.bullets for grip in found.grips if grip.id in bullet.grips),
+        "",
+    )
+    if grip:
+        what = "point" if found.threads else "bullet"
+        page.line((f"The proof of a {what}: memtool grip {grip}", "dim"))
+    if found.children and found.level != "day":
         page.line((f"One level down: memtool show {found.children[-1].name}", "dim"))
+    elif found.children:
+        page.line((f"Its segments: memtool toc {found.id}", "dim"))
     elif found.segment is not None:
         page.line((f"Its events: memtool events --session {found.short_session}", "dim"))
     else:
@@ -192,3 +266,48 @@ def _print_next(page: Page, found: Shown) -> None:
         )
     for parent in found.parents[:1]:
         page.line((f"One level up: memtool show {parent}", "dim"))
+
+
+def _print_resumes(page: Page, clock: Clock, found: Sequence[Resume], day: str = "") -> None:
+    """Print the commands that resume sessions, one a line, and when they began: a time alone is of this day."""
+    for index, each in enumerate(found):
+        is_here = day.endswith(clock.date(each.time_us))
+        began = "" if is_here else f"{clock.dates(each.time_us, each.time_us)} "
+        page.line(
+            each.command,
+            (f"  {began}{clock.minute(each.time_us)}", "dim"),
+            first=" " * len("Resume: ") if index else "Resume: ",
+        )
+
+
+def _print_history(page: Page, found: History) -> None:
+    """Print a thread: what it came to, then each of its days."""
+    clock, whole = Clock(found.zone), found.thread
+    assert whole is not None
+    page.text(
+        cleaned((whole.headline, "bold")),
+        first=f"{sign(page, whole.state)} ",
+        lead=STATE_COLOURS[whole.state],
+        right=clean(" ".join(_requests(whole))) or None,
+    )
+    facts = (whole.state, last_part(whole.project), *_thread_facts(clock, whole, ""))
+    page.line((" · ".join(facts), "dim"), first=_DEEP)
+    short = {grip.id: grip.short for grip in found.grips}
+    for each in found.days:
+        page.blank()
+        part = each.thread
+        commits = number(len(part.commits), "commit") if part.commits else ""
+        more = "".join(f" · {one}" for one in (part.state, commits) if one)
+        page.line(
+            (each.scope, "bold"),
+            (f"  {sign(page, part.state)}", STATE_COLOURS[part.state]),
+            (f" {clock.minute(part.first_us)}–{clock.minute(part.last_us)}{more}", "dim"),
+        )
+        if part.headline != whole.headline:
+            page.line(part.headline, first=_DEEP)
+        _print_points(page, part.points, short)
+    page.blank()
+    page.line((f"thread:{whole.id}", "dim"))
+    _print_resumes(page, clock, found.resume)
+    for each in found.days[-1:]:
+        page.line((f"All of that day: memtool show {each.id}", "dim"))

@@ -13,7 +13,7 @@ from memtool.cli.reading import label, read
 from memtool.model.levels import heading, place_of
 from memtool.query.contents import Branch, Contents, contents
 
-VERSION = 1
+VERSION = 2
 _GUIDES = {False: ("├─ ", "└─ ", "│  ", "   "), True: ("|- ", "`- ", "|  ", "   ")}
 
 PeriodArgument = Annotated[
@@ -63,7 +63,8 @@ def _print(call: Invocation, found: Contents) -> None:
 
 def _print_tree(call: Invocation, found: Contents) -> None:
     page = Page(call.environ)
-    page.row([("EVENTS".rjust(page.prose_width), "dim")])
+    if any(entry.events is not None for entry in _walk(found.entries)):
+        page.row([("EVENTS".rjust(page.prose_width), "dim")])
     for entry in found.entries:
         _print_entry(page, entry, "", "")
     page.blank()
@@ -75,7 +76,7 @@ def _print_entry(page: Page, entry: Branch, first: str, rest: str) -> None:
     """Print the entry's line with its number of events, then those below it."""
     tee, corner, bar, gap = _GUIDES[page.is_ascii]
     below = rest + (bar if entry.children else gap)
-    line = label(entry)
+    line = label(page, entry, briefly=bool(entry.children))
     if entry.cut is not None:
         line += cleaned((f" {entry.name}", "dim"))
     count = "" if entry.events is None else f"{entry.events:,}"

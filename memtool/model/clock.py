@@ -41,6 +41,16 @@ class Clock(NamedTuple):
             return f"{start} to {self.moment(end_us)}"
         return start if start == end else f"{start}–{end}"
 
+    def dates(self, start_us: int, end_us: int) -> str:
+        """Return such as `6 Feb`, `6–7 Feb` and `30 Jan–2 Feb`, with the years if they differ."""
+        start, end = self._local(start_us), self._local(end_us)
+        last = f"{end.day} {end:%b}"
+        if start.year != end.year:
+            return f"{start.day} {start:%b %Y}–{last} {end.year}"
+        if start.month != end.month:
+            return f"{start.day} {start:%b}–{last}"
+        return last if start.day == end.day else f"{start.day}–{last}"
+
     def iso(self, instant_us: int) -> str:
         """Return RFC 3339 with the offset of the zone."""
         return self._local(instant_us).isoformat(timespec="microseconds")

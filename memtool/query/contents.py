@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from posixpath import basename
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from memtool.model.levels import (
     Level,
     Period,
     heading,
+    inputs_of,
     listed_under,
     period_of,
     place_of,
@@ -24,6 +26,9 @@ from memtool.model.levels import (
     straddles,
 )
 from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId
+from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.shown import MOST_TITLE, title_of
+from memtool.model.threads import STATES, State, Thread, join, threads_in
 from memtool.query.names import shortest
 from memtool.query.reader import Reader
 from memtool.store.store import Store
@@ -81,12 +86,22 @@ _HIDDEN_DIGITS = 10
 """Six of the 16 digits of a segment are shown, more if the day has another that begins so."""
 MAX_COUNTED_DAYS = 31
 """How many days without segments are counted, newest first: all their events must be read."""
+MAX_OPEN_EVENTS = 20_000
+"""Threads of the day that has not ended are taken from at most so many events; it says nothing if there are more."""
+
+
+class Headline(Struct, frozen=True):
+    """What a thread is about, and how it stands."""
+
+    state: State
+    text: str
 
 
 class Entry(Struct, frozen=True):
     """A line of the table of contents. `title` is None if there is no summary yet, `events` if they were not counted.
 
     `scope` is a period's date, or a segment's times and project; `name` the shortest that `memtool show` accepts.
+    `threads` counts all of a period's by state; `headlines` has the heaviest ones that fit a title.
     """
 
     id: NodeId
@@ -94,7 +109,8 @@ class Entry(Struct, frozen=True):
     scope: str
     title: str | None
     state: tuple[str, ...]
-    bullets: int = 0
+    headlines: tuple[Headline, ...] = ()
+    threads: Mapping[State, int] = {}
     events: int | None = None
     sessions: int | None = None
     projects: tuple[str, ...] = ()
@@ -124,7 +140,8 @@ def contents(reader: Reader, text: str = "", depth: int | None = None) -> Conten
         period = reader.period(store, text) if text else None
         if store is None:
             return Contents(exists=False, period=period.id if period else None)
-        tree = Tree(store, reader, period)
+        is_small = period is not None and period.level is not Level.YEAR
+        tree = Tree(store, reader, period, counts=is_small)
         if period is None:
             entries = tree.years(DEFAULT_DEPTH_OF_ALL if depth is None else depth)
         else:
@@ -139,6 +156,8 @@ class Tree(Struct, frozen=True, dict=True):
     store: Store
     reader: Reader
     root: Period | None
+    counts: bool = True
+    """Whether events are counted: the sizes of all segments are read for this."""
 
     @cached_property
     def marked(self) -> frozenset[Period]:
@@ -159,7 +178,7 @@ class Tree(Struct, frozen=True, dict=True):
         """Return the words for the state of a node, or of a period that has none yet."""
         period, recipe = place_of(node_id).period, self.reader.recipe
         words = {
-            "open": not self.store.calendar.is_closed(period, self.reader.now_us),
+            "open": self.is_open(period),
             "stale": node is not None and period in self.stale,
             "outdated": node is not None and recipe is not None and node.recipe != recipe,
             "incomplete": node is not None and bool(node.gaps),
@@ -167,11 +186,67 @@ class Tree(Struct, frozen=True, dict=True):
         }
         return tuple(word for word, is_true in words.items() if is_true)
 
-    def years(self, depth: int) -> tuple[Branch, ...]:
-        """Return the entries of all years, oldest first."""
+    def node(self, period: Period) -> Node | None:
+        """Return the node of a period, None if there is none, or if the period is open and more is known by now."""
+        if period not in self._nodes:
+            node = self.store.node(period.id)
+            is_old = node is not None and period in self.stale and self.is_open(period)
+            self._nodes[period] = None if is_old and self._so_far(period) else node
+        return self._nodes[period]
+
+    def is_open(self, period: Period) -> bool:
+        """Return whether the period has not ended."""
+        return not self.store.calendar.is_closed(period, self.reader.now_us)
+
+    def threads(self, period: Period) -> tuple[Thread, ...]:
+        """Return the threads of a period: from its node, else joined from what is below it."""
+        node = self.node(period)
+        return self._so_far(period) if node is None else threads_in(node.body)
+
+    def _so_far(self, period: Period) -> tuple[Thread, ...]:
+        """Return the threads of a period without its node. A day's are taken from its events, if it is open."""
+        if period not in self._joined:
+            if period.level is Level.DAY:
+                found = self._threads_of_day(period) if self.is_open(period) else ()
+            else:
+                below = inputs_of(period, self.store.calendar.week_start)
+                found = join([self.threads(one) for one in below if self.holds(one)], period.level)
+            self._joined[period] = found
+        return self._joined[period]
+
+    def _threads_of_day(self, day: Period) -> tuple[Thread, ...]:
+        from memtool.signals.threads import threads_of
+        from memtool.signals.turns import turns_of
+
+        start_us, end_us = self.store.calendar.bounds_us(day)
+        events = list(islice(self.store.events(start_us, end_us), MAX_OPEN_EVENTS + 1))
+        if len(events) > MAX_OPEN_EVENTS:
+            return ()
+        by_id = {event.id: event for event in events}
+        cuts = [cut for held in by_session(events).values() for cut in cuts_of(held, day.first)]
+        return threads_of(
+            turn
+            for cut in cuts
+            for turn in turns_of([by_id[event_id] for event_id in cut.events], cut.project)
+        )
+
+    @cached_property
+    def _nodes(self) -> dict[Period, Node | None]:
+        return {}
+
+    @cached_property
+    def _joined(self) -> dict[Period, tuple[Thread, ...]]:
+        return {}
+
+    def all_years(self) -> list[Period]:
+        """Return the years that hold anything, oldest first."""
         known = {period for period in self.stale if period.level is Level.YEAR}
         known |= {place_of(node.id).period for node in self.store.nodes(Level.YEAR)}
-        return tuple(self.branch(year, depth - 1) for year in sorted(known) if self.holds(year))
+        return [year for year in sorted(known) if self.holds(year)]
+
+    def years(self, depth: int) -> tuple[Branch, ...]:
+        """Return the entries of all years, oldest first."""
+        return tuple(self.branch(year, depth - 1) for year in self.all_years())
 
     def branch(self, period: Period, depth: int, within: Period | None = None) -> Branch:
         """Return the period's entry with `depth` levels below it, of a straddling week only the days `within`."""
@@ -185,14 +260,16 @@ class Tree(Struct, frozen=True, dict=True):
 
     def entry(self, period: Period, within: Period | None = None) -> Entry:
         """Return the period's own entry."""
-        node, count = self.store.node(period.id), self._counted(period)
+        node, count, threads = self.node(period), self._counted(period), self.threads(period)
+        told = title_of(threads)
         return Entry(
             id=period.id,
             level=period.level.word,
             scope=heading(period),
-            title=node.title if node else None,
+            title=node.title if node else told or None,
             state=self.state(period.id, node),
-            bullets=len(node.bullets) if node else 0,
+            headlines=headlines_of(threads) if node is None or node.title == told else (),
+            threads=by_state(thread.state for thread in threads),
             events=None if count is None else count.events,
             sessions=None if count is None else len(count.sessions),
             projects=() if count is None else tuple(sorted(count.projects)),
@@ -227,7 +304,6 @@ class Tree(Struct, frozen=True, dict=True):
             scope=f"{clock.span(cut.start_us, cut.end_us)} {last_part(cut.project)}",
             title=node.title if node else None,
             state=self.state(cut.id, node),
-            bullets=len(node.bullets) if node else 0,
             events=len(cut.events),
             sessions=1,
             projects=(cut.project,) if cut.project else (),
@@ -282,9 +358,28 @@ class Tree(Struct, frozen=True, dict=True):
         return counts
 
     def _counted(self, period: Period) -> Count | None:
+        if not self.counts:
+            return None
         days = [self._counts[day] for day in range(period.first, period.end) if day in self._counts]
         known = [count for count in days if count is not None]
         return total(known) if len(known) == len(days) else None
+
+
+def headlines_of(threads: Sequence[Thread]) -> tuple[Headline, ...]:
+    """Return the whole headlines of the heaviest threads that fit a title."""
+    found: list[Headline] = []
+    left = MOST_TITLE
+    for thread in threads:
+        if thread.headline and len(thread.headline) <= left:
+            found.append(Headline(thread.state, thread.headline))
+            left -= len(thread.headline) + len(" · ")
+    return tuple(found)
+
+
+def by_state(states: Iterable[State]) -> dict[State, int]:
+    """Return how many threads there are of each state."""
+    counts = Counter(states)
+    return {state: counts[state] for state in STATES if counts[state]}
 
 
 def last_part(project: str) -> str:

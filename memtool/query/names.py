@@ -16,6 +16,7 @@ MIN_DIGITS = 4
 SHOWN_DIGITS = 6
 """Digits of a grip that are shown at least, so that it stays unique while the store grows."""
 SHOWN_SESSION = 8
+THREAD_DIGITS = 8
 GRIP_DIGITS = 32
 _MOST_CANDIDATES = 10
 _GRIP = re.compile(r"[0-9a-f]+")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
+from memtool.agents.registry import resume_of
 from memtool.errors import UsageError
-from memtool.model.levels import PERIOD_FORMS, Period, heading, parents_of, place_of
-from memtool.model.records import Bullet, EventId, GripId, NodeId, Recipe
-from memtool.model.threads import threads_in
+from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_of, place_of
+from memtool.model.records import Bullet, EventId, Grip, GripId, NodeId, Recipe
+from memtool.model.threads import Thread
 from memtool.query.contents import Entry, Tree
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
 from memtool.query.reader import Reader
@@ -64,6 +65,14 @@ class SegmentFacts(Struct, frozen=True):
     tokens: int
 
 
+class Resume(Struct, frozen=True):
+    """How a session is resumed, and when it began."""
+
+    session: str
+    command: str
+    time_us: int
+
+
 class Shown(Struct, frozen=True):
     """One node with all that belongs to it. `recipe` is None if there is no summary yet.
 
@@ -94,6 +103,8 @@ class Shown(Struct, frozen=True):
     written: Written | None = None
     failure: NodeFailure | None = None
     segment: SegmentFacts | None = None
+    resume: tuple[Resume, ...] = ()
+    """Of a day: the sessions of the heaviest threads, those that are not finished first."""
     holding: str = field(name="_holding", default="")
     short_session: str = field(name="_short_session", default="")
 
@@ -131,16 +142,13 @@ def _named(reader: Reader, store: Store | None, text: str) -> Period:
 
 
 def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
-    store, node, cut, names = (
-        tree.store,
-        tree.store.node(entry.id),
-        entry.cut,
-        ShortNames(tree.store),
-    )
+    store, cut, names = tree.store, entry.cut, ShortNames(tree.store)
     period, scope = place_of(entry.id).period, entry.scope
+    node = store.node(entry.id) if cut else tree.node(period)
     write, failure = store.write_of(entry.id), tree.failures.get(entry.id)
-    made_of = threads_in(node.body) if node is not None and cut is None else ()
+    made_of = () if cut else tree.threads(period)
     threads, rest = shown_threads(made_of, period.level)
+    bullets, grips = (node.bullets, node.grips) if node else _joined(made_of, threads)
     parents = (period,) if cut else parents_of(period, store.calendar.week_start)
     return Shown(
         exists=True,
@@ -149,7 +157,7 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
         scope=f"{heading(period)} {scope}" if cut else scope,
         title=entry.title,
         state=entry.state,
-        bullets=node.bullets if node else (),
+        bullets=bullets,
         events=entry.events,
         sessions=entry.sessions,
         projects=entry.projects,
@@ -160,7 +168,8 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
         keywords=node.keywords if node else (),
         grips=tuple(
             ShownGrip(one.id, names.grip(one.id), one.events, one.start, one.end, one.excerpt)
-            for one in (node.grips if node else ())
+            for one in grips
+            if node or next(store.citations(one.id), None) is not None
         ),
         children=tuple(children),
         parents=tuple(parent.id for parent in parents),
@@ -169,13 +178,50 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
             for gap in (node.gaps if node else ())
         ),
         recipe=node.recipe if node else None,
-        written=Written(write.written_us, write.run) if write else None,
+        written=Written(write.written_us, write.run) if node and write else None,
         failure=NodeFailure(failure.error, failure.count, failure.retry_us) if failure else None,
         segment=None
         if cut is None
         else SegmentFacts(
             cut.session, cut.project, cut.agent, cut.start_us, cut.end_us, cut.events, cut.tokens
         ),
+        resume=resumes_of(store, (each for each in threads if each.shown))
+        if period.level is Level.DAY
+        else (),
         holding=period.id,
         short_session=names.session(cut.session) if cut else "",
     )
+
+
+def _joined(
+    made_of: Sequence[Thread], threads: Sequence[ShownThread]
+) -> tuple[tuple[Bullet, ...], tuple[Grip, ...]]:
+    """Return the bullets and grips of a period that has no node: the points that are shown, and what proves them."""
+    bullets = [
+        Bullet(point.text, point.grips)
+        for thread in threads
+        for point in thread.points
+        if point.shown
+    ]
+    proofs = (proof for thread in made_of for point in thread.points for proof in point.proofs)
+    grips = {proof.grip.id: proof.grip for proof in proofs}
+    cited = {grip for bullet in bullets for grip in bullet.grips}
+    return tuple(bullets), tuple(grips[key] for key in sorted(cited))
+
+
+_MOST_RESUMED = 3
+_UNFINISHED = ("open", "in work")
+
+
+def resumes_of(store: Store, threads: Iterable[ShownThread]) -> tuple[Resume, ...]:
+    """Return how the last session of each thread is resumed, of those that are not finished first."""
+    found: dict[str, Resume] = {}
+    for thread in sorted(threads, key=lambda thread: thread.state not in _UNFINISHED):
+        rows = [(row, name) for name in thread.sessions if (row := store.session(name)) is not None]
+        if not rows or len(found) == _MOST_RESUMED:
+            continue
+        row, name = max(rows, key=lambda each: (each[0].last_us, each[1]))
+        command = resume_of(row.agents[0], name) if row.agents else ""
+        if command:
+            found.setdefault(name, Resume(name, command, row.first_us))
+    return tuple(found.values())

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from memtool.agents.registry import agent_named
+from memtool.agents.registry import resume_of
 from memtool.errors import UsageError
 from memtool.model.levels import Level, place_of
 from memtool.model.records import (
@@ -293,12 +293,6 @@ class _Listing:
         if day not in self._cuts:
             self._cuts[day] = self._store.cuts(day)
         return self._cuts[day]
-
-
-def resume_of(agent: str, session: str) -> str:
-    """Return the command that resumes a session, or nothing."""
-    row = agent_named(agent)
-    return row.resume.format(session=session) if row is not None and row.resume else ""
 
 
 def excerpt_of(

@@ -32,6 +32,7 @@ class ShownReference(Struct, frozen=True):
     time_us: int
     verb: str
     url: str
+    number: int
     here: bool
 
 
@@ -122,5 +123,5 @@ def _open(item: Item) -> OpenItem:
 
 def _reference(each: Reference) -> ShownReference:
     return ShownReference(
-        each.kind, each.key, each.text, each.time_us, each.verb, each.url, each.here
+        each.kind, each.key, each.text, each.time_us, each.verb, each.url, each.number, each.here
     )

@@ -139,13 +139,14 @@ def call(root: Path, *arguments: str, columns: int = 80, **environ: str) -> int:
     return memtool(["--store", str(root), *arguments], variables, NOW_US)
 
 
-def seen(root: Path, *arguments: str, columns: int = 80) -> str:
+def seen(root: Path, *arguments: str, columns: int = 80, summarizer: str = "mock") -> str:
     """Return what the program prints on a terminal of this width, without colours."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
-        assert call(root, *arguments, columns=columns, NO_COLOR="1") in (0, 1)
+        environ = {"NO_COLOR": "1", "MEMTOOL_SUMMARIZER__NAME": summarizer}
+        assert call(root, *arguments, columns=columns, **environ) in (0, 1)
     return terminal.getvalue()
 
 

@@ -17,6 +17,8 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs/json.md").read_text(encoding
 COMMANDS = {
     "toc": ["toc"],
     "node": ["show", "2026-12-03"],
+    "thread": ["show", "thread:079b39b3"],
+    "open": ["open"],
     "grip": ["grip", ""],
     "events": ["events"],
     "search": ["search", "why do customers pay twice", "--explain"],
@@ -25,7 +27,7 @@ COMMANDS = {
 }
 ELSEWHERE = {"kind", "version", *ROLES}
 # What a part of one object has in common with another is described there.
-REFERS_TO = {"node": "toc", "grip": "events", "search": "events"}
+REFERS_TO = {"node": "toc", "thread": "node", "grip": "events", "search": "events"}
 OPEN_MAPS = {"metadata", "counts", "parts"}
 
 

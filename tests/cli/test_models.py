@@ -19,7 +19,7 @@ from memtool.query.verify import verify
 from memtool.store.access import Access
 from tests.cli.history import ALL, CALENDAR, NOW_US
 from tests.conftest import SOURCE
-from tests.jobs.test_calls import BUSY
+from tests.jobs.test_rollup import said
 from tests.llm_server import Behaviour, LLMServer, fails, good, limited, says, slow, wrong_cites
 from tests.memory import Memory
 from tests.scheduler.ledgers import calls as read_calls
@@ -28,6 +28,10 @@ from tests.waiting import HUNG_S, wait_until
 pytest.importorskip("openai")
 pytest.importorskip("anthropic")
 KEY = "the-very-secret-key"
+WORK = [
+    said(f"Fix the offsets of the parser in version {n}", f"2026-11-{n:02}T12:00", f"s{n}")
+    for n in range(3, 13)
+]
 
 
 @dataclass
@@ -169,7 +173,7 @@ def test_answers_that_prove_nothing_fail_their_node_and_are_never_stored(
 
 
 def test_a_budget_ends_the_run_well_and_says_what_waits(person: Person) -> None:
-    Memory(person.root, CALENDAR).take_in(BUSY)
+    Memory(person.root, CALENDAR).take_in(WORK)
     with LLMServer(good) as server:
         ended, out, err = person.runs("rollup", "day", "--max-calls", "3", **openai(server))
         assert ended == 0
@@ -199,7 +203,7 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nobody(person: Person) -> No
 def test_a_signal_breaks_off_the_calls_and_keeps_what_was_done(
     person: Person, number: signal.Signals, at_once: int
 ) -> None:
-    Memory(person.root, CALENDAR).take_in(BUSY)
+    Memory(person.root, CALENDAR).take_in(WORK)
     with LLMServer(good, good, slow(3600)) as server:
         environ = {**openai(server), "MEMTOOL_SUMMARIZER__CONCURRENCY": str(at_once)}
         child = person.start("rollup", "day", **environ)
@@ -209,11 +213,13 @@ def test_a_signal_breaks_off_the_calls_and_keeps_what_was_done(
         _, err = child.communicate(timeout=HUNG_S)
         assert child.returncode == 128 + number, err
         assert "Traceback" not in err
-    results = [call.result for call in read_calls(person.root)]
+    calls = read_calls(person.root)
+    results = [call.result for call in calls]
     assert results[:2] == ["ok", "ok"]
     assert ["cut off" in result for result in results[2:]] == [True] * at_once
     with Access(person.root).reading() as store:
-        assert len(list(store.nodes(Level.DAY))) == 2
+        days = {node.id for node in store.nodes(Level.DAY)}
+    assert [call.node in days for call in calls] == [call.result == "ok" for call in calls]
 
 
 def test_the_sdks_are_imported_by_nobody_who_does_not_call(person: Person) -> None:

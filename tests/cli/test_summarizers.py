@@ -114,7 +114,7 @@ def test_of_a_model_the_price_is_in_tokens_too(
 ) -> None:
     settings = program(tmp_path)
     spend = listed(memory, capsys, **settings)["outdated"]["spend"]
-    assert f"about 14 calls, {spend:,} tokens" in words(memory, capsys, **settings)
+    assert f"about 4 calls, {spend:,} tokens" in words(memory, capsys, **settings)
 
 
 def test_what_counts_as_outdated_is_what_show_says_and_what_a_rollup_does(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from memtool.model.records import Rewind
+from memtool.store.store import Store
 from tests.cli.golden import Golden
 from tests.cli.history import call, event, seen
 from tests.memory import Memory
@@ -120,9 +121,21 @@ def test_a_day_whose_events_were_all_taken_back_is_not_listed(
 
 
 def test_events_and_sessions_are_counted(memory: Memory, capsys: Output) -> None:
-    year = tree(memory, capsys, "2026")["entries"][0]
-    assert (year["events"], year["sessions"]) == (15, 3)
-    assert year["projects"] == ["/home/mira/src/teeladen", "/home/mira/src/wetterstation"]
+    month = tree(memory, capsys, "2026-12")["entries"][0]
+    assert (month["events"], month["sessions"]) == (7, 2)
+    assert month["projects"] == ["/home/mira/src/teeladen", "/home/mira/src/wetterstation"]
+
+
+@pytest.mark.parametrize("period", [[], ["2026"]])
+def test_for_years_no_segment_is_read_to_count_events(
+    memory: Memory, capsys: Output, monkeypatch: pytest.MonkeyPatch, period: list[str]
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("the sizes of segments were read")
+
+    monkeypatch.setattr(Store, "cut_sizes", refused)
+    year = tree(memory, capsys, *period)["entries"][-1]
+    assert (year["events"], year["threads"]) == (None, {"answered": 3})
 
 
 def test_without_a_store_it_says_how_to_begin(tmp_path: Path, capsys: Output) -> None:
@@ -132,7 +145,7 @@ def test_without_a_store_it_says_how_to_begin(tmp_path: Path, capsys: Output) ->
     assert "no memory yet" in said.err
     assert call(tmp_path / "none", "toc", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
-        "kind": "toc", "version": 1, "exists": False, "zone": "UTC", "period": None, "entries": [],
+        "kind": "toc", "version": 2, "exists": False, "zone": "UTC", "period": None, "entries": [],
     }  # fmt: skip
     assert not (tmp_path / "none").exists()
 
@@ -157,13 +170,15 @@ def test_a_period_that_is_none_is_refused_with_the_forms_there_are(
 def test_a_node_of_the_json_tree_has_these_fields(memory: Memory, capsys: Output) -> None:
     found = tree(memory, capsys, "2025-12-31")
     assert {name: found[name] for name in ("kind", "version", "zone", "period")} == {
-        "kind": "toc", "version": 1, "zone": "Europe/Berlin", "period": "day:2025-12-31",
+        "kind": "toc", "version": 2, "zone": "Europe/Berlin", "period": "day:2025-12-31",
     }  # fmt: skip
     day = found["entries"][0]
     segment = day.pop("children")[0]
     assert day == {
         "id": "day:2025-12-31", "level": "day", "scope": "Wed 31 Dec 2025",
-        "title": "Close the books of the year", "state": [], "bullets": 2, "events": 2, "sessions": 1,
+        "title": "Close the books of the year", "state": [],
+        "headlines": [{"state": "answered", "text": "Close the books of the year"}], "threads": {"answered": 1},
+        "events": 2, "sessions": 1,
         "projects": ["/home/mira/src/teeladen"], "also_under": None,
     }  # fmt: skip
     assert segment["scope"] == "11:00–11:01 teeladen"

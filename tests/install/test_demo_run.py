@@ -37,7 +37,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     "words",
     [
-        "Over-the-air updates for the garden station",  # a title in the tree
+        "✔ Round VAT once per rate, half up",  # a headline in the tree
+        "Resume: claude --resume ",
+        "memtool show thread:ota",
         "also under April 2026",  # a week that straddles two months
         "day:2026-03-10, ",  # the part of a session after midnight
         "> │  ├─ Tue 14 Apr 2026",  # the late day in the tree

@@ -128,7 +128,7 @@ def test_a_session_of_several_days_counts_once(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "store")
     memory.take_in([event(day, NOW_US - day * DAY_US, f"s{day % 2}") for day in range(1, 5)])
     memory.roll_up_all(NOW_US)
-    year = contents(Reader(memory.root, NOW_US, memory.calendar), "2024", 1).entries[0]
+    year = show(Reader(memory.root, NOW_US, memory.calendar), "2024")
     assert (year.events, year.sessions, year.projects) == (4, 2, ("/p",))
 
 

@@ -1,0 +1,190 @@
+"""Reads threads across nodes: one through its days, and what is open in all of them.
+
+There is no index of threads: a parent has the threads of its children, so only the branches of the tree that hold the
+thread are read. The lightest threads of a busy year (over 1,000) or month (over 400) are not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from memtool.errors import UsageError
+from memtool.model.levels import Level, Period, heading, inputs_of
+from memtool.model.records import EventId, NodeId
+from memtool.model.threads import State, Thread, join
+from memtool.query.contents import Tree, last_part
+from memtool.query.names import ShortNames, ambiguous
+from memtool.query.node import Resume, ShownGrip, resumes_of
+from memtool.query.reader import Reader
+from memtool.query.threads import ShownThread, shown_threads
+from memtool.store.store import Store
+
+THREAD = "thread:"
+QUIET_DAYS = 14
+_MIN_DIGITS = 4
+_DAY_US = 24 * 3600 * 1_000_000
+
+
+class ThreadDay(Struct, frozen=True):
+    """What a day says of a thread."""
+
+    id: NodeId
+    scope: str
+    thread: ShownThread
+
+
+class History(Struct, frozen=True):
+    """A thread as it is now, and its days, oldest first."""
+
+    exists: bool = False
+    zone: str = "UTC"
+    thread: ShownThread | None = None
+    days: tuple[ThreadDay, ...] = ()
+    grips: tuple[ShownGrip, ...] = ()
+    resume: tuple[Resume, ...] = ()
+
+
+def followed(reader: Reader, text: str) -> History:
+    """Return the thread that the text names by a beginning of its ID or by its branch, through its days.
+
+    Raise UsageError if there is none, or several.
+    """
+    name = text.removeprefix(THREAD).strip()
+    with reader.memory() as store:
+        if store is None:
+            return History()
+        tree = Tree(store, reader, None, counts=False)
+        years = tree.all_years()
+        whole = _named(join([tree.threads(year) for year in years], Level.YEAR), name)
+        held = [day for year in years for day in _days_with(tree, year, whole.id)]
+        days: list[ThreadDay] = []
+        parts: list[Thread] = []
+        for day in held:
+            part = next(each for each in tree.threads(day) if each.id == whole.id)
+            parts.append(part)
+            days.append(ThreadDay(day.id, heading(day), shown_threads([part], Level.DAY)[0][0]))
+        return History(
+            True,
+            store.calendar.zone,
+            shown_threads(join([[part] for part in parts], Level.DAY) or [whole], Level.DAY)[0][0],
+            tuple(days),
+            tuple(_grips(store, days, parts)),
+            resumes_of(store, [each.thread for each in days[-1:]]),
+        )
+
+
+def _named(threads: tuple[Thread, ...], name: str) -> Thread:
+    found = [each for each in threads if name and each.branch == name]
+    if not found and len(name) >= _MIN_DIGITS:
+        found = [each for each in threads if each.id.startswith(name.lower())]
+    if not found:
+        raise UsageError(
+            f"there is no thread {name}",
+            hint="a thread is named by its branch, or by the first digits of its ID: memtool show prints both",
+        )
+    if len(found) > 1:
+        raise ambiguous(name, "threads", [f"{THREAD}{each.id}" for each in found])
+    return found[0]
+
+
+def _days_with(tree: Tree, period: Period, thread: str) -> Iterator[Period]:
+    """Yield the days below a period that hold the thread, oldest first."""
+    if all(each.id != thread for each in tree.threads(period)):
+        return
+    if period.level is Level.DAY:
+        yield period
+        return
+    for below in inputs_of(period, tree.store.calendar.week_start):
+        if tree.holds(below):
+            yield from _days_with(tree, below, thread)
+
+
+def _grips(store: Store, days: list[ThreadDay], parts: list[Thread]) -> Iterator[ShownGrip]:
+    """Yield the grips of what is shown, those that a node cites."""
+    names = ShortNames(store)
+    cited = {
+        grip for day in days for point in day.thread.points if point.shown for grip in point.grips
+    }
+    proofs = (proof for part in parts for point in part.points for proof in point.proofs)
+    found = {proof.grip.id: proof.grip for proof in proofs if proof.grip.id in cited}
+    for grip_id, grip in sorted(found.items()):
+        if next(store.citations(grip_id), None) is not None:
+            yield ShownGrip(
+                grip_id, names.grip(grip_id), grip.events, grip.start, grip.end, grip.excerpt
+            )
+
+
+class OpenPoint(Struct, frozen=True):
+    """Something that a thread left open, the events that say so, and the grips by which a node proves it."""
+
+    text: str
+    time_us: int
+    events: tuple[EventId, ...]
+    grips: tuple[str, ...]
+
+
+class OpenThread(Struct, frozen=True):
+    """A thread with open points, oldest first; `quiet` if nothing was heard of it for two weeks."""
+
+    id: str
+    headline: str
+    project: str
+    branch: str
+    state: State
+    last_us: int
+    quiet: bool
+    points: tuple[OpenPoint, ...]
+
+
+class OpenThreads(Struct, frozen=True):
+    """What is open, by project, oldest first."""
+
+    exists: bool = False
+    zone: str = "UTC"
+    threads: tuple[OpenThread, ...] = ()
+
+
+def open_threads(reader: Reader, project: str = "") -> OpenThreads:
+    """Return what is open in all threads that were not dropped, or only in those of a project, by path or last part."""
+    with reader.memory() as store:
+        if store is None:
+            return OpenThreads()
+        tree, names = Tree(store, reader, None, counts=False), ShortNames(store)
+        threads = join([tree.threads(year) for year in tree.all_years()], Level.YEAR)
+        found = [
+            _open(thread, reader.now_us, names)
+            for thread in threads
+            if thread.open_items
+            and thread.state != "dropped"
+            and project in ("", thread.project, last_part(thread.project))
+        ]
+        found.sort(key=lambda each: (last_part(each.project), each.points[0].time_us, each.id))
+        return OpenThreads(True, store.calendar.zone, tuple(found))
+
+
+def _open(thread: Thread, now_us: int, names: ShortNames) -> OpenThread:
+    items = sorted(thread.open_items, key=lambda item: (item.time_us, item.key))
+    return OpenThread(
+        thread.id,
+        thread.headline,
+        thread.project,
+        thread.branch,
+        thread.state,
+        thread.last_us,
+        now_us - thread.last_us > QUIET_DAYS * _DAY_US,
+        tuple(
+            OpenPoint(
+                item.text,
+                item.time_us,
+                tuple(proof.event for proof in item.proofs),
+                tuple(
+                    names.grip(proof.grip.id)
+                    for proof in item.proofs
+                    if next(names.store.citations(proof.grip.id), None) is not None
+                ),
+            )
+            for item in items
+        ),
+    )
