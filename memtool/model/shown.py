@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from memtool.model.levels import Level
-from memtool.model.threads import STATES, Point, State, Thread, by_weight
-from memtool.model.words import content_words
+from memtool.model.threads import STATES, Kind, Point, State, Thread, by_weight
+from memtool.model.words import content_words, share
 
 WORDS = {Level.DAY: 250, Level.WEEK: 350, Level.MONTH: 400, Level.YEAR: 450}
 MOST_TITLE = 100
 MOST_POINTS = {Level.DAY: 12, Level.WEEK: 8, Level.MONTH: 5, Level.YEAR: 4}
+_SMALL_KINDS: frozenset[Kind] = frozenset({"ask", "done", "found", "subagent", "test", "error"})
+_LARGE = 0.7
 _ALIKE = 0.6
+_STEP_SHARE = 0.4
+"""A to-do that shares more of its words with the headline is a step of it."""
 _SMALLEST = 0.18
+_SMALLEST_OF_WORK = 0.35
 
 
 class Shown(NamedTuple):
@@ -44,7 +49,7 @@ def view_of(threads: Sequence[Thread], level: Level) -> View:
             chosen.append(thread)
             used += words
     points: list[list[Point]] = [[] for _ in chosen]
-    queues = [_queue(thread) for thread in chosen]
+    queues = [_queue(thread, level) for thread in chosen]
     for number, queue in enumerate(queues):
         if queue:
             used += _take(queue.pop(0), points[number], budget - used)
@@ -69,13 +74,25 @@ def is_whole(thread: Thread) -> bool:
     return any(proof.excerpt for each in thread.headlines[:1] for proof in each.proofs)
 
 
-def _queue(thread: Thread) -> list[Point]:
-    """Return the points of a thread by weight, without those that say what another or the headline says."""
+def _queue(thread: Thread, level: Level) -> list[Point]:
+    """Return the points of a thread by weight, without those that say what another or the headline says.
+
+    What was open and is settled is not told. Above the week small steps are not shown, nor what was asked for.
+    """
     said = [content_words(thread.headline)]
+    standing = {item.text for item in thread.open_items}
     kept: list[Point] = []
-    for point in sorted(thread.points, key=lambda p: (-worth(p), p.time_us, p.text)):
+    smallest = _SMALLEST_OF_WORK if thread.edits else _SMALLEST
+    told = [
+        point
+        for point in thread.points
+        if (point.kind != "open" or point.text in standing)
+        and (level < Level.MONTH or point.weight >= _LARGE or point.kind not in _SMALL_KINDS)
+    ]
+    for point in sorted(told, key=lambda p: (-worth(p), p.time_us, p.text)):
         words = content_words(point.text)
-        if point.weight < _SMALLEST or any(_alike(words, other) for other in said):
+        is_step = point.kind == "done" and share(words, said[0]) >= _STEP_SHARE
+        if is_step or point.weight < smallest or any(_alike(words, other) for other in said):
             continue
         said.append(words)
         kept.append(point)

@@ -150,7 +150,7 @@ def keep(context: RunContext, *, rebuild: bool = False) -> Report:
     try:
         report = update(context, rebuild=rebuild)
     except (MemtoolError, OSError, ImportError) as error:
-        context.reports.talk(f"the search index was not brought up to date: {error}")
+        context.reports.talk(f"the search index was not updated, ignoring: {error}")
         return Report()
     if report.documents:
         context.tally.details["documents_indexed"] = report.documents

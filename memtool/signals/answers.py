@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from memtool.model.threads import Kind
 from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
@@ -21,6 +22,7 @@ from memtool.signals.text import (
 
 MOST_FURTHER = 3
 MOST_CODE_OF_DEED = 0.5
+FEWEST_OF_ITEM = 4
 MOST_CELLS = 3
 """Of a wider table it is not known which cell says what was done."""
 _GREETING = cues.start("greeting")
@@ -28,9 +30,11 @@ _REPORT = cues.start("report")
 _EMPTY = cues.words("empty")
 _ANNOUNCEMENT = cues.start("announcement")
 _OFFER = cues.anywhere("offer")
+_BACKGROUND = cues.start("background")
 _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
+_TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
@@ -46,17 +50,18 @@ _OPEN_LABEL = cues.start("open_label")
 
 
 class Said(NamedTuple):
-    """A statement of an answer, and the characters that say it; rank 0 is the lead."""
+    """A statement of an answer or a hand-over, and the characters that say it; rank 0 is the lead."""
 
     text: str
     start: int
     end: int
     rank: int = 0
+    kind: Kind = "result"
 
 
 def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
     """Yield the lead of an answer, and up to three further items."""
-    candidates = [said for piece in pieces for said in _statement(piece)]
+    candidates = [said for piece in _reported(pieces) for said in _statement(piece)]
     if not candidates:
         return
     lead = next((each for each in candidates if each[1].kind in {"sentence", "heading"}), None)
@@ -79,6 +84,23 @@ def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
         yield said._replace(rank=rank)
 
 
+def _reported(pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """Yield the pieces that report, not the items that say how it was before or what an item does."""
+    is_background, parent = False, -1
+    for piece in pieces:
+        is_lead = piece.kind == "heading" or piece.text.endswith(":")
+        if piece.kind == "item" and not piece.label:
+            if is_background or (parent == piece.paragraph and not _DEED.match(piece.text)):
+                continue
+            parent = piece.paragraph if is_lead else -1
+        elif piece.kind in {"heading", "sentence"} or piece.label:
+            label = _LABEL.match(piece.raw)
+            is_background = bool((is_lead or label) and _BACKGROUND.match(piece.text))
+            parent = piece.paragraph if piece.label and is_lead else -1
+        if not (_BACKGROUND.match(piece.text) and not _LABEL.match(piece.raw)):
+            yield piece
+
+
 def _merit(piece: Piece, said: Said) -> float:
     """Order the further items: labelled causes, then items that report a deed, then sentences."""
     if (match := _LABEL.match(piece.raw)) and _TELLING_LABELS.search(match["label"]):
@@ -90,7 +112,8 @@ def _merit(piece: Piece, said: Said) -> float:
 _VERBS = cues.words("verbs")
 _TO_THE_READER = frozenset({"go", "run", "try", "please", "you", "your", "then", "and", "or"})
 _FRAGMENT = re.compile(
-    r"(?:for|in|on|at|by|with|if|when|from|as|to|like|e\.g|such|see|via|per)\b", re.IGNORECASE
+    r"(?:for|in|on|at|by|with|if|when|from|as|to|like|e\.g|such|see|via|per|based on|need to|next)\b",
+    re.IGNORECASE,
 )
 _DEED = re.compile(
     r"(?:\w+ed|built|made|wrote|rewrote|cut|set|split|put|brought|found|kept|left|lost|now|new|"
@@ -100,7 +123,7 @@ _DEED = re.compile(
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
-    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw):
+    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
@@ -111,6 +134,10 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return
     first = text.split(" ", 1)[0].lower()
     is_deed = bool(_DEED.match(text))
+    if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_deed:
+        return  # a label
+    if "?" in text:
+        return
     if (first in _VERBS or first in _TO_THE_READER or piece.kind == "heading") and not is_deed:
         return  # what the reader should do, a step, or a heading
     yield Said(text, piece.start, piece.end), piece
@@ -131,7 +158,7 @@ def lead_of(text: str) -> str:
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
     is_deed = bool(_DEED.match(bare))
-    if is_deed and not _ANNOUNCES.search(bare):
+    if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
         bare = bare.rstrip(": ")
     short = clause(bare)
     most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE

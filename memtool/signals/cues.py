@@ -27,6 +27,14 @@ class Cues(NamedTuple):
     """A later request that replaces an earlier one."""
     verbs: str
     """Imperatives, beyond those that the texts themselves show."""
+    pointing: str
+    """Words that point at something the reader does not see."""
+    vague: str
+    """Words that name no subject."""
+    symptom: str
+    """What says that something does not work."""
+    background: str
+    """A heading, label or announcement over what was before, could be, or is to be done by the reader."""
     greeting: str
     """What stands before a result and says nothing."""
     report: str
@@ -51,7 +59,7 @@ class Cues(NamedTuple):
 
 _INTERJECTIONS = (
     r"(?:(?:hi|hello|hey|ok(?:ay)?|so|well|now|also|and|but|then|yes|yeah|yep|great|cool|nice|"
-    r"right|hm+|um+|ah|oh|argh|gah|sorry|"
+    r"right|hm+|um+|ah|o+h|like|argh|gah|sorry|"
     r"actually|alright|good|perfect|thanks?|thank you|again|first|next|finally|one more thing|"
     r"one last (?:thing|modification)|not bad|agreed|sure|"
     r"awesome|claude|please|just)\b[,.!:;…\s-]+)*"
@@ -147,21 +155,37 @@ ENGLISH = Cues(
         "prepare query rebase recheck rework see store "
         "stub summarise summarize treat tweak undo unset upload wait work"
     ),
+    pointing=(
+        "this that these those it its they them their he she both here there same above below "
+        "one ones"
+    ),
+    vague=(
+        "again also thing things part parts way ways stuff lot bit fyi uh oh huh happen happened "
+        "happens twice back look looks earlier sure think know follow "
+        "something anything everything nothing someone yeah yep ok"
+    ),
+    symptom=r"\b(?:fail(?:s|ed|ing|ure)?|broken|crash(?:es|ed)?|hangs?|wrong|bug)\b",
+    background=(
+        r"(?:the )?(?:problem|bug|before|previous(?:ly)?|old|original(?:ly)?|current(?:ly)?|initially|"
+        r"how it works|how to|usage|setup|example|scenario|background|context|options?|approach|"
+        r"alternatives?|pros|cons|which|why|when|without|if)\b"
+    ),
     greeting=(
         r"(?:(?:done|all done|all set|all good|all green|all clean|clean|fixed|finished|great|"
         r"good|perfect|excellent|yes|no|yep|yeah|exactly|correct|sure|ok(?:ay)?|right|agreed|"
         r"great question|good question|good point|good catch|good idea|good call|good thinking|"
         r"good observation|got it|fair enough|you're (?:absolutely )?right|you are right|that "
         r"makes sense|makes sense|"
-        r"i see(?: the (?:issue|problem))?|i understand|understood|found it|in short|summary|in "
-        r"summary|success|confirmed|complete|completed|implementation complete|recovered|there "
+        r"i see(?: the (?:issue|problem))?|i understand|understood|found it|"
+        r"(?:in )?short(?: answer)?|result|(?:in )?summary|"
+        r"success|confirmed|complete|completed|implementation complete|recovered|there "
         r"it is|absolutely|no problem|sounds good|"
         r"now i (?:have|understand|can see|see)[^.:!]{0,80}|committed successfully|pushed "
         r"successfully|pushed|committed|logged|updated|no worries|ah|oh|hm+|wait|"
         r"actually)\b\s*(?:[.!:,…—–-]+\s*|(?=\n)))+"
     ),
     report=(
-        r"(?:(?:i|we)(?:'ve| have)\s+(?:(?:now|also|just|successfully)\s+)*"
+        r"(?:(?:i|we)(?:'ve| have)\s+(?:(?:now|also|just|\w+ly)\s+)*"
         r"(?=[a-z]+(?:ed|en|ne|de|un|wn|lt|pt|ut|it|et|ought)\b)|"
         r"(?:(?:based on|looking at|according to|given) [^,.:]{3,60},|"
         r"as (?:requested|you said|asked),|so(?: now)?,|now,|the answer:)\s+|"
@@ -173,7 +197,7 @@ ENGLISH = Cues(
         "passing clean green succeed succeeds succeeded done found fixed finished complete "
         "completed committed pushed merged ready applied updated change changes everything it "
         "work works working fine look looks good successfully on to as a this pr branch in place "
-        "tree no error errors issue issues problem problems warning warnings with code properly "
+        "added been has have tree no error errors issue issues problem problems warning warnings with code properly "
         "formatted linted summary here here's what was changed i of for let me know if you have "
         "any question questions too already up so that's it's correct compile compiles there "
         "task tasks final state result results implementation version commit commits hash saved "
@@ -186,12 +210,14 @@ ENGLISH = Cues(
         r"first,? (?:let|i)|"
         r"one more|looking at|so the answer|a few (?:options|things)|there are (?:\w+ "
         r")?(?:options|ways|approaches)|my (?:recommendation|suggestion|assessment)|the (?:fix|"
-        r"change|feature|implementation|refactoring|update|work|issue|analysis|plan|migration|"
+        r"change|feature|implementation|refactoring|update|work|issue|analysis|investigation|plan|migration|"
         r"task)s? (?:is|are|has been|have been) (?:now )?(?:complete|done|in place|ready|applied|"
         r"finished)|"
+        r"(?:explored|searched|analy[sz]ed|examined|investigated)\b|"
         r"all (?:changes|tasks|of)|good,|great,|perfect,|want me|would you|do you|shall i|should "
         r"i|if you|you can|to (?:answer|verify|test|summarize)|what (?:do|would|was|changed|i|"
-        r"were)|this (?:is|means|was|will)|that(?:'s| is)|it(?:'s| is)|note\b|yes\b|no\b)"
+        r"were)|(?:this|that|it|they|these|those|he|she|both|nothing|we)\s+\w+|"
+        r"that's|it's|note\b|yes\b|no\b)"
     ),
     offer=(
         r"(?:want me to|would you like|shall i|should i|do you want|let me know|if you(?:'d| "
@@ -248,6 +274,10 @@ GERMAN = Cues(
     verbs=(
         "füge ändere entferne behebe baue schreibe prüfe zeige erstelle nutze verschiebe benenne"
     ),
+    pointing="das dies diese dieser dieses es sie hier dort beide gleiche",
+    vague="nochmal wieder ding sache teil",
+    symptom=r"\b(?:fehler|kaputt|falsch|geht nicht|hängt)\b",
+    background=r"(?:vorher|bisher|problem|beispiel|optionen|ohne|wenn)\b",
     greeting=r"(?:(?:fertig|erledigt|gut|ja|nein|perfekt|super|verstanden)\b\s*[.!:,]+\s*)+",
     report=r"(?:ich habe|wir haben)\s+",
     empty="alle tests laufen grün fertig erledigt es funktioniert jetzt",

@@ -32,6 +32,12 @@ _RULING = cues.start("ruling")
 _VERBS = cues.words("verbs")
 PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
 _OFFER = cues.anywhere("offer")
+_POINTING = cues.words("pointing")
+_VAGUE = PROCESS | {word for each in cues.words("vague") for word in content_words(each)}
+_WORD = re.compile(r"[^\W_]+")
+# "Address 1 first", "investigate 3 and 7": a number of a list that is not told.
+_NUMBERED = re.compile(r"^\w+ #?\d{1,2}\b(?! \w+s\b)")
+FEWEST_TOLD = 4
 _STRONG = re.compile(
     r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
     r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
@@ -99,7 +105,8 @@ def signals_of(
     return found + rulings + asks
 
 
-def _proof(event: Event, start: int, end: int) -> Proof:
+def proof(event: Event, start: int, end: int) -> Proof:
+    """Return the proof by a span of an event's text, at most as long as an excerpt may be."""
     end = min(end, start + EXCERPT_CHARACTERS, len(event.text))
     return Proof(event.id, start, end, event.text[start:end])
 
@@ -114,7 +121,7 @@ def _signal(
 
 
 def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) -> Iterator[Signal]:
-    whole = _proof(event, 0, len(event.text))
+    whole = proof(event, 0, len(event.text))
     if isinstance(action, act.Question):
         for asked in action.asked:
             yield from _answered(event, asked)
@@ -122,7 +129,7 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
         heading = plan_heading(action.heading)
         if action.verdict in {"approved", "changed"}:
             call = calls.get(event.metadata.get("tool_use_id", ""))
-            proofs = (_proof(call, 0, len(call.text)), whole) if call else (whole,)
+            proofs = (proof(call, 0, len(call.text)), whole) if call else (whole,)
             if heading:
                 yield _signal("plan", heading, event, *proofs)
             for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
@@ -139,16 +146,16 @@ def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
     start = event.text.find(asked.question)
     answered = max(0, start) + len(asked.question)
     end = event.text.find(asked.answer, answered) + len(asked.answer)
-    proof = _proof(event, max(0, start), end if end > start else len(event.text))
+    whole = proof(event, max(0, start), end if end > start else len(event.text))
     is_option = asked.answer in asked.options
     if _PROCESS_QUESTION.search(asked.question):
         if not is_option and is_whole(text := clause(answer)):
-            yield _signal("decision", capitalised(text), event, proof, state="ruling")
+            yield _signal("decision", capitalised(text), event, whole, state="ruling")
         return
     question = asked.question.strip()
     short = clause(answer) or (clause(answer, LONGEST_OPTION) if is_option else "")
     if short:
-        yield _signal("decision", f"{question} → {short}", event, proof, state="answer")
+        yield _signal("decision", f"{question} → {short}", event, whole, state="answer")
 
 
 def _rejected(event: Event, subject: str) -> Iterator[Signal]:
@@ -162,7 +169,7 @@ def _rejected(event: Event, subject: str) -> Iterator[Signal]:
                 "decision",
                 capitalised(text) + about,
                 event,
-                _proof(event, piece.start, piece.end),
+                proof(event, piece.start, piece.end),
                 state="rejection",
             )
             return
@@ -193,7 +200,7 @@ def _plan(event: Event) -> Iterator[Signal]:
     pieces = [piece for piece in pieces_of(event.text) if piece.start >= begin.end()]
     heading = next((piece for piece in pieces if piece.kind == "heading"), None)
     if heading is not None and (text := plan_heading(heading.text)):
-        yield _signal("plan", text, event, _proof(event, heading.start, heading.end))
+        yield _signal("plan", text, event, proof(event, heading.start, heading.end))
     section, told, steps = "", False, 0
     for piece in pieces:
         if piece.kind == "heading":
@@ -205,7 +212,7 @@ def _plan(event: Event) -> Iterator[Signal]:
                     "plan",
                     step,
                     event,
-                    _proof(event, piece.start, piece.end),
+                    proof(event, piece.start, piece.end),
                     state="step",
                     rank=steps,
                 )
@@ -214,7 +221,7 @@ def _plan(event: Event) -> Iterator[Signal]:
             if is_whole(text, MOST_CODE_ASKED):
                 told = True
                 yield _signal(
-                    "ask", text, event, _proof(event, piece.start, piece.end), state="goal"
+                    "ask", text, event, proof(event, piece.start, piece.end), state="goal"
                 )
 
 
@@ -233,8 +240,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
                 "decision",
                 capitalised(text),
                 event,
-                _proof(asked, option.start, option.end),
-                _proof(event, event.text.find(first), event.text.find(first) + len(first)),
+                proof(asked, option.start, option.end),
+                proof(event, event.text.find(first), event.text.find(first) + len(first)),
                 state="choice",
             )
     for question, start, end in choices.replies(event.text, pieces):
@@ -244,8 +251,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
                 "decision",
                 f"{question.text} → {reply}",
                 event,
-                _proof(asked, question.start, question.end),
-                _proof(event, start, end),
+                proof(asked, question.start, question.end),
+                proof(event, start, end),
                 state="answer",
             )
 
@@ -259,10 +266,12 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
         words = content_words(text)
         if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
             continue
+        if not stands_alone(text, FEWEST_RULED):
+            continue
         is_asked = question is not None and not _OFFER.search(question.text)
         if answer is None or not (_STRONG.match(piece.text) or is_asked):
             continue
-        proofs = [_proof(event, piece.start, piece.end)]
+        proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
 
 
@@ -298,6 +307,22 @@ _ADVERB = re.compile(
 )
 
 
+def points(text: str) -> bool:
+    """Return whether a text points at something that it does not name."""
+    return any(word.lower() in _POINTING for word in _WORD.findall(text))
+
+
+def stands_alone(text: str, fewest: int = FEWEST_TOLD) -> bool:
+    """Return whether a text says something to a reader who sees nothing else.
+
+    One that points at something needs so many words that name its subject.
+    """
+    subject = content_words(text) - _VAGUE
+    return len(subject) >= (fewest if points(text) else FEWEST_SUBJECT) and not _NUMBERED.match(
+        wanted(text)
+    )
+
+
 class _Wanted(NamedTuple):
     piece: Piece
     text: str
@@ -320,12 +345,21 @@ def _asks(
     if not wanted:
         yield from _accepted(event, answer)
         return
+    standing = [each for each in wanted if stands_alone(each.text)]
+    state = "" if standing else "aside"
+    wanted = standing or wanted
     request = next((each for each in wanted if each.is_request), wanted[0])
     fullest = max(wanted, key=lambda each: (min(len(each.words), 14), -each.piece.start))
-    yield _signal("ask", request.text, event, _proof(event, request.piece.start, request.piece.end))
+    yield _signal(
+        "ask",
+        request.text,
+        event,
+        proof(event, request.piece.start, request.piece.end),
+        state=state,
+    )
     if fullest is not request and len(fullest.words) > len(request.words):
         start, end = fullest.piece.start, fullest.piece.end
-        yield _signal("ask", fullest.text, event, _proof(event, start, end), rank=1)
+        yield _signal("ask", fullest.text, event, proof(event, start, end), state=state, rank=1)
 
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
@@ -349,11 +383,15 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
-    if not short or not is_whole(short, MOST_CODE_ASKED):
+    is_clipped = bool(_FRAGMENT.match(short)) and "," not in short
+    if not is_whole(short, MOST_CODE_ASKED) or is_clipped:
         return
     yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
 
 
+_FRAGMENT = re.compile(
+    r"(?:with|from|in|on|at|since|because|if|when)\b(?:\s+\S+){1,12}$", re.IGNORECASE
+)
 _CORRECTION = cues.start("correction")
 
 
@@ -365,11 +403,15 @@ def corrects(text: str) -> bool:
 
 
 _ABOUT_ME = re.compile(
-    r"(?:i'll|i will|i'm going to|i was able|i did|i have|i've|you (?:also )?said|done|never ?mind|thanks|thank "
-    r"you)\b",
+    r"(?:i(?:'ll| will|'ve| have|'m going to| am going to| was able| did| wonder| mean)|"
+    r"i(?:'m| am) (?:not|wondering|questioning|thinking) |i (?:should|could|would) have|"
+    r"you (?:also )?said|done|never ?mind|thanks|thank you)\b",
     re.IGNORECASE,
 )
-_PASTED = re.compile(r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d")
+_PASTED = re.compile(
+    r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
+    r"|[\[(]y/n[\])]|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
+)
 """Signs that a line is a program's output."""
 _REQUESTS = re.compile(
     r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
@@ -396,8 +438,8 @@ def _accepted(event: Event, answer: Answer | None) -> Iterator[Signal]:
             "ask",
             capitalised(text),
             event,
-            _proof(answer[0], question.start, question.end),
-            _proof(event, 0, len(event.text)),
+            proof(answer[0], question.start, question.end),
+            proof(event, 0, len(event.text)),
             state="offer",
         )
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from memtool.model.threads import Kind
 from memtool.model.words import content_words
+from memtool.signals.answers import Said
 from memtool.signals.text import Piece, capitalised, clause, is_whole, pieces_of, without_path
 
 MOST_ITEMS = 8
 FEWEST_WORDS = 3
 FEWEST_AWAY = 2
-
-
-class Said(NamedTuple):
-    """One statement: a recap, a decision, a pending task, or how things stand."""
-
-    kind: Kind
-    text: str
-    start: int
-    end: int
-    rank: int = 0
 
 
 _SECTION = re.compile(
@@ -64,9 +54,11 @@ _AWAY = re.compile(
 )
 _PROCEDURE = re.compile(
     r"^(?:run|re-?run|commit|push|verify|check|review|lint|test|ensure all|make sure all|format|"
-    r"wait)\b[^.]{0,60}$",
+    r"wait|read|continue)\b[^.]{0,80}$",
     re.IGNORECASE,
 )
+_UNRESOLVED = re.compile(r"\boptions? #?[\dA-D]\b")
+"""A choice whose options are not told."""
 _USER_QUOTE = re.compile(r"^[\"“>]")
 
 
@@ -108,10 +100,12 @@ def _intent(piece: Piece, rank: int) -> Iterator[Said]:
     if (
         text
         and is_whole(text)
+        and not _PROCEDURE.match(text)
+        and not _UNRESOLVED.search(text)
         and not _about_user(text)
         and len(content_words(text)) >= FEWEST_WORDS
     ):
-        yield Said(kind, capitalised(text), piece.start, piece.end, rank)
+        yield Said(capitalised(text), piece.start, piece.end, rank, kind=kind)
 
 
 def _about_user(text: str) -> bool:
@@ -131,7 +125,7 @@ def _pending(piece: Piece, line: str) -> Iterator[Said]:
     text = _STATUS.sub("", _TASK.sub("", piece.text))
     text = clause(without_path(text))
     if text and is_whole(text) and not _PROCEDURE.match(text):
-        yield Said("pending", capitalised(text), piece.start, piece.end)
+        yield Said(capitalised(text), piece.start, piece.end, kind="pending")
 
 
 def _away(text: str) -> Iterator[Said]:
@@ -140,7 +134,7 @@ def _away(text: str) -> Iterator[Said]:
         if not said or len(content_words(said)) < FEWEST_AWAY:
             continue
         kind: Kind = {"goal": "recap", "decided": "decision"}.get(match["label"].lower(), "pending")  # type: ignore[assignment]
-        yield Said(kind, capitalised(said), *match.span("text"), rank)
+        yield Said(capitalised(said), *match.span("text"), rank, kind=kind)
 
 
 def _moved(piece: Piece, by: int) -> Piece:

@@ -52,7 +52,8 @@ _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+(?=[\"'(\[*_`“]*[\w@/#])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$", re.IGNORECASE
+    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$",
+    re.IGNORECASE,
 )
 
 
@@ -124,64 +125,27 @@ def _is_plain(line: str) -> bool:
 
 
 def _line(line: str, start: int, paragraph: int, *, is_more: bool) -> Iterator[Piece]:
-    end = start + len(line)
+    def piece(kind: PieceKind, begin: int = 0, stop: int | None = None, label: str = "") -> Piece:
+        raw = line[begin:stop]
+        return Piece(
+            clean(raw), start + begin, start + begin + len(raw), kind, label, paragraph, raw
+        )
+
     if _RULE.match(line) and not _WORD.search(line):
         return
     if _QUOTE.match(line):
-        yield Piece(clean(line), start, end, "quote", paragraph=paragraph)
+        yield piece("quote")
     elif match := _OPTION.match(line):
-        yield Piece(
-            clean(line[match.end() :]),
-            start + match.end(),
-            end,
-            "item",
-            match["label"],
-            paragraph,
-            line[match.end() :],
-        )
+        yield piece("item", match.end(), label=match["label"])
     elif (match := _HEADING.match(line)) or _BOLD_HEADING.match(line):
-        begin = match.end() if match else 0
-        yield Piece(
-            clean(line[begin:]),
-            start + begin,
-            end,
-            "heading",
-            paragraph=paragraph,
-            raw=line[begin:],
-        )
+        yield piece("heading", match.end() if match else 0)
     elif _ROW.match(line):
         cells = [clean(cell) for cell in line.strip().strip("|").split("|")]
-        yield Piece(
-            " | ".join(cell for cell in cells if cell),
-            start,
-            end,
-            "row",
-            paragraph=paragraph,
-            raw=line,
-        )
+        yield piece("row")._replace(text=" | ".join(cell for cell in cells if cell))
     elif match := _ITEM.match(line):
-        label = match["label"] or match["bold"] or ""
-        yield Piece(
-            clean(line[match.end() :]),
-            start + match.end(),
-            end,
-            "item",
-            label,
-            paragraph,
-            line[match.end() :],
-        )
-    elif is_more:
-        return
-    else:
-        for begin, stop in _sentences(line):
-            yield Piece(
-                clean(line[begin:stop]),
-                start + begin,
-                start + stop,
-                "sentence",
-                paragraph=paragraph,
-                raw=line[begin:stop],
-            )
+        yield piece("item", match.end(), label=match["label"] or match["bold"] or "")
+    elif not is_more:
+        yield from (piece("sentence", begin, stop) for begin, stop in _sentences(line))
 
 
 def _sentences(line: str) -> Iterator[tuple[int, int]]:

@@ -23,13 +23,12 @@ from memtool.model.threads import (
     limited,
 )
 from memtool.model.words import content_words
-from memtool.signals import answers, cues
+from memtool.signals import answers
 from memtool.signals.turns import TRUNKS
-from memtool.signals.weighing import Weighing
+from memtool.signals.weighing import DROPPED, Weighing
 
 DELIVERED_SHARE = 1 / 3
 KEY_DIGITS = 16
-_DROPPED = cues.anywhere("dropped")
 _NUMBER = re.compile(r"(\d+)$")
 _SUBJECT_KINDS = {"result", "found", "commit"}
 
@@ -187,7 +186,7 @@ def _state(
 ) -> State:
     edits = sum(count for turn in turns for _, count, _ in turn.edits)
     asks = [signal.text for signal in turns[-1].signals if signal.kind in {"ask", "decision"}]
-    if any(_DROPPED.search(text) for text in asks) and not turns[-1].edits:
+    if any(DROPPED.search(text) for text in asks) and not turns[-1].edits:
         return "dropped"
     if standing:
         return "open"

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.model import actions as act
-from memtool.model.records import EXCERPT_CHARACTERS, Event
+from memtool.model.records import Event
 from memtool.model.threads import Kind, Proof, Signal, Turn
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
-from memtool.signals.text import Piece, capitalised, clause, one_line, pieces_of
+from memtool.signals.prompts import proof
+from memtool.signals.text import Piece, clause, one_line, pieces_of
 
 TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
 _MOST_SIGNALS = 60
@@ -222,22 +223,12 @@ class _Segment:
             draft.is_work = True
             for path in action.paths:
                 draft.edits[_relative(path, self.project)].append(event.time_us)
-        elif (
-            isinstance(action, act.Run)
-            and action.purpose in {"test", "lint"}
-            and result is not None
-        ):
+        elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
             outcome = shell.outcome_of(result.text, is_error=is_error)
             if outcome:
                 proofs = (proof(result, *_telling(result.text)),)
-                tests[action.purpose] = Signal(
-                    "test",
-                    one_line(action.command),
-                    result.time_us,
-                    proofs,
-                    outcome,
-                    action.purpose,
-                )
+                text, purpose = one_line(action.command), action.purpose
+                tests[purpose] = Signal("test", text, result.time_us, proofs, outcome, purpose)
         elif isinstance(action, act.Commit) and not action.scratch:
             self._commit(draft, event, action, result, is_error=is_error)
         elif isinstance(action, (act.PullRequest, act.Issue)) and not is_error:
@@ -280,25 +271,18 @@ class _Segment:
         made = shell.commits_made(result.text) if result is not None else []
         if not made and (is_error or (result is not None and _NOTHING in result.text)):
             return
-        own = next(
-            (each for each in made if each.subject == action.subject), made[-1] if made else None
-        )
+        same = [each for each in made if each.subject == action.subject]
+        own = next(iter(same or made[-1:]), None)
         subject = action.subject or (own.subject if own else "")
         known = own.hash if own else action.hash
-        more: tuple[Proof, ...] = ()
-        if own is not None and result is not None:
-            more = (proof(result, *_span(result.text, own.subject)),)
+        more = _proved(result, own.subject if own else "")
         draft.is_work = True
         if action.amend and self.commits:
             holder, old = self.commits.pop()
             renamed = (*more, proof(event, *_span(event.text, subject)))
-            signal = Signal(
-                "commit",
-                subject or old.text,
-                event.time_us,
-                renamed if action.subject else old.proofs,
-                key=known or old.key,
-            )
+            proofs = renamed if action.subject else old.proofs
+            text = subject or old.text
+            signal = Signal("commit", text, event.time_us, proofs, key=known or old.key)
             holder.signals[holder.signals.index(old)] = signal
             self.commits.append((holder, signal))
             return
@@ -322,9 +306,7 @@ class _Segment:
             draft.is_work = True
         if not (action.title or number or url):
             return
-        more: tuple[Proof, ...] = ()
-        if result is not None and url and url in result.text:
-            more = (proof(result, *_span(result.text, url)),)
+        more = _proved(result, url if result is not None and url in result.text else "")
         self._add(
             draft,
             kind,
@@ -342,16 +324,15 @@ def _is_main(event: Event) -> bool:
     return not event.metadata.get("sidechain")
 
 
-def proof(event: Event, start: int, end: int) -> Proof:
-    """Return the proof by a span of an event's text, at most as long as an excerpt may be."""
-    end = min(end, start + EXCERPT_CHARACTERS, len(event.text))
-    return Proof(event.id, start, end, event.text[start:end])
-
-
 def _span(text: str, words: str) -> tuple[int, int]:
     """Return where the words stand in a text; where they do not stand as they are, the text's beginning."""
     start = text.find(words) if words else -1
     return (start, start + len(words)) if start >= 0 else (0, len(text))
+
+
+def _proved(result: Event | None, words: str) -> tuple[Proof, ...]:
+    """Return the proof by the output of a call, if it says the words."""
+    return (proof(result, *_span(result.text, words)),) if result is not None and words else ()
 
 
 _TELLING = re.compile(
@@ -369,6 +350,3 @@ def _telling(output: str) -> tuple[int, int]:
 
 def _relative(path: str, project: str) -> str:
     return path.removeprefix(project.rstrip("/") + "/")
-
-
-__all__ = ["TRUNKS", "capitalised", "proof", "turns_of"]

@@ -24,6 +24,9 @@ WHOLE_SHARE = 0.7
 FEWEST_SUBJECT = 2
 FEWEST_RESULT = 4
 FEWEST_ACT = 3
+LEAST_OF_BEST = 0.7
+FEWEST_WHOLE = 5
+"""A branch that is an act of so many words needs no other."""
 _VERBS = cues.words("verbs")
 _SIDE = frozenset(content_words("test tests lint docs documentation readme comment comments todo"))
 _SIDE_VERBS = frozenset(
@@ -31,6 +34,8 @@ _SIDE_VERBS = frozenset(
 )
 _REVISION = cues.anywhere("revision")
 _TAKES_BACK = re.compile(r"\b(?:revert|undo|scrap)\s+(?:that|it|this|these|those)\b", re.IGNORECASE)
+_SYMPTOM = cues.anywhere("symptom")
+DROPPED = cues.anywhere("dropped")
 _TICKET = re.compile(r"\b([A-Za-z]{2,10}-\d{1,6})\b")
 
 # What a point weighs before its words are looked at: as the lead of its text, and further down.
@@ -51,14 +56,14 @@ _WEIGHTS: dict[Kind, tuple[float, float]] = {
     "subagent": (0.2, 0.2),
 }
 # Factors by the state of a signal.
-_STATES = {"goal": 1.5, "offer": 0.7, "ruling": 0.85}
+_STATES = {"goal": 1.5, "aside": 0.0, "offer": 0.7, "ruling": 0.85}
 _HALF = 0.5
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
 # What names a thread, the best first.
-PERSON_TITLE, PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK, RESULT, QUESTION = (
-    range(11)
-)
+PERSON_TITLE, PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK = range(9)
+NAME, RESULT, QUESTION, SHORT_NAME = range(9, 13)
+"""NAME: the branch alone, where nothing says what was done on it."""
 
 
 class Weighing:
@@ -73,6 +78,8 @@ class Weighing:
         self.told: set[str] = set()
         """The words of edits, asks and results: what the work was about, apart from its to-dos."""
         for _, signal in self.signals:
+            if signal.state == "aside":
+                continue
             self.counts.update(content_words(signal.text))
             if signal.kind not in {"todo", "subagent", "test", "question"}:
                 self.told |= content_words(signal.text)
@@ -120,7 +127,9 @@ class Weighing:
         weight = 0.55 + 0.35 * central / max(1, len(subject)) + 0.3 * fullness
         if len(subject) < FEWEST_SUBJECT:
             weight *= 0.3
-        elif len(subject) < FEWEST_RESULT and kind in {"result", "found"}:
+        elif len(subject) < FEWEST_RESULT and (
+            kind in {"result", "found"} or (kind == "ask" and not _SYMPTOM.search(text))
+        ):
             weight *= 0.65
         return round(_WEIGHTS[kind][min(rank, 1)] * weight, 4)
 
@@ -217,34 +226,51 @@ class Weighing:
             yield from _candidate(PLAN, likeness, signal)
         elif signal.kind == "commit":
             yield from _candidate(COMMIT, likeness, signal)
-        elif signal.kind == "ask" and id(turn) not in self.replaced and not _is_cut(signal):
+        elif self._asks(turn, signal) and not _is_cut(signal) and not DROPPED.search(signal.text):
             is_aside = self.is_work and signal.text.endswith("?")
             score = likeness * (0.8 if signal.rank else 1.0)
+            score *= _HALF if prompts.points(signal.text) else 1.0
             yield from _candidate(QUESTION if is_aside else ASK, score, signal)
         elif signal.kind in {"result", "found", "subagent"}:
             is_lead = not signal.rank and id(turn) not in self.wrong
             yield from _candidate(RESULT, likeness, signal) if is_lead else ()
 
     def _by_branch_or_act(self) -> Iterator[Candidate]:
-        acts = [signal for signal in self._acts() if self._is_act(signal.text)]
-        best = max(acts, key=lambda s: (self._act_score(s.text), -s.time_us, s.text), default=None)
-        branch = self._branch_words()
-        if best is not None:
-            score = self._act_score(best.text)
-            yield from _candidate(ACT, score, best)
-            if branch and share(content_words(branch), content_words(best.text)) <= MOST_SHARED:
-                both = msgspec.structs.replace(best, text=f"{branch}: {best.text}")
-                yield from _candidate(BRANCH, score, both)
-                return
-        is_act = branch.partition(" ")[0].lower() in _VERBS and len(branch.split()) >= FEWEST_ACT
-        if is_act and self.signals:
-            yield from _candidate(
-                BRANCH, 0.0, msgspec.structs.replace(self.signals[0][1], text=branch)
-            )
+        acts = sorted(
+            (signal for signal in self._acts() if self._is_act(signal.text)),
+            key=lambda s: (-self._act_score(s.text), s.time_us, s.text),
+        )
+        for best in acts[:1]:
+            yield from _candidate(ACT, self._act_score(best.text), best)
+        branch = self._branch_words(FEWEST_SUBJECT if acts else 1)
+        if not branch or not self.signals:
+            return
+        if acts and share(content_words(branch), content_words(acts[0].text)) > MOST_SHARED:
+            return
+        room = MOST_HEADLINE - len(branch) - 2
+        least = self._act_score(acts[0].text) * LEAST_OF_BEST if acts else 0.0
+        fitting = [act for act in acts if len(act.text) <= room]
+        named = next((act for act in fitting if self._act_score(act.text) >= least), None)
+        words = branch.split()
+        is_act = words[0].lower() in _VERBS and len(words) >= FEWEST_ACT
+        if named is not None and not (is_act and len(words) >= FEWEST_WHOLE):
+            text = f"{branch}: {named.text}"
+            both = msgspec.structs.replace(named, text=text)
+            yield from _candidate(BRANCH, self._act_score(named.text), both)
+        else:
+            is_long = len(words) > FEWEST_ACT
+            is_best = is_act or (is_long and bool(acts))
+            rank = BRANCH if is_best else NAME if is_long else SHORT_NAME
+            alone = msgspec.structs.replace(named or self.signals[0][1], text=branch)
+            yield from _candidate(rank, 0.0, alone)
+
+    def _asks(self, turn: Turn, signal: Signal) -> bool:
+        """Return whether a signal is an ask that stands, and says something by itself."""
+        return signal.kind == "ask" and signal.state != "aside" and id(turn) not in self.replaced
 
     def _acts(self) -> Iterator[Signal]:
         for turn, signal in self.signals:
-            if signal.kind == "recap" or (signal.kind == "ask" and id(turn) not in self.replaced):
+            if signal.kind == "recap" or self._asks(turn, signal):
                 yield signal
             elif signal.kind == "decision" and signal.state == "ruling":
                 yield msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
@@ -270,15 +296,15 @@ class Weighing:
         is_side = bool(words & _SIDE) or text.split(" ", 1)[0].lower() in _SIDE_VERBS
         return self._likeness(text) * fullness * (_HALF if is_side else 1.0)
 
-    def _branch_words(self) -> str:
-        """Return the branch in words, its ticket in brackets, if two of them occur in the signals."""
+    def _branch_words(self, fewest: int) -> str:
+        """Return the branch in words, its ticket in brackets, if enough of them occur in the signals."""
         name = self.branch.rsplit("/", 1)[-1]
         ticket = _TICKET.search(name)
         bare = name.replace(ticket[1], "") if ticket else name
         words = [word for word in re.split(r"[-_.]+", bare) if word and not word.isdecimal()]
         told = [*words, ticket[1]] if ticket else words
         known = [word for word in told if any(self.counts[part] for part in content_words(word))]
-        if len(known) < FEWEST_SUBJECT or not words:
+        if len(known) < fewest or len(words) < fewest or not words:
             return ""
         text = " ".join(words)
         return text[:1].upper() + text[1:] + (f" ({ticket[1].upper()})" if ticket else "")

@@ -17,7 +17,7 @@ from memtool.summarize.text.keywords import Terms
 from memtool.summarize.text.plain import plain, shorten
 from memtool.summarize.text.words import words
 
-VERSION = "extractive-3"
+VERSION = "extractive-4"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
 SIGNS: dict[State, str] = {
     "delivered": "✔",

@@ -7,10 +7,15 @@ import random
 import pytest
 
 from memtool.model.actions import Issue, Item, Plan, Todo
+from memtool.model.levels import Level
+from memtool.model.shown import view_of
+from memtool.model.threads import join
 from memtool.signals.threads import threads_of
 from tests.signals.talk import MINUTE_US, Talk, points
 
 FIX = "Replaced floats with Decimal in the tax module."
+
+DAY_US = 86_400_000_000
 
 
 def _fix(branch: str = "", session: str = "s1", start_us: int = 0) -> Talk:
@@ -242,3 +247,76 @@ def test_a_day_keeps_twenty_points_of_a_thread() -> None:
     items = [Item(f"Round the tax of shop q{chr(97 + n)} half even", "done") for n in range(30)]
     talk.todo(Todo(items=tuple(items)))
     assert len(talk.thread().points) == 20
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Uh oh - it just happened again",
+        "This has happened twice now just fyi",
+        "I'd like to bring that part back.",
+        "let's investigate 3 and 7 - use subagents if you need",
+    ],
+)
+def test_a_prompt_that_points_at_something_unseen_is_neither_point_nor_headline(
+    prompt: str,
+) -> None:
+    thread = Talk().prompt("Fix the rounding of the tax").edit("a.py").prompt(prompt).thread()
+    assert points(thread, "ask", "decision") in ([], ["Fix the rounding of the tax"])
+    alone = Talk().prompt(prompt).edit("a.py").thread()
+    assert alone.headline == ""
+    assert not alone.points
+
+
+def test_what_was_before_and_what_an_item_does_is_no_result() -> None:
+    answer = """Rounding now uses Decimal in the invoice module.
+
+**Problem:** When an invoice has many lines, the sum was:
+- Printed as a float to the customer
+- Returned as a string by the exporter
+
+Changes:
+1. `TestRounding` - Covers the tax of an invoice:
+   - Invoice 1: the tax is newer than the line
+- Added a helper for the tax of one line
+"""
+    thread = Talk().prompt("Fix the rounding of the tax").edit("a.py").answer(answer).thread()
+    told = " ".join(points(thread, "result"))
+    assert "Rounding now uses Decimal" in told
+    assert "Added a helper" in told
+    assert "float" not in told
+    assert "exporter" not in told
+    assert "newer" not in told
+
+
+def test_a_branch_that_is_a_whole_act_names_the_thread_alone() -> None:
+    talk = Talk(branch="me/move-tax-to-invoice-module").prompt("Add a newTax helper to invoice.py")
+    thread = talk.edit("invoice.py").edit("tax.py").thread()
+    assert thread.headline == "Move tax to invoice module"
+
+
+def test_a_day_does_not_repeat_the_headline_in_steps_and_a_month_shows_no_small_steps() -> None:
+    steps = ("Wire the tax into the invoice form", "Cover negative amounts of refunds")
+    items = tuple(Item(text, "done") for text in steps)
+    talk = Talk().prompt("Wire the tax into the invoice").edit("invoice.py", "refunds.py")
+    thread = talk.todo(Todo(items)).shell("git commit -m 'Wire the tax into the invoice'").thread()
+    ((_, day),) = view_of([thread], Level.DAY).threads
+    ((_, month),) = view_of([thread], Level.MONTH).threads
+    assert "done" not in {point.kind for point in month}
+    assert [point.text for point in day if point.kind == "done"] == [steps[1]]
+
+
+def test_what_a_later_day_settles_is_not_shown_as_open() -> None:
+    branch = "me/tax"
+    first = Talk(branch=branch).prompt("Fix the rounding of the tax").edit("tax.py")
+    first.answer(
+        "Replaced floats with Decimal. The rounding of refunds is not yet covered by tests."
+    )
+    later = Talk("s2", branch, DAY_US).prompt("Cover the rounding of refunds").edit("tests.py")
+    later.answer("Covered the rounding of refunds by tests.")
+    days = [threads_of(first.turns), threads_of(later.turns)]
+    ((_, told),) = view_of(days[0], Level.DAY).threads
+    assert "open" in {point.kind for point in told}
+    ((thread, told),) = view_of(join(days, Level.WEEK), Level.WEEK).threads
+    assert thread.state != "open"
+    assert "open" not in {point.kind for point in told}
