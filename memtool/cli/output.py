@@ -22,6 +22,8 @@ _NARROWEST, _WIDEST = 20, 120
 RIGHT_WIDTH = len("EVENTS")
 _TAB = 4
 
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9._/-]+")
+
 Part = tuple[str, str]
 """A text and its style."""
 Line = list[Part]
@@ -203,9 +205,13 @@ class Page:
         rest: str | None = None,
         lead: str = "dim",
         right: str | None = None,
+        url: str = "",
         end: str = "\n",
     ) -> None:
-        """Print one paragraph that is clean already. `right`, if given, has a column of its own at the right edge."""
+        """Print one paragraph that is clean already. `right`, if given, has a column of its own at the right edge.
+
+        In a terminal with colours, it is a link to the `url`, if that is a plain one.
+        """
         rest = " " * len(first) if rest is None else rest
         if self._console is None:
             self._write(line, first, rest, right, end)
@@ -220,7 +226,8 @@ class Page:
             shown = Text.assemble((rest if index else first, lead), row)
             shown.rstrip()
             if right and index == 0:
-                shown.append(right.rjust(self.prose_width - shown.cell_len), "dim")
+                shown.append(" " * (self.prose_width - shown.cell_len - len(right)))
+                shown.append(right, f"dim link {url}" if _PLAIN_URL.fullmatch(url) else "dim")
             self._console.print(shown, soft_wrap=True, end=end if row is rows[-1] else "\n")
 
     def _write(self, line: Line, first: str, rest: str, right: str | None, end: str) -> None:

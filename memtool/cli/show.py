@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from memtool.cli.options import JsonOption, invocation, periods
-from memtool.cli.output import Page, clean, cleaned, number, print_json
+from memtool.cli.output import Page, cleaned, number, print_json
 from memtool.cli.reading import (
     STATE_COLOURS,
     counted,
@@ -25,7 +25,7 @@ from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
 from memtool.query.node import Resume, Shown
 from memtool.query.node import show as shown
-from memtool.query.threads import ShownPoint, ShownThread
+from memtool.query.threads import ShownPoint, ShownReference, ShownThread
 
 VERSION = 2
 _MARGIN = "  "
@@ -171,7 +171,8 @@ def _print_thread(
         cleaned((thread.headline, "bold")),
         first=f"{sign(page, thread.state)} ",
         lead=STATE_COLOURS[thread.state],
-        right=clean(" ".join(_requests(thread))) or None,
+        right=" ".join(f"#{each.number}" for each in _requests(thread)) or None,
+        url="".join(each.url for each in _requests(thread)[-1:]),
     )
     page.line((" · ".join(_thread_facts(clock, thread, level)), "dim"), first=_DEEP)
     _print_points(page, thread.points, short)
@@ -189,14 +190,14 @@ def _print_points(page: Page, points: Sequence[ShownPoint], short: dict[GripId, 
             )
 
 
-def _requests(thread: ShownThread) -> list[str]:
-    """Return the last pull requests that were opened here, by number, as many as stand beside a headline."""
-    numbers = [
-        f"#{each.number}"
+def _requests(thread: ShownThread) -> list[ShownReference]:
+    """Return the last pull requests that were opened here, as many as stand beside a headline."""
+    opened = [
+        each
         for each in thread.references
         if each.kind == "pull request" and each.here and each.number
     ]
-    return numbers[-_MOST_BESIDE:]
+    return opened[-_MOST_BESIDE:]
 
 
 _MOST_BESIDE = 2
@@ -288,7 +289,8 @@ def _print_history(page: Page, found: History) -> None:
         cleaned((whole.headline, "bold")),
         first=f"{sign(page, whole.state)} ",
         lead=STATE_COLOURS[whole.state],
-        right=clean(" ".join(_requests(whole))) or None,
+        right=" ".join(f"#{each.number}" for each in _requests(whole)) or None,
+        url="".join(each.url for each in _requests(whole)[-1:]),
     )
     facts = (whole.state, last_part(whole.project), *_thread_facts(clock, whole, ""))
     page.line((" · ".join(facts), "dim"), first=_DEEP)

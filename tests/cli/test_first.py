@@ -132,7 +132,7 @@ def test_yes_takes_in_everything_and_goes_on_with_what_was_asked(
         opened.wait_for("[Y/n] ")
         opened.type(answer)
         opened.wait_for("Read 8 new events, wrote 7 summaries")
-        opened.wait_for("Mon 2 Mar 2026 · Why do customers pay twice")
+        opened.wait_for("Mon 2 Mar 2026  · Why do customers pay twice")
         assert opened.end() == 0
         assert "not summarized yet" not in opened.text
     jobs = [row.job for row in read(store_of(home)).runs]
