@@ -26,9 +26,12 @@ from memtool.query.names import THREAD_DIGITS
 from memtool.query.node import Resume, Shown
 from memtool.query.node import show as shown
 from memtool.query.threads import ShownPoint, ShownReference, ShownThread
+from memtool.summarize import SUMMARIZERS
 
 VERSION = 2
 _MARGIN = "  "
+_OF_THREADS = {row.name for row in SUMMARIZERS} - {"mock"}
+"""What a mock writes, and what no row of the table wrote, is printed as its bullets."""
 _MOST_GAPS = 10
 
 NodeArgument = Annotated[
@@ -56,8 +59,9 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
         print_json("node", VERSION, found)
         return
     page, clock = Page(call.environ), Clock(found.zone)
-    is_mock = found.recipe is not None and found.recipe.summarizer == "mock"
-    has_threads = bool(found.threads) and not is_mock
+    has_threads = bool(found.threads) and (
+        found.recipe is None or found.recipe.summarizer in _OF_THREADS
+    )
     _print_head(page, clock, found)
     if has_threads:
         _print_threads(page, clock, found)
