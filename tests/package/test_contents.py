@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = ("completions", "man", "systemd")
 CODE = ("memtool",)
+_GITLEAKS = "licenses/memtool/redact/LICENSE.gitleaks"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,7 @@ def test_the_wheel_holds_the_code_and_what_is_shipped_and_nothing_else(bench: Be
     with zipfile.ZipFile(bench.wheel) as archive:
         names = set(archive.namelist())
     info = f"agent_memtool-{__version__}.dist-info"
-    about = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    about = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", _GITLEAKS)
     shared = {f"memtool/share/{name}" for name in files_in(REPOSITORY, SHIPPED)}
     assert "memtool/py.typed" in names
     assert names == {
