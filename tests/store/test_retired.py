@@ -10,6 +10,7 @@ import pytest
 from memtool.errors import ConfigError
 from memtool.jobs.backup import KIND, VERSION, Manifest, copy_file, files_in, write_manifest
 from memtool.model.levels import Level
+from memtool.redact.rules import RULESET_VERSION
 from memtool.store import codec, keys
 from memtool.store.access import Access
 from tests.crash.checks import everything, problems
@@ -98,10 +99,12 @@ def test_a_store_without_swept_events_is_as_it_was_byte_for_byte(tmp_path: Path)
             assert codec.NODE.encode(node) in before[keys.NODES].values()
 
 
-def without_reader(row: bytes) -> bytes:
-    """Return an event's row as it was before events had this field."""
+def as_then(row: bytes) -> bytes:
+    """Return an event's row as it was written then: without a reader, by the first set of redaction rules."""
     fields = msgspec.msgpack.decode(row)
     assert fields.pop("reader") == 0
+    assert fields["redaction"] == RULESET_VERSION
+    fields["redaction"] = 1
     return msgspec.msgpack.encode(fields)
 
 
@@ -125,7 +128,7 @@ def test_what_is_written_today_equals_what_was_written_then(
     assert program(tmp_path / "now", "ingest", transcripts) == 0
     assert program(tmp_path / "now", "rollup", "all") == 0
     now = everything(tmp_path / "now")
-    now[keys.EVENTS] = {key: without_reader(row) for key, row in now[keys.EVENTS].items()}
+    now[keys.EVENTS] = {key: as_then(row) for key, row in now[keys.EVENTS].items()}
     for tables in (then, now):
         tables[keys.NODES] = {key: without_body(row) for key, row in tables[keys.NODES].items()}
     assert {name: now[name] for name in TABLES} == {name: then[name] for name in TABLES}
