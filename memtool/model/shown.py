@@ -77,26 +77,27 @@ def is_whole(thread: Thread) -> bool:
 def _queue(thread: Thread, level: Level) -> list[Point]:
     """Return the points of a thread by weight, without those that say what another or the headline says.
 
-    What was open and is settled is not told. Above the week small steps are not shown, nor what was asked for.
+    What was open and is settled is not told. Above the week small steps are not shown, nor what was asked for:
+    of a thread that has nothing else, only the best one.
     """
     said = [content_words(thread.headline)]
     standing = {item.text for item in thread.open_items}
     kept: list[Point] = []
     smallest = _SMALLEST_OF_WORK if thread.edits else _SMALLEST
-    told = [
-        point
-        for point in thread.points
-        if (point.kind != "open" or point.text in standing)
-        and (level < Level.MONTH or point.weight >= _LARGE or point.kind not in _SMALL_KINDS)
+    told = [each for each in thread.points if each.kind != "open" or each.text in standing]
+    large = [
+        each
+        for each in told
+        if level < Level.MONTH or each.weight >= _LARGE or each.kind not in _SMALL_KINDS
     ]
-    for point in sorted(told, key=lambda p: (-worth(p), p.time_us, p.text)):
+    for point in sorted(large or told, key=lambda p: (-worth(p), p.time_us, p.text)):
         words = content_words(point.text)
         is_step = point.kind == "done" and share(words, said[0]) >= _STEP_SHARE
         if is_step or point.weight < smallest or any(_alike(words, other) for other in said):
             continue
         said.append(words)
         kept.append(point)
-    return kept
+    return kept if large else kept[:1]
 
 
 DENSITY = 0.3

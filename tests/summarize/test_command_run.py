@@ -24,7 +24,7 @@ EVENTS = "".join(
             "id": f"e{at}",
             "time": f"2026-03-0{at}T10:00:00Z",
             "kind": "prompt",
-            "text": f"Mend part {at}",
+            "text": f"Fix the offsets of the parser in version {at}",
         }
     )
     + "\n"
@@ -86,7 +86,7 @@ def test_a_program_writes_all_the_nodes(memory: Memory) -> None:
     assert done.returncode == 0, done.stderr
     shown = memory.run("show", "day:2026-03-02", "--json").stdout
     assert json.loads(shown)["recipe"]["summarizer"] == "command"
-    assert "Mend part 2" in shown
+    assert "parser in version 2" in shown
     assert (memory.store / SUMMARIZER_DIRECTORY).stat().st_mode & 0o777 == 0o700
 
 
