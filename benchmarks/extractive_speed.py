@@ -19,7 +19,7 @@ from pathlib import Path
 
 from memtool.agents.reading import read_chunks
 from memtool.model.records import Event
-from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.segmenting import segments_of
 from memtool.signals.threads import threads_of
 from memtool.signals.turns import turns_of
 from memtool.summarize.text.words import words
@@ -38,13 +38,7 @@ def segments(folder: Path) -> list[list[Event]]:
     days: dict[int, list[Event]] = defaultdict(list)
     for event in found.values():
         days[event.time_us // DAY_US].append(event)
-    cuts = [
-        cut
-        for day in sorted(days)
-        for session in by_session(days[day]).values()
-        for cut in cuts_of(session, day)
-    ]
-    return [[found[one] for one in cut.events] for cut in cuts]
+    return [events for day in sorted(days) for _, events in segments_of(days[day], day)]
 
 
 def summarize(asked: Sequence[list[Event]]) -> None:

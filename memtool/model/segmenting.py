@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from memtool.model.levels import Segment
@@ -164,3 +164,11 @@ def by_session(events: Iterable[Event]) -> dict[str, list[Event]]:
         if not event.rewound:
             sessions[event.session].append(event)
     return dict(sorted(sessions.items()))
+
+
+def segments_of(events: Iterable[Event], day: int) -> Iterator[tuple[Cut, list[Event]]]:
+    """Yield the segments of a day's current events, each with its events, session by session."""
+    for held in by_session(events).values():
+        by_id = {event.id: event for event in held}
+        for cut in cuts_of(held, day):
+            yield cut, [by_id[event_id] for event_id in cut.events]

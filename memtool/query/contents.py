@@ -26,7 +26,6 @@ from memtool.model.levels import (
     straddles,
 )
 from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId
-from memtool.model.segmenting import by_session, cuts_of
 from memtool.model.shown import MOST_TITLE, title_of
 from memtool.model.threads import STATES, State, Thread, join, threads_in
 from memtool.query.names import shortest
@@ -215,20 +214,13 @@ class Tree(Struct, frozen=True, dict=True):
         return self._joined[period]
 
     def _threads_of_day(self, day: Period) -> tuple[Thread, ...]:
-        from memtool.signals.threads import threads_of
-        from memtool.signals.turns import turns_of
+        from memtool.signals.threads import threads_of_day
 
         start_us, end_us = self.store.calendar.bounds_us(day)
         events = list(islice(self.store.events(start_us, end_us), MAX_OPEN_EVENTS + 1))
         if len(events) > MAX_OPEN_EVENTS:
             return ()
-        by_id = {event.id: event for event in events}
-        cuts = [cut for held in by_session(events).values() for cut in cuts_of(held, day.first)]
-        return threads_of(
-            turn
-            for cut in cuts
-            for turn in turns_of([by_id[event_id] for event_id in cut.events], cut.project)
-        )
+        return threads_of_day(events, day.first)
 
     @cached_property
     def _nodes(self) -> dict[Period, Node | None]:

@@ -33,7 +33,7 @@ from memtool.model.records import (
     NodeId,
     grip_id,
 )
-from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.segmenting import segments_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
@@ -162,7 +162,7 @@ def _check_day(walk: Walk, day: int, events: list[Event]) -> None:
     period = Period(Level.DAY, day)
     if period in walk.stale:
         return
-    expected = [cut for held in by_session(events).values() for cut in cuts_of(held, day)]
+    expected = [cut for cut, _ in segments_of(events, day)]
     standing = walk.store.cuts(day)
     if sorted(standing, key=lambda cut: cut.id) != sorted(expected, key=lambda cut: cut.id):
         walk.found.say(period.id, "its segments do not cover its events exactly")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,11 +19,9 @@ from memtool.model.levels import (
     stale_periods,
 )
 from memtool.model.records import Event, Recipe
-from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.segmenting import segments_of
 from memtool.model.summary import Request, segment_inputs
-from memtool.model.threads import Turn, threads_in
-from memtool.signals.threads import threads_of
-from memtool.signals.turns import turns_of
+from memtool.model.threads import threads_in
 from memtool.store.capture import mark_moved_days
 from memtool.store.store import Store
 from memtool.summarize import Price, Summarizer
@@ -236,46 +234,43 @@ def forecast(
     prices: list[Price] = []
     for day in sorted(found):
         if day.level is Level.DAY:
+            events = list(store.events(*store.calendar.bounds_us(day)))
+            is_forced, upgrades = day in forced, choices.outdated
             sizes += _new_segments(
-                store, day, recipe, is_forced=day in forced, upgrades=choices.outdated
+                store, day, events, recipe, is_forced=is_forced, upgrades=upgrades
             )
             if summarizer.waits:
-                prices.append(summarizer.price(_day_request(store, day, is_forced=day in forced)))
+                request = _day_request(store, day, events, is_forced=is_forced)
+                prices.append(summarizer.price(request))
     total = Price(sum(one.calls for one in prices), sum(one.tokens for one in prices))
     model = total if summarizer.waits else None
     return Forecast(tuple(sorted(found)), len(sizes), sum(sizes), model=model)
 
 
-def _day_request(store: Store, day: Period, *, is_forced: bool) -> Request:
+def _day_request(store: Store, day: Period, events: Sequence[Event], *, is_forced: bool) -> Request:
     """Return the request for a day as a rollup now would make it, without its sections."""
-    turns = [
-        turn
-        for held in by_session(store.events(*store.calendar.bounds_us(day))).values()
-        for turn in _turns(held, day)
-    ]
+    from memtool.signals.threads import threads_of_day  # only for a price: no run needs it here
+
     node = None if is_forced else store.node(day.id)
     before = threads_in(node.body) if node is not None else ()
-    return Request(Level.DAY, heading(day), (), threads_of(turns), before=before)
-
-
-def _turns(held: list[Event], day: Period) -> Iterator[Turn]:
-    """Yield the turns of one session's events of a day, segment by segment."""
-    events = {event.id: event for event in held}
-    for cut in cuts_of(held, day.first):
-        yield from turns_of([events[event_id] for event_id in cut.events], cut.project)
+    threads = threads_of_day(events, day.first)
+    return Request(Level.DAY, heading(day), (), threads, before=before)
 
 
 def _new_segments(
-    store: Store, day: Period, recipe: Recipe, *, is_forced: bool, upgrades: bool
+    store: Store,
+    day: Period,
+    events: Sequence[Event],
+    recipe: Recipe,
+    *,
+    is_forced: bool,
+    upgrades: bool,
 ) -> list[int]:
     """Return the tokens of each segment of the day whose node would be written."""
     sizes: list[int] = []
-    for held in by_session(store.events(*store.calendar.bounds_us(day))).values():
-        events = {event.id: event for event in held}
-        for cut in cuts_of(held, day.first):
-            node = store.node(cut.id)
-            inputs = segment_inputs(cut, [events[event_id] for event_id in cut.events])
-            is_old = node is not None and upgrades and node.recipe != recipe
-            if is_forced or is_old or node is None or node.inputs != inputs:
-                sizes.append(cut.tokens)
+    for cut, held in segments_of(events, day.first):
+        node = store.node(cut.id)
+        is_old = node is not None and upgrades and node.recipe != recipe
+        if is_forced or is_old or node is None or node.inputs != segment_inputs(cut, held):
+            sizes.append(cut.tokens)
     return sizes

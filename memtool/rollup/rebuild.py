@@ -12,7 +12,7 @@ from memtool.context import RunContext
 from memtool.model.calendar import Calendar
 from memtool.model.levels import Level, Period, inputs_of, stale_periods
 from memtool.model.records import Child, Cut, Node, NodeId, Write
-from memtool.model.segmenting import by_session, cuts_of
+from memtool.model.segmenting import segments_of
 from memtool.model.summary import period_inputs, segment_inputs
 from memtool.rollup.engine import Rollup
 from memtool.rollup.job import report_left
@@ -227,11 +227,8 @@ def price(store: Store, calendar: Calendar, now_us: int) -> Forecast:
 
 def _segments(store: Store, day: Period, bounds_us: tuple[int, int]) -> list[tuple[Cut, str]]:
     """Return the segments that the day's events make, in order of time, each with its inputs."""
-    segments: list[tuple[Cut, str]] = []
-    for events in by_session(store.events(*bounds_us)).values():
-        by_id = {event.id: event for event in events}
-        segments += [
-            (cut, segment_inputs(cut, [by_id[one] for one in cut.events]))
-            for cut in cuts_of(events, day.first)
-        ]
+    segments = [
+        (cut, segment_inputs(cut, events))
+        for cut, events in segments_of(store.events(*bounds_us), day.first)
+    ]
     return sorted(segments, key=lambda pair: (pair[0].start_us, pair[0].id))

@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from memtool.model.levels import Level
-from memtool.model.records import digest_of
+from memtool.model.records import Event, digest_of
+from memtool.model.segmenting import segments_of
 from memtool.model.threads import (
     QUESTION,
     Item,
@@ -24,7 +25,7 @@ from memtool.model.threads import (
 )
 from memtool.model.words import content_words
 from memtool.signals import answers
-from memtool.signals.turns import TRUNKS
+from memtool.signals.turns import TRUNKS, turns_of
 from memtool.signals.weighing import DROPPED, Weighing
 
 DELIVERED_SHARE = 1 / 3
@@ -45,6 +46,13 @@ def threads_of(turns: Iterable[Turn]) -> tuple[Thread, ...]:
         if any(turn.signals or turn.edits for turn in group)
     ]
     return limited(threads, Level.DAY)
+
+
+def threads_of_day(events: Iterable[Event], day: int) -> tuple[Thread, ...]:
+    """Return the threads of a day's events as a rollup now would make them."""
+    return threads_of(
+        turn for cut, held in segments_of(events, day) for turn in turns_of(held, cut.project)
+    )
 
 
 def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
