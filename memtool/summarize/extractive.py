@@ -13,9 +13,7 @@ from memtool.model.summary import Draft, DraftBullet, Item, Request
 from memtool.model.threads import Point, State, Thread
 from memtool.summarize import Options, SummaryFailed
 from memtool.summarize.text.citing import beginning
-from memtool.summarize.text.keywords import Terms
 from memtool.summarize.text.plain import plain, shorten
-from memtool.summarize.text.words import words
 
 VERSION = "extractive-4"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
@@ -84,6 +82,10 @@ def _told(point: Point) -> str:
 
 
 def _keywords(texts: Iterator[str]) -> tuple[str, ...]:
+    # A reader asks for the recipe alone, and should not wait for word lists.
+    from memtool.summarize.text.keywords import Terms
+    from memtool.summarize.text.words import words
+
     terms = Terms()
     for text in texts:
         terms.add(words(text), 1)
