@@ -77,18 +77,13 @@ STATE_COLOURS: dict[State, str] = {
     "answered": "dim",
     "dropped": "red",
 }
-_SIGNS: dict[State, tuple[str, str]] = {
-    "delivered": ("✔", "+"),
-    "open": ("○", "o"),
-    "in work": ("◐", "~"),
-    "answered": ("·", "-"),
-    "dropped": ("✗", "x"),
-}
 
 
 def sign(page: Page, state: State) -> str:
     """Return the sign of a thread's state."""
-    return _SIGNS[state][page.is_ascii]
+    from memtool.model.threads import SIGNS
+
+    return SIGNS[state][page.is_ascii]
 
 
 def counted(states: Mapping[State, int]) -> str:

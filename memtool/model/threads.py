@@ -34,7 +34,15 @@ Kind = Literal[
     "dropped",
 ]
 State = Literal["open", "dropped", "delivered", "in work", "answered"]
-STATES: tuple[State, ...] = ("delivered", "open", "in work", "answered", "dropped")
+SIGNS: Mapping[State, tuple[str, str]] = {
+    "delivered": ("✔", "+"),
+    "open": ("○", "o"),
+    "in work": ("◐", "~"),
+    "answered": ("·", "-"),
+    "dropped": ("✗", "x"),
+}
+"""The sign of each state, and the one in ASCII."""
+STATES: tuple[State, ...] = tuple(SIGNS)
 
 
 class Proof(msgspec.Struct, frozen=True, array_like=True, order=True):

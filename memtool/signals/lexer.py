@@ -12,7 +12,6 @@ _HERE_CAT = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _LONGEST_LINE = 100_000
-_DEEPEST = 20
 
 
 @dataclass(slots=True)
@@ -22,8 +21,6 @@ class Simple:
     words: list[str] = field(default_factory=list)
     stdin: str = ""
     writes: list[str] = field(default_factory=list)
-    is_piped: bool = False
-    """Its output goes into another command, which decides the exit code."""
 
 
 def simple_commands(line: str) -> list[Simple]:
@@ -59,7 +56,6 @@ class _Lexer:
             self._redirect(match)
         elif (match := _OPERATORS.match(text, here)) and not self._is_word_brace(match[0]):
             self.position = match.end()
-            self.current.is_piped = match[0] in {"|", "|&"}
             self._end()
             if match[0] == "\n":
                 self._here_documents()

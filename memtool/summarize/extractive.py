@@ -10,20 +10,13 @@ from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.model.shown import View, view_of
 from memtool.model.summary import Draft, DraftBullet, Item, Request
-from memtool.model.threads import Point, State, Thread
+from memtool.model.threads import SIGNS, Point, Thread
 from memtool.summarize import Options, SummaryFailed
 from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.plain import plain, shorten
 
 VERSION = "extractive-4"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
-SIGNS: dict[State, str] = {
-    "delivered": "✔",
-    "open": "○",
-    "in work": "◐",
-    "answered": "·",
-    "dropped": "✗",
-}
 _PREFIXES = {"decision": "decided: ", "open": "open: "}
 _LONGEST_BULLET = 300
 _LONGEST_TITLE = 100
@@ -74,7 +67,7 @@ def _heading(thread: Thread) -> str:
     if commits:
         facts.append(f"{commits} commit{'s' if commits > 1 else ''}")
     more = f" ({', '.join(facts)})" if facts else ""
-    return shorten(f"{SIGNS[thread.state]} {thread.headline}{more}", _LONGEST_BULLET)
+    return shorten(f"{SIGNS[thread.state][0]} {thread.headline}{more}", _LONGEST_BULLET)
 
 
 def _told(point: Point) -> str:

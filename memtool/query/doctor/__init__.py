@@ -155,11 +155,6 @@ def _below(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 waiting.append(path)
 
 
-def mode_of(found: os.stat_result) -> str:
-    """Return such as `0700`."""
-    return f"{stat.S_IMODE(found.st_mode):04o}"
-
-
 def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()

@@ -17,7 +17,6 @@ _LONGEST = 40
 @dataclass(slots=True)
 class _Term:
     weight: int = 0
-    spread: int = 0
     last_part: int = -1
     surfaces: dict[str, int] = field(default_factory=dict)
 
@@ -39,12 +38,7 @@ class Terms:
             term = self._terms.setdefault(name, _Term())
             term.surfaces[word] = term.surfaces.get(word, 0) + 1
             term.weight += weight if term.last_part != self._part else weight // 4
-            term.spread += term.last_part != self._part
             term.last_part = self._part
-
-    def weights(self) -> dict[str, int]:
-        """Return for each key in how many parts it is said, damped so that no word drowns the others."""
-        return {name: 8 * min(term.spread, 8) for name, term in self._terms.items()}
 
     def best(self, most: int = MOST) -> tuple[str, ...]:
         """Return the heaviest terms as they were written most often; names leave room for plain words."""
@@ -70,12 +64,6 @@ def _picked(ranked: Iterable[str], most: int) -> tuple[str, ...]:
         if len(found) == most:
             break
     return tuple(found)
-
-
-def central(found: frozenset[str], weights: dict[str, int]) -> int:
-    """Return how much a sentence is about what everything is about, from 0 to 10."""
-    total = sum(weights.get(name, 0) * specificity(name) for name in found)
-    return min(total // (len(found) + 4) // 30, 10)
 
 
 def _damped(weight: int) -> int:
