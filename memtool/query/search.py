@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from memtool.agents.projects import project_of
 from memtool.agents.registry import resume_of
 from memtool.errors import UsageError
 from memtool.model.levels import Level, place_of
@@ -150,7 +151,7 @@ def projects_named(store: Store, ask: Ask) -> list[str]:
     """Return the projects that are meant: by path or last part, else by a part of it. Raise UsageError for none."""
     known = sorted({name for _, session in store.sessions() for name in session.projects})
     if ask.project == HERE:
-        wanted = str(repository_of(Path(ask.here)))
+        wanted = project_of(str(Path(ask.here).absolute()))
         found = [name for name in known if name == wanted or name.startswith(f"{wanted}/")]
     else:
         wanted = ask.project.rstrip("/")
@@ -164,14 +165,6 @@ def projects_named(store: Store, ask: Ask) -> list[str]:
         shown = ", ".join(known[:5]) or "none"
         raise UsageError(f"unknown project: {wanted}", hint=f"projects are, for example: {shown}")
     return found
-
-
-def repository_of(directory: Path) -> Path:
-    """Return the root of the repository that a directory lies in, else the directory."""
-    directory = directory.absolute()
-    return next(
-        (one for one in (directory, *directory.parents) if (one / ".git").exists()), directory
-    )
 
 
 def _agents_named(store: Store, text: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from memtool.model.records import Claim
 from memtool.search.documents import FENCE
-from tests.cli.history import STATION, call, remember
+from tests.cli.history import ALL, STATION, call, remember
 from tests.memory import Memory
 
 Output = pytest.CaptureFixture[str]
@@ -58,17 +60,26 @@ def test_it_is_silent_where_there_is_nothing_to_tell(
 def test_the_repository_is_that_of_the_directory(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from msgspec.structs import replace
-
-    from memtool.model.records import Claim
-    from tests.cli.history import ALL
-
     memory = remember(tmp_path / "memory")
     (tmp_path / "shop/.git").mkdir(parents=True)
     (tmp_path / "shop/src").mkdir()
     claim = Claim("f0000000-session", str(tmp_path / "shop/src"))
     memory.take_in([replace(ALL[0], id="f" * 28 + "0001", claims=(claim,), text="Paint the door")])
     monkeypatch.chdir(tmp_path / "shop/src")
+    assert "- asked: Paint the door" in told(memory, capsys)
+
+
+@pytest.mark.parametrize("worktree", ["shop/.worktrees/1", "elsewhere"])
+def test_a_worktree_belongs_to_its_repository(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, worktree: str
+) -> None:
+    memory = remember(tmp_path / "memory")
+    (tmp_path / "shop/.git").mkdir(parents=True)
+    claim = Claim("f0000000-session", str(tmp_path / "shop"))
+    memory.take_in([replace(ALL[0], id="f" * 28 + "0001", claims=(claim,), text="Paint the door")])
+    (tmp_path / worktree).mkdir(parents=True)
+    (tmp_path / worktree / ".git").write_text(f"gitdir: {tmp_path}/shop/.git/worktrees/1\n")
+    monkeypatch.chdir(tmp_path / worktree)
     assert "- asked: Paint the door" in told(memory, capsys)
 
 
