@@ -176,7 +176,7 @@ def write(
 ) -> T:
     """Run `act` in one transaction and return its result. A damaged database is set aside first."""
     path = ledger_path(root)
-    for is_last in (False, False, True):
+    for tries_left in reversed(range(6)):
         try:
             with closing(_open_to_write(path, wait_s)) as db:
                 if not is_transaction:
@@ -184,8 +184,10 @@ def write(
                 with _transaction(db):
                     return act(db)
         except sqlite3.Error as error:
+            if tries_left and _was_set_aside(error, path):
+                continue
             known = _explained(error, path, wait_s)
-            if is_last or not isinstance(known, DamagedError):
+            if not (tries_left and isinstance(known, DamagedError)):
                 raise known from error
         if (place := _set_aside(path)) is not None:
             talk(f"the ledger was damaged and is now {place}: runs and budgets count from here on")
@@ -258,11 +260,13 @@ def _check_format(db: Connection, path: Path) -> None:
 def read_with(root: Path, act: Callable[[Connection], T]) -> T:
     """Return what `act` reads in one snapshot of the ledger."""
     path = ledger_path(root)
-    try:
-        with closing(_snapshot(path)) as db:
-            return act(db)
-    except sqlite3.Error as error:
-        raise _explained(error, path, WAIT_S) from error
+    while True:
+        try:
+            with closing(_snapshot(path)) as db:
+                return act(db)
+        except sqlite3.Error as error:
+            if not _was_set_aside(error, path):
+                raise _explained(error, path, WAIT_S) from error
 
 
 def _snapshot(path: Path) -> Connection:
@@ -350,6 +354,14 @@ def _reason(path: Path) -> tuple[OSError, Path]:
         return OSError(errno.EACCES, ""), path.parent
     has_limit = getrlimit(RLIMIT_FSIZE)[0] != RLIM_INFINITY
     return OSError(errno.EFBIG if has_limit else errno.EIO, ""), path
+
+
+def _was_set_aside(error: sqlite3.Error, path: Path) -> bool:
+    """Tell if another process renamed the database after this one had found or opened it."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code == sqlite3.SQLITE_READONLY_DBMOVED or (
+        code & 0xFF == sqlite3.SQLITE_CANTOPEN and not exists(path)
+    )
 
 
 def _set_aside(path: Path) -> Path | None:

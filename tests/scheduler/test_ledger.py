@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from memtool.errors import ConfigError, DamagedError, StorageError, UnavailableError
 from memtool.ledger import reading as module
-from memtool.ledger.file import RESULTS, CallRecord, Run, adopt, copy_ended, ledger_path
+from memtool.ledger.file import (
+    RESULTS,
+    CallRecord,
+    Run,
+    adopt,
+    copy_ended,
+    ledger_path,
+    put_run,
+    write,
+)
 from memtool.ledger.reading import (
     KEEP_OF_JOB,
     KEEP_RUNS,
@@ -402,6 +411,22 @@ def test_a_database_is_set_aside_once_though_many_find_it_damaged(tmp_path: Path
         finish(child)
     assert len(list(ledger_path(tmp_path).parent.glob("ledger.damaged-*"))) == 1
     assert len(read(tmp_path).runs) == 18
+
+
+def test_a_record_goes_to_the_new_database_if_another_process_renames_the_old_one(
+    tmp_path: Path,
+) -> None:
+    record_start(tmp_path, begun("r1"))
+    path = ledger_path(tmp_path)
+    renamed: list[Path] = []
+
+    def act(db: sqlite3.Connection) -> None:
+        if not renamed:
+            renamed.append(path.rename(path.with_name("ledger.damaged-of-another")))
+        put_run(db, begun("r2"))
+
+    write(tmp_path, act)
+    assert [run.run for run in read(tmp_path).runs] == ["r2"]
 
 
 @pytest.mark.parametrize(
