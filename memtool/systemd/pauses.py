@@ -103,17 +103,19 @@ def end_pause(root: Path, who: str) -> None:
             _remove(directory(root) / name)
 
 
-def admit(root: Path, job: str, now_us: int, *, may_ignore: bool) -> Pause | None:
-    """Return the pause because of which a run that systemd started must end, or None if it may run.
+def admit(
+    root: Path, job: str, jobs: Iterable[str], now_us: int, *, may_ignore: bool
+) -> Mapping[str, Pause]:
+    """Return the pauses, by job, that a scheduled run of the job has to respect: its own, and those of other jobs.
 
-    A run by `memtool scheduler run --ignore-pause` (`may_ignore`) may run once. Expired pauses are removed, and a
-    lifted one is put back.
+    A run by `memtool scheduler run --ignore-pause` (`may_ignore`) respects none, once. Expired pauses are removed,
+    and a lifted one is put back.
     """
     names = _names(root)
     is_allowed = may_ignore and job + _ONCE in names
     with suppress(StorageError):  # only cleaning up
         _tidy(root, job, now_us, is_allowed=is_allowed)
-    return None if is_allowed else pause_of(root, job, now_us)
+    return {} if is_allowed else paused(root, jobs, now_us)
 
 
 def _tidy(root: Path, job: str, now_us: int, *, is_allowed: bool) -> None:

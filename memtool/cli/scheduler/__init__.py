@@ -38,7 +38,7 @@ from memtool.systemd.pauses import (
     seconds_of,
     set_pause,
 )
-from memtool.systemd.status import VERSION, JobStatus, status_json, words
+from memtool.systemd.status import VERSION, JobStatus, status_json, waiting_words
 from memtool.systemd.systemctl import Manager, failure, meaning
 
 HISTORY_VERSION = RUN_VERSION = 1
@@ -270,7 +270,7 @@ def _make_up(place: Place, rows: list[JobStatus]) -> None:
     """Start the jobs that missed something; those whose timers the admin turned off are only named."""
     for row in rows:
         if row.waits:
-            print_line(f"  waiting for {row.job.name}: {words(row.left)}")
+            print_line(f"  waiting for {row.job.name}: {waiting_words(row)}")
     live = [row for row in rows if row.timer is not None and row.timer.is_live]
     if live and _start_missed(place, live):
         print_line(
