@@ -61,7 +61,7 @@ def trigger_of(environ: Mapping[str, str], pid: int, *, is_scheduled: bool = Fal
     these. `is_scheduled` is what another scheduler, such as cron, says of itself.
     """
     if environ.get("SYSTEMD_EXEC_PID") != str(pid):
-        return "scheduled" if is_scheduled else "manual"
+        return "cron" if is_scheduled else "manual"
     return "timer" if environ.get("TRIGGER_UNIT", "").endswith(".timer") else "systemd"
 
 

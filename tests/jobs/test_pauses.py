@@ -32,7 +32,7 @@ SOME = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 ROLLUPS = [job.name for job in JOBS if job.levels]
-SCHEDULED: list[Trigger] = ["timer", "systemd", "scheduled"]
+SCHEDULED: list[Trigger] = ["timer", "systemd", "cron"]
 OLD = [said("one", "2026-01-05T10:00:00"), said("two", "2026-02-11T10:00:00")]
 LATE = [said("late", "2026-01-05T11:00:00")]
 NOW_US = at("2027-03-01T00:00:00")

@@ -132,7 +132,7 @@ def test_resuming_a_job_leaves_the_others_and_resuming_all_leaves_none(tmp_path:
     assert files(tmp_path) == set()
 
 
-@pytest.mark.parametrize("trigger", ["timer", "systemd", "scheduled"])
+@pytest.mark.parametrize("trigger", ["timer", "systemd", "cron"])
 @pytest.mark.parametrize("pause", [OPEN, TIMED, EVERYTHING], ids=described)
 def test_a_scheduled_run_is_skipped_and_recorded(
     tmp_path: Path, pause: Pause, trigger: Trigger
