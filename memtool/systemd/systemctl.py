@@ -254,7 +254,7 @@ _ASK_TIMEOUT_S = 15
 
 INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
-BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
+BY_HAND = 'run the jobs by hand ("memtool ingest", "memtool rollup all") or by cron ("memtool scheduler crontab")'
 _LINGER = "loginctl enable-linger {user}"
 _START_MANAGER = "sudo systemctl start user@{uid}.service"
 

@@ -7,8 +7,8 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from types import FrameType
+from typing import Any
 
 import pytest
 

@@ -13,7 +13,7 @@ from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
 from memtool.systemd.exits import exit_name
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Status, sentence, words
+from memtool.systemd.status import JobStatus, Status, sentence, waiting_words
 from memtool.systemd.systemctl import ServiceState
 
 WIDTH = 80
@@ -283,7 +283,7 @@ def _below(state: Status, now_us: int, width: int) -> Iterator[str]:
             waiting = queue_words(row, state, now_us)
             yield from _wrapped(f"{row.job.name} {waiting}.", width)
     yield from _paused(state, now_us, width)
-    waiting_for = [f"  {row.job.name}: {words(row.left)}" for row in state.jobs if row.waits]
+    waiting_for = [f"  {row.job.name}: {waiting_words(row)}" for row in state.jobs if row.waits]
     if waiting_for:
         yield from _wrapped(f"Waiting{_as_of(state.looked_by, now_us)}:", width)
         for text in waiting_for:
