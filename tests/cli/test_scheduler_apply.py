@@ -118,11 +118,11 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(
 def test_a_bad_schedule_is_refused_with_systemds_own_words_and_nothing_is_written(
     apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "Failed to parse calendar specification 'Sunn 2:00': Invalid argument"
+    said = "Failed to parse calendar specification 'Sun 2:00:30': Invalid argument"
     systemd.answer(
-        "systemd-analyze", "calendar", f'case "$*" in *Sunn*) echo "{said}" >&2; exit 1 ;; esac'
+        "systemd-analyze", "calendar", f'case "$*" in *2:00:30*) echo "{said}" >&2; exit 1 ;; esac'
     )
-    assert apply('[week_rollup]\nschedule = "Sunn 2:00"\n') == 78
+    assert apply('[week_rollup]\nschedule = "Sun 2:00:30"\n') == 78
     assert f"memtool: week_rollup.schedule: {said}" in capsys.readouterr().err
     assert files(units) == {}
 

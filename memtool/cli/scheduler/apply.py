@@ -16,7 +16,6 @@ from memtool.cli.scheduler.place import Place, place_of, timers_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
 from memtool.paths import SYSTEM_STORE, expand, home_directory
-from memtool.process import run
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
@@ -39,6 +38,7 @@ from memtool.systemd.systemctl import (
     machine_zone,
     next_times,
     runs_with,
+    schedule_problem,
 )
 from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
 
@@ -247,14 +247,15 @@ def _check(
     for job in JOBS:
         setting = settings[job.section].schedule
         schedule = schedule_of(job, setting, calendar)
-        done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
-        if done.is_missing:
-            raise MemtoolError(f"schedules cannot be checked: {done.said}")
-        if not done.is_ok:
-            raise ConfigError(
-                f"{job.section}.schedule: {done.said}",
-                hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
-            )
+        for expression in schedule:
+            refused = schedule_problem(expression, manager.environ)
+            if refused is None:
+                raise MemtoolError("schedules cannot be checked: systemd-analyze is not installed")
+            if refused:
+                raise ConfigError(
+                    f"{job.section}.schedule: {refused}",
+                    hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "Sun 02:00"',
+                )
         day = skipped_day(schedule, manager.environ, now_us) if setting.strip(" ;") else None
         if day is not None:
             note(f"warning: {job.name} is skipped on {day}: the clock jumps over its time that day")

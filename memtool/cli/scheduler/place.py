@@ -31,6 +31,7 @@ from memtool.systemd.systemctl import (
     lacks_linger,
     manager_of,
     units_directory,
+    unread_drop_ins,
 )
 from memtool.systemd.units import Installation, differing, installation_in
 
@@ -115,6 +116,7 @@ def timers_of(place: Place) -> Timers:
         text, hint = "systemd has not read their files", f"{timers.systemctl} daemon-reload"
         return timers._replace(problem=text, hint=hint)
     return timers._replace(
+        states=unread_drop_ins(place.scope, place.call.environ, timers.states),
         elsewhere=_elsewhere(place, timers),
         lacks_linger=lacks_linger(os.getuid()) if place.scope == "user" else "",
         is_sandbox_untried=_is_sandbox_untried(place, timers),
