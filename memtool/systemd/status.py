@@ -175,8 +175,8 @@ def _not_reloaded(timers: Timers) -> Problem | None:
         for job in JOBS
         if (timer := timers.states.get(job.name)) is not None
         for unit, is_stale in (
-            (job.timer, timer.needs_reload),
-            (job.unit, timer.service.needs_reload),
+            (job.timer, timer.needs_reload and timer.state not in UNUSABLE),
+            (job.unit, timer.service.needs_reload and timer.service.state not in UNUSABLE),
         )
         if is_stale
     ]
@@ -375,7 +375,8 @@ def _mended(state: str, unit: str, drop_ins: Sequence[str], timers: Timers) -> t
     if state == "missing" or timers.differing:
         return (timers.renew,)
     manager = " --user" if timers.scope == "user" else ""
-    places = f"{', '.join(drop_ins)}; " if drop_ins else ""
+    others = [path for path in drop_ins if "memtool" not in path.rpartition("/")[2]]
+    places = f"{', '.join(others)}; " if others else ""
     return (f"correct it: {places}systemd-analyze{manager} verify {unit}",)
 
 
