@@ -198,6 +198,8 @@ TASKS = (
     Task("forget", ("forget",)),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
+    Task("note", ("note",)),
+    Task("settle", ("open", "--done")),
 )
 
 Runnable = Job | Task
