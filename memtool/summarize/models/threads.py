@@ -59,7 +59,7 @@ def unwritten(request: Request, recipe: Recipe) -> tuple[tuple[Thread, ...], tup
     threads: list[Thread] = []
     wanted: list[Unwritten] = []
     for thread in request.threads:
-        is_noted = all(point.kind == "note" for point in thread.points)
+        is_noted = {point.kind for point in thread.points} == {"note"}
         read = _read(thread, recipe) if thread.id in seen and not is_noted else None
         if read is not None and read.digest in texts:
             old = texts[read.digest]
