@@ -148,6 +148,7 @@ FREE = {
     "REGEX",
     "SESSION",
     "TEXT",
+    "WHEN",
     "YEAR",
 }
 
