@@ -9,9 +9,8 @@ import typer
 
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import Page, number, print_json, print_line
-from memtool.cli.reading import STATE_COLOURS, read, sign
+from memtool.cli.reading import STATE_COLOURS, directory_for, read, sign
 from memtool.model.clock import Clock
-from memtool.query.contents import last_part
 from memtool.query.follow import QUIET_DAYS, OpenThread, OpenThreads, open_threads
 from memtool.query.names import THREAD_DIGITS
 
@@ -39,7 +38,8 @@ def open_(
 ) -> None:
     """List what is open, by project, oldest first."""
     call = invocation(context)
-    found = read(call, lambda reader: open_threads(reader, project), as_json=json)
+    here = directory_for(project)
+    found = read(call, lambda reader: open_threads(reader, project, here), as_json=json)
     if json:
         print_json("open", VERSION, found)
     elif found.exists:
@@ -53,7 +53,7 @@ def _print(page: Page, found: OpenThreads, *, everything: bool) -> None:
         print_line("Nothing is open.")
         return
     for index, (project, threads) in enumerate(
-        groupby(shown, key=lambda thread: last_part(thread.project))
+        groupby(shown, key=lambda thread: found.short_projects[thread.project])
     ):
         if index:
             page.blank()

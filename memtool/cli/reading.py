@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import Line, Page, Part, cleaned, number
 from memtool.model.levels import heading, place_of
+from memtool.query.projects import HERE
 from memtool.query.reader import Reader, reader_for
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ def read(call: Invocation, ask: Callable[[Reader], R], *, as_json: bool) -> R:
         if offer(call, as_json=as_json):
             return ask(reader)
     return found
+
+
+def directory_for(project: str) -> str:
+    """Return the directory whose project is meant by `.`; nothing for another name."""
+    return os.getcwd() if project == HERE else ""  # noqa: PTH109 - absolute, and an error if it is gone
 
 
 def say_no_memory(call: Invocation) -> None:

@@ -6,17 +6,18 @@ thread are read. The lightest threads of a busy year (over 1,000) or month (over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
 from memtool.model.levels import Level, Period, heading, inputs_of
 from memtool.model.records import EventId, NodeId
 from memtool.model.threads import State, Thread, join
-from memtool.query.contents import Tree, last_part
+from memtool.query.contents import Tree
 from memtool.query.names import ShortNames, ambiguous
 from memtool.query.node import Resume, ShownGrip, resumes_of
+from memtool.query.projects import projects_named
 from memtool.query.reader import Reader
 from memtool.query.threads import ShownThread, shown_threads
 from memtool.store.store import Store
@@ -44,6 +45,7 @@ class History(Struct, frozen=True):
     days: tuple[ThreadDay, ...] = ()
     grips: tuple[ShownGrip, ...] = ()
     resume: tuple[Resume, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def followed(reader: Reader, text: str) -> History:
@@ -72,6 +74,7 @@ def followed(reader: Reader, text: str) -> History:
             tuple(days),
             tuple(_grips(store, days, parts)),
             resumes_of(store, [each.thread for each in days[-1:]]),
+            tree.short_projects,
         )
 
 
@@ -144,24 +147,32 @@ class OpenThreads(Struct, frozen=True):
     exists: bool = False
     zone: str = "UTC"
     threads: tuple[OpenThread, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
-def open_threads(reader: Reader, project: str = "") -> OpenThreads:
-    """Return what is open in all threads that were not dropped, or only in those of a project, by path or last part."""
+def open_threads(reader: Reader, project: str = "", here: str = "") -> OpenThreads:
+    """Return what is open in all threads that were not dropped, or only in those of a project (`projects_named`)."""
     with reader.memory() as store:
         if store is None:
             return OpenThreads()
         tree, names = Tree(store, reader, None, counts=False), ShortNames(store)
+        projects = projects_named(store, project, here) if project else None
         threads = join([tree.threads(year) for year in tree.all_years()], Level.YEAR)
         found = [
             _open(thread, reader.now_us, names)
             for thread in threads
             if thread.open_items
             and thread.state != "dropped"
-            and project in ("", thread.project, last_part(thread.project))
+            and (projects is None or projects.hold(thread.session, thread.project))
         ]
-        found.sort(key=lambda each: (last_part(each.project), each.points[0].time_us, each.id))
-        return OpenThreads(True, store.calendar.zone, tuple(found))
+        found.sort(
+            key=lambda each: (
+                tree.short_projects.get(each.project, ""),
+                each.points[0].time_us,
+                each.id,
+            )
+        )
+        return OpenThreads(True, store.calendar.zone, tuple(found), tree.short_projects)
 
 
 def _open(thread: Thread, now_us: int, names: ShortNames) -> OpenThread:
