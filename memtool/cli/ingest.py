@@ -131,7 +131,7 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     if not report.looked:
         return
     if not report.files and not report.unchanged:
-        places = ", ".join(str(root.transcripts) for root in order.roots)
+        places = ", ".join(root.places for root in order.roots)
         yield f"No transcripts found under {places}."
     else:
         files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"

@@ -231,6 +231,7 @@ class Source(msgspec.Struct, frozen=True):
     skipped: int = 0
     problem: str = ""
     reader: int = 0
+    cursor: str = ""
 
 
 class Session(msgspec.Struct, frozen=True):
