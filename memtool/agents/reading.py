@@ -163,7 +163,7 @@ class _Content:
     """The lines of a file up to `end`. A document is one long line, and of it `is_whole` is true.
 
     Only of plain lines can more be appended: all else is read from the start when it changes. `is_unfinished` says
-    that nobody knows it, but that it may be a document which is still being written.
+    that no format knows it, and that it may be a document which is still being written.
     """
 
     def __init__(self, stream: BinaryIO, end: int | None, limits: Limits) -> None:
@@ -186,7 +186,7 @@ class _Content:
         return lines_of(self._stream, start, end, self._limits.line_bytes)
 
     def chosen(self, start: int) -> tuple[Agent | None, Iterator[Line]]:
-        """Return whose format it is, None for nobody's, and the lines to read."""
+        """Return the agent whose format it is, if any, and the lines to read."""
         agent, lines = _choose_agent(self.lines(start, self.end), self._limits)
         first, lines = _peeked(lines)
         if first is None or (agent is not None and not _is_document(first, agent)):
