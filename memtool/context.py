@@ -146,6 +146,10 @@ class RunContext(Struct, frozen=True):
     limits: Limits = Limits()
     reports: Reports = Reports()
     signals: Signals = field(default_factory=Signals)
+    paused: frozenset[str] = frozenset()
+    """The levels whose jobs are paused."""
+    held: frozenset[str] = frozenset()
+    """Those of them that this run must not write: all in a scheduled run, none in a run by hand."""
     began_s: float = field(default_factory=time.monotonic)
 
     @property

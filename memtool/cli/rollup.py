@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.options import Invocation, JsonOption, command_group, invocation, periods
+from memtool.cli.options import (
+    Invocation,
+    JsonOption,
+    ScheduledOption,
+    command_group,
+    invocation,
+    periods,
+)
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
@@ -72,6 +79,7 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
         outdated: OutdatedOption = False,
         max_calls: MaxCallsOption = None,
         dry_run: DryRunOption = False,
+        scheduled: ScheduledOption = False,  # noqa: ARG001 - its callback has noted it
         json: JsonOption = False,
     ) -> ExitCode:
         call = invocation(context)

@@ -23,7 +23,7 @@ from memtool.files import (
 )
 from memtool.locks import lock_path
 
-Trigger = Literal["timer", "systemd", "manual"]
+Trigger = Literal["timer", "systemd", "cron", "manual"]
 Result = Literal["done", "partial", "failed", "stopped", "skipped", "died"]
 RESULTS: tuple[Result, ...] = get_args(Result)
 BAD_RESULTS: frozenset[str] = frozenset({"failed", "died"})

@@ -137,7 +137,7 @@ def stats(
             damaged_sources=sum(bool(row.damaged or row.problem) for row in sources.values()),
             tombstones=Counter(tombstone.reason for tombstone in store.tombstones()),
             recipes=made.written,
-            stale=by_level(left_over(store, reader.now_us)),
+            stale=by_level(Counter(period.level for period in left_over(store, reader.now_us))),
             outdated=made.outdated.nodes,
             failed=len(store.failures()),
             disk=disk_of(store, reader.root),

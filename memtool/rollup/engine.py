@@ -30,7 +30,7 @@ from memtool.model.summary import (
 )
 from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
-from memtool.rollup.plan import RollupOptions, stale_now, with_below
+from memtool.rollup.plan import RollupOptions, held_back, stale_now, with_below
 from memtool.signals.threads import threads_of
 from memtool.signals.turns import turns_of
 from memtool.store.access import Lease
@@ -116,6 +116,7 @@ class Rollup:
             targets = set(group)
             need = stale_now(self._lease.store(), self._context.now_us) | self._forced
             found = with_below(targets, self._calendar.week_start, need) - self._done
+            found -= held_back(found, self._calendar.week_start, self._context.held)
             for wave in self._waves(found):
                 for period in wave:
                     if period in targets:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from memtool.ledger.file import BAD_RESULTS, Left, Run, as_json
 from memtool.ledger.reading import History
-from memtool.systemd.jobs import JOBS, Job
+from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.pauses import Pause
 from memtool.systemd.systemctl import INSTALL, Scope, Timers, TimerState
 
@@ -41,6 +41,8 @@ class JobStatus(NamedTuple):
     timer: TimerState | None = None
     pause: Pause | None = None
     problems: tuple[Problem, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    """The paused jobs without whose work some of its own cannot be done."""
 
     @property
     def is_healthy(self) -> bool:
@@ -92,6 +94,23 @@ def words(left: Left) -> str:
         for reason, number in reasons.items()
     ]
     return ", ".join(parts)
+
+
+def waiting_words(row: JobStatus) -> str:
+    """Return in words what waits for the job, and behind which pauses."""
+    if not row.waits_for:
+        return words(row.left)
+    are = "is" if len(row.waits_for) == 1 else "are"
+    left = {
+        level: {
+            f"waiting for {', '.join(row.waits_for)}, which {are} paused"
+            if reason == PAUSED
+            else reason: count
+            for reason, count in reasons.items()
+        }
+        for level, reasons in row.left.items()
+    }
+    return words(left)
 
 
 _SECOND_US = 1_000_000
@@ -274,7 +293,11 @@ def _backlog(row: JobStatus, _: Look) -> Problem | None:
     run = row.last_by_timer
     if run is None or run.left is None or run.result in BAD_RESULTS or not row.waits:
         return None
-    own = {level: reasons for level, reasons in run.left.items() if level in row.job.levels}
+    own = {
+        level: {reason: number for reason, number in reasons.items() if reason != PAUSED}
+        for level, reasons in run.left.items()
+        if level in row.job.levels
+    }
     if not count(own):
         return None
     hint = f"memtool scheduler run {row.job.name}"
@@ -298,6 +321,8 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
 
 
 VERSION = 2
+PAUSED = "paused"
+"""The reason of what waits behind a pause: its own job's, or that of a job whose work it is made from."""
 _SILENT = frozenset({None, "skipped"})  # not the end of a run
 _ROLLED_UP = frozenset(level for job in JOBS for level in job.levels)
 
@@ -336,7 +361,24 @@ def _judged(row: JobStatus, look: Look) -> JobStatus:
     """Return the row with its timer, its pause, and what is wrong."""
     name = row.job.name
     row = row._replace(timer=look.timers.states.get(name), pause=look.pauses.get(name))
+    row = _with_pauses(row, look.pauses)
     return row._replace(problems=problems_of(row, look))
+
+
+def _with_pauses(row: JobStatus, pauses: Mapping[str, Pause]) -> JobStatus:
+    """Return the row with the paused jobs that it waits for. What waited behind pauses that are over is stale."""
+    if row.pause or not any(PAUSED in reasons for reasons in row.left.values()):
+        return row
+    below = tuple(name for name in row.job.after if name in pauses and BY_NAME[name].levels)
+    if below:
+        return row._replace(waits_for=below)
+    left: dict[str, dict[str, int]] = {}
+    for level, reasons in row.left.items():
+        found = left.setdefault(level, {})
+        for reason, number in reasons.items():
+            now = "stale" if reason == PAUSED else reason
+            found[now] = found.get(now, 0) + number
+    return row._replace(left=left)
 
 
 def _job_status(job: Job, history: History, looked_by: Run | None) -> JobStatus:
@@ -403,4 +445,5 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "errors": row.errors,
         "skips": row.skips,
         "left": row.left,
+        "waits_for": list(row.waits_for),
     }

@@ -221,7 +221,7 @@ _ASK_TIMEOUT_S = 15
 
 INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
-BY_HAND = 'run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"'
+BY_HAND = 'run the jobs by hand ("memtool ingest", "memtool rollup all") or by cron ("memtool scheduler crontab")'
 _LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
 
 # What systemctl says (247 to 257), what it means, and what helps. The first that fits counts.

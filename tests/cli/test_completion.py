@@ -147,6 +147,7 @@ FREE = {
     "REGEX",
     "SESSION",
     "TEXT",
+    "WHEN",
     "YEAR",
 }
 

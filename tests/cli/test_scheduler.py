@@ -93,7 +93,8 @@ def test_without_a_systemd_status_shows_the_ledger(
         "  day-rollup: 2 days stale",
         "  week-rollup: 1 week stale",
         "Timers: unknown, systemd is not on this machine. The ledger is memtool's own.",
-        '  hint: run the jobs by hand or by cron: "memtool ingest", "memtool rollup day"',
+        '  hint: run the jobs by hand ("memtool ingest", "memtool rollup all") or by cron',
+        '    ("memtool scheduler crontab")',
         "warning: week-rollup failed 1d ago (exit 69): no answer from host",
         "warning: compaction died 2h ago: killed, out of memory, or power lost",
     ]

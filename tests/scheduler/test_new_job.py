@@ -137,11 +137,10 @@ def test_its_unit_may_read_transcripts_of_the_person(copy: Copy) -> None:
 
 def test_it_has_a_line_in_the_crontab(copy: Copy) -> None:
     program = (
-        "from memtool.systemd.setup import crontab_lines; from pathlib import Path;"
-        "print(*crontab_lines(Path('/m'), Path('/s')), sep='\\n')"
+        "from memtool.systemd.crontab import crontab_lines;print(*crontab_lines(['/m']), sep='\\n')"
     )
     lines = copy.python("-c", program).splitlines()
-    assert lines[-1] == "15 5 * * Mon [ -e /s/pause/all ] || [ -e /s/pause/tidy-up ] || /m tidy"
+    assert lines[-1] == "15 5 * * Mon /m tidy --scheduled"
 
 
 def test_status_and_doctor_see_its_timer(copy: Copy) -> None:

@@ -137,7 +137,7 @@ def test_json_tells_all_of_it() -> None:
     assert isinstance(jobs, list)
     assert set(jobs[0]) == {
         "job", "description", "healthy", "timer", "next_us", "pause",
-        "running", "last", "runs", "errors", "skips", "left",
+        "running", "last", "runs", "errors", "skips", "left", "waits_for",
     }  # fmt: skip
     assert (jobs[0]["next_us"], jobs[0]["last"]["duration_us"]) == (5, 2_000_000)
     assert jobs[0]["running"]["result"] is None

@@ -11,7 +11,7 @@ from memtool.cli.output import clean, console, print_line
 from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Problem, Status, sentence, words
+from memtool.systemd.status import JobStatus, Problem, Status, sentence, waiting_words
 
 WIDTH = 80
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -209,7 +209,7 @@ def _below(state: Status, now_us: int) -> Iterator[str]:
         elif row.timer and row.timer.service.state in ("queued", "retrying"):
             yield f"{row.job.name} {_QUEUED[row.timer.service.state]}."
     yield from _paused(state, now_us)
-    waiting = [f"  {row.job.name}: {words(row.left)}" for row in state.jobs if row.waits]
+    waiting = [f"  {row.job.name}: {waiting_words(row)}" for row in state.jobs if row.waits]
     if waiting:
         yield f"Waiting{_as_of(state.looked_by, now_us)}:"
         yield from waiting
