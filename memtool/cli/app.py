@@ -72,6 +72,7 @@ COMMANDS = (
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, or follow one thread."),
     Row("open", "memtool.cli.open:open_", "List what is open, by project, oldest first."),
+    Row("note", "memtool.cli.note:note_", "Keep a note by hand, or list the notes."),
     Row(
         "grip",
         "memtool.cli.grip:grip",

@@ -22,6 +22,7 @@ from memtool.files import exists, storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.rollup.job import report_left
 from memtool.search import index
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture, drop_sources
@@ -112,13 +113,17 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
-            _take_files(context, order, lease, report, _sources(access) if is_there else {})
+            sources = _sources(context, access) if is_there else {}
+            _take_files(context, order, lease, report, sources)
+        if report.captured.new or report.captured.changed:
+            report_left(context, lease.store())
     _conclude(context, report)
     index.keep(context)
 
 
-def _sources(access: Access) -> dict[str, Source]:
+def _sources(context: RunContext, access: Access) -> dict[str, Source]:
     with access.reading() as store:
+        report_left(context, store)
         return store.sources()
 
 

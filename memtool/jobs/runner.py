@@ -195,6 +195,7 @@ def _ended(
         reason=first_line(reason),
         left=None if tally.left is None else dict(list(tally.left.items())[:MAX_LEFT]),
         details=dict(list(tally.details.items())[:MAX_DETAILS]),
+        hint=first_line(error.hint) if error and result == "failed" else "",
     )
     return Outcome(code, record, error, tally)
 

@@ -141,6 +141,7 @@ FREE = {
     "DURATION",
     "EVENT",
     "GRIP",
+    "ID",
     "N",
     "PROJECT",
     "QUERY",
