@@ -40,8 +40,8 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for path in named:
         walk.add_named(path, registry.AGENTS)
     for root in () if named else roots:
-        if exists(root.transcripts):
-            walk.add_named(root.transcripts, (root.agent,))
+        for place in filter(exists, root.transcripts):
+            walk.add_named(place, (root.agent,))
         if root.agent.prompts and exists(root.path / root.agent.prompts):
             walk.add_last(root.path / root.agent.prompts)
     return walk.result()
@@ -124,7 +124,7 @@ class _Walk:
         if stat.S_ISDIR(found.st_mode):
             waiting.append(path)
         elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
-            tuple(agent.suffix for agent in agents)
+            tuple(suffix for agent in agents for suffix in agent.suffixes)
         ):
             if self._lists_strays:
                 self._unread[path] = STRAY

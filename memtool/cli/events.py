@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
 from memtool.cli.output import Page, cleaned, note, plain_passage, print_json, print_line
-from memtool.cli.reading import ROLE_STYLES, directory_for, read
+from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
 from memtool.model.records import ROLES
 from memtool.query.events import Listing, Query, ShownEvent
@@ -72,9 +72,7 @@ def events(
 ) -> None:
     """List matching events by time, the newest at the end."""
     call = invocation(context)
-    query = Query(
-        session, project, agent, tuple(kind or ()), since, until, limit, directory_for(project)
-    )
+    query = Query(session, project, agent, tuple(kind or ()), since, until, limit, here())
     found = read(call, lambda reader: listed(reader, query), as_json=json)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
-from memtool.cli.reading import directory_for, reader_of, say_no_memory
+from memtool.cli.reading import here, reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget import Found, Report, Selector, look
@@ -81,8 +81,7 @@ def forget(
     This cannot be undone. `memtool backup DIRECTORY` makes a copy first."""
     call = invocation(context)
     reader = reader_of(call)
-    here = directory_for(project)
-    selector = Selector(session, project, agent, since, until, match, tuple(event or ()), here)
+    selector = Selector(session, project, agent, since, until, match, tuple(event or ()), here())
     found = look(reader, selector)
     if not json:
         _print_found(call, found)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from memtool.cli.options import Invocation
 from memtool.cli.output import Line, Page, Part, cleaned, number
 from memtool.model.levels import heading, place_of
-from memtool.query.projects import HERE
 from memtool.query.reader import Reader, reader_for
 
 if TYPE_CHECKING:
@@ -25,6 +24,14 @@ class Result(Protocol):
 
 
 R = TypeVar("R", bound=Result)
+
+
+def here() -> str:
+    """Return the directory in which the program runs, "" if it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - absolute
+    except OSError:
+        return ""
 
 
 def reader_of(call: Invocation) -> Reader:
@@ -46,11 +53,6 @@ def read(call: Invocation, ask: Callable[[Reader], R], *, as_json: bool) -> R:
         if offer(call, as_json=as_json):
             return ask(reader)
     return found
-
-
-def directory_for(project: str) -> str:
-    """Return the directory whose project is meant by `.`; nothing for another name."""
-    return os.getcwd() if project == HERE else ""  # noqa: PTH109 - absolute, and an error if it is gone
 
 
 def say_no_memory(call: Invocation) -> None:

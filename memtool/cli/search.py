@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, invocation, kinds, levels, periods, roles
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
-from memtool.cli.reading import ROLE_STYLES, directory_for, read
+from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
 from memtool.query.search import Ask, Hit, Hits
 from memtool.query.search import search as searched
@@ -102,7 +102,7 @@ def search(
     ask = Ask(
         tuple(query),
         project,
-        directory_for(project),
+        here(),
         since,
         until,
         agent,

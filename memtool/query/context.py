@@ -11,7 +11,7 @@ from memtool.errors import UsageError
 from memtool.model import actions
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, period_of
-from memtool.model.records import Cut, Event
+from memtool.model.records import Cut, Event, is_by_hand
 from memtool.query.names import ShortNames
 from memtool.query.projects import HERE, Projects, projects_named
 from memtool.query.reader import Reader
@@ -69,7 +69,7 @@ def _lines(store: Store, now_us: int, projects: Projects, session: str, days: in
     own = [
         (row.last_us, name)
         for name, row in store.sessions()
-        if not projects.names.isdisjoint(row.projects) and name != session
+        if not projects.names.isdisjoint(row.projects) and name != session and not is_by_hand(name)
     ]
     if not own:
         return

@@ -69,6 +69,8 @@ def projects_named(store: Store, text: str, here: str = "", *, is_exact: bool = 
 
 
 def _roots(known: Sequence[str], text: str, here: str, *, is_exact: bool) -> list[str]:
+    if text == HERE and not here:
+        raise UsageError("the current directory is gone", hint="name the project by its path")
     if text == HERE:
         return [project_of(str(Path(here).absolute()))]
     wanted = text.rstrip("/") or text
