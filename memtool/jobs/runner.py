@@ -73,8 +73,12 @@ def run_job(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     reports: Reports = Reports(),  # noqa: B008 - frozen
     clock: Callable[[], int] = system_now_us,
+    is_recorded: bool = True,
 ) -> Outcome:
     """Run the body under the job's lock, record it, and return how it ended.
+
+    Without `is_recorded` there is neither a lock nor a record: for a body that only reads a store in which nothing may
+    be written.
 
     An unexpected exception is recorded and raised again. A job that is paused is skipped where systemd began the run.
 
@@ -87,11 +91,13 @@ def run_job(
         context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
         try:
             _refuse_paused(run, context)
-            held.enter_context(_own_lock(context, job.name))
+            if is_recorded:
+                held.enter_context(_own_lock(context, job.name))
         except (SkippedError, Stopped) as error:
             problem = error
         else:
-            _record(record_start, run, context)
+            if is_recorded:
+                _record(record_start, run, context)
             try:
                 body(context)
             except Exception as error:  # noqa: BLE001 - recorded here, a crash is raised again below
@@ -99,7 +105,7 @@ def run_job(
             if problem is None and signals.received:  # what follows this job must stop too
                 problem = Stopped(signals.received)
         outcome = _ended(run, problem, context, clock)
-        unrecorded = _record(record_end, outcome.run, context)
+        unrecorded = _record(record_end, outcome.run, context) if is_recorded else None
     if problem is not None and not outcome.error and not isinstance(problem, _NO_CRASH):
         raise problem
     if unrecorded is not None and outcome.exit_code == OK.code:  # status would not know of it
