@@ -18,9 +18,9 @@ def storage_error(error: OSError | MemoryError, path: Path | str) -> StorageErro
     number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
     meaning = meaning_of(number, Path(path))
     if meaning is not None:
-        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint)
+        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint, number=number)
     reason = getattr(error, "strerror", None) or str(error)
-    return StorageError(f"{path}: {reason.lower()}")
+    return StorageError(f"{path}: {reason.lower()}", number=number)
 
 
 @contextmanager

@@ -197,7 +197,7 @@ def conclude(outcome: Outcome) -> ExitCode:
     """Return the exit code of the run; raise its error, so that it is said in the one place for errors."""
     if outcome.error is not None:
         raise outcome.error
-    if outcome.run.reason:
+    if outcome.run.reason and outcome.run.result != "done":
         note(f"memtool: {outcome.run.job} {outcome.run.result}: {outcome.run.reason}", NOTICE)
     return next(row for row in EXIT_CODES if row.code == outcome.exit_code)
 

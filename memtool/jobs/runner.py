@@ -152,7 +152,7 @@ def _ended(
     """Return how the run ended, before that is recorded. A failure outranks work that was left."""
     tally = context.tally
     error: MemtoolError | None = None
-    result, code, reason, text = "done", OK.code, "", ""
+    result, code, reason, text = "done", OK.code, tally.problem, ""
     if isinstance(problem, DeadlineReached):
         tally.cut_short = f"the deadline of {context.limits.deadline_s:g} s was reached"
         problem = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -66,6 +66,12 @@ def drop_sources(store: Store, paths: Iterable[str]) -> None:
     with store.batch(sync=True) as batch:
         for path in paths:
             batch.delete(keys.SOURCES, keys.path(path))
+
+
+def note_unreadable(store: Store, reasons: Mapping[str, str]) -> None:
+    """Replace what is recorded of the files and directories that cannot be read."""
+    with store.batch(sync=True) as batch:
+        put_meta(batch, "unreadable", dict(reasons))
 
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:

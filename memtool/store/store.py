@@ -235,6 +235,10 @@ class Store:
             for key, value in self.engine.scan(keys.SOURCES)
         }
 
+    def unreadable(self) -> dict[str, str]:
+        """Return the files and directories that the last ingest could not read, with the reasons."""
+        return self.meta("unreadable", dict[str, str]) or {}
+
     # The table of contents
 
     def cuts(self, day: int, end: int | None = None) -> list[Cut]:

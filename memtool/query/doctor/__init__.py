@@ -207,7 +207,7 @@ def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place
 
 _OLD_YEARS = 3
 _STATUS = "memtool scheduler status"
-_HARMLESS = frozenset({"backlog", "missing", "units", "both", "linger"})
+_HARMLESS = frozenset({"backlog", "missing", "units", "both", "linger", "unreadable"})
 _VERSION = re.compile(r"# version ((\d{4})[a-z]\w*)")
 
 
