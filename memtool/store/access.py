@@ -22,6 +22,7 @@ from memtool.files import (
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
+from memtool.redact.rules import RULESET_VERSION
 from memtool.store.engine import (
     WAY_BACK,
     Engine,
@@ -30,7 +31,7 @@ from memtool.store.engine import (
     open_writer,
     state,
 )
-from memtool.store.store import Store, put_meta
+from memtool.store.store import RULES_APPLIED, Store, put_meta
 from memtool.store.toc import mark_days
 
 Step = Callable[[Engine], None]
@@ -170,6 +171,7 @@ class Access(msgspec.Struct, frozen=True):
                 put_meta(batch, "calendar", calendar.describe())
                 put_meta(batch, "generation", 1)
                 put_meta(batch, "sequence", 0)
+                put_meta(batch, RULES_APPLIED, RULESET_VERSION)  # every event comes through them
                 engine.write(batch, sync=True)
             finally:
                 engine.close()

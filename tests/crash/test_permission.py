@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +130,9 @@ def ingested(forks: Forks, root: Path) -> tuple[int, str, str]:
     return ended.value, ended.output, ended.errors
 
 
-@pytest.mark.parametrize("kind", ["file", "grown file", "directory", "link into a closed directory"])
+@pytest.mark.parametrize(
+    "kind", ["file", "grown file", "directory", "link into a closed directory"]
+)
 def test_a_transcript_that_cannot_be_read_is_told_once_then_listed_until_it_can(
     forks: Forks, root: Path, home: Path, kind: str
 ) -> None:
@@ -139,7 +142,7 @@ def test_a_transcript_that_cannot_be_read_is_told_once_then_listed_until_it_can(
     closed = bad if kind.endswith("file") else bad.parent
     if kind == "grown file":
         assert ingested(forks, root)[0] == 0
-        bad.write_text(bad.read_text() + history.lines_of_late())
+        history.write(bad, history.exchange("alpha", "2025-01-05", 8), more=True)
     if kind.startswith("link"):
         closed = home / "elsewhere"
         bad.parent.rename(closed)
@@ -172,9 +175,10 @@ def test_another_transcript_that_cannot_be_read_is_news(
     first, second, *_ = sorted(history.early(home / ".claude/projects/x").iterdir())
     with mode(first, 0):
         assert [ingested(forks, root)[0] for _ in range(2)] == [1, 0]
+        history.write(second, history.exchange("beta", "2025-01-05", 8), more=True)
         with mode(second, 0):
-            history_line = second.stat()  # it was read before: nothing of it is missing
-            assert history_line.st_size
+            code, _, errors = ingested(forks, root)
+            assert (code, str(second) in errors, str(first) in errors) == (1, True, False)
             assert ingested(forks, root)[0] == 0
 
 
