@@ -8,7 +8,9 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -17,10 +19,27 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.cli.options import CommandGroup, Invocation, command_group, directories, files
+from memtool.cli.options import (
+    SCHEDULED,
+    CommandGroup,
+    Invocation,
+    command_group,
+    directories,
+    files,
+)
 from memtool.cli.output import ERROR, NOTICE, note
 from memtool.cli.streams import Stream, prepare
-from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
+from memtool.errors import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    SKIPPED,
+    USAGE,
+    ExitCode,
+    MemtoolError,
+    SkippedError,
+    UsageError,
+)
 from memtool.files import storage_error
 from memtool.paths import sound_environ
 from memtool.process import WITHIN
@@ -54,6 +73,7 @@ COMMANDS = (
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, or follow one thread."),
     Row("open", "memtool.cli.open:open_", "List what is open, by project, oldest first."),
+    Row("note", "memtool.cli.note:note_", "Keep a note by hand, or list the notes."),
     Row(
         "grip",
         "memtool.cli.grip:grip",
@@ -106,6 +126,7 @@ COMMANDS = (
     *(Row(job.command[0], "", job.help) for job in JOBS if job.body),
 )
 _ROWS = {row.name: row for row in COMMANDS}
+_JOB_COMMANDS = {job.command[0] for job in JOBS}
 COMPLETE = "_MEMTOOL_COMPLETE"
 """The variable by which completions/* ask typer for what can stand at the end of a line."""
 TyperError = [kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception)][-2]
@@ -239,13 +260,30 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
-    """Return the exit code of one invocation, with what went wrong said on stderr."""
-    code = _run(arguments, sound_environ(environ), now_us)
+    """Return the exit code of one invocation, with what went wrong said on stderr.
+
+    With --scheduled nothing is printed where nothing went wrong: cron would mail it.
+    """
+    environ = sound_environ(environ)
+    is_quiet = SCHEDULED in arguments and _JOB_COMMANDS.intersection(arguments)
+    code = (_run_quietly if is_quiet else _run)(arguments, environ, now_us)
     error = sys.stdout.drain() if isinstance(sys.stdout, Stream) else None
     if error is None or isinstance(error, BrokenPipeError):  # the reader has left, as `head` does
         return code
     unwritten = _report(storage_error(error, "standard output"))
     return code or unwritten
+
+
+def _run_quietly(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
+    said, code = StringIO(), FAILED.code
+    stdout = nullcontext() if "--json" in arguments else redirect_stdout(said)
+    try:
+        with stdout, redirect_stderr(said):
+            code = _run(arguments, environ, now_us)
+    finally:
+        if code not in (OK.code, SKIPPED.code) and sys.stderr is not None:
+            sys.stderr.write(said.getvalue())
+    return code
 
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:

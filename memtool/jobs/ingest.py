@@ -15,14 +15,15 @@ from msgspec.structs import replace
 
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.outcomes import Counts, total
-from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
-from memtool.agents.registry import Root
+from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
+from memtool.agents.registry import Found, Root
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.rollup.job import report_left
 from memtool.search import index
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture, drop_sources, note_unreadable
@@ -101,17 +102,15 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.days |= more.days
 
 
-def waiting(
-    files: Iterable[Path], sources: Mapping[str, Source]
-) -> Iterator[tuple[Path, os.stat_result]]:
+def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
     """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
     for path in files:
+        source = sources.get(_key(path))
         try:
-            found = path.stat()
+            found = look(path, source)
         except OSError:
             continue
-        source = sources.get(_key(path))
-        if found.st_size and (source is None or not unchanged(found, source)):
+        if found.size_bytes and (source is None or not unchanged(found, source)):
             yield path, found
 
 
@@ -124,7 +123,10 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
-            _take_files(context, order, lease, report, _known(access) if is_there else _Known())
+            known = _known(context, access) if is_there else _Known()
+            _take_files(context, order, lease, report, known)
+        if report.captured.new or report.captured.changed:
+            report_left(context, lease.store())
     _conclude(context, report)
     index.keep(context)
 
@@ -136,8 +138,9 @@ class _Known(msgspec.Struct, frozen=True):
     unreadable: dict[str, str] = {}
 
 
-def _known(access: Access) -> _Known:
+def _known(context: RunContext, access: Access) -> _Known:
     with access.reading() as store:
+        report_left(context, store)
         return _Known(store.sources(), store.unreadable())
 
 
@@ -235,7 +238,7 @@ def _note_unreadable(
 def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
     """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
     there = {_key(path) for path in found.files}
-    places = [root.path for root in roots if root.transcripts.is_dir()]
+    places = [root.path for root in roots if any(map(os.path.exists, root.transcripts))]
     closed = [path.absolute() for path, _ in found.failed]
     return [
         source
@@ -262,13 +265,13 @@ def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
 def _unread_span(path: Path, source: Source | None) -> range:
     """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
     try:
-        found = path.stat()
+        found = look(path, source)
     except OSError:
         return range(0)  # reading it says why
-    if source is None or source.inode != found.st_ino or source.offset > found.st_size:
-        return range(found.st_size)
+    if source is None or source.inode != found.inode or source.offset > found.size_bytes:
+        return range(found.size_bytes)
     is_read = unchanged(found, source)
-    return range(found.st_size if is_read else source.offset, found.st_size)
+    return range(found.size_bytes if is_read else source.offset, found.size_bytes)
 
 
 def _key(path: Path) -> str:
@@ -297,7 +300,7 @@ def _take_file(
         return _is_covered(lease.store(), session, time_us, context.now_us)
 
     try:
-        if source is not None and unchanged(_stat(path), source):
+        if source is not None and unchanged(_look(path, source), source):
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
@@ -326,9 +329,9 @@ class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, 
         self.error = error
 
 
-def _stat(path: Path) -> os.stat_result:
+def _look(path: Path, source: Source) -> Found:
     try:
-        return path.stat()
+        return look(path, source)
     except OSError as error:
         raise _Unreadable(storage_error(error, path)) from error
 

@@ -131,7 +131,7 @@ def ingested(forks: Forks, root: Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["file", "grown file", "directory", "link into a closed directory"]
+    "kind", ["file", "grown file", "directory", "root", "link into a closed directory"]
 )
 def test_a_transcript_that_cannot_be_read_is_told_once_then_listed_until_it_can(
     forks: Forks, root: Path, home: Path, kind: str
@@ -143,6 +143,8 @@ def test_a_transcript_that_cannot_be_read_is_told_once_then_listed_until_it_can(
     if kind == "grown file":
         assert ingested(forks, root)[0] == 0
         history.write(bad, history.exchange("alpha", "2025-01-05", 8), more=True)
+    if kind == "root":
+        closed = home / ".claude"
     if kind.startswith("link"):
         closed = home / "elsewhere"
         bad.parent.rename(closed)
