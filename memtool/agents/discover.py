@@ -40,9 +40,9 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for path in named:
         walk.add_named(path, registry.AGENTS)
     for root in () if named else roots:
-        for place in filter(exists, root.transcripts):
+        for place in filter(walk.finds, root.transcripts):
             walk.add_named(place, (root.agent,))
-        if root.agent.prompts and exists(root.path / root.agent.prompts):
+        if root.agent.prompts and walk.finds(root.path / root.agent.prompts):
             walk.add_last(root.path / root.agent.prompts)
     return walk.result()
 
@@ -70,6 +70,14 @@ class _Walk:
         self._unread: dict[Path, str] = {}
         self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
+
+    def finds(self, path: Path) -> bool:
+        """Return whether something is there. What cannot be looked at is noted."""
+        try:
+            return exists(path)
+        except StorageError as error:
+            self._failed[path] = error
+            return False
 
     def add_named(self, path: Path, agents: tuple[Agent, ...]) -> None:
         """Add a file, or the files of a directory, of one of these agents."""

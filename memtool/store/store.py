@@ -246,6 +246,10 @@ class Store:
             for key, value in self.engine.scan(keys.SOURCES)
         }
 
+    def unreadable(self) -> dict[str, str]:
+        """Return the files and directories that the last ingest could not read, with the reasons."""
+        return self.meta(UNREADABLE, dict[str, str]) or {}
+
     # The table of contents
 
     def cuts(self, day: int, end: int | None = None) -> list[Cut]:
@@ -417,6 +421,7 @@ def put_meta(batch: RawBatch, name: str, value: object) -> None:
     batch.put(keys.META, name.encode(), codec.encode_json(value))
 
 
+UNREADABLE = "unreadable"
 ERASING = "erasing"
 RULES_APPLIED = "redaction"
 
@@ -439,4 +444,5 @@ def erasing(store: Store) -> Erasing | None:
 def note_erasing(store: Store, batch: RawBatch, now_us: int) -> None:
     """Note in the batch that it deletes what must be in no file."""
     known = erasing(store) or Erasing(now_us, 0)
+    batch.delete(keys.META, UNREADABLE.encode())  # paths may name what is deleted
     put_meta(batch, ERASING, Erasing(known.since_us, known.number + 1))
