@@ -207,7 +207,9 @@ def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place
 
 _OLD_YEARS = 3
 _STATUS = "memtool scheduler status"
-_HARMLESS = frozenset({"backlog", "units", "settings", "both", "linger", "not-enabled"})
+_HARMLESS = frozenset(
+    {"backlog", "units", "settings", "both", "linger", "not-enabled", "unreadable"}
+)
 _VERSION = re.compile(r"# version ((\d{4})[a-z]\w*)")
 
 
