@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
@@ -12,16 +11,17 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import Place, place_of, timers_of
+from memtool.cli.scheduler.place import Place, other_store, place_of, timers_of, version_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
-from memtool.paths import SYSTEM_STORE, expand, home_directory
+from memtool.paths import expand, home_directory
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
 from memtool.systemd.dropins import (
     Command,
     Wanted,
+    command_digest,
     files_of,
     names_zone,
     possible_paths,
@@ -84,7 +84,8 @@ def command_of(place: Place) -> Command | None:
                 f"summarizer.command needs {path}, which is in another user's home",
                 hint=f"of home directories, the system's jobs see only what they need in {home}",
             )
-    return Command(program.folders, program.parts, tuple(writes), settings.concurrency)
+    made_for = command_digest(settings.command, settings.command_writes, settings.concurrency)
+    return Command(program.folders, program.parts, tuple(writes), settings.concurrency, made_for)
 
 
 def _is_seen(place: Place, path: Path, home: Path) -> bool:
@@ -178,8 +179,8 @@ def _wanted(place: Place, person: str) -> Wanted:
         on_failure=config.scheduler.on_failure,
         skips_on_battery=config.scheduler.rollups_on_battery == "skip",
         user=person,
-        store=_other_store(place),
-        version=_version(place.manager) if config.scheduler.on_failure else 0,
+        store=other_store(place),
+        version=version_of(place.manager) if config.scheduler.on_failure else 0,
     )
 
 
@@ -224,20 +225,6 @@ def _store_of_cron(call: Invocation) -> Path:
     if named := call.environ.get("MEMTOOL_CONFIG"):
         environ["MEMTOOL_CONFIG"] = named
     return Invocation(environ, call.now_us, None, call.config_option).store.root
-
-
-def _other_store(place: Place) -> Path | None:
-    """Return the store if a config file names another than the units' default."""
-    if place.call.config.origin("store.path").kind != "file":
-        return None
-    home = home_directory(place.call.environ)
-    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
-    return place.root if place.root != own else None
-
-
-def _version(manager: Manager) -> int:
-    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
-    return int(found[1]) if found else 0
 
 
 def _check(
