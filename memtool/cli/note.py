@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, field
 
 from memtool.agents.projects import branch_of, project_of
-from memtool.cli.first import calendar_words
+from memtool.cli.ingest import say_new_memory
 from memtool.cli.options import Invocation, JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, note, number, print_json, print_line
 from memtool.cli.reading import here, read, reader_of
@@ -120,7 +120,7 @@ def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -
         print_json("note", VERSION, {**outcome_json(outcome), "note": shown, "masked": masked})
     elif outcome.error is None:
         if is_new:
-            note(f"A new memory was made in {call.store.root}. {calendar_words(call)}")
+            say_new_memory(call)
         if masked:
             note(f"{number(masked, 'secret')} masked in it.")
         short = shortest_paths([author.project])[author.project]
@@ -157,7 +157,7 @@ def _instant(reader: Reader, store: Store | None, text: str) -> int:
 
 
 def _keep(call: Invocation, records: list[Record]) -> Outcome:
-    calendar = partial(calendar_for_new_store, call.config)
+    calendar = partial(calendar_for_new_store, call.config, call.environ, call.now_us)
     return run(call, "note", lambda running: keep(running, records, calendar), waits=True)
 
 

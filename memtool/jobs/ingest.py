@@ -70,6 +70,8 @@ class Report(msgspec.Struct):
     """What an ingest came to; nothing where it did not get as far as to look."""
 
     looked: bool = False
+    is_first: bool = False
+    """Whether there was no store yet."""
     files: list[FileReport] = []
     unchanged: int = 0
     known_damage: list[tuple[str, Source]] = []
@@ -118,6 +120,7 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     """Read what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
     is_there = access.exists()
+    report.is_first = not is_there
     calendar = None if is_there else order.calendar()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
