@@ -20,6 +20,7 @@ from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
 from memtool.systemd.dropins import (
     Command,
+    Nights,
     Wanted,
     command_digest,
     files_of,
@@ -228,7 +229,10 @@ def _store_of_cron(call: Invocation) -> Path:
 
 
 def _check(
-    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager, now_us: int
+    settings: Mapping[str, TimerSettings],
+    calendar: Calendar | Nights | None,
+    manager: Manager,
+    now_us: int,
 ) -> None:
     """Let systemd check every schedule. Raise ConfigError with its message and the setting."""
     for job in JOBS:
