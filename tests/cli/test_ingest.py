@@ -268,9 +268,19 @@ def test_an_ingest_that_waits_for_its_input_keeps_no_other_writer_waiting(
         process.wait(2)
     code, _, said = call("rollup", "day", "--include-open", MEMTOOL_LOCKS__WAIT_S="1")
     assert (code, said) == (0, "")
+    place = tmp_path / "home/.claude/projects/x"
+    place.mkdir(parents=True)
+    (place / "b.jsonl").write_text(line("three", 3))
+    assert call("ingest")[0] == 0  # 75 if another ingest is running
+    history = json.loads(call("scheduler", "history", "--json")[1])["runs"]
+    assert [(run["result"], run["reason"]) for run in history if run["result"] == "partial"] == [
+        ("partial", "the input has stalled")
+    ]
     process.communicate(line("two", 2).encode(), timeout=HUNG_S)
     assert process.returncode == 0
-    assert events_of(call) == ["zero", "one", "two"]
+    assert events_of(call) == ["zero", "one", "two", "three"]
+    history = json.loads(call("scheduler", "history", "--json")[1])["runs"]
+    assert {run["result"] for run in history} == {"done"}
 
 
 # --- Claude Code's list of prompts
