@@ -18,7 +18,7 @@ from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory
 from memtool.model.clock import Clock
 from memtool.paths import other_owner, xdg_directory
-from memtool.query.contents import by_state, last_part
+from memtool.query.contents import by_state
 from memtool.query.left_off import LeftOff
 from memtool.query.morning import (
     MOST_DAYS,
@@ -96,10 +96,10 @@ def _keep(file: Path, looks: Mapping[str, Look]) -> None:
 def _print(page: Page, found: Morning, now_us: int) -> None:
     clock = Clock(found.zone)
     if found.work is not None:
-        _print_work(page, found.work, is_yesterday=found.is_yesterday)
+        _print_work(page, found, found.work)
     if found.left_off is not None:
         page.blank()
-        _print_left_off(page, clock, found.left_off, now_us)
+        _print_left_off(page, clock, found, found.left_off, now_us)
     shown = {thread.id for thread in _chosen(found.work)} if found.work else set[str]()
     if found.news is not None and (found.news.delivered or found.news.open):
         page.blank()
@@ -125,15 +125,15 @@ def _amounts(work: Work) -> str:
     return "".join(f" · {number(count, what)}" for count, what in parts if count)
 
 
-def _print_work(page: Page, work: Work, *, is_yesterday: bool) -> None:
-    when = "Yesterday" if is_yesterday else "Last worked on"
+def _print_work(page: Page, found: Morning, work: Work) -> None:
+    when = "Yesterday" if found.is_yesterday else "Last worked on"
     page.line((f"{when} {work.scope}", "bold"), (_amounts(work), "dim"))
     chosen = _chosen(work)
     points = _points(chosen)
     for project in dict.fromkeys(thread.project for thread in work.threads):
         own = [thread for thread in work.threads if thread.project == project]
         mine = [thread for thread in own if thread in chosen]
-        page.line((last_part(project), "bold"))
+        page.line((found.short_projects.get(project, project), "bold"))
         for thread in mine:
             page.text(
                 cleaned(thread.headline),
@@ -188,9 +188,10 @@ def _when(clock: Clock, time_us: int, now_us: int) -> str:
     return f"{day} {clock.minute(time_us)}"
 
 
-def _print_left_off(page: Page, clock: Clock, found: LeftOff, now_us: int) -> None:
+def _print_left_off(page: Page, clock: Clock, whole: Morning, found: LeftOff, now_us: int) -> None:
     title = "Where you left off"
-    told = f" · {last_part(found.project)} · {_when(clock, found.time_us, now_us)}"
+    project = whole.short_projects.get(found.project, found.project)
+    told = f" · {project} · {_when(clock, found.time_us, now_us)}"
     branch = f" · {found.branch}" if found.branch else ""
     is_long = len(title) + len(told) + len(branch) > page.prose_width
     page.line((title, "bold"), (told + branch * (not is_long), "dim"))
@@ -298,7 +299,7 @@ def _lines(found: Standup) -> Iterator[str]:
     for project in dict.fromkeys(thread.project for thread in work.threads):
         own = [thread for thread in work.threads if thread.project == project]
         yield ""
-        yield last_part(project)
+        yield found.short_projects.get(project, project)
         for thread in own:
             if thread.shown:
                 yield f"- {thread.headline} ({', '.join(_facts(thread))})"

@@ -13,7 +13,6 @@ from memtool.cli.output import Page, cleaned, number, print_json, print_line
 from memtool.cli.reading import STATE_COLOURS, counted, here, read, sign
 from memtool.model.levels import heading, place_of
 from memtool.model.records import NodeId
-from memtool.query.contents import last_part
 from memtool.query.names import THREAD_DIGITS
 from memtool.query.timeline import Row, Span, Timeline, timeline
 
@@ -87,7 +86,7 @@ def _print(page: Page, found: Timeline) -> None:
     page.row([(f"  {_ruler(first, days, width)}", "dim")])
     shown = [row for row in found.rows if row.shown]
     for project, rows in groupby(shown, key=lambda row: row.project):
-        page.line((last_part(project), "bold"))
+        page.line((found.short_projects.get(project, project), "bold"))
         for row in rows:
             _print_row(page, row, _strip(row, first, days, width, is_ascii=page.is_ascii))
     rest = sum(found.rest.values())

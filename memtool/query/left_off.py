@@ -112,7 +112,7 @@ def _asked(signals: Sequence[Signal], last: Event) -> str:
     told = [signal for signal in told if signal.state not in ("aside", "choice")] or told
     is_told = bool(told) and told[-1].time_us >= last.time_us
     typed = one_line(last.text.strip().partition("\n")[0])
-    if not told or (not is_told and len(content_words(typed)) >= _FEWEST_WORDS):
+    if not told or (not is_told and len(typed.split()) > _FEWEST_WORDS):
         return _short(typed)
     return _short(told[-1].text)
 

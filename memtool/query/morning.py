@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from memtool.model.levels import Level, Period, heading
 from memtool.model.records import FIRST_INSTANT_US, NodeId, is_by_hand
 from memtool.model.threads import State, Thread, item_id, join
 from memtool.query.contents import Tree, by_state
 from memtool.query.left_off import LeftOff, left_off
+from memtool.query.projects import Projects, projects_named
 from memtool.query.reader import Reader
-from memtool.query.search import Ask, projects_named
 from memtool.query.threads import ShownThread, shown_threads
 from memtool.store.store import Store
 
@@ -73,6 +73,7 @@ class Morning(Struct, frozen=True):
     news: News | None = None
     open: int = 0
     newest_us: int = 0
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def morning(reader: Reader, looks: Mapping[str, Look]) -> Morning:
@@ -97,10 +98,11 @@ def morning(reader: Reader, looks: Mapping[str, Look]) -> Morning:
             None if look is None else _news(threads, look),
             sum(len(thread.open_items) for thread in threads if thread.state != "dropped"),
             min(span[1], reader.now_us) if span else 0,
+            tree.short_projects,
         )
 
 
-def last_day(store: Store, today: int, projects: frozenset[str] | None = None) -> int | None:
+def last_day(store: Store, today: int, projects: Projects | None = None) -> int | None:
     """Return the last day before today on which anything was said; today if there is none."""
     end_us = store.calendar.day_start_us(today)
     for before_us in (end_us, store.calendar.day_start_us(today + 1)):
@@ -108,13 +110,13 @@ def last_day(store: Store, today: int, projects: frozenset[str] | None = None) -
         for count, event in enumerate(events):
             if count == MOST_BACK:
                 break
-            is_wanted = projects is None or event.project in projects
+            is_wanted = projects is None or projects.hold_any(event.claims)
             if is_wanted and not event.rewound and not is_by_hand(event.session):
                 return store.calendar.day_of(event.time_us)
     return None
 
 
-def work(tree: Tree, days: Sequence[int], projects: frozenset[str] | None = None) -> Work:
+def work(tree: Tree, days: Sequence[int], projects: Projects | None = None) -> Work:
     """Return what was done in some days, which are in order; only in these projects if any are given."""
     calendar = tree.store.calendar
     parts = [tree.threads(Period(Level.DAY, day)) for day in days]
@@ -122,7 +124,7 @@ def work(tree: Tree, days: Sequence[int], projects: frozenset[str] | None = None
     joined = [
         thread
         for thread in (parts[0] if len(days) == 1 else join(parts, level))
-        if projects is None or thread.project in projects
+        if projects is None or projects.hold(thread.session, thread.project)
     ]
     shown, _ = shown_threads(joined, level)
     made = {
@@ -179,6 +181,7 @@ class Standup(Struct, frozen=True):
     zone: str = "UTC"
     days: tuple[NodeId, ...] = ()
     work: Work | None = None
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def standup(reader: Reader, days: int, project: str, here: str) -> Standup:
@@ -187,9 +190,8 @@ def standup(reader: Reader, days: int, project: str, here: str) -> Standup:
         if store is None:
             return Standup()
         tree = Tree(store, reader, None, counts=False)
-        named = projects_named(store, Ask((), project, here)) if project else None
+        projects = projects_named(store, project, here) if project else None
         today = store.calendar.day_of(reader.now_us)
-        projects = None if named is None else frozenset(named)
         last = None if days else last_day(store, today, projects)
         wanted = range(today - days + 1, today + 1) if days else [] if last is None else [last]
         held = [day for day in wanted if tree.threads(Period(Level.DAY, day))]
@@ -198,4 +200,5 @@ def standup(reader: Reader, days: int, project: str, here: str) -> Standup:
             store.calendar.zone,
             tuple(Period(Level.DAY, day).id for day in held),
             work(tree, held, projects) if held else None,
+            tree.short_projects,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
 from memtool.model.levels import Level, Period, period_of
@@ -12,8 +12,8 @@ from memtool.model.records import NodeId
 from memtool.model.threads import State, Thread, by_weight, join
 from memtool.query.contents import Tree, by_state
 from memtool.query.morning import last_day
+from memtool.query.projects import projects_named
 from memtool.query.reader import Reader
-from memtool.query.search import Ask, projects_named
 
 DEFAULT_DAYS = 28
 MOST_DAYS = 3 * 366
@@ -45,6 +45,7 @@ class Timeline(Struct, frozen=True):
     last: NodeId | None = None
     rows: tuple[Row, ...] = ()
     rest: Mapping[State, int] = {}
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 class Span(Struct, frozen=True):
@@ -61,8 +62,7 @@ def timeline(
     with reader.memory() as store:
         if store is None:
             return Timeline()
-        named = projects_named(store, Ask((), project, here)) if project else None
-        projects = None if named is None else frozenset(named)
+        projects = projects_named(store, project, here) if project else None
         today = store.calendar.day_of(reader.now_us)
         until = _period(reader, span.until, "--until")
         since = _period(reader, span.since, "--since")
@@ -81,7 +81,9 @@ def timeline(
         parts: dict[int, Sequence[Thread]] = {}
         for day in _days_with_work(tree, first, last):
             found = tree.threads(Period(Level.DAY, day))
-            parts[day] = [one for one in found if projects is None or one.project in projects]
+            parts[day] = [
+                one for one in found if projects is None or projects.hold(one.session, one.project)
+            ]
         level = Level.WEEK if len(parts) <= DEFAULT_DAYS else Level.YEAR
         threads = join(parts.values(), level)
         most = len(threads) if everything else MOST_ROWS
@@ -97,6 +99,7 @@ def timeline(
             Period(Level.DAY, last).id,
             tuple(rows),
             by_state(row.state for row in rows if not row.shown),
+            tree.short_projects,
         )
 
 
