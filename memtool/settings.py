@@ -35,9 +35,12 @@ class Kind(NamedTuple):
     is_number: bool = False
     reason: Callable[[object], str] = lambda _: ""
     """Why it does not accept a value, where more can be said than what it expects."""
+    is_truth: bool = False
 
     def read(self, text: str) -> Value:
         """Return the value of an environment variable or a command-line argument."""
+        if self.is_truth and text in ("true", "false"):
+            return text == "true"
         return int(text) if self.is_number and re.fullmatch(_NUMBER, text) else text
 
 
@@ -72,6 +75,14 @@ def whole_number(low: int, high: int) -> Kind:
         lambda value: type(value) is int and low <= value <= high,
         is_number=True,
     )
+
+
+TRUTH = Kind(
+    "true or false",
+    lambda value: isinstance(value, bool),
+    lambda: ("true", "false"),
+    is_truth=True,
+)
 
 
 def _is_path(value: object) -> bool:
@@ -245,6 +256,14 @@ class SchedulerSettings(NamedTuple):
     ] = "run"
 
 
+class McpSettings(NamedTuple):
+    """`[mcp]`"""
+
+    notes: Annotated[
+        bool, TRUTH, "Whether an agent may keep notes in the memory (memtool mcp, tool note)."
+    ] = False
+
+
 class TimerSettings(NamedTuple):
     """What the section of each job says of its timer; the job table has the defaults.
 
@@ -293,6 +312,7 @@ class Config(NamedTuple):
     locks: LockSettings = LockSettings()
     jobs: JobSettings = JobSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    mcp: McpSettings = McpSettings()
     timers: Mapping[str, TimerSettings] = {}
     """By the section of the job."""
     agents: Mapping[str, str] = {}
