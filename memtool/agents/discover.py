@@ -42,8 +42,9 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for root in () if named else roots:
         for place in filter(exists, root.transcripts):
             walk.add_named(place, (root.agent,))
-        if root.agent.prompts and exists(root.path / root.agent.prompts):
-            walk.add_last(root.path / root.agent.prompts)
+        for path in (root.path / name for name in root.agent.lists):
+            if exists(path):
+                walk.add_last(path)
     return walk.result()
 
 

@@ -13,6 +13,7 @@ from memtool.systemd.jobs import SETTINGS
 
 SAMPLES: dict[str, JsonObject] = {
     "claude-code": {"type": "x", "sessionId": "s"},
+    "codex": {"type": "event_msg", "payload": {"type": "x"}},
     "jsonl": {"agent": "a", "session": "s", "time": 1, "kind": "note"},
 }
 HOME = {"HOME": "/home/ann"}
@@ -47,4 +48,5 @@ def test_roots_are_set_or_in_the_variable_or_the_default(
 ) -> None:
     config = load_config({}, [], SETTINGS, options=settings)
     roots = registry.roots_of(HOME | environ, config)
-    assert [str(root.path) for root in roots] == expected
+    assert [str(root.path) for root in roots if root.agent.name == "claude-code"] == expected
+    assert {root.agent.name for root in roots} == {one.name for one in AGENTS if one.roots}
