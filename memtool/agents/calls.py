@@ -1,4 +1,4 @@
-"""Calls of tools, of any agent: their text, and what is the same in how they become actions."""
+"""Calls of tools as text and as actions: what most agents' tools have in common."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from memtool.agents.values import JsonObject, text_at
-from memtool.model.actions import AnyAction, Edit, Issue, PullRequest, Read, Search, Verb, encode
+from memtool.agents.values import JsonObject, list_at, text_at
+from memtool.model.actions import (
+    AnyAction,
+    Edit,
+    Issue,
+    Item,
+    PullRequest,
+    Read,
+    Search,
+    State,
+    Subagent,
+    Todo,
+    Verb,
+    encode,
+)
 from memtool.redact import Redacted, may_hold_secrets, redact_field, shorten
 
 # --- Text ---
@@ -26,7 +39,6 @@ _HEADLINES = (
     "description",
     "prompt",
 )
-_PATHS = ("file_path", "notebook_path", "absolute_path", "path", "dir_path")
 
 
 def call_text(name: str, arguments: JsonObject) -> Redacted:
@@ -41,11 +53,6 @@ def call_text(name: str, arguments: JsonObject) -> Redacted:
     lines = [f"{name}: {first.text}" if headline else name]
     lines += [f"{key}: {shorten(value.text, _MAX_FIELD_CHARACTERS)}" for key, value in rest]
     return Redacted("\n".join(lines), first.count + sum(value.count for _, value in rest))
-
-
-def call_path(arguments: JsonObject) -> str:
-    """Return the file or directory that the call is about, or ""."""
-    return next((text_at(arguments, key) for key in _PATHS if text_at(arguments, key)), "")
 
 
 def content_text(content: object) -> str:
@@ -75,56 +82,90 @@ def _block_text(block: object) -> str:
 
 # --- Actions ---
 
-Makers = Mapping[str, Callable[[JsonObject], list[AnyAction]]]
-"""What each tool does that does anything, from its arguments."""
+Make = Callable[[JsonObject], list[AnyAction]]
+"""Returns the actions of a call's arguments."""
+_FORGE = re.compile(r".*(?:^|[-_.])(create|merge)_(pull_request|issue)")
+_CHECKBOX = re.compile(r"^\s*[-*]\s+\[([ xX~/-])\]\s+(.+)$", re.MULTILINE)
+_STATES: Mapping[str, State] = {
+    "pending": "pending",
+    "in_progress": "started",
+    "completed": "done",
+    "done": "done",
+    "cancelled": "dropped",
+    "deleted": "dropped",
+}
 
 
-def actions_by(makers: Makers, name: str, given: JsonObject) -> str:
+def encoded_actions(name: str, given: JsonObject, table: Mapping[str, Make]) -> str:
     """Return what a call does as actions, encoded; "" where no action has a name for it."""
-    make = makers.get(name)
-    if make is None and not name.startswith("mcp__"):
+    make = table.get(name)
+    forge = _FORGE.fullmatch(name) if make is None else None
+    if make is None and forge is None:
         return ""
     # Masked before it is encoded: a mask across a bracket would leave no JSON.
     texts = {key: value for key, value in given.items() if isinstance(value, str)}
     if may_hold_secrets("", texts):
         given = {**given, **{key: redact_field(key, text).text for key, text in texts.items()}}
-    return encoded(make(given) if make else _of_other_tool(name, given))
-
-
-def encoded(actions: list[AnyAction]) -> str:
-    """Return the actions as text, "" for none."""
+    actions = make(given) if make else _forged(forge, given) if forge else []
     return encode(actions) if actions else ""
 
 
-def _path_or_url(given: JsonObject) -> tuple[str, ...]:
-    place = call_path(given) or text_at(given, "url")
-    return (place,) if place else ()
+def reads(*names: str) -> Make:
+    """Return what reads the file or page in the first of these arguments that there is."""
+    return lambda given: [Read(paths=_first(given, names))]
 
 
-def read(given: JsonObject) -> list[AnyAction]:
-    """Return that a file or page is read."""
-    return [Read(paths=_path_or_url(given))]
+def edits(*names: str) -> Make:
+    """Return what changes that file."""
+    return lambda given: [Edit(paths=_first(given, names))]
 
 
-def edit(given: JsonObject) -> list[AnyAction]:
-    """Return that a file is written."""
-    return [Edit(paths=_path_or_url(given))]
-
-
-def search(given: JsonObject) -> list[AnyAction]:
-    """Return that files or the web are searched."""
-    return [
-        Search(
-            query=text_at(given, "pattern") or text_at(given, "query"), paths=_path_or_url(given)
-        )
+def searches(*names: str) -> Make:
+    """Return what searches for the words in the first of these arguments."""
+    return lambda given: [
+        Search(query="".join(_first(given, names)), paths=_first(given, ("path", "dir_path")))
     ]
 
 
 def shell(given: JsonObject) -> list[AnyAction]:
-    """Return what the shell command in `command` does."""
+    """Return what a shell does with the argument `command`."""
     from memtool.signals.shell import actions_of
 
     return list(actions_of(text_at(given, "command")))
+
+
+def subagent(given: JsonObject) -> list[AnyAction]:
+    """Return the start of a subagent."""
+    kind = text_at(given, "agent_type") or text_at(given, "subagent_type")
+    task = text_at(given, "description") or text_at(given, "prompt")
+    return [Subagent(stage="started", task=task, agent=kind)]
+
+
+def todos(given: JsonObject) -> list[AnyAction]:
+    """Return the to-do list: objects with a text and a status, or Markdown with boxes."""
+    boxes = _CHECKBOX.findall(text_at(given, "todos"))
+    items = [Item(text.strip(), _state_of_box(box)) for box, text in boxes]
+    for todo in list_at(given, "todos"):
+        text = (text_at(todo, "content") or text_at(todo, "text")) if isinstance(todo, dict) else ""
+        if text and isinstance(todo, dict):
+            items.append(Item(text, _STATES.get(text_at(todo, "status"), "pending")))
+    return [Todo(items=tuple(items))] if items else []
+
+
+def _state_of_box(box: str) -> State:
+    return "pending" if box == " " else "done" if box in "xX" else "started"
+
+
+def _first(given: JsonObject, names: tuple[str, ...]) -> tuple[str, ...]:
+    found = next((text_at(given, name) for name in names if text_at(given, name)), "")
+    return (found,) if found else ()
+
+
+def _forged(found: re.Match[str], given: JsonObject) -> list[AnyAction]:
+    verb: Verb = "merged" if found[1] == "merge" else "opened"
+    title = text_at(given, "title")
+    make = PullRequest if found[2] == "pull_request" else Issue
+    return [make(verb=verb, title=title)]
 
 
 _NUMBERED_STEP = re.compile(r"(?:\d{1,2}[.)]|###)\s+(.+)")
@@ -137,20 +178,3 @@ def plan_of(text: str) -> tuple[str, tuple[str, ...]]:
     heading = next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
     steps = [found[1] for line in lines if (found := _NUMBERED_STEP.match(line))]
     return heading, tuple(steps[:_MOST_STEPS])
-
-
-_FORGE = re.compile(r"mcp__.*__(create|merge)_(pull_request|issue)")
-
-
-def _of_other_tool(name: str, given: JsonObject) -> list[AnyAction]:
-    """Return what a tool of an MCP server does, where its name says it."""
-    found = _FORGE.fullmatch(name)
-    if found is None:
-        return []
-    verb: Verb = "merged" if found[1] == "merge" else "opened"
-    title = text_at(given, "title")
-    return [
-        PullRequest(verb=verb, title=title)
-        if found[2] == "pull_request"
-        else Issue(verb=verb, title=title)
-    ]

@@ -5,27 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from memtool.agents.calls import (
-    actions_by,
-    call_path,
-    content_text,
-    edit,
-    encoded,
-    plan_of,
-    read,
-    search,
-    shell,
-)
+from memtool.agents.calls import content_text, encoded_actions, plan_of, shell, subagent
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.values import JsonObject, is_true, list_at, object_at, text_at
 from memtool.model.actions import (
     METADATA_KEY,
     AnyAction,
     Asked,
+    Edit,
     Item,
     Plan,
     Question,
+    Read,
     Rejection,
+    Search,
     State,
     Subagent,
     Todo,
@@ -51,8 +44,14 @@ def blocks_of(content: object) -> list[tuple[int, JsonObject]]:
 # --- Text ---
 
 SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
+_PATHS = ("file_path", "notebook_path", "path")
 # The structured result of a subagent: Claude Code writes these beside the text.
 _SUBAGENT_RESULT = frozenset({"totalToolUseCount", "agentId"})
+
+
+def call_path(arguments: JsonObject) -> str:
+    """Return the file or directory that the call is about, or ""."""
+    return next((text_at(arguments, key) for key in _PATHS if text_at(arguments, key)), "")
 
 
 def result_path(record: JsonObject) -> str:
@@ -81,7 +80,7 @@ def is_launch(result: JsonObject) -> bool:
 
 def call_actions(name: str, given: JsonObject) -> str:
     """Return what a call does as actions, encoded; "" where no action has a name for it."""
-    return actions_by(_ACTIONS, name, given)
+    return encoded_actions(name, given, _ACTIONS)
 
 
 def result_actions(record: JsonObject, block: JsonObject) -> str:
@@ -89,14 +88,14 @@ def result_actions(record: JsonObject, block: JsonObject) -> str:
     result = object_at(record, "toolUseResult")
     text = content_text(block.get("content"))
     if created := _CREATED.match(text):
-        return encoded(
+        return encode(
             [Todo(items=(Item(created[2].strip(), "pending", created[1]),), partial=True)]
         )
     agent = text_at(result, "agentId")
     if is_launch(result) or text.startswith("Async agent launched"):
-        return encoded([Subagent(stage="launched", id=agent, task=text_at(result, "description"))])
+        return encode([Subagent(stage="launched", id=agent, task=text_at(result, "description"))])
     if is_subagent_result(record):
-        return encoded([Subagent(stage="ended", id=agent)])
+        return encode([Subagent(stage="ended", id=agent)])
     return ""
 
 
@@ -107,6 +106,11 @@ _STATES: dict[str, State] = {
     "deleted": "dropped",
 }
 _CREATED = re.compile(r"Task #(\d+) created successfully: (.*)")
+
+
+def _path_or_url(given: JsonObject) -> tuple[str, ...]:
+    place = call_path(given) or text_at(given, "url")
+    return (place,) if place else ()
 
 
 def _todos(given: JsonObject) -> list[AnyAction]:
@@ -148,16 +152,27 @@ def _labels(question: JsonObject) -> tuple[str, ...]:
     return tuple(text_at(one, "label") for one in options if isinstance(one, dict))
 
 
-def _subagent(given: JsonObject) -> list[AnyAction]:
-    task = text_at(given, "description") or text_at(given, "prompt")
-    return [Subagent(stage="started", task=task, agent=text_at(given, "subagent_type"))]
+def _read(given: JsonObject) -> list[AnyAction]:
+    return [Read(paths=_path_or_url(given))]
+
+
+def _edit(given: JsonObject) -> list[AnyAction]:
+    return [Edit(paths=_path_or_url(given))]
+
+
+def _search(given: JsonObject) -> list[AnyAction]:
+    return [
+        Search(
+            query=text_at(given, "pattern") or text_at(given, "query"), paths=_path_or_url(given)
+        )
+    ]
 
 
 _ACTIONS: dict[str, Callable[[JsonObject], list[AnyAction]]] = {
-    **dict.fromkeys(("Read", "NotebookRead", "WebFetch", "LS"), read),
-    **dict.fromkeys(("Edit", "MultiEdit", "Write", "NotebookEdit"), edit),
-    **dict.fromkeys(("Grep", "Glob", "WebSearch"), search),
-    **dict.fromkeys(SUBAGENT_TOOLS, _subagent),
+    **dict.fromkeys(("Read", "NotebookRead", "WebFetch", "LS"), _read),
+    **dict.fromkeys(("Edit", "MultiEdit", "Write", "NotebookEdit"), _edit),
+    **dict.fromkeys(("Grep", "Glob", "WebSearch"), _search),
+    **dict.fromkeys(SUBAGENT_TOOLS, subagent),
     "Bash": shell,
     "TodoWrite": _todos,
     "TaskUpdate": _task,

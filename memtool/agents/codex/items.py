@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from memtool.agents.calls import actions_by, call_path, call_text, content_text, encoded
+from memtool.agents.calls import call_text, content_text, encoded_actions
 from memtool.agents.codex.tools import (
     MAKERS,
     SPAWNS,
@@ -27,7 +27,7 @@ from memtool.agents.codex.tools import (
 )
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.values import JsonObject, count_text, list_at, object_at, text_at
-from memtool.model.actions import METADATA_KEY, Edit, Rejection, Subagent
+from memtool.model.actions import METADATA_KEY, Edit, Rejection, Subagent, encode
 from memtool.redact import redact_field
 
 MODEL, EVENT, ITEM = "model", "event", "item"
@@ -108,9 +108,9 @@ def called(name: str, given: JsonObject, call_id: str, paths: tuple[str, ...] = 
         shown, count = clean.text, clean.count
     metadata = {
         "tool": name,
-        "path": call_path(given) or next(iter(paths), ""),
+        "path": text_at(given, "path") or text_at(given, "file_path") or next(iter(paths), ""),
         "tool_use_id": call_id,
-        METADATA_KEY: actions_by(MAKERS, name, given),
+        METADATA_KEY: encoded_actions(name, given, MAKERS),
     }
     kind = "tool_call"
     if name in SPAWNS:
@@ -141,7 +141,7 @@ def resulted(result: Result, call_id: str, call_of: CallOf) -> list[Piece]:
     found = [Piece("output", key, Draft(1, "tool_result", result.text, metadata))]
     if said is not None:
         kind, words, action = said
-        about = filled({"tool_use_id": call_id, METADATA_KEY: encoded([action])})
+        about = filled({"tool_use_id": call_id, METADATA_KEY: encode([action])})
         found.append(Piece("output", key, Draft(PERSON_BLOCK + 1, kind, words, about)))
     return found
 
@@ -156,7 +156,7 @@ def _between_agents(payload: JsonObject, _call_of: CallOf) -> list[Piece]:
     if ended is None:
         return []
     author = text_at(payload, "author")
-    about = {METADATA_KEY: encoded([Subagent(stage="ended", id=author)])}
+    about = {METADATA_KEY: encode([Subagent(stage="ended", id=author)])}
     words = text[ended.end() :].strip()
     return [Piece("ended", words, Draft(1, "subagent_end", words, about))] if words else []
 
@@ -230,9 +230,7 @@ def prompt_pieces(text: str, images: int, written: str) -> list[Piece]:
     if reply is not None:
         kind, words, action = reply
         return [
-            Piece(
-                "prompt", words, Draft(1, kind, words, {METADATA_KEY: encoded([action])}), written
-            )
+            Piece("prompt", words, Draft(1, kind, words, {METADATA_KEY: encode([action])}), written)
         ]
     opening = _FROM_EDITOR.match(text)
     typed = text[opening.end() :].strip() if opening else text.strip()
@@ -274,7 +272,7 @@ def _error(payload: JsonObject) -> list[Piece]:
 
 def _plan(item: JsonObject) -> list[Piece]:
     text = text_at(item, "text").strip()
-    about = {"tool": "plan", METADATA_KEY: encoded(proposed(text))}
+    about = {"tool": "plan", METADATA_KEY: encode(proposed(text))}
     return [Piece("plan", text, Draft(1, "tool_call", text, about), ITEM)] if text else []
 
 
@@ -308,7 +306,7 @@ def _change_item(item: JsonObject) -> list[Piece]:
         "tool": "apply_patch",
         "path": next(iter(paths), ""),
         "tool_use_id": call_id,
-        METADATA_KEY: encoded([Edit(paths=paths)]),
+        METADATA_KEY: encode([Edit(paths=paths)]),
     }
     draft = Draft(
         1, "tool_call", f"apply_patch: {shown.text}", filled(metadata), redactions=shown.count

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from memtool.agents.calls import Makers, content_text, plan_of, search
-from memtool.agents.calls import read as read_file
+from memtool.agents.calls import Make, content_text, plan_of, reads, searches
 from memtool.agents.calls import shell as shell_actions
 from memtool.agents.values import JsonObject, list_at, object_at, text_at
 from memtool.model.actions import (
@@ -162,14 +162,16 @@ def _web(given: JsonObject) -> list[AnyAction]:
     return [Read(paths=(url,))] if url and not query else [Search(query=query)]
 
 
-MAKERS: Makers = {
+MAKERS: Mapping[str, Make] = {
     **dict.fromkeys(
         ("shell", "container.exec", "local_shell", "shell_command", "exec_command"), _shell
     ),
     "apply_patch": _patch,
     "update_plan": _todos,
-    **dict.fromkeys(("view_image", "read_file", "list_dir"), read_file),
-    "grep_files": search,
+    **dict.fromkeys(
+        ("view_image", "read_file", "list_dir"), reads("path", "file_path", "dir_path")
+    ),
+    "grep_files": searches("pattern"),
     "web_search": _web,
     "request_user_input": _questions,
     **dict.fromkeys(SPAWNS, _subagent),
