@@ -33,9 +33,12 @@ class Kind(NamedTuple):
     accepts: Callable[[object], bool]
     words: Callable[[], Sequence[str]] = tuple
     is_number: bool = False
+    is_truth: bool = False
 
     def read(self, text: str) -> Value:
         """Return the value of an environment variable or a command-line argument."""
+        if self.is_truth and text in ("true", "false"):
+            return text == "true"
         return int(text) if self.is_number and re.fullmatch(_NUMBER, text) else text
 
 
@@ -70,6 +73,14 @@ def whole_number(low: int, high: int) -> Kind:
         lambda value: type(value) is int and low <= value <= high,
         is_number=True,
     )
+
+
+TRUTH = Kind(
+    "true or false",
+    lambda value: isinstance(value, bool),
+    lambda: ("true", "false"),
+    is_truth=True,
+)
 
 
 def _is_path(value: object) -> bool:
@@ -224,6 +235,14 @@ class SchedulerSettings(NamedTuple):
     ] = "run"
 
 
+class McpSettings(NamedTuple):
+    """`[mcp]`"""
+
+    notes: Annotated[
+        bool, TRUTH, "Whether an agent may keep notes in the memory (memtool mcp, tool note)."
+    ] = False
+
+
 class TimerSettings(NamedTuple):
     """What the section of each job says of its timer; the job table has the defaults.
 
@@ -272,6 +291,7 @@ class Config(NamedTuple):
     locks: LockSettings = LockSettings()
     jobs: JobSettings = JobSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    mcp: McpSettings = McpSettings()
     timers: Mapping[str, TimerSettings] = {}
     """By the section of the job."""
     agents: Mapping[str, str] = {}

@@ -140,7 +140,7 @@ def _short(path: str, home: str) -> str:
 
 def _literal(value: object) -> str:
     """Return a value as TOML."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _setting_named(key: str) -> Setting:
