@@ -45,7 +45,7 @@ def context(
     """
     try:
         directory = Path(os.getcwd())  # noqa: PTH109 - absolute, and refused if it is gone
-        reader = reader_of(invocation(context))
+        reader = reader_of(invocation(context), with_recipe=False)
         found = collected(reader, directory, tokens=tokens, project=project, session=session)
         for line in found.lines:
             print(clean(line))

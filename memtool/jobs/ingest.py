@@ -8,16 +8,16 @@ import math
 import os
 import select
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec.structs import replace
 
-from memtool.agents.discover import Discovered, discover
+from memtool.agents.discover import Discovered, discover, key_of, look, unchanged
 from memtool.agents.outcomes import Counts, total
-from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
+from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream
 from memtool.agents.registry import Found, Root
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
@@ -105,18 +105,6 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.known += more.known
     sums.forgotten += more.forgotten
     sums.days |= more.days
-
-
-def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
-    """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
-    for path in files:
-        source = sources.get(_key(path))
-        try:
-            found = look(path, source)
-        except OSError:
-            continue
-        if found.size_bytes and (source is None or not unchanged(found, source)):
-            yield path, found
 
 
 def ingest(context: RunContext, order: Order, report: Report) -> None:
@@ -214,7 +202,7 @@ def _take_files(
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
-    spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
+    spans = [_unread_span(path, sources.get(key_of(path))) for path in found.files]
     done_bytes, total_bytes = 0, sum(map(len, spans))
     for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
@@ -225,7 +213,7 @@ def _take_files(
             context.progress(done_bytes + read_bytes, total_bytes, label, is_bytes=True)  # noqa: B023
 
         on_offset(span.start)
-        _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
+        _take_file(context, path, lease, report, sources.get(key_of(path)), on_offset=on_offset)
         done_bytes += len(span)
     if order.paths:  # what a person names must be readable
         report.fatal = [file for file in report.files if file.error]
@@ -259,7 +247,7 @@ def _note_unreadable(
 
 def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
     """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
-    there = {_key(path) for path in found.files}
+    there = {key_of(path) for path in found.files}
     places = [root.path for root in roots if any(map(os.path.exists, root.transcripts))]
     closed = [path.absolute() for path, _ in found.failed]
     return [
@@ -296,13 +284,9 @@ def _unread_span(path: Path, source: Source | None) -> range:
     return range(found.size_bytes if is_read else source.offset, found.size_bytes)
 
 
-def _key(path: Path) -> str:
-    return str(path.absolute())
-
-
 def _note_failed(report: Report, found: Discovered) -> None:
     report.files += [
-        FileReport(_key(path), error=why.message, hint=why.hint, number=why.number)
+        FileReport(key_of(path), error=why.message, hint=why.hint, number=why.number)
         for path, why in found.failed
     ]
 
@@ -316,7 +300,7 @@ def _take_file(
     *,
     on_offset: Callable[[int], None],
 ) -> None:
-    file = FileReport(_key(path))
+    file = FileReport(key_of(path))
 
     def is_covered(session: str, time_us: int) -> bool:
         return _is_covered(lease.store(), session, time_us, context.now_us)

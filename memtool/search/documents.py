@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from hashlib import blake2b
 from itertools import groupby
 
 import msgspec
 
 from memtool.model.calendar import utc_bounds_us
 from memtool.model.levels import Level
-from memtool.model.records import ROLES, Event, Node, is_by_hand
+from memtool.model.records import FENCE, ROLES, Event, Node, is_by_hand
 from memtool.model.segmenting import in_order
 from memtool.search.words import terms
 from memtool.store.store import Store
@@ -26,8 +25,6 @@ PROSE_CHARACTERS = 60_000
 POSITION_BITS = 24
 _DATA_PLACES = 1 << 23
 _OWN_TOOL = "memtool"
-FENCE = "<memtool-memory"
-"""How text begins that memtool itself has put into a conversation."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -54,6 +51,8 @@ class Document(msgspec.Struct, frozen=True):
 
 def number_of(text: str, bits: int) -> int:
     """Return a digest of the text as a number of so many bits."""
+    from hashlib import blake2b
+
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> (64 - bits)
 
 

@@ -22,7 +22,6 @@ from memtool.files import (
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
-from memtool.redact.rules import RULESET_VERSION
 from memtool.store.engine import (
     WAY_BACK,
     Engine,
@@ -158,6 +157,8 @@ class Access(msgspec.Struct, frozen=True):
         """Make the store beside its place and rename it: what is called `store` was complete once."""
         import secrets
         import shutil
+
+        from memtool.redact.rules import RULESET_VERSION
 
         making = self.root / "store.new"
         with reporting(self.root):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from memtool.ledger.file import BAD_RESULTS, WROTE, Left, Run, as_json
+from memtool.ledger.file import BAD_RESULTS, PAUSED, WROTE, Left, Run, as_json
 from memtool.ledger.reading import History
 from memtool.systemd.exits import exit_name, exit_words, is_before_start
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
@@ -455,8 +455,6 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
 
 
 VERSION = 2
-PAUSED = "paused"
-"""The reason of what waits behind a pause: its own job's, or that of a job whose work it is made from."""
 _SILENT = frozenset({None, "skipped"})  # not the end of a run
 _ROLLED_UP = frozenset(level for job in JOBS for level in job.levels)
 
