@@ -201,6 +201,7 @@ TASKS = (
     Task("restore", ("restore",)),
     Task("note", ("note",)),
     Task("settle", ("open", "--done")),
+    Task("preview", ("show", "--with")),
 )
 
 Runnable = Job | Task
