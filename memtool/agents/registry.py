@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from memtool.agents.hooks import CLAUDE_HOOKS, CLAUDE_SERVER, Hooks, Server
 from memtool.paths import expand
 from memtool.settings import PATHS, Setting
 
@@ -105,6 +106,10 @@ class Agent(NamedTuple):
     suffix: str = ".jsonl"
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
+    hooks: Hooks | None = None
+    """How its hooks are written; None if it runs none, or memtool does not know how."""
+    server: Server | None = None
+    """How its MCP servers are written."""
 
     @property
     def format(self) -> Format:
@@ -130,6 +135,8 @@ AGENTS = (
         transcripts="projects",
         prompts="history.jsonl",
         resume="claude --resume {session}",
+        hooks=CLAUDE_HOOKS,
+        server=CLAUDE_SERVER,
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )

@@ -62,6 +62,11 @@ COMMANDS = (
     Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
     Row("mcp", "memtool.cli.mcp:mcp", "Serve the memory to an agent, over MCP."),
+    Row(
+        "hooks",
+        "memtool.cli.hooks:hooks",
+        "Read sessions within seconds, and tell new ones what is known.",
+    ),
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),

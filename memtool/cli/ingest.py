@@ -15,6 +15,7 @@ import typer
 from msgspec.structs import replace
 
 from memtool.agents.discover import discover
+from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
@@ -96,7 +97,8 @@ def take_in_news(call: Invocation) -> None:
             return
         with access.reading() as store:
             sources = store.sources()
-        if next(waiting(discover(roots=call.roots).files, sources), None) is None:
+        found = discover(roots=call.roots).files
+        if not spool.names(root) and next(waiting(found, sources), None) is None:
             return
         report, order = Report(), _order(call)
         outcome = run(
@@ -169,6 +171,10 @@ def _trouble(report: Report) -> Iterator[str]:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):
             yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
+    for name, why in report.rejected:
+        yield f"payload of a hook rejected: {name}: {why}"
+    for place in report.stuck:
+        yield f"payload of a hook cannot be removed: {place}"
     for path, source in report.known_damage:
         what = source.problem or _number(source.damaged, "damaged record")
         yield f"{path}: as reported before: {what}"
@@ -207,6 +213,11 @@ def _report_json(report: Report) -> dict[str, object]:
             "unknown": counts.unknown,
         },
         "redactions": counts.redactions,
+        "payloads": {
+            "taken": report.payloads - len(report.rejected),
+            "rejected": [{"name": name, "reason": why} for name, why in report.rejected],
+            "stuck": report.stuck,
+        },
         "files_unchanged": report.unchanged,
         "files": [_file_json(file) for file in report.files],
         "known_damage": [

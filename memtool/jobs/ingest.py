@@ -12,10 +12,11 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import replace
 
-from memtool.agents.discover import Discovered, discover
+from memtool.agents.discover import Discovered, discover, skip_reason
+from memtool.agents.hooks import spool
 from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
-from memtool.agents.registry import Root
+from memtool.agents.registry import Root, agent_named
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
@@ -34,6 +35,7 @@ STDIN = "-"
 
 
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
+_MOST_ROUNDS = 100
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -67,6 +69,12 @@ class Report(msgspec.Struct):
     unchanged: int = 0
     known_damage: list[tuple[str, Source]] = []
     unread: tuple[tuple[Path, str], ...] = ()
+    payloads: int = 0
+    """How many payloads of hooks were taken."""
+    rejected: list[tuple[str, str]] = []
+    """Those that were not understood, with the reason."""
+    stuck: list[str] = []
+    """Those that could not be removed from the spool."""
 
     @property
     def counts(self) -> Counts:
@@ -110,13 +118,83 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     access = Access(context.root)
     is_there = access.exists()
     calendar = None if is_there else order.calendar()
+    hears = order.stream is None and not order.paths
+    seen: set[str] = set()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
-            _take_files(context, order, lease, report, _sources(access) if is_there else {})
-    _conclude(context, report)
+            sources = _sources(access) if is_there else {}
+            if hears:
+                _take_spool(context, lease, report, sources, seen)
+            _take_files(context, order, lease, report, sources)
     index.keep(context)
+    for _ in range(_MOST_ROUNDS):  # systemd does not hear the hooks that call while this runs
+        if not hears or seen.issuperset(spool.names(context.root)):
+            break
+        with access.lease(context.writer, calendar) as lease:
+            _take_spool(context, lease, report, _sources(access), seen)
+        index.keep(context)
+    _conclude(context, report)
+
+
+def _take_spool(
+    context: RunContext, lease: Lease, report: Report, sources: dict[str, Source], seen: set[str]
+) -> None:
+    """Read the transcripts that hooks have named. The payloads go when that is on the disk."""
+    read: list[tuple[spool.Payload, str]] = []
+    spool.sweep(context.root, context.now_us)
+    for payload in spool.payloads(context.root, seen):
+        context.checkpoint()
+        problem = payload.problem
+        if not problem and agent_named(payload.agent) is None:
+            problem = f"of an agent that memtool does not know: {payload.agent}"
+        for path in () if problem else payload.transcripts:
+            problem = problem or _take_named(
+                context, path, lease, report, agent=payload.agent, sources=sources
+            )
+        read.append((payload, problem))
+    lease.release()
+    for payload, problem in read:
+        if problem:
+            report.rejected.append((payload.path.name, problem))
+            is_gone = spool.reject(context.root, payload, problem, context.now_us)
+        else:
+            is_gone = spool.take(payload)
+        report.payloads += is_gone
+        if not is_gone:
+            report.stuck.append(str(payload.path))
+
+
+def _take_named(
+    context: RunContext,
+    path: Path,
+    lease: Lease,
+    report: Report,
+    *,
+    agent: str,
+    sources: dict[str, Source],
+) -> str:
+    """Read a transcript that a hook of the agent has named; return why that is not possible, or ""."""
+    if not path.exists() or skip_reason(path, filter(None, [agent_named(agent)])):
+        return ""  # the agent makes it when there is something to write
+    file = FileReport(_key(path))
+    source = sources.get(file.path)
+    try:
+        for chunk in _readable(read_chunks(path, source, limits=replace(_LIMITS, only=agent))):
+            if chunk.source.problem:
+                return f"{chunk.source.problem}: {path}"
+            if chunk.source.format:
+                _store(lease, file, chunk, is_file=True)
+                _note(context, file, chunk)
+                _judge(file, chunk.source, source)
+                sources[file.path] = chunk.source
+                context.checkpoint()
+    except _Unreadable as unreadable:
+        return f"the transcript that it names cannot be read: {unreadable.error.message}"
+    if file.counts.taken or file.damage:
+        report.files.append(file)
+    return ""
 
 
 def _sources(access: Access) -> dict[str, Source]:
@@ -333,6 +411,8 @@ def _conclude(context: RunContext, report: Report) -> None:
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,
+        "payloads": report.payloads,
+        "payloads_rejected": len(report.rejected),
     }
     for file in report.files:
         if file.is_news:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from memtool.agents.hooks import spool
 from memtool.cli.options import JsonOption, command_group, invocation, jobs
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.scheduler.place import Place, ScopeOption, place_of, state_of
@@ -158,7 +159,11 @@ def resume(
     for name in [ALL] if who == ALL and before else before:
         print_line(f"Resumed {_jobs_named(name)}.")
     rows = [row for row in state_of(place).jobs if row.job.name in before]
-    _make_up(place, [row for row in rows if _has_missed(row, before[row.job.name])])
+    waits = {row.job.name for row in rows if row.job.watches and spool.names(place.root)}
+    missed = [
+        row for row in rows if row.job.name in waits or _has_missed(row, before[row.job.name])
+    ]
+    _make_up(place, missed)
 
 
 @scheduler.command()
