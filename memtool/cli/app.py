@@ -70,6 +70,7 @@ COMMANDS = (
     Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),
+    Row("redact", "memtool.cli.redact:redact", "Mask secrets in what is already stored."),
     Row(
         "rebuild",
         "memtool.cli.rebuild:rebuild",

@@ -207,7 +207,7 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
     report.looked = True
     report.files.append(file)
     for chunk in read_stream(_Waiting.on(stream, context, lease), limits=_LIMITS):
-        _store(lease, file, chunk, is_file=False)
+        _store(context, lease, file, chunk, is_file=False)
         _note(context, file, chunk)
         context.checkpoint()
     file.is_news = bool(file.counts.damaged or file.problem)
@@ -335,7 +335,7 @@ def _take_file(
         for chunk in _readable(
             read_chunks(path, source, limits=replace(_LIMITS, is_covered=is_covered))
         ):
-            _store(lease, file, chunk, is_file=True)
+            _store(context, lease, file, chunk, is_file=True)
             _note(context, file, chunk)
             _judge(file, chunk.source, source)
             on_offset(chunk.source.offset)
@@ -377,9 +377,13 @@ def _note_unchanged(report: Report, path: str, source: Source) -> None:
         report.known_damage.append((path, source))
 
 
-def _store(lease: Lease, file: FileReport, chunk: Chunk, *, is_file: bool) -> None:
+def _store(
+    context: RunContext, lease: Lease, file: FileReport, chunk: Chunk, *, is_file: bool
+) -> None:
     state = chunk.source if is_file else None
-    captured = capture(lease.store(), chunk.records, path=file.path, source=state)
+    captured = capture(
+        lease.store(), chunk.records, path=file.path, source=state, now_us=context.now_us
+    )
     add_captured(file.captured, captured)
 
 

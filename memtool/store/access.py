@@ -15,8 +15,9 @@ from memtool.files import atomic_write, exists, private_directory, reporting, sy
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
+from memtool.redact.rules import RULESET_VERSION
 from memtool.store.engine import WAY_BACK, Engine, open_reader, open_writer
-from memtool.store.store import Store, put_meta
+from memtool.store.store import RULES_APPLIED, Store, put_meta
 from memtool.store.toc import mark_days
 
 Step = Callable[[Engine], None]
@@ -140,6 +141,7 @@ class Access(msgspec.Struct, frozen=True):
                 put_meta(batch, "calendar", calendar.describe())
                 put_meta(batch, "generation", 1)
                 put_meta(batch, "sequence", 0)
+                put_meta(batch, RULES_APPLIED, RULESET_VERSION)  # every event comes through them
                 engine.write(batch, sync=True)
             finally:
                 engine.close()

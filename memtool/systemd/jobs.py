@@ -204,6 +204,7 @@ class Task(NamedTuple):
 TASKS = (
     Task("rebuild", ("rebuild",)),
     Task("forget", ("forget",)),
+    Task("redact", ("redact",)),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
 )

@@ -33,6 +33,7 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
+from memtool.redact.rules import RULESET_VERSION
 from memtool.rollup.configured import (
     calendar_for_new_store,
     options_of,
@@ -338,6 +339,20 @@ def check_index(scene: Scene) -> Advice:
     )
 
 
+def check_redaction(scene: Scene) -> Advice:
+    """Check that today's rules were applied to all that is stored, and that no file holds what was deleted."""
+    facts = scene.facts
+    if facts.span_us is not None and facts.rules_applied < RULESET_VERSION:
+        return warning(
+            f"the rules of this version (number {RULESET_VERSION}) were not applied to all that is stored",
+            "memtool redact --again",
+        )
+    if facts.erasing_us is not None:
+        age = span((scene.now_us - facts.erasing_us) // 1_000_000)
+        return warning(f"what was deleted {age} ago may still be in the files", "memtool compact")
+    return ok("today's rules were applied to all that is stored")
+
+
 def check_timers(scene: Scene) -> Advice:
     """Check that `memtool scheduler status` is healthy."""
     timers = scene.status.timers
@@ -473,6 +488,7 @@ CHECKS: Checks = (
     ("transcripts", check_transcripts),
     ("retention", check_retention),
     ("search index", check_index),
+    ("redaction", check_redaction),
     ("summarizer", check_summarizer),
     ("permissions", check_permissions),
     ("file system", check_file_system),
