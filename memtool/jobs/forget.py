@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from memtool.agents.hooks import spool
 from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.files import remove, reporting, sync_directory
@@ -260,6 +261,9 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
     access = Access(context.root)
     if not access.exists():
         return
+    spool.clear(
+        context.root
+    )  # payloads of hooks quote prompts; the transcripts that they name are read anyway
     with context.tree():  # a rollup could write again what it has read before
         with access.reading() as store:
             found = report.found = _find(reader, store, selector)

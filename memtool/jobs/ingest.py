@@ -185,7 +185,7 @@ def _take_named(
             if chunk.source.problem:
                 return f"{chunk.source.problem}: {path}"
             if chunk.source.format:
-                _store(lease, file, chunk, is_file=True)
+                _store(context, lease, file, chunk, is_file=True)
                 _note(context, file, chunk)
                 _judge(file, chunk.source, source)
                 sources[file.path] = chunk.source

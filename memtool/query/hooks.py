@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from memtool.agents.hooks import Hooks, jsonc, merging, spool, toml
 from memtool.agents.hooks.files import read, script_path
-from memtool.agents.hooks.spool import Rejected
 from memtool.agents.registry import AGENTS, Agent
 from memtool.errors import MemtoolError
 
@@ -36,6 +35,13 @@ class AgentHooks(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
+class Rejected(Struct, frozen=True):
+    """A payload that was not understood, and why."""
+
+    path: str
+    reason: str
+
+
 class HookStatus(Struct, frozen=True):
     """The hooks of all agents, and what they have left."""
 
@@ -56,7 +62,7 @@ def hook_status(root: Path, environ: Mapping[str, str], name: str = "") -> HookS
         ),
         directory=str(spool.directory(root)),
         waiting=len(spool.names(root)),
-        rejected=tuple(spool.rejected(root)),
+        rejected=tuple(Rejected(str(path), why) for path, why in spool.rejected(root)),
     )
 
 

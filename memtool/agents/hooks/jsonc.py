@@ -165,13 +165,14 @@ def _inserted_line(text: str, holder: Value, name: str, data: object) -> str:
     added = f"{newline}{indent}{name}{tall}"
     end = holder.end - 1
     content = holder.start + 1 + len(text[holder.start + 1 : end].rstrip(" \t\r\n"))
+    tail = text[content:end]
+    if content == holder.start + 1 and "\n" not in tail:
+        tail = f"{newline}{base}"
     if not holder.parts:
-        tail = text[content:end] if "\n" in text[content:end] else f"{newline}{base}"
         return text[:content] + added + tail + text[end:]
     last = holder.parts[-1].value.end
     if _has_comma(text, last):
         return f"{text[:content]}{added},{text[content:]}"
-    tail = text[content:end] if "\n" in text[content:end] else f"{newline}{base}"
     return f"{text[:last]},{text[last:content]}{added}{tail}{text[end:]}"
 
 

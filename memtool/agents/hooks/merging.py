@@ -99,7 +99,7 @@ def _is_ours(command: str) -> bool:
         words = shlex.split(command)
     except ValueError:
         return False
-    return any(PurePosixPath(word).name == SCRIPT for word in words[:2])
+    return any(PurePosixPath(word).name == SCRIPT for word in words[:1])
 
 
 def without_hooks(text: str, hooks: Hooks) -> str:

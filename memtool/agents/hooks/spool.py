@@ -33,13 +33,6 @@ class Payload(NamedTuple):
     text: str = ""
 
 
-class Rejected(NamedTuple):
-    """A payload that was not understood."""
-
-    path: Path
-    reason: str
-
-
 def directory(root: Path) -> Path:
     """Return where the hooks of this memory leave their payloads."""
     return root / SPOOL
@@ -123,14 +116,14 @@ def reject(root: Path, payload: Payload, reason: str, now_us: int) -> bool:
     return take(payload)
 
 
-def rejected(root: Path) -> Iterator[Rejected]:
-    """Yield what was rejected, the newest first."""
+def rejected(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield what was rejected and why, the newest first."""
     for path in reversed(_rejected_paths(root)):
         try:
             reason = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
         except (OSError, ValueError, LookupError, TypeError):
             continue
-        yield Rejected(path, reason)
+        yield path, reason
 
 
 def _rejected_paths(root: Path) -> list[Path]:
