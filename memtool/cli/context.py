@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from memtool.agents.registry import agent_named
-from memtool.cli.options import invocation
+from memtool.cli.options import agents, invocation
 from memtool.cli.output import clean, note
 from memtool.cli.reading import reader_of
 from memtool.errors import MemtoolError
@@ -37,6 +37,7 @@ HookOption = Annotated[
     str,
     typer.Option(
         metavar="AGENT",
+        autocompletion=agents,
         help="Answer a hook of this agent, whose payload is on standard input.",
     ),
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from memtool.cli.events import SinceOption, UntilOption
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, agents, invocation
 from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
 from memtool.cli.reading import reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
@@ -34,7 +34,9 @@ SessionOption = Annotated[
 ProjectOption = Annotated[
     str, typer.Option(metavar="PROJECT", help="Path of a project, or its last part.")
 ]
-AgentOption = Annotated[str, typer.Option(metavar="AGENT", help="Name of an agent.")]
+AgentOption = Annotated[
+    str, typer.Option(metavar="AGENT", autocompletion=agents, help="Name of an agent.")
+]
 MatchOption = Annotated[
     str,
     typer.Option(
