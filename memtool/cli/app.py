@@ -10,8 +10,9 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from importlib import import_module
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -20,9 +21,26 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from memtool import __version__
-from memtool.cli.options import CommandGroup, Invocation, command_group, directories, files
+from memtool.cli.options import (
+    SCHEDULED,
+    CommandGroup,
+    Invocation,
+    command_group,
+    directories,
+    files,
+)
 from memtool.cli.output import note
-from memtool.errors import INTERRUPTED, OK, USAGE, ExitCode, MemtoolError, SkippedError, UsageError
+from memtool.errors import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    SKIPPED,
+    USAGE,
+    ExitCode,
+    MemtoolError,
+    SkippedError,
+    UsageError,
+)
 from memtool.files import storage_error
 from memtool.paths import sound_environ
 from memtool.process import WITHIN
@@ -54,6 +72,7 @@ COMMANDS = (
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, or follow one thread."),
     Row("open", "memtool.cli.open:open_", "List what is open, by project, oldest first."),
+    Row("note", "memtool.cli.note:note_", "Keep a note by hand, or list the notes."),
     Row(
         "grip",
         "memtool.cli.grip:grip",
@@ -101,6 +120,7 @@ COMMANDS = (
     *(Row(job.command[0], "", job.help) for job in JOBS if job.body),
 )
 _ROWS = {row.name: row for row in COMMANDS}
+_JOB_COMMANDS = {job.command[0] for job in JOBS}
 COMPLETE = "_MEMTOOL_COMPLETE"
 """The variable by which completions/* ask typer for what can stand at the end of a line."""
 TyperError = [kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception)][-2]
@@ -232,7 +252,24 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
-    """Return the exit code of one invocation, with what went wrong said on stderr."""
+    """Return the exit code of one invocation, with what went wrong said on stderr.
+
+    With --scheduled nothing is printed where nothing went wrong: cron would mail it.
+    """
+    if SCHEDULED not in arguments or not _JOB_COMMANDS.intersection(arguments):
+        return _run(arguments, environ, now_us)
+    said, code = StringIO(), FAILED.code
+    stdout = nullcontext() if "--json" in arguments else redirect_stdout(said)
+    try:
+        with stdout, redirect_stderr(said):
+            code = _run(arguments, environ, now_us)
+    finally:
+        if code not in (OK.code, SKIPPED.code) and sys.stderr is not None:
+            sys.stderr.write(said.getvalue())
+    return code
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
     environ = sound_environ(environ)
     app = build(environ, now_us)
     try:

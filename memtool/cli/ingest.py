@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from memtool.agents.discover import discover
 from memtool.agents.hooks import spool
-from memtool.cli.options import Invocation, JsonOption, files, invocation
+from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
-from memtool.errors import ExitCode, MemtoolError, UsageError
+from memtool.errors import ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report, waiting
 from memtool.jobs.ingest import ingest as ingest_body
@@ -27,6 +27,7 @@ from memtool.jobs.runner import Outcome
 from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
+from memtool.systemd.pauses import described, pause_of
 
 VERSION = 1
 PathsArgument = Annotated[
@@ -40,7 +41,11 @@ PathsArgument = Annotated[
 
 
 def ingest(
-    context: typer.Context, paths: PathsArgument = None, *, json: JsonOption = False
+    context: typer.Context,
+    paths: PathsArgument = None,
+    *,
+    scheduled: ScheduledOption = False,  # noqa: ARG001 - its callback has noted it
+    json: JsonOption = False,
 ) -> ExitCode:
     """Read new transcripts into the memory. Running it again is harmless."""
     call = invocation(context)
@@ -100,6 +105,8 @@ def take_in_news(call: Invocation) -> None:
         found = discover(roots=call.roots).files
         if not spool.names(root) and next(waiting(found, sources), None) is None:
             return
+        if (pause := pause_of(root, "ingest", call.now_us)) is not None:
+            raise SkippedError(f"ingest is {described(pause)}")
         report, order = Report(), _order(call)
         outcome = run(
             call, "ingest", lambda running: ingest_body(running, order, report), show=Show.NEVER

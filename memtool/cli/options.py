@@ -100,6 +100,22 @@ def directories(incomplete: str) -> Offers:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
 
+def _note_scheduled(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        invocation(context).is_scheduled = True
+
+
+SCHEDULED = "--scheduled"
+ScheduledOption = Annotated[
+    bool,
+    typer.Option(
+        SCHEDULED,
+        callback=_note_scheduled,
+        help="For cron: respect pauses, and print nothing unless it fails.",
+    ),
+]
+
+
 class Invocation:
     """One run of the program. The configuration is read when it is first asked for, and then once."""
 
@@ -114,6 +130,8 @@ class Invocation:
         self.now_us = now_us
         self.store_option = store_option
         self.config_option = config_option
+        self.is_scheduled = False
+        """Whether a scheduler other than systemd began this, as --scheduled says."""
 
     def fresh(
         self, environ: Mapping[str, str] | None = None, store_option: Path | None = None

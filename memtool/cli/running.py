@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, ScheduledOption, invocation
 from memtool.cli.output import clean, console, note, print_json
 from memtool.context import Limits, Progress, Reports
 from memtool.errors import EXIT_CODES, ExitCode
@@ -171,7 +171,7 @@ def run(
             runnable_named(job),
             body,
             root=call.store.root,
-            trigger=trigger_of(call.environ, os.getpid()),
+            trigger=trigger_of(call.environ, os.getpid(), is_scheduled=call.is_scheduled),
             limits=_limits(call.config, waits=waits),
             reports=reports,
         )
@@ -210,7 +210,10 @@ def command_of(job: Job) -> Callable[..., ExitCode]:
     """Return the command of a job whose row names the body: it runs that, and says how it ended."""
     module, _, name = job.body.partition(":")
 
-    def command(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
+    def command(
+        context: typer.Context, *, scheduled: ScheduledOption = False, json: JsonOption = False
+    ) -> ExitCode:
+        del scheduled  # its callback has noted it
         outcome = run(invocation(context), job.name, getattr(import_module(module), name))
         if json:
             print_json(job.name, 1, outcome_json(outcome))

@@ -23,6 +23,7 @@ from memtool.files import storage_error
 from memtool.model.calendar import Calendar
 from memtool.model.records import Source
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.rollup.job import report_left
 from memtool.search import index
 from memtool.store.access import Access, Lease
 from memtool.store.capture import Captured, capture, drop_sources
@@ -124,16 +125,21 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
-            sources = _sources(access) if is_there else {}
+            sources = _sources(context, access) if is_there else {}
             if hears:
                 _take_spool(context, lease, report, sources, seen)
             _take_files(context, order, lease, report, sources)
+        if report.captured.new or report.captured.changed:
+            report_left(context, lease.store())
     index.keep(context)
     for _ in range(_MOST_ROUNDS):  # systemd does not hear the hooks that call while this runs
         if not hears or seen.issuperset(spool.names(context.root)):
             break
         with access.lease(context.writer, calendar) as lease:
-            _take_spool(context, lease, report, _sources(access), seen)
+            sources = _sources(context, access) if access.exists() else {}
+            _take_spool(context, lease, report, sources, seen)
+            if report.captured.new or report.captured.changed:
+                report_left(context, lease.store())
         index.keep(context)
     _conclude(context, report)
 
@@ -197,8 +203,9 @@ def _take_named(
     return ""
 
 
-def _sources(access: Access) -> dict[str, Source]:
+def _sources(context: RunContext, access: Access) -> dict[str, Source]:
     with access.reading() as store:
+        report_left(context, store)
         return store.sources()
 
 

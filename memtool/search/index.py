@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from memtool.context import RunContext
 
-FORMAT = 1
+FORMAT = 2
 DIRECTORY = "index"
 MANIFEST = "manifest.json"
 TEXT_FIELDS = ("prose", "data", "summary")

@@ -167,7 +167,7 @@ def test_a_table_that_an_agent_added_below_goes_too_and_an_inline_one_is_refused
         ('{\n  "a": 1,\n  "b" 2\n}\n', 3),
         ('{"a": 1', 1),
         ("{\n'a': 1}", 2),
-        ('{\n\n"a": tru}', 3),
+        ('{\n\n"a": nul}', 3),
         ("{}\n}", 2),
         ("[]", 1),
         ("{\n/* x", 2),

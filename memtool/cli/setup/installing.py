@@ -13,7 +13,7 @@ from memtool import __version__
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root
 from memtool.cli.output import ask, note, print_json, print_line
-from memtool.cli.scheduler.apply import drop_ins, possible_drop_ins
+from memtool.cli.scheduler.apply import crontab_of, drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of, state_of
 from memtool.cli.scheduler.text import local, print_status
 from memtool.cli.setup import EXTRAS, Order, installed_person, managers, scope_of, store_owner
@@ -36,7 +36,6 @@ from memtool.systemd.setup import (
     check_starts,
     check_unit_starts,
     check_visible,
-    crontab_lines,
     lasting_command,
     new_timers,
     page_texts,
@@ -459,7 +458,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
         order.say(
             f"systemd does not run here. These lines for `crontab{user} -e` do what the timers would:"
         )
-        for line in crontab_lines(setup.installation.program, setup.plan.store):
+        for line in crontab_of(setup.place, setup.installation.program):
             print_line(line)
     is_first = any(sessions.number for sessions in setup.sessions) and not setup.is_pinned
     if (
