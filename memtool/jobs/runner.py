@@ -62,7 +62,7 @@ def trigger_of(environ: Mapping[str, str], pid: int, *, is_scheduled: bool = Fal
     """
     if environ.get("SYSTEMD_EXEC_PID") != str(pid):
         return "cron" if is_scheduled else "manual"
-    """Return what started this process: a path unit counts as a timer. Before systemd 252 both show as `systemd`.
+    return "timer" if environ.get("TRIGGER_UNIT", "").endswith((".timer", ".path")) else "systemd"
 
 
 def run_job(
