@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, STARTERS
 from tests.cli.terminal import CTRL_D, Terminal
 from tests.conftest import REAL_HOME, REPOSITORY, Program
 
 USAGE, FAILED = 2, 1
-TIMERS = [job.timer for job in JOBS]
-UNITS = {name for job in JOBS for name in (job.timer, job.unit)} | {"memtool.slice"}
+TIMERS = [*STARTERS]
+UNITS = {*STARTERS, *(job.unit for job in JOBS), "memtool.slice"}
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemctl") is None, reason="no systemctl: units are NOT written"

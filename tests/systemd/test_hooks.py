@@ -23,8 +23,7 @@ def hook(side: Side) -> str:
 
 @pytest.fixture
 def hooked(side: Side) -> Side:
-    """Return an installation with the hooks of Claude Code; no timer starts an ingest meanwhile."""
-    side.control("stop", "memtool-ingest.timer")
+    """Return an installation with the hooks of Claude Code. The timer of ingest fires four times an hour."""
     side.write(f"{side.home}/.claude/settings.json", "{}\n")
     done = side.memtool("hooks", "install", "claude-code")
     assert done.returncode == 0, done.stderr
@@ -75,8 +74,8 @@ def waiting(side: Side) -> list[str]:
 
 def wait_for(side: Side, *numbers: int) -> None:
     wanted = {SESSION.format(number) for number in numbers}
-    wait_until(lambda: not waiting(side), "the spool is drained")
-    wait_until(lambda: wanted <= known(side), f"{len(numbers)} sessions are in the store")
+    wait_until(lambda: not waiting(side), "the spool is drained", 60)
+    wait_until(lambda: wanted <= known(side), f"{len(numbers)} sessions are in the store", 60)
 
 
 def test_what_was_said_is_in_the_store_within_two_seconds(hooked: Side) -> None:
@@ -84,7 +83,7 @@ def test_what_was_said_is_in_the_store_within_two_seconds(hooked: Side) -> None:
     wait_for(hooked, 1)
     began_s = time.monotonic()
     say(hooked, 2)
-    wait_until(lambda: not waiting(hooked), "the payload is taken")
+    wait_until(lambda: not waiting(hooked), "the payload is taken", 60)
     took_s = time.monotonic() - began_s
     assert SESSION.format(2) in known(hooked)
     assert took_s < SOON_S
@@ -126,12 +125,12 @@ def test_what_cannot_be_drained_stops_nothing(hooked: Side) -> None:
         "sh", "-c", f"echo no >{spool}/claude-code.3.json; touch {spool}/claude-code.3.json"
     )
     say(hooked, 7)
-    wait_until(lambda: SESSION.format(7) in known(hooked), "the good one is in the store")
+    wait_until(lambda: SESSION.format(7) in known(hooked), "the good one is in the store", 60)
     runs = len(hooked.runs("ingest"))
     time.sleep(3)
     assert len(hooked.runs("ingest")) == runs  # it does not start again and again
     say(hooked, 8)
-    wait_until(lambda: SESSION.format(8) in known(hooked), "so is the next")
+    wait_until(lambda: SESSION.format(8) in known(hooked), "so is the next", 60)
     assert hooked.property(PATH, "ActiveState") == "active"
     found = hooked.json("hooks", "status")
     assert any("not JSON" in row["reason"] for row in found["rejected"])
