@@ -53,6 +53,8 @@ class Tally(Struct):
     failures_count: int = 0
     cut_short: str = ""
     """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty if none was."""
+    problem: str = ""
+    """What is wrong, was reported by an earlier run, and keeps nothing else from being done."""
 
     def add_period(self, period_id: str) -> None:
         """Count a period that this run worked on. The first few are named in the ledger."""

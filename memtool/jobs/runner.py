@@ -74,8 +74,12 @@ def run_job(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     reports: Reports = Reports(),  # noqa: B008 - frozen
     clock: Callable[[], int] = system_now_us,
+    is_recorded: bool = True,
 ) -> Outcome:
     """Run the body under the job's lock, record it, and return how it ended.
+
+    Without `is_recorded` there is neither a lock nor a record: for a body that only reads a store in which nothing may
+    be written.
 
     An unexpected exception is recorded and raised again. A job that is paused is skipped where the run is scheduled,
     and a scheduled run is told which levels it must not write, since their jobs are paused.
@@ -89,11 +93,13 @@ def run_job(
         context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
         try:
             context = _with_pauses(run, context)
-            held.enter_context(_own_lock(context, job.name))
+            if is_recorded:
+                held.enter_context(_own_lock(context, job.name))
         except (SkippedError, Stopped) as error:
             problem = error
         else:
-            _record(record_start, run, context)
+            if is_recorded:
+                _record(record_start, run, context)
             try:
                 body(context)
             except Exception as error:  # noqa: BLE001 - recorded here, a crash is raised again below
@@ -101,7 +107,7 @@ def run_job(
             if problem is None and signals.received:  # what follows this job must stop too
                 problem = Stopped(signals.received)
         outcome = _ended(run, problem, context, clock)
-        unrecorded = _record(record_end, outcome.run, context)
+        unrecorded = _record(record_end, outcome.run, context) if is_recorded else None
     if problem is not None and not outcome.error and not isinstance(problem, _NO_CRASH):
         raise problem
     if unrecorded is not None and outcome.exit_code == OK.code:  # status would not know of it
@@ -158,7 +164,7 @@ def _ended(
     """Return how the run ended, before that is recorded. A failure outranks work that was left."""
     tally = context.tally
     error: MemtoolError | None = None
-    result, code, reason, text = "done", OK.code, "", ""
+    result, code, reason, text = "done", OK.code, tally.problem, ""
     if isinstance(problem, DeadlineReached):
         tally.cut_short = f"the deadline of {context.limits.deadline_s:g} s was reached"
         problem = None

@@ -426,6 +426,19 @@ def _backlog(row: JobStatus, _: Look) -> Problem | None:
     return Problem("backlog", row.job.name, what, run.started_us, "", run.reason, hint)
 
 
+def _unreadable(row: JobStatus, _: Look) -> Problem | None:
+    """Its last run went well, and yet there is something that it could not read."""
+    run = row.last
+    number = run.details.get("files_unreadable", 0) if run and run.result == "done" else 0
+    if run is None or not number:
+        return None
+    what = (
+        f"could not read {number} {'file or directory' if number == 1 else 'files or directories'}"
+    )
+    hint = "memtool ingest lists what it could not read"
+    return Problem("unreadable", row.job.name, what, run.started_us, "", run.reason, hint)
+
+
 _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
     _bad_run,
     _unit_failed,
@@ -436,6 +449,7 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
     _unusable_service,
     _overdue,
     _backlog,
+    _unreadable,
 )
 
 

@@ -382,9 +382,9 @@ def test_what_a_killed_hook_left_is_swept_when_it_is_old(
 
 def test_forgetting_leaves_no_payload(call: Call, script: Path, home: Path, tmp_path: Path) -> None:
     fire(script, stop(transcript(home / "x", 1)))
-    fire(script, "not json, needle")
+    fire(script, "not json, number 1")
     call("ingest")
-    fire(script, stop(transcript(home / "x", 1), prompt="needle"))
+    fire(script, stop(transcript(home / "x", 1), prompt="number 1"))
     assert call("forget", "--match", "number", "--yes")[0] == 0
     for folder in ("spool", "rejected"):
         assert list((tmp_path / "memory" / folder).glob("*.json")) == []

@@ -142,15 +142,3 @@ def sweep(root: Path, now_us: int) -> None:
                 remove(path)
     except (OSError, StorageError):
         return  # the next run tries it again
-
-
-def clear(root: Path) -> None:
-    """Remove all payloads, waiting or rejected: they quote what was said. Raise StorageError."""
-    for folder in (directory(root), root / REJECTED):
-        with reporting(folder):
-            try:
-                paths = list(folder.iterdir())
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-        for path in paths:
-            remove(path)
