@@ -15,6 +15,7 @@ from memtool.errors import StorageError
 from memtool.files import atomic_write, private_directory, remove, reporting
 
 SPOOL = "spool"
+RING = "ring"
 REJECTED = "rejected"
 MOST_REJECTED = 100
 _MOST_BYTES = 1 << 20  # what memtool-hook writes of a payload
@@ -46,6 +47,15 @@ def names(root: Path) -> list[str]:
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(name for name in found if name.endswith(".json"))
+
+
+def ring(root: Path) -> bool:
+    """Do what a hook does last, which systemd hears; return whether that was possible. Makes no file."""
+    try:
+        os.close(os.open(directory(root) / RING, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def payloads(root: Path, seen: set[str]) -> Iterator[Payload]:
