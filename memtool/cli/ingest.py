@@ -27,9 +27,12 @@ from memtool.jobs.runner import Outcome
 from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
+from memtool.systemd.jobs import BY_NAME
 from memtool.systemd.pauses import described, pause_of
 
 VERSION = 1
+_LISTEN_S = 1.0
+"""After a hook has called, more often do soon: one run then takes them all."""
 PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -53,8 +56,10 @@ def ingest(
     if STDIN in names and len(names) > 1:
         raise UsageError("- stands alone: it reads standard input")
     report = Report()
+    is_called = call.environ.get("TRIGGER_UNIT", "") == BY_NAME["ingest"].path
     order = replace(
         _order(call),
+        listens_s=_LISTEN_S if is_called else 0,
         paths=() if STDIN in names else tuple(_existing(name) for name in names),
         stream=sys.stdin.buffer if STDIN in names else None,
     )

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -40,7 +41,8 @@ _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing about the file."""
 _MOST_UNREADABLE = 1000
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
-_MOST_ROUNDS = 100
+_MOST_ROUNDS = 200
+_LISTEN_EVERY_S = 0.1
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -50,6 +52,8 @@ class Order(msgspec.Struct, frozen=True):
     roots: tuple[Root, ...]
     calendar: Callable[[], Calendar]
     stream: BinaryIO | None = None
+    listens_s: float = 0
+    """For how long it waits for more payloads of hooks when all are read."""
 
 
 class FileReport(msgspec.Struct):
@@ -143,8 +147,8 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
         if report.captured.new or report.captured.changed:
             report_left(context, lease.store())
     index.keep(context)
-    for _ in range(_MOST_ROUNDS):  # systemd does not hear the hooks that call while this runs
-        if not hears or seen.issuperset(spool.names(context.root)):
+    for _ in range(_MOST_ROUNDS if hears else 0):
+        if not _hears_more(context, seen, order.listens_s):
             break
         with access.lease(context.writer, calendar) as lease:
             known = _known(context, access) if access.exists() else _Known()
@@ -153,6 +157,17 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
                 report_left(context, lease.store())
         index.keep(context)
     _conclude(context, report)
+
+
+def _hears_more(context: RunContext, seen: set[str], listens_s: float) -> bool:
+    """Return whether hooks have left more meanwhile, or do so soon: systemd hears none while this runs, or ends."""
+    end_s = time.monotonic() + listens_s
+    while seen.issuperset(spool.names(context.root)):
+        if time.monotonic() >= end_s:
+            return False
+        context.checkpoint()
+        time.sleep(_LISTEN_EVERY_S)
+    return True
 
 
 def _take_spool(

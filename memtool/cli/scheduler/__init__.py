@@ -188,8 +188,9 @@ def resume(
 def _ring(place: Place, job: Job) -> bool:
     """Have the job's path unit start it where hooks wait: a person may do that who may not start the unit."""
     waiting = len(spool.names(place.root))
-    is_heard = place.scope is not None and place.manager.call("is-active", job.path).is_ok
-    if not waiting or not is_heard or not spool.ring(place.root):
+    if not waiting or place.scope is None or not place.manager.call("is-active", job.path).is_ok:
+        return False
+    if not spool.ring(place.root):
         return False
     print_line(f"Started {job.name}: {number(waiting, 'payload')} of hooks to be read.")
     return True
