@@ -7,20 +7,25 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+from msgspec.structs import replace
 
 from memtool.agents.hooks import SERVER, Server, files, jsonc, merging
 from memtool.agents.registry import AGENTS, Agent
 from memtool.cli.hooks import change_json, change_lines, named, refuse_absent
 from memtool.cli.options import Invocation, JsonOption, Offers, command_group, invocation
-from memtool.cli.output import Page, print_json, print_line
+from memtool.cli.output import Page, number, print_json, print_line
+from memtool.cli.reading import reader_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.files import atomic_write, private_directory, remove
 from memtool.paths import shipped
 from memtool.program import extra_hint, running_program
 from memtool.query.reader import Reader, reader_for
+
+if TYPE_CHECKING:
+    from memtool.mcp import Keep
 
 VERSION = 1
 BACKUP = "memtool-mcp"
@@ -55,15 +60,42 @@ def serve(context: typer.Context) -> None:
     root = call.store.root
 
     def reader_now() -> Reader:
-        return reader_for(call.config, root, time.time_ns() // 1000)
+        return reader_for(call.config, root, now_us())
 
     try:
         from memtool.mcp import server
 
-        made = server(reader_now, Path(os.getcwd()))  # noqa: PTH109
+        made = server(reader_now, Path(os.getcwd()), _keeper(call))  # noqa: PTH109
     except ModuleNotFoundError as error:
         raise ConfigError("the MCP server needs the package mcp", hint=extra_hint("mcp")) from error
     made.run("stdio")
+
+
+def _keeper(call: Invocation) -> Keep | None:
+    """Return what keeps an agent's notes, where `mcp.notes` allows it: signed by the agent, and by this connection."""
+    if not call.config.mcp.notes:
+        return None
+    session = f"mcp-{os.urandom(6).hex()}"
+
+    def keep(text: str, project: str, agent: str) -> str:
+        from memtool.cli.note import author_of, keep_note
+        from memtool.jobs.by_hand import note_event
+
+        with reader_of(call).store() as store:
+            author = replace(author_of(store, project), agent=agent, session=session)
+        event, masked = note_event(text, author, now_us(), now_us())
+        outcome = keep_note(call, [event])
+        if outcome.error is not None:
+            raise outcome.error
+        hidden = f" {number(masked, 'secret')} masked." if masked else ""
+        return f"Noted as {event.id[:12]}.{hidden}"
+
+    return keep
+
+
+def now_us() -> int:
+    """Return the present instant, in microseconds since 1970: a server lives longer than one."""
+    return time.time_ns() // 1000
 
 
 @mcp.command()
