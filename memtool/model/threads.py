@@ -96,6 +96,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its prompt says that the turn before it was wrong."""
     is_work: bool = False
     """It has edits, commits, pull requests or issues."""
+    is_cut: bool = False
+    """It does not end in an answer: it was interrupted, or goes on elsewhere."""
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):

@@ -59,7 +59,8 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORT:
             word = word.removesuffix(ending)
             break
-    return word[:_STEM].rstrip("s")
+    stem = word[:_STEM].rstrip("s")
+    return stem.removesuffix("e") if len(stem) > _SHORT else stem  # "create", "creating"
 
 
 def share(part: frozenset[str], whole: frozenset[str]) -> float:

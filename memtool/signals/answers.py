@@ -39,6 +39,12 @@ _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
 _BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
+_LIST_VERB = re.compile(r",?\s+(?:that|which)\s+\w+s\Z")
+"""What announced the list that followed: "a section that explains: …"."""
+_LINES = re.compile(
+    r"\s*\((?:[\w./-]+:)?(?:lines? )?\d+(?:\s*[-–,]\s*\d+)*\)|(?<=\w)(\.\w{1,4}):\d+(?:-\d+)?\b"
+)
+"""The numbers of lines that a statement is about."""
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
 _TELLING_LABELS = re.compile(
@@ -103,7 +109,7 @@ def _reported(pieces: Sequence[Piece]) -> Iterator[Piece]:
 
 def _merit(piece: Piece, said: Said) -> float:
     """Order the further items: labelled causes, then items that report a deed, then sentences."""
-    if (match := _LABEL.match(piece.raw)) and _TELLING_LABELS.search(match["label"]):
+    if _is_telling(piece):
         return 3.0
     deed = bool(_DEED.match(said.text))
     return {"item": 1.5, "row": 1.0, "sentence": 0.8}.get(piece.kind, 0.0) + deed
@@ -120,6 +126,8 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
+_STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
+_TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
@@ -134,13 +142,21 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return
     first = text.split(" ", 1)[0].lower()
     is_deed = bool(_DEED.match(text))
-    if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_deed:
+    is_verb = is_deed and not _STATE_DEED.match(text)
+    if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_verb:
         return  # a label
-    if "?" in text:
+    if "?" in text or _TO_YOU.search(text):
         return
-    if (first in _VERBS or first in _TO_THE_READER or piece.kind == "heading") and not is_deed:
-        return  # what the reader should do, a step, or a heading
+    if piece.kind != "sentence" and not (is_deed or _is_telling(piece)):
+        return  # a part of an explanation, what a thing does, a heading
+    if (first in _VERBS or first in _TO_THE_READER) and not is_deed:
+        return  # what the reader should do, or a step
     yield Said(text, piece.start, piece.end), piece
+
+
+def _is_telling(piece: Piece) -> bool:
+    label = _LABEL.match(piece.raw)
+    return label is not None and bool(_TELLING_LABELS.search(label["label"]))
 
 
 def lead_of(text: str) -> str:
@@ -159,7 +175,8 @@ def lead_of(text: str) -> str:
         return ""
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
-        bare = bare.rstrip(": ")
+        bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
+    bare = _LINES.sub(r"\1", bare).strip()
     short = clause(bare)
     most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE
     words = _BRACKETS.sub("", short).strip()
@@ -184,6 +201,13 @@ def closing_question(pieces: Sequence[Piece]) -> Piece | None:
     return None
 
 
+def announces(pieces: Sequence[Piece]) -> bool:
+    """Return whether an answer ends with what the agent does next: the turn was cut off there."""
+    said = [piece for piece in pieces if piece.kind in {"sentence", "item"}]
+    return bool(said and _NEXT.match(said[-1].text))
+
+
+_NEXT = cues.start("next")
 _OPTIONS = re.compile(
     r"\b(?:options|alternatives|approaches|choices|possibilities|ways to)\b[^.!?]*:$",
     re.IGNORECASE,

@@ -43,6 +43,8 @@ class Cues(NamedTuple):
     """A lead of only these says only that it is done."""
     announcement: str
     """A lead that announces a list, or what comes next."""
+    next: str
+    """What the agent is about to do."""
     offer: str
     """A closing sentence that offers to do more."""
     missing: str
@@ -59,7 +61,8 @@ class Cues(NamedTuple):
 
 _INTERJECTIONS = (
     r"(?:(?:hi|hello|hey|ok(?:ay)?|so|well|now|also|and|but|then|yes|yeah|yep|great|cool|nice|"
-    r"right|hm+|um+|ah|o+h|like|argh|gah|sorry|"
+    r"right|hm+|um+|mm+|ah|o+h|like|argh|gah|sorry|check(?=,)|"
+    r"follow.?up(?=\s*:)|question(?=\s*:)|"
     r"actually|alright|good|perfect|thanks?|thank you|again|first|next|finally|one more thing|"
     r"one last (?:thing|modification)|not bad|agreed|sure|"
     r"awesome|claude|please|just)\b[,.!:;…\s-]+)*"
@@ -72,6 +75,7 @@ ENGLISH = Cues(
         "changes update issue file files code comment comments feedback run implement "
         "implementation plan task add "
         "sure summary format linting formatting continue worry ci integration now later yet go "
+        "verify verified works working correct correctly properly "
         "slow say anything let know"
     ),
     dangling=(
@@ -111,8 +115,11 @@ ENGLISH = Cues(
     ruling=(
         r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then|good|great|cool|fair "
         r"enough|alright)\b[,.!\s]+)*"
-        r"(?:no\b|let's|lets\b|use\b|don't|do not|dont\b|instead\b|i(?:'d rather| want| would "
-        r"rather| prefer)|we (?:always|never|should|agreed|decided|don't|do not|only)|never\b|"
+        r"(?:no\b|let'?s\b(?=.*\b(?:not|only|instead|rather|use|try (?:the|a)|go|keep|leave|skip|drop|"
+        r"remove|revert|stick|stay|defer|then)\b)|use\b|instead\b|"
+        r"(?:don't|do not|dont)\b(?!.*\b(?:anything|yet)\b)|"
+        r"i(?:'d rather| want| would rather| prefer)|we (?:always|never|should|agreed|decided|only|"
+        r"(?:don't|do not)(?! (?:have|know|see|get|think)\b))|never\b|"
         r"always\b|keep\b|only\b|revert\b|leave\b|remove\b|drop\b|rather\b|thinking again)"
     ),
     correction=(
@@ -161,7 +168,8 @@ ENGLISH = Cues(
     ),
     vague=(
         "again also thing things part parts way ways stuff lot bit fyi uh oh huh happen happened "
-        "happens twice back look looks earlier sure think know follow "
+        "happens twice back look looks earlier sure think know follow quick question questions talk "
+        "suggestion suggestions possible simplest idea ideas prior point "
         "something anything everything nothing someone yeah yep ok"
     ),
     symptom=r"\b(?:fail(?:s|ed|ing|ure)?|broken|crash(?:es|ed)?|hangs?|wrong|bug)\b",
@@ -217,8 +225,9 @@ ENGLISH = Cues(
         r"all (?:changes|tasks|of)|good,|great,|perfect,|want me|would you|do you|shall i|should "
         r"i|if you|you can|to (?:answer|verify|test|summarize)|what (?:do|would|was|changed|i|"
         r"were)|(?:this|that|it|they|these|those|he|she|both|nothing|we)\s+\w+|"
-        r"that's|it's|note\b|yes\b|no\b)"
+        r"now (?:it|this|that|they|you)\b|that's|it's|note\b|yes\b|no\b)"
     ),
+    next=r"(?:(?:ok(?:ay)?|now|first|next|good|great)[,.!]? )*(?:let me|i(?:'ll| will|'m going to))\b",
     offer=(
         r"(?:want me to|would you like|shall i|should i|do you want|let me know|if you(?:'d| "
         r"would)? (?:like|want)|happy to|i can (?:also )?|feel free|ready (?:to|when)|what would "
@@ -282,6 +291,7 @@ GERMAN = Cues(
     report=r"(?:ich habe|wir haben)\s+",
     empty="alle tests laufen grün fertig erledigt es funktioniert jetzt",
     announcement=r"(?:hier ist|hier sind|folgende|ich werde|lass mich|jetzt)\b",
+    next=r"(?:ich werde|lass mich)\b",
     offer=r"(?:soll ich|möchtest du|willst du|wenn du willst|sag bescheid)\b",
     missing=(
         r"\b(?:noch (?:offen|nicht)|fehlt noch|ungetestet|steht noch aus|schlägt noch fehl)\b"

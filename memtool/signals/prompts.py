@@ -38,13 +38,6 @@ _WORD = re.compile(r"[^\W_]+")
 # "Address 1 first", "investigate 3 and 7": a number of a list that is not told.
 _NUMBERED = re.compile(r"^\w+ #?\d{1,2}\b(?! \w+s\b)")
 FEWEST_TOLD = 4
-_STRONG = re.compile(
-    r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
-    r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
-    r"(?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
-    r"nein\b|nicht\b|stattdessen|behalte)\b",
-    re.IGNORECASE,
-)
 _PLAN = re.compile(
     r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|"
     r"this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
@@ -76,7 +69,6 @@ MOST_STEPS = 8
 MOST_CHOICE_WORDS = 8
 """A choice with fewer words asks for nothing more."""
 FEWEST_SUBJECT = 2
-FEWEST_RULED = 3
 LONGEST_OPTION = 40
 MOST_CODE_ASKED = 0.5
 
@@ -96,7 +88,7 @@ def signals_of(
     text = event.text.strip()
     if not text:
         return []
-    pieces = pieces_of(event.text)
+    pieces = list(_typed(pieces_of(event.text), event.text))
     found = list(_chosen(event, answer))
     is_only_choice = found and len(content_words(text)) < MOST_CHOICE_WORDS
     rulings = [] if found else list(_rulings(event, pieces, answer))
@@ -258,21 +250,23 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
 
 
 def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> Iterator[Signal]:
-    question = answers.closing_question(answer[1]) if answer else None
-    for piece in _first_paragraph(pieces):
+    for piece in _first_paragraph(pieces) if answer else ():
         if not _is_ruling(piece):
             continue
-        text = clause(piece.text)
+        text = clause(_without_interjections(piece.text))
         words = content_words(text)
-        if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
+        if len(words - PROCESS) < FEWEST_TOLD - 1 or is_made_of(text, _ROUTINE) or not is_whole(text):
             continue
-        if not stands_alone(text, FEWEST_RULED):
-            continue
-        is_asked = question is not None and not _OFFER.search(question.text)
-        if answer is None or not (_STRONG.match(piece.text) or is_asked):
+        if not stands_alone(text):
             continue
         proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
+
+
+def _without_interjections(text: str) -> str:
+    match = _INTERJECTIONS.match(text)
+    assert match is not None
+    return text[match.end() :]
 
 
 def _is_ruling(piece: Piece) -> bool:
@@ -291,6 +285,23 @@ def _first_paragraph(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 # --- asks
+
+
+def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
+    """Yield the pieces that are no output of a program: not those after such a line, up to the next paragraph."""
+    paragraph, before = -1, ""
+    for piece in pieces:
+        if _REVIEW.match(piece.text):
+            return
+        line = text[text.rfind("\n", 0, piece.start) + 1 : piece.end]
+        is_indented = paragraph >= 0 and line[:2].isspace()
+        if _PASTED.search(piece.text) or _OUTPUT.match(line):
+            paragraph = piece.paragraph
+        elif piece.paragraph != paragraph and not is_indented:
+            paragraph = -1
+            if not (piece.kind == "item" and _QUOTES.match(before)):
+                yield piece
+                before = piece.text
 
 
 def wanted(text: str) -> str:
@@ -364,7 +375,7 @@ def _asks(
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
     text = _SLASH.sub("", piece.text)
-    if choices.is_reply(text) or _PASTED.search(text):
+    if choices.is_reply(text):
         return
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
@@ -379,7 +390,7 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
     is_wish = bool(_REQUESTS.search(lead))
     if is_wish and not is_imperative:
-        bare = text[_INTERJECTIONS.match(text).end() :]  # type: ignore[union-attr]
+        bare = _without_interjections(text)
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
@@ -397,9 +408,8 @@ _CORRECTION = cues.start("correction")
 
 def corrects(text: str) -> bool:
     """Return whether a prompt says that what was said or done before it is wrong."""
-    wish = _INTERJECTIONS.match(text.strip())
-    assert wish is not None
-    return bool(_CORRECTION.match(text.strip()) or _CORRECTION.match(text.strip()[wish.end() :]))
+    bare = text.strip()
+    return bool(_CORRECTION.match(bare) or _CORRECTION.match(_without_interjections(bare)))
 
 
 _ABOUT_ME = re.compile(
@@ -409,10 +419,15 @@ _ABOUT_ME = re.compile(
     re.IGNORECASE,
 )
 _PASTED = re.compile(
-    r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
+    r"[│]|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
     r"|[\[(]y/n[\])]|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
+    r"|={3}|^[0-9a-f]{7,40}\s|^\[[^\]]+\] ?[$>]|^(?:Error Trace|Error|Messages|Expected|Actual)\s*:"
 )
 """Signs that a line is a program's output."""
+_OUTPUT = re.compile(r"\s*[•⎿⏺\u276f]")
+_QUOTES = re.compile(r"(?:(?:and|but|so)\s+)?you (?:also |just )?(?:said|wrote|mentioned|listed)\b", re.IGNORECASE)
+_REVIEW = re.compile(r"(?:critical|high|medium|low|major|minor) severity\W*$", re.IGNORECASE)
+"""What follows the title of a comment that a reviewing program made."""
 _REQUESTS = re.compile(
     r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
     r"kannst|bitte)\b|let's",

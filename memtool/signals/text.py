@@ -89,7 +89,8 @@ def _unwrapped(text: str) -> Iterator[tuple[int, str]]:
         start, position = position, position + len(line)
         bare = line.rstrip("\r\n")
         is_code ^= bool(_FENCE.match(bare))
-        if waiting and not is_code and _is_plain(bare):
+        is_other = bool(_ITEM.match(waiting)) and bare[:1].isupper()
+        if waiting and not is_code and not is_other and _is_plain(bare):
             waiting = waiting.ljust(start - waiting_start) + bare
         else:
             if waiting:

@@ -37,6 +37,7 @@ class _Draft:
     edits: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     is_work: bool = False
     asks_back: bool = False
+    is_cut: bool = False
 
 
 class _Segment:
@@ -85,6 +86,7 @@ class _Segment:
                 ),
                 asks_back=draft.asks_back,
                 is_work=draft.is_work,
+                is_cut=draft.is_cut,
                 corrects=self._is_prompt(draft.events[0])
                 and prompts.corrects(draft.events[0].text),
             )
@@ -139,6 +141,9 @@ class _Segment:
                 read(draft, event)
         draft.signals += tests.values()
         last = self._last_word(draft)
+        draft.is_cut = (
+            last is None or last.kind != "answer" or answers.announces(pieces_of(last.text))
+        )
         if last is not None and last.kind == "answer":
             self._final(draft, last)
         elif last is not None and is_last:
