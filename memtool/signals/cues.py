@@ -62,7 +62,7 @@ class Cues(NamedTuple):
 _INTERJECTIONS = (
     r"(?:(?:hi|hello|hey|ok(?:ay)?|so|well|now|also|and|but|then|yes|yeah|yep|great|cool|nice|"
     r"right|hm+|um+|mm+|ah|o+h|like|argh|gah|sorry|check(?=,)|"
-    r"follow.?up(?=\s*:)|question(?=\s*:)|"
+    r"(?:follow.?up|question|brainstorm|note|task|my point is)(?=\s*:)|"
     r"actually|alright|good|perfect|thanks?|thank you|again|first|next|finally|one more thing|"
     r"one last (?:thing|modification)|not bad|agreed|sure|"
     r"awesome|claude|please|just)\b[,.!:;…\s-]+)*"
@@ -103,7 +103,7 @@ ENGLISH = Cues(
         r"please| maybe| just| at least)?(?: have a look at| take a look at| help me(?: to)?| go "
         r"ahead and)?|"
         r"(?:i(?:'d| would) (?:also )?(?:like|love|prefer)(?: you| us)? to|i(?:'d| would) like|i "
-        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|i "
+        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|i(?:'m| am)(?: currently| just)?(?= \w+ing\b)|i "
         r"think (?:we|you) (?:should|need to|can)|"
         r"we (?:should|need to|want to|have to|must|could)|you (?:should|need to|have to|must|"
         r"can)|let's|let us|lets|"
@@ -257,7 +257,7 @@ ENGLISH = Cues(
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "
         r"(?:branch|work|idea))\b"
     ),
-    clause=r"because|so that|which|instead of",
+    clause=r"because|so that|which|instead of|including",
 )
 
 GERMAN = Cues(

@@ -204,6 +204,14 @@ def code_share(text: str) -> float:
     return sum(len(match[0]) for match in _CODE.finditer(text)) / max(1, len(text))
 
 
+def prose(text: str) -> str:
+    """Return a text without numbers and the identifiers of code."""
+    return " ".join(_NAME.sub(" ", text).split())
+
+
+_NAME = re.compile(r"\b\d+\b|\b\w+\([^)]*\)|\b\w*[a-z][A-Z]\w*|\b\w+_\w+\b(?!\.\w)")
+
+
 def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
     """Return whether a text can stand by itself: some words, not mostly code, no open end."""
     words = text.split()
