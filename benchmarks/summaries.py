@@ -1,4 +1,4 @@
-"""How good the threads of real days are: what they cover of the commits that were made, and a draw to be judged by hand.
+"""How good the threads of real days are: what they tell of the commits that were made, and a draw to be judged by hand.
 
     PYTHON benchmarks/summaries.py score STORES COMMITTED [--without PERSON]
     PYTHON benchmarks/summaries.py draw STORES {points,states,ruled} [--count N] [--seed N]
@@ -9,14 +9,13 @@ a headline or point that is shown, in its first 24 words, holds 60 % of the subj
 right if it holds half of the content words of a subject. "hidden" leaves out the signals of commits and pull requests.
 
 `draw` prints what is shown, at random: points with their proofs; states with what the thread ends in; or decided and
-open points. Each is judged from what is printed alone.
+open points, also those that are not shown. Each is judged from what is printed alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import re
 import sys
 from collections import defaultdict
@@ -29,7 +28,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from memtool.model.levels import Level
-from memtool.model.records import Event
+from memtool.model.records import Event, digest_of
 from memtool.model.segmenting import segments_of
 from memtool.model.shown import WORDS, view_of
 from memtool.model.threads import Point, Thread, Turn, join
@@ -41,16 +40,18 @@ DAY_US = 86_400_000_000
 FIRST_DAY = date(1970, 1, 1).toordinal()
 TEXT_WORDS = 24
 LEAST_WORDS = 3
+STEM, SHORT = 6, 4
 COVERED = 0.6
 NAMED = 0.5
 AROUND = 500
 MOST_PROOFS = 3
 HIDDEN = {"commit", "pull request"}
-STOP = frozenset(
+STOP = (
     "a an and are as at be but by for from has have in into is it its of on or that the this to was we with when "
     "not no do does if so more some make made use using also too all any only now up out than then them they you "
-    "your our i".split()
+    "your our i"
 )
+STOP_WORDS = set(STOP.split())
 
 
 class Day(NamedTuple):
@@ -93,8 +94,8 @@ def without_deliveries(turn: Turn) -> Turn:
 def content_words(text: str) -> frozenset[str]:
     """Return the content words by which a commit's subject is looked for; not those of memtool."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text).lower()
-    words = (w for w in re.findall(r"[a-z0-9]+", split) if w not in STOP and len(w) > 1)
-    return frozenset(w[:6].rstrip("s") if len(w) > 4 else w for w in words)
+    words = (w for w in re.findall(r"[a-z0-9]+", split) if w not in STOP_WORDS and len(w) > 1)
+    return frozenset(w[:STEM].rstrip("s") if len(w) > SHORT else w for w in words)
 
 
 def shown_texts(threads: Sequence[Thread], level: Level) -> list[tuple[str, bool]]:
@@ -134,8 +135,7 @@ def score(stores: Path, committed: Path, without: str) -> None:
     """Print how much of what was committed the days and weeks tell."""
     truth = json.loads(committed.read_text(encoding="utf-8"))
     rows = {
-        name: Score()
-        for name in ("day at 150", "day at 250", "week at 350", "day at 250, hidden")
+        name: Score() for name in ("day at 150", "day at 250", "week at 350", "day at 250, hidden")
     }
     for person in sorted(truth.keys() - {without}):
         of_week: dict[date, list[frozenset[str]]] = defaultdict(list)
@@ -178,15 +178,16 @@ def draw(stores: Path, what: str, count: int, seed: int) -> None:
     for store in sorted(each for each in stores.iterdir() if each.is_dir()):
         for day, held in sorted(days(store).items()):
             for thread, points in view_of(threads_of(held.turns), Level.DAY).threads:
-                told = [None] if what == "states" else points
-                every += [
-                    (store.name, day, held, thread, point)
-                    for point in told
-                    if what != "ruled" or (point and point.kind in {"decision", "open"})
-                ]
-    for number, (person, day, held, thread, point) in enumerate(
-        random.Random(seed).sample(every, min(count, len(every))), start=1
-    ):
+                ruled = [point for point in thread.points if point.kind in {"decision", "open"}]
+                told = {"states": [None], "points": points, "ruled": ruled}[what]
+                every += [(store.name, day, held, thread, point) for point in told]
+
+    def by_lot(each: tuple[str, date, Day, Thread, Point | None]) -> str:
+        person, day, _, thread, point = each
+        return digest_of(str(seed), person, str(day), thread.id, point.text if point else "")
+
+    for number, each in enumerate(sorted(every, key=by_lot)[:count], start=1):
+        person, day, held, thread, point = each
         print(f"\n=== {number} of {len(every)}: {person} {day}")
         for line in _state(held, thread) if point is None else _proven(held, point):
             print(line)
@@ -243,9 +244,7 @@ def main(arguments: Sequence[str]) -> None:
     drawing.add_argument("what", choices=("points", "states", "ruled"))
     drawing.add_argument("--count", type=int, default=100)
     drawing.add_argument("--seed", type=int, default=1)
-    drawing.set_defaults(
-        run=lambda asked: draw(asked.stores, asked.what, asked.count, asked.seed)
-    )
+    drawing.set_defaults(run=lambda asked: draw(asked.stores, asked.what, asked.count, asked.seed))
     asked = parser.parse_args(arguments)
     asked.run(asked)
 

@@ -11,7 +11,7 @@ from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
     FEWEST_WORDS,
-    MOST_CODE,
+    MOST_WORDS,
     Piece,
     capitalised,
     clause,
@@ -21,10 +21,13 @@ from memtool.signals.text import (
 )
 
 MOST_FURTHER = 3
-MOST_CODE_OF_DEED = 0.5
+MOST_CODE_OF_DEED = 0.7
+MOST_CODE_TOLD = 0.5
 FEWEST_OF_ITEM = 4
 MOST_CELLS = 3
 """Of a wider table it is not known which cell says what was done."""
+_FEWER_WORDS = (12, 8)
+"""Of a statement that ends in a list of names, what stands before it."""
 _GREETING = cues.start("greeting")
 _REPORT = cues.start("report")
 _EMPTY = cues.words("empty")
@@ -34,11 +37,14 @@ _BACKGROUND = cues.start("background")
 _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
+_QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`")
 _TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
-_BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
+_BRACKETS = re.compile(
+    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) [\w.]+(?:[-/][\w.]+)+(?=$|[.,;])"
+)
 _LIST_VERB = re.compile(r",?\s+(?:that|which)\s+\w+s\Z")
 """What announced the list that followed: "a section that explains: …"."""
 _LINES = re.compile(
@@ -126,12 +132,14 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
+_PASSIVE = re.compile(r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed:\Z")
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
-    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
+    is_told = piece.kind not in {"code", "quote"} and not _OPEN_LABEL.match(piece.text)
+    if not is_told or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
@@ -173,14 +181,17 @@ def lead_of(text: str) -> str:
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
+    bare = _LINES.sub(r"\1", bare).strip()
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
         bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
-    bare = _LINES.sub(r"\1", bare).strip()
-    short = clause(bare)
-    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE
+    elif _PASSIVE.search(bare):
+        bare = bare.rstrip(": ")
+    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE_TOLD
+    clauses = (clause(bare, most) for most in (MOST_WORDS, *_FEWER_WORDS))
+    short = next((text for text in clauses if is_whole(text, most_code)), "")
     words = _BRACKETS.sub("", short).strip()
-    if not is_whole(short, most_code) or len(words.split()) < FEWEST_WORDS:
+    if len(words.split()) < FEWEST_WORDS:
         return ""
     if is_made_of(words, _EMPTY):
         return ""
@@ -253,13 +264,14 @@ def open_of(pieces: Sequence[Piece]) -> Iterator[Said]:
 
 
 def _is_missing(piece: Piece) -> bool:
-    match = _MISSING.search(piece.text)
+    match = _MISSING.search(_QUOTED.sub("", piece.text))
     return match is not None and not _PAST.search(piece.text) and not piece.text.endswith("?")
 
 
 # "was missing", "if the file is missing", "no longer failing": how it was, not how it is.
 _PAST = re.compile(
-    r"\b(?:was|were|had|no longer|previously|before|if|when|whether|unless|would|could be|may|"
+    r"\b(?:was|were|had|no longer|(?:is|are) now (?:in|part|done|fixed|handled|covered)|"
+    r"previously|before|if|when|whether|unless|would|could be|may|"
     r"might|fixed|pre-?existing|unrelated|handles?|returns?)\b",
     re.IGNORECASE,
 )

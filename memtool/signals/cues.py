@@ -27,6 +27,8 @@ class Cues(NamedTuple):
     """A later request that replaces an earlier one."""
     verbs: str
     """Imperatives, beyond those that the texts themselves show."""
+    side_verbs: str
+    """Those of what goes along with the work, and seldom is its subject."""
     pointing: str
     """Words that point at something the reader does not see."""
     vague: str
@@ -103,7 +105,8 @@ ENGLISH = Cues(
         r"please| maybe| just| at least)?(?: have a look at| take a look at| help me(?: to)?| go "
         r"ahead and)?|"
         r"(?:i(?:'d| would) (?:also )?(?:like|love|prefer)(?: you| us)? to|i(?:'d| would) like|i "
-        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|i(?:'m| am)(?: currently| just)?(?= \w+ing\b)|i "
+        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|"
+        r"i(?:'m| am)(?: currently| just)?(?= \w+ing\b)|i "
         r"think (?:we|you) (?:should|need to|can)|"
         r"we (?:should|need to|want to|have to|must|could)|you (?:should|need to|have to|must|"
         r"can)|let's|let us|lets|"
@@ -162,13 +165,14 @@ ENGLISH = Cues(
         "prepare query rebase recheck rework see store "
         "stub summarise summarize treat tweak undo unset upload wait work"
     ),
+    side_verbs="explain check look review run test verify explore plan read work make brainstorm",
     pointing=(
         "this that these those it its they them their he she both here there same above below "
         "one ones"
     ),
     vague=(
         "again also thing things part parts way ways stuff lot bit fyi uh oh huh happen happened "
-        "happens twice back look looks earlier sure think know follow quick question questions talk "
+        "happens see twice back look looks earlier sure think know follow quick question questions talk "
         "suggestion suggestions possible simplest idea ideas prior point "
         "something anything everything nothing someone yeah yep ok"
     ),
@@ -251,13 +255,13 @@ ENGLISH = Cues(
         r"not (?:done|fixed|addressed|covered|tested)(?: yet)?|known (?:limitations|issues)|"
         r"follow-?ups?|deferred|left out)\b"
     ),
-    open_label=r"(?:still open|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
+    open_label=r"(?:still open|(?:what is )?left|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
     dropped=(
         r"\b(?:abandon(?:ed)?|drop(?:ped)? (?:this|the) (?:branch|work|idea|approach|pr)|give up "
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "
         r"(?:branch|work|idea))\b"
     ),
-    clause=r"because|so that|which|instead of|including",
+    clause=r"because|so that|which|instead of|including|since",
 )
 
 GERMAN = Cues(
@@ -283,6 +287,7 @@ GERMAN = Cues(
     verbs=(
         "füge ändere entferne behebe baue schreibe prüfe zeige erstelle nutze verschiebe benenne"
     ),
+    side_verbs="prüfe zeige",
     pointing="das dies diese dieser dieses es sie hier dort beide gleiche",
     vague="nochmal wieder ding sache teil",
     symptom=r"\b(?:fehler|kaputt|falsch|geht nicht|hängt)\b",

@@ -12,6 +12,7 @@ from memtool.model.threads import Kind, Proof, Signal
 from memtool.model.words import content_words
 from memtool.signals import answers, choices, cues
 from memtool.signals.text import (
+    MOST_WORDS,
     Piece,
     capitalised,
     clause,
@@ -38,6 +39,8 @@ _WORD = re.compile(r"[^\W_]+")
 # "Address 1 first", "investigate 3 and 7": a number of a list that is not told.
 _NUMBERED = re.compile(r"^\w+ #?\d{1,2}\b(?! \w+s\b)")
 FEWEST_TOLD = 4
+FEWEST_ASKED = 3
+"""A request of fewer words ("find the queries") needs the sentence that it is about."""
 _PLAN = re.compile(
     r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|"
     r"this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
@@ -66,6 +69,8 @@ _YES = re.compile(
 )
 _OR = re.compile(r"\bor\b|\boder\b", re.IGNORECASE)
 MOST_STEPS = 8
+MOST_LABEL = 12
+"""Of a longer option only its label is told: the next clause may be the reason, not what is done."""
 MOST_CHOICE_WORDS = 8
 """A choice with fewer words asks for nothing more."""
 FEWEST_SUBJECT = 2
@@ -225,7 +230,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
         return
     asked, pieces = answer
     for option in choices.chosen(event.text, pieces):
-        text = _RECOMMENDED.sub("", clause(option.text))
+        is_long = len(option.text.split()) > MOST_WORDS
+        text = _RECOMMENDED.sub("", clause(option.text, MOST_LABEL if is_long else MOST_WORDS))
         if text and len(content_words(text)) >= 1:
             first = event.text.strip().split("\n", 1)[0]
             yield _signal(
@@ -255,9 +261,13 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
             continue
         text = clause(_without_interjections(piece.text))
         words = content_words(text)
-        if len(words - PROCESS) < FEWEST_TOLD - 1 or is_made_of(text, _ROUTINE) or not is_whole(text):
+        if (
+            len(words - PROCESS) < FEWEST_TOLD - 1
+            or is_made_of(text, _ROUTINE)
+            or not is_whole(text)
+        ):
             continue
-        if not stands_alone(text):
+        if not stands_alone(text, FEWEST_TOLD - 1):
             continue
         proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
@@ -323,15 +333,14 @@ def points(text: str) -> bool:
     return any(word.lower() in _POINTING for word in _WORD.findall(text))
 
 
-def stands_alone(text: str, fewest: int = FEWEST_TOLD) -> bool:
+def stands_alone(text: str, fewest: int = FEWEST_TOLD, least: int = FEWEST_SUBJECT) -> bool:
     """Return whether a text says something to a reader who sees nothing else.
 
-    One that points at something needs so many words that name its subject.
+    It needs `least` words that name its subject, `fewest` where it points at something.
     """
     subject = content_words(text) - _VAGUE
-    return len(subject) >= (fewest if points(text) else FEWEST_SUBJECT) and not _NUMBERED.match(
-        wanted(text)
-    )
+    enough = len(subject) >= (fewest if points(text) else least)
+    return enough and not _NUMBERED.match(wanted(text))
 
 
 class _Wanted(NamedTuple):
@@ -358,8 +367,9 @@ def _asks(
         return
     standing = [each for each in wanted if stands_alone(each.text)]
     state = "" if standing else "aside"
-    wanted = standing or wanted
-    request = next((each for each in wanted if each.is_request), wanted[0])
+    sentences = [each for each in standing if each.piece.kind == "sentence"]
+    wanted = sentences or standing or wanted
+    request = next((w for w in wanted if w.is_request and len(w.words) >= FEWEST_ASKED), wanted[0])
     fullest = max(wanted, key=lambda each: (min(len(each.words), 14), -each.piece.start))
     yield _signal(
         "ask",
@@ -395,7 +405,8 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
     is_clipped = bool(_FRAGMENT.match(short)) and "," not in short
-    if not is_whole(short, MOST_CODE_ASKED) or is_clipped:
+    ended = f"{short}." if text.endswith(f"{short}.") else short
+    if not is_whole(ended, MOST_CODE_ASKED) or is_clipped:
         return
     yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
 
@@ -425,7 +436,9 @@ _PASTED = re.compile(
 )
 """Signs that a line is a program's output."""
 _OUTPUT = re.compile(r"\s*[•⎿⏺\u276f]")
-_QUOTES = re.compile(r"(?:(?:and|but|so)\s+)?you (?:also |just )?(?:said|wrote|mentioned|listed)\b", re.IGNORECASE)
+_QUOTES = re.compile(
+    r"(?:(?:and|but|so)\s+)?you (?:also |just )?(?:said|wrote|mentioned|listed)\b", re.IGNORECASE
+)
 _REVIEW = re.compile(r"(?:critical|high|medium|low|major|minor) severity\W*$", re.IGNORECASE)
 """What follows the title of a comment that a reviewing program made."""
 _REQUESTS = re.compile(

@@ -52,7 +52,7 @@ _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+(?=[\"'(\[*_`“]*[\w@/#])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b(?-i:[A-Z]))\.$",
     re.IGNORECASE,
 )
 
@@ -104,6 +104,8 @@ def _unwrapped(text: str) -> Iterator[tuple[int, str]]:
 
 
 _WIDTH = 60
+_STARTS = re.compile(r"""\s*[\w"'`(<@/$*_~.]""")
+"""How a line begins that goes on with the one before: not with a sign or a picture."""
 
 
 def _may_go_on(line: str) -> bool:
@@ -111,6 +113,7 @@ def _may_go_on(line: str) -> bool:
     bare = line.rstrip()
     return (
         len(bare) >= _WIDTH
+        and not line.endswith("  ")
         and bare[-1] not in ".!?:;|"
         and not _HEADING.match(line)
         and not _ROW.match(line)
@@ -119,7 +122,7 @@ def _may_go_on(line: str) -> bool:
 
 
 def _is_plain(line: str) -> bool:
-    return bool(line.strip()) and not any(
+    return bool(_STARTS.match(line)) and not any(
         pattern.match(line)
         for pattern in (_FENCE, _HEADING, _BOLD_HEADING, _ITEM, _OPTION, _QUOTE, _ROW, _RULE)
     )
@@ -213,13 +216,13 @@ _NAME = re.compile(r"\b\d+\b|\b\w+\([^)]*\)|\b\w*[a-z][A-Z]\w*|\b\w+_\w+\b(?!\.\
 
 
 def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
-    """Return whether a text can stand by itself: some words, not mostly code, no open end."""
+    """Return whether a text can stand by itself: some words, not mostly code, no open end unless it has a full stop."""
     words = text.split()
     if len(words) < FEWEST_WORDS or len(content_words(text)) < FEWEST_CONTENT:
         return False
     last = words[-1].strip(".,;:!?\"'()[]`*").lower()
     return (
-        last not in _DANGLING
+        (last not in _DANGLING or text.endswith((".", "!")))
         and _is_closed(text)
         and not text.endswith((":", ",", "(", "…"))
         and code_share(text) <= most_code
@@ -227,7 +230,7 @@ def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
 
 
 _BREAK = re.compile(
-    rf"[;:.](?=\s)|\s[–—-]{{1,2}}\s|\s[(\[]|,?\s(?=(?:{cues.anywhere('clause').pattern})\b)",
+    rf"[;:.](?=\s)|\s[–—-]{{1,2}}\s|\s[(\[](?=[^)\]]*[)\]](?:\W|$)(?!\s*\w))|,?\s(?=(?:{cues.anywhere('clause').pattern})\b)",
     re.IGNORECASE,
 )
 

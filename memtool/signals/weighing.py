@@ -26,13 +26,13 @@ FEWEST_SUBJECT = 2
 FEWEST_RESULT = 4
 FEWEST_ACT = 3
 LEAST_OF_BEST = 0.7
+FIRST = 2.0
+"""How much better what a session was begun with names it than what came later."""
 LEAST_OF_ACT = 0.4
 """A branch that says what was done stands alone, unless the best act is so much more central."""
 _VERBS = cues.words("verbs")
 _SIDE = frozenset(content_words("test tests lint docs documentation readme comment comments todo"))
-_SIDE_VERBS = frozenset(
-    "explain check look review run test verify explore plan read work make brainstorm".split()
-)
+_SIDE_VERBS = cues.words("side_verbs")
 _REVISION = cues.anywhere("revision")
 _TAKES_BACK = re.compile(r"\b(?:revert|undo|scrap)\s+(?:that|it|this|these|those)\b", re.IGNORECASE)
 _SYMPTOM = cues.anywhere("symptom")
@@ -240,49 +240,63 @@ class Weighing:
             yield from _candidate(RESULT, score, _short(signal)) if is_lead else ()
 
     def _by_branch_or_act(self) -> Iterator[Candidate]:
-        acts = sorted(
-            (short for act in self._acts() if self._is_act(short := _short(act))),
-            key=lambda s: (-self._act_score(s), s.time_us, s.text),
-        )
-        best = acts[0] if acts else None
+        fitting = (each for each in self._scored_acts() if len(each[1].text) <= MOST_HEADLINE)
+        scored = sorted(fitting, key=lambda each: (-each[0], each[1].time_us, each[1].text))
+        score, best = scored[0] if scored else (0.0, None)
         if best is not None:
-            yield from _candidate(ACT, self._act_score(best), best)
-        words, known = self._branch_words()
+            yield from _candidate(ACT, score, best)
+        words, ticket = self._branch_words()
         if not words or not self.signals:
             return
-        score = self._act_score(best) if best else 0.0
-        alone = msgspec.structs.replace(best or self.signals[0][1], text=words)
-        subject = len(content_words(words))
+        content = content_words(words)
+        known = sum(bool(self.counts[word]) for word in content_words(words + ticket))
+        central = self._act_score(best) if best else 0.0
+        alone = msgspec.structs.replace(best or self.signals[0][1], text=words + ticket)
         is_verb = words.split(" ", 1)[0].lower() in _VERBS
-        is_phrase = subject >= FEWEST_ACT and (is_verb or len(words.split()) > FEWEST_ACT)
-        if is_phrase and self._likeness(words) >= LEAST_OF_ACT * score:
+        is_phrase = len(content) >= FEWEST_ACT and (is_verb or len(words.split()) > FEWEST_ACT)
+        if is_phrase and self._likeness(words) >= LEAST_OF_ACT * central:
             yield from _candidate(BRANCH, 0.0, alone)
             return
         yield from _candidate(NAME if known else SHORT_NAME, 0.0, alone)
-        if best is not None and known >= FEWEST_SUBJECT:
-            room = MOST_HEADLINE - len(words) - 2
-            fits = (act for act in acts if act.kind != "todo" and len(act.text) <= room)
-            named = next((a for a in fits if self._act_score(a) >= LEAST_OF_BEST * score), None)
-            is_alike = share(content_words(words), content_words(best.text)) > MOST_SHARED
-            if named is not None and not is_alike:
-                both = msgspec.structs.replace(named, text=f"{words}: {named.text}")
-                yield from _candidate(BRANCH, 0.0, both)
-            elif subject >= FEWEST_ACT:
-                yield from _candidate(BRANCH, 0.0, alone)
+        if best is None or known < FEWEST_SUBJECT:
+            return
+        room = MOST_HEADLINE - len(words + ticket) - 2
+        fits = (
+            act for own, act in scored if own >= LEAST_OF_BEST * score and len(act.text) <= room
+        )
+        named = next((act for act in fits if act.kind != "todo" and not _is_side(act.text)), None)
+        if named is not None and share(content, content_words(best.text)) <= MOST_SHARED:
+            both = msgspec.structs.replace(named, text=f"{words}{ticket}: {named.text}")
+            yield from _candidate(BRANCH, 0.0, both)
+        elif len(content) >= FEWEST_ACT:
+            yield from _candidate(BRANCH, 0.0, alone)
 
     def _asks(self, turn: Turn, signal: Signal) -> bool:
         """Return whether a signal is an ask that stands, and says something by itself."""
         return signal.kind == "ask" and signal.state != "aside" and id(turn) not in self.replaced
 
-    def _acts(self) -> Iterator[Signal]:
+    def _scored_acts(self) -> Iterator[tuple[float, Signal]]:
+        """Yield what may name the thread, with how well it does; what a session was begun for does it best."""
+        begun: dict[str, Turn] = {}
+        for turn, signal in self.signals:
+            if self._asks(turn, signal) or signal.kind == "recap":
+                begun.setdefault(turn.session, turn)
+        for turn, act in self._acts():
+            short = _short(act)
+            is_first = begun.get(turn.session) is turn and act.rank < FEWEST_SUBJECT
+            if self._is_act(short) or (is_first and _is_statement(act)):
+                yield self._act_score(short) * (FIRST if is_first else 1.0), short
+        for _, todo in self.todos():
+            short = _short(todo)
+            if todo.state == "done" and self.is_subject(todo.text) and self._is_act(short):
+                yield self._act_score(short), short
+
+    def _acts(self) -> Iterator[tuple[Turn, Signal]]:
         for turn, signal in self.signals:
             if signal.kind == "recap" or self._asks(turn, signal):
-                yield signal
+                yield turn, signal
             elif signal.kind == "decision" and signal.state == "ruling":
-                yield msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
-        for _, todo in self.todos():
-            if todo.state == "done" and self.is_subject(todo.text):
-                yield todo
+                yield turn, msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
 
     def _likeness(self, text: str) -> float:
         """Return the mean count of the text's content words among the thread's signals."""
@@ -306,20 +320,18 @@ class Weighing:
         text = prose(act.text)
         words = content_words(text)
         fullness = 1 - _HALF ** max(1, len(words - prompts.PROCESS) - FEWEST_SUBJECT)
-        is_side = bool(words & _SIDE) or text.split(" ", 1)[0].lower() in _SIDE_VERBS
+        is_side = bool(words & _SIDE) or _is_side(text)
         return self._likeness(text) * fullness * (_SIDE_SHARE if is_side else 1.0)
 
-    def _branch_words(self) -> tuple[str, int]:
-        """Return the branch in words, its ticket in brackets, and how many of them occur in the signals."""
+    def _branch_words(self) -> tuple[str, str]:
+        """Return the branch in words, without owner and date, and its ticket in brackets."""
         name = self.branch.rsplit("/", 1)[-1]
         ticket = _TICKET.search(name)
         bare = name.replace(ticket[1], "") if ticket else name
         words = [word for word in re.split(r"[-_.]+", bare) if word and not word.isdecimal()]
-        told = [*words, ticket[1]] if ticket else words
-        known = [word for word in told if any(self.counts[part] for part in content_words(word))]
-        text = " ".join(words)
-        text = text[:1].upper() + text[1:] + (f" ({ticket[1].upper()})" if ticket else "")
-        return text.strip(), len(known)
+        text = " ".join(words) or (ticket[1] if ticket else "")
+        told = f" ({ticket[1].upper()})" if ticket and words else ""
+        return text[:1].upper() + text[1:], told
 
 
 def _said(turn: Turn) -> list[Signal]:
@@ -341,12 +353,35 @@ def _short(signal: Signal) -> Signal:
     """Return the signal with as many whole clauses of its text as fit a headline."""
     if len(signal.text) <= MOST_HEADLINE:
         return signal
-    texts = (clause(signal.text, most) for most in _FEWER_WORDS)
+    bare = _BRACKETED.sub("", signal.text)
+    unlabelled = _LABELLED.sub("", bare)
+    texts = (bare, *(clause(bare, most) for most in _FEWER_WORDS), unlabelled)
     fitting = next((text for text in texts if text and len(text) <= MOST_HEADLINE), signal.text)
     return msgspec.structs.replace(signal, text=fitting)
 
 
 _FEWER_WORDS = (18, 14, 10)
+_LABELLED = re.compile(r"\A[^:]{3,30}: (?=\S)")
+_BRACKETED = re.compile(r"\s*\([^()]*\)")
+
+
+def _is_side(text: str) -> bool:
+    return text.split(" ", 1)[0].lower() in _SIDE_VERBS
+
+
+def _is_statement(ask: Signal) -> bool:
+    """Return whether an ask says what it is about, though it does not begin with a verb."""
+    return (
+        prompts.stands_alone(ask.text, least=FEWEST_ACT)
+        and not ask.text.endswith("?")
+        and not _CONDITION.match(ask.text)
+        and not _is_cut(ask)
+    )
+
+
+_CONDITION = re.compile(
+    r"(?:to|if|when|because|since|continue|resume|go on|proceed|back to|retry)\b", re.IGNORECASE
+)
 
 
 def _is_cut(signal: Signal) -> bool:

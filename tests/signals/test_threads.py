@@ -80,7 +80,7 @@ def test_the_best_headline_that_exists_names_the_thread() -> None:
     talk.prompt("The tax of every invoice is wrong").edit("tax.py").answer(FIX)
     assert talk.thread().headline == "The tax of every invoice is wrong"
     talk.prompt("Change amounts to half-even rounding").edit("tax.py")
-    assert talk.thread().headline == "Invoice tax (SHOP-12): Change amounts to half-even rounding"
+    assert talk.thread().headline == "The tax of every invoice is wrong"
     talk.shell("git commit -m 'tax: Round half even'", "[x 1a2b3c4] tax: Round half even")
     assert talk.thread().headline == "tax: Round half even"
     talk.add("title", "Wrong tax on invoices", given_by="agent")
