@@ -16,6 +16,7 @@ from memtool.signals.text import (
     Piece,
     capitalised,
     clause,
+    clean,
     code_share,
     is_made_of,
     is_whole,
@@ -119,23 +120,32 @@ def _signal(
 
 def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) -> Iterator[Signal]:
     whole = proof(event, 0, len(event.text))
+    call = calls.get(event.metadata.get("tool_use_id", ""))
     if isinstance(action, act.Question):
         for asked in action.asked:
             yield from _answered(event, asked)
     elif isinstance(action, act.Plan):
         heading = plan_heading(action.heading)
         if action.verdict in {"approved", "changed"}:
-            call = calls.get(event.metadata.get("tool_use_id", ""))
             proofs = (proof(call, 0, len(call.text)), whole) if call else (whole,)
             if heading:
                 yield _signal("plan", heading, event, *proofs)
-            for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
-                yield _signal("plan", step, event, *proofs, state="step", rank=rank)
+            yield from _steps(event, action.steps, call or event)
         if action.verdict != "approved":
-            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
+            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan", call)
     elif isinstance(action, act.Rejection):
-        call = calls.get(event.metadata.get("tool_use_id", ""))
-        yield from _rejected(event, _subject(action.subject, call))
+        yield from _rejected(event, _subject(action.subject, call), call)
+
+
+def _steps(event: Event, steps: Sequence[str], said: Event) -> Iterator[Signal]:
+    """Yield the steps of a plan that the event which said them still holds, and that stand by themselves."""
+    rank = 0
+    for step in steps:
+        text, where = clean(_STEP.sub("", step)), said.text.find(step)
+        if where >= 0 and is_whole(text) and rank < MOST_STEPS:
+            rank += 1
+            held = proof(said, where, where + len(step))
+            yield _signal("plan", text, event, held, state="step", rank=rank)
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -155,20 +165,18 @@ def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
         yield _signal("decision", f"{question} → {short}", event, whole, state="answer")
 
 
-def _rejected(event: Event, subject: str) -> Iterator[Signal]:
+def _rejected(event: Event, subject: str, call: Event | None) -> Iterator[Signal]:
     pieces = pieces_of(event.text)
     rulings = [piece for piece in _first_paragraph(pieces) if _is_ruling(piece)]
     for piece in rulings[:2]:
         text = clause(piece.text)
         if is_whole(text) and len(content_words(text) - PROCESS) >= FEWEST_SUBJECT:
             about = f" (rejected: {subject})" if subject else ""
-            yield _signal(
-                "decision",
-                capitalised(text) + about,
-                event,
-                proof(event, piece.start, piece.end),
-                state="rejection",
-            )
+            proofs = [proof(event, piece.start, piece.end)]
+            if call is not None and about:
+                proofs.append(proof(call, 0, len(call.text)))
+            text = capitalised(text) + about
+            yield _signal("decision", text, event, *proofs, state="rejection")
             return
     yield from _asks(event, pieces, None, set())
 

@@ -45,6 +45,11 @@ class _Segment:
         self.events = events
         self.project = project or (events[0].project if events else "")
         self.actions = {event.id: act.decode(event.metadata) for event in events}
+        self.rejected = {
+            event.metadata.get("tool_use_id", "")
+            for event in events
+            if any(isinstance(action, act.Rejection) for action in self.actions[event.id])
+        }
         self.calls: dict[str, Event] = {}
         self.results: dict[str, Event] = {}
         for event in events:
@@ -222,7 +227,10 @@ class _Segment:
     def _action(
         self, draft: _Draft, event: Event, action: act.AnyAction, tests: dict[str, Signal]
     ) -> None:
-        result = self.results.get(event.metadata.get("tool_use_id", ""))
+        call = event.metadata.get("tool_use_id", "")
+        if call and call in self.rejected:
+            return
+        result = self.results.get(call)
         is_error = result is not None and result.metadata.get("is_error") == "true"
         if isinstance(action, act.Edit) and not is_error:
             draft.is_work = True
@@ -231,7 +239,8 @@ class _Segment:
         elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
             outcome = shell.outcome_of(result.text, is_error=is_error)
             if outcome:
-                proofs = (proof(result, *_telling(result.text)),)
+                called = proof(event, *_span(event.text, action.command))
+                proofs = (proof(result, *_telling(result.text)), called)
                 text, purpose = one_line(action.command), action.purpose
                 tests[purpose] = Signal("test", text, result.time_us, proofs, outcome, purpose)
         elif isinstance(action, act.Commit) and not action.scratch:
