@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memtool.context import Limits, RunContext
 from memtool.jobs.runner import Outcome, run_job
+from memtool.ledger.file import Trigger
 from memtool.model.calendar import Calendar
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.model.records import Node, Record
@@ -58,6 +59,7 @@ class Memory:
         budget: Budget = Budget(),  # noqa: B008 - frozen
         at_once: int = 1,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        trigger: Trigger = "manual",
     ) -> Outcome:
         """Run one rollup job at the given instant."""
         options = RollupOptions(
@@ -74,7 +76,9 @@ class Memory:
             roll_up(context, options)
 
         job = job_named(f"{level.word}-rollup")
-        return run_job(job, body, root=self.root, clock=lambda: now_us, limits=limits)
+        return run_job(
+            job, body, root=self.root, trigger=trigger, clock=lambda: now_us, limits=limits
+        )
 
     def roll_up_all(self, now_us: int, **choices: object) -> list[Outcome]:
         """Run the four rollup jobs in order."""

@@ -46,7 +46,11 @@ def agents() -> list[str]:
     rows = []
     for row in AGENTS:
         if row.roots:
-            places = "; ".join(_code(f"{root}/{row.transcripts}".rstrip("/")) for root in row.roots)
+            places = ", ".join(
+                _code(f"{root}/{below}".rstrip("/"))
+                for root in row.roots
+                for below in row.transcripts
+            )
             keys = [_code(key) if key else "" for key in (row.roots_key, row.setting, row.variable)]
             rows.append((row.title, _code(row.name), places, *keys, _code(row.resume)))
     heads = ["setting", "older setting", "variable", "a session goes on with"]

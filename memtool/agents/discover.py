@@ -40,9 +40,9 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for path in named:
         walk.add_named(path, registry.AGENTS)
     for root in () if named else roots:
-        if exists(root.transcripts):
-            walk.add_named(root.transcripts, (root.agent,))
-        if root.agent.prompts and exists(root.path / root.agent.prompts):
+        for place in filter(walk.finds, root.transcripts):
+            walk.add_named(place, (root.agent,))
+        if root.agent.prompts and walk.finds(root.path / root.agent.prompts):
             walk.add_last(root.path / root.agent.prompts)
     return walk.result()
 
@@ -70,6 +70,14 @@ class _Walk:
         self._unread: dict[Path, str] = {}
         self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
+
+    def finds(self, path: Path) -> bool:
+        """Return whether something is there. What cannot be looked at is noted."""
+        try:
+            return exists(path)
+        except StorageError as error:
+            self._failed[path] = error
+            return False
 
     def add_named(self, path: Path, agents: tuple[Agent, ...]) -> None:
         """Add a file, or the files of a directory, of one of these agents."""
@@ -124,7 +132,7 @@ class _Walk:
         if stat.S_ISDIR(found.st_mode):
             waiting.append(path)
         elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
-            tuple(agent.suffix for agent in agents)
+            tuple(suffix for agent in agents for suffix in agent.suffixes)
         ):
             if self._lists_strays:
                 self._unread[path] = STRAY

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
+from memtool.model.actions import METADATA_KEY, with_texts
+from memtool.model.records import Event
 from memtool.redact import Redacted, may_hold_secrets, redact, redact_account, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
 
@@ -58,6 +61,23 @@ def sanitize(kind: str, text: str, metadata: Mapping[str, str]) -> Sanitized:
         metadata={name: shorten(field.text, MAX_METADATA_TEXT) for name, field in fields.items()},
         redactions=clean.count
         + sum(field.count for field in (*accounts.values(), *fields.values())),
+    )
+
+
+def sanitized_again(event: Event) -> Event:
+    """Return a stored event as today's rules of redaction leave it."""
+    metadata = dict(event.metadata)
+    line = metadata.get(METADATA_KEY, "")
+    if may_hold_secrets(
+        line, {}
+    ):  # masked within its texts: a mask across a bracket would leave no JSON
+        metadata[METADATA_KEY] = with_texts(line, lambda text: redact(text).text)
+    clean = sanitize(event.kind, event.text, metadata)
+    return replace(
+        event,
+        text=clean.text,
+        metadata=clean.metadata,
+        redaction=max(event.redaction, clean.redaction),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from memtool.cli.options import JsonOption, invocation
+from memtool.cli.options import JsonOption, ScheduledOption, invocation
 from memtool.cli.output import print_json, print_line
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import ExitCode
@@ -15,7 +15,12 @@ from memtool.text import size
 VERSION = 1
 
 
-def compact(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
+def compact(
+    context: typer.Context,
+    *,
+    scheduled: ScheduledOption = False,  # noqa: ARG001 - its callback has noted it
+    json: JsonOption = False,
+) -> ExitCode:
     """Free disk space that replaced and deleted data takes. Can be interrupted at any time."""
     call, report = invocation(context), Report()
     outcome = run(call, "compaction", lambda running: compact_body(running, report))

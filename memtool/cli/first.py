@@ -77,9 +77,9 @@ class Found(Struct, frozen=True):
         if not self.files and self.unreadable is not None:
             return f"Cannot read {self.unreadable.message}."
         if not self.files:
+            there = [root for root in self.roots if root.path.is_dir()] or self.roots[:1]
             return " ".join(
-                f"No session of {root.agent.title} was found below {root.transcripts}."
-                for root in self.roots
+                f"No session of {root.agent.title} was found below {root.places}." for root in there
             )
         return " ".join(
             f"{agent} has {number(len(sizes), 'session')} here ({size(sum(sizes))})."
@@ -193,8 +193,8 @@ def find_transcripts(call: Invocation) -> Found:
             sources = store.sources()
     looked = discover(roots=call.roots)
     sizes: dict[str, list[int]] = {}
-    for path, status in waiting(looked.files, sources):
-        sizes.setdefault(root_of(path, call.roots).agent.title, []).append(status.st_size)
+    for path, found in waiting(looked.files, sources):
+        sizes.setdefault(root_of(path, call.roots).agent.title, []).append(found.size_bytes)
     unreadable = next((why for _, why in looked.failed), None)
     return Found(call.roots, sizes, unreadable)
 

@@ -15,10 +15,10 @@ import typer
 from msgspec.structs import replace
 
 from memtool.agents.discover import discover
-from memtool.cli.options import Invocation, JsonOption, files, invocation
+from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
-from memtool.errors import ExitCode, MemtoolError, UsageError
+from memtool.errors import ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report, waiting
 from memtool.jobs.ingest import ingest as ingest_body
@@ -26,6 +26,7 @@ from memtool.jobs.runner import Outcome
 from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
+from memtool.systemd.pauses import described, pause_of
 
 VERSION = 1
 PathsArgument = Annotated[
@@ -39,7 +40,11 @@ PathsArgument = Annotated[
 
 
 def ingest(
-    context: typer.Context, paths: PathsArgument = None, *, json: JsonOption = False
+    context: typer.Context,
+    paths: PathsArgument = None,
+    *,
+    scheduled: ScheduledOption = False,  # noqa: ARG001 - its callback has noted it
+    json: JsonOption = False,
 ) -> ExitCode:
     """Read new transcripts into the memory. Running it again is harmless."""
     call = invocation(context)
@@ -63,6 +68,9 @@ def ingest(
     else:
         for line in _lines(report, order):
             print_line(line)
+        if outcome.run.trigger == "manual":  # else it would be told every quarter of an hour
+            for line in _told_before(report):
+                print_line(line)
     return conclude(outcome)
 
 
@@ -98,6 +106,8 @@ def take_in_news(call: Invocation) -> None:
             sources = store.sources()
         if next(waiting(discover(roots=call.roots).files, sources), None) is None:
             return
+        if (pause := pause_of(root, "ingest", call.now_us)) is not None:
+            raise SkippedError(f"ingest is {described(pause)}")
         report, order = Report(), _order(call)
         outcome = run(
             call, "ingest", lambda running: ingest_body(running, order, report), show=Show.NEVER
@@ -130,12 +140,15 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     captured, counts = report.captured, report.counts
     if not report.looked:
         return
-    if not report.files and not report.unchanged:
-        places = ", ".join(str(root.transcripts) for root in order.roots)
+    unreadable = sum(bool(file.error) for file in report.files) + len(report.known_unreadable)
+    if not report.files and not report.unchanged and not unreadable:
+        places = ", ".join(root.places for root in order.roots)
         yield f"No transcripts found under {places}."
     else:
-        files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"
+        read = sum(not file.error for file in report.files)
+        files = "standard input" if order.stream else f"{_number(read, 'file')} read"
         more = f", {report.unchanged} unchanged" if report.unchanged else ""
+        more += f", {unreadable} not readable" if unreadable else ""
         yield f"{files}{more}: {_number(captured.new, 'new event')}" + "".join(
             f", {number} {what}"
             for number, what in (
@@ -155,7 +168,6 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
                 f"{name} {count}" for name, count in sorted(names.items())
             )
     yield from _trouble(report)
-    yield from _unread(report)
 
 
 def _trouble(report: Report) -> Iterator[str]:
@@ -163,19 +175,23 @@ def _trouble(report: Report) -> Iterator[str]:
     if unfinished:
         yield f"{_number(unfinished, 'file')} without a last line end: that line is looked at again"
     for file in report.files:
+        if file.error:
+            yield f"cannot read {file.error}"
         if file.problem:
             yield f"{file.path}: {file.problem}"
         for offset, reason in file.damage:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):
             yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
-    for path, source in report.known_damage:
+
+
+def _told_before(report: Report) -> Iterator[str]:
+    """Yield what is wrong and was reported by an earlier run, and what is not meant to be read."""
+    for name, source in report.known_damage:
         what = source.problem or _number(source.damaged, "damaged record")
-        yield f"{path}: as reported before: {what}"
-
-
-def _unread(report: Report) -> Iterator[str]:
-    """Yield a line for each reason."""
+        yield f"{name}: as reported before: {what}"
+    for error in report.known_unreadable:
+        yield f"cannot read, as reported before: {error}"
     paths: dict[str, list[Path]] = {}
     for path, why in report.unread:
         paths.setdefault(why, []).append(path)
@@ -213,6 +229,7 @@ def _report_json(report: Report) -> dict[str, object]:
             {"path": path, "damaged": source.damaged, "problem": source.problem}
             for path, source in report.known_damage
         ],
+        "known_unreadable": report.known_unreadable,
         "unread": [{"path": str(path), "reason": why} for path, why in report.unread],
     }
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from memtool.agents.registry import Root, roots_of
-from memtool.cli.output import note
+from memtool.cli.output import WARNING, note
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
 from memtool.settings import Config, load_config
@@ -95,6 +95,22 @@ def directories(incomplete: str) -> Offers:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
 
+def _note_scheduled(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        invocation(context).is_scheduled = True
+
+
+SCHEDULED = "--scheduled"
+ScheduledOption = Annotated[
+    bool,
+    typer.Option(
+        SCHEDULED,
+        callback=_note_scheduled,
+        help="For cron: respect pauses, and print nothing unless it fails.",
+    ),
+]
+
+
 class Invocation:
     """One run of the program. The configuration is read when it is first asked for, and then once."""
 
@@ -109,6 +125,8 @@ class Invocation:
         self.now_us = now_us
         self.store_option = store_option
         self.config_option = config_option
+        self.is_scheduled = False
+        """Whether a scheduler other than systemd began this, as --scheduled says."""
 
     def fresh(
         self, environ: Mapping[str, str] | None = None, store_option: Path | None = None
@@ -131,7 +149,7 @@ class Invocation:
         """The configuration. Raises ConfigError. What it warns of is printed to stderr."""
         config = self.read_config()
         for warning in config.warnings:
-            note(f"memtool: warning: {warning}")
+            note(f"memtool: warning: {warning}", WARNING)
         return config
 
     def read_config(self) -> Config:

@@ -209,6 +209,8 @@ _MOST_BESIDE = 2
 
 def _thread_facts(clock: Clock, thread: ShownThread, level: str) -> Iterator[str]:
     yield thread.branch or f"thread:{thread.id[:THREAD_DIGITS]}"
+    if {point.kind for point in thread.points} == {"note"}:
+        yield "noted by hand"
     if level != "day":
         yield clock.dates(thread.first_us, thread.last_us)
     else:

@@ -74,6 +74,11 @@ def _print_worth_knowing(page: Page, found: Verification) -> None:
             "their transcripts are gone, or the next ingest reads them again."
         )
         page.blank()
+    if found.old_rules_count:
+        events = number(found.old_rules_count, "event")
+        what = f"{events} masked by older rules only; memtool redact --again applies today's."
+        page.line((what, "yellow"))
+        page.blank()
     if found.strange_count:
         page.line(
             (
@@ -105,7 +110,7 @@ def _print_worth_knowing(page: Page, found: Verification) -> None:
         )
     if found.erasing is not None:
         since = clock.moment(found.erasing.since_us)
-        what = f"What was forgotten since {since} may still be in the files; memtool compact removes it."
+        what = f"What was forgotten or masked since {since} may still be in the files; memtool compact removes it."
         page.line((what, "yellow"))
     if found.stale:
         page.line((f"Stale: {_by_level(found)}; memtool rollup all updates it.", "yellow"))

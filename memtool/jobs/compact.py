@@ -12,6 +12,7 @@ from memtool.files import bytes_below
 from memtool.search import index
 from memtool.store import erase
 from memtool.store.access import Access, Lease
+from memtool.store.store import erasing
 
 SLICE_BYTES = 24 << 20
 """What is compacted in well under a second, even where files are large: others wait for a slice at most."""
@@ -43,7 +44,7 @@ def compact_store(context: RunContext, access: Access, report: Report) -> None:
     report.before_bytes = report.after_bytes = bytes_below(access.path)
     try:
         with access.lease(context.writer) as lease:
-            seen = erase.erasing(lease.store())
+            seen = erasing(lease.store())
             if seen is not None:
                 _trim_sessions(context, access, lease)
             # All of every family, whatever was deleted: a copy that was replaced long ago lies anywhere.

@@ -38,8 +38,8 @@ from memtool.query.names import ShortNames, session_named
 from memtool.query.reader import Reader
 from memtool.store import erase
 from memtool.store.access import Access, Lease
-from memtool.store.erase import Erasing, erasing, periods_over, suspect_nodes
-from memtool.store.store import Store
+from memtool.store.erase import periods_over, suspect_nodes
+from memtool.store.store import Erasing, Store, erasing
 from memtool.store.toc import drop_half_built
 
 MIN_EVENT_DIGITS = 8
@@ -266,7 +266,7 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
             names_it = _naming(found, store.calendar.week_start)
         if not found.is_empty:
             report.blanked = blank(context.root, names_it)
-            _remove_leftovers(context.root)
+            remove_leftovers(context.root)
             with access.lease(context.writer) as lease:
                 _delete(context, lease, found, report)
     if not found.is_empty or found.erasing is not None:
@@ -276,17 +276,18 @@ def forget(context: RunContext, reader: Reader, selector: Selector, report: Repo
 def _delete(context: RunContext, lease: Lease, found: Found, report: Report) -> None:
     now_us = context.now_us
     drop_half_built(lease.store())
-    for nodes in _slices(context, found.suspects, "stale nodes"):
+    for nodes in slices(context, found.suspects, "stale nodes"):
         erase.drop_nodes(lease.store(), nodes, now_us)
-    for paths in _slices(context, found.sources, "sources"):
+    for paths in slices(context, found.sources, "sources"):
         erase.drop_sources(lease.store(), paths, now_us)
-    for ids in _slices(context, found.ids, "events"):
+    for ids in slices(context, found.ids, "events"):
         erase.forget_events(lease.store(), ids, now_us)
         report.forgotten += len(ids)
         context.tally.details["events_forgotten"] = report.forgotten
 
 
-def _slices(context: RunContext, rows: Sequence[T], label: str) -> Iterator[Sequence[T]]:
+def slices(context: RunContext, rows: Sequence[T], label: str) -> Iterator[Sequence[T]]:
+    """Yield the rows in slices of one batch each; between two, progress is shown and a stop is looked for."""
     for start in range(0, len(rows), SLICE):
         context.checkpoint()
         context.progress(start, len(rows), label)
@@ -315,7 +316,7 @@ def _unfinished(root: Path) -> list[str]:
     return [name for task, name in tasks if is_free(job_lock_path(root, task))]
 
 
-def _remove_leftovers(root: Path) -> None:
+def remove_leftovers(root: Path) -> None:
     """Remove what killed tasks and a summarizer's program have left. No such program runs: rollups hold the tree."""
     with reporting(root):
         for name in _unfinished(root):

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from memtool import __version__
 from memtool.context import DeadlineReached, Limits, Reports, RunContext, Signals, Stopped, Tally
@@ -30,8 +31,8 @@ from memtool.files import storage_error
 from memtool.ledger.file import MAX_DETAILS, MAX_LEFT, Run, Trigger
 from memtool.ledger.reading import record_end, record_start
 from memtool.locks import Holder, Lock, holder_of, job_lock_path, try_lock, wait_for
-from memtool.systemd.jobs import Runnable
-from memtool.systemd.pauses import ALL, admit, described, pause_of
+from memtool.systemd.jobs import JOBS, Runnable
+from memtool.systemd.pauses import ALL, Pause, admit, described, paused
 from memtool.text import first_line
 
 Body = Callable[[RunContext], None]
@@ -53,14 +54,14 @@ def system_now_us() -> int:
     return time.time_ns() // 1000
 
 
-def trigger_of(environ: Mapping[str, str], pid: int) -> Trigger:
+def trigger_of(environ: Mapping[str, str], pid: int, *, is_scheduled: bool = False) -> Trigger:
     """Return what started this process. Before systemd 252 a timer's run shows as `systemd`.
 
     A terminal inherits INVOCATION_ID from the unit that it runs in; SYSTEMD_EXEC_PID tells a unit's own process from
-    these.
+    these. `is_scheduled` is what another scheduler, such as cron, says of itself.
     """
     if environ.get("SYSTEMD_EXEC_PID") != str(pid):
-        return "manual"
+        return "cron" if is_scheduled else "manual"
     return "timer" if environ.get("TRIGGER_UNIT", "").endswith(".timer") else "systemd"
 
 
@@ -73,10 +74,15 @@ def run_job(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     reports: Reports = Reports(),  # noqa: B008 - frozen
     clock: Callable[[], int] = system_now_us,
+    is_recorded: bool = True,
 ) -> Outcome:
     """Run the body under the job's lock, record it, and return how it ended.
 
-    An unexpected exception is recorded and raised again. A job that is paused is skipped where systemd began the run.
+    Without `is_recorded` there is neither a lock nor a record: for a body that only reads a store in which nothing may
+    be written.
+
+    An unexpected exception is recorded and raised again. A job that is paused is skipped where the run is scheduled,
+    and a scheduled run is told which levels it must not write, since their jobs are paused.
 
     Raise StorageError where the job's lock file cannot be made: then nothing can be recorded either.
     """
@@ -86,12 +92,14 @@ def run_job(
     with Signals() as signals, ExitStack() as held:
         context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
         try:
-            _refuse_paused(run, context)
-            held.enter_context(_own_lock(context, job.name))
+            context = _with_pauses(run, context)
+            if is_recorded:
+                held.enter_context(_own_lock(context, job.name))
         except (SkippedError, Stopped) as error:
             problem = error
         else:
-            _record(record_start, run, context)
+            if is_recorded:
+                _record(record_start, run, context)
             try:
                 body(context)
             except Exception as error:  # noqa: BLE001 - recorded here, a crash is raised again below
@@ -99,7 +107,7 @@ def run_job(
             if problem is None and signals.received:  # what follows this job must stop too
                 problem = Stopped(signals.received)
         outcome = _ended(run, problem, context, clock)
-        unrecorded = _record(record_end, outcome.run, context)
+        unrecorded = _record(record_end, outcome.run, context) if is_recorded else None
     if problem is not None and not outcome.error and not isinstance(problem, _NO_CRASH):
         raise problem
     if unrecorded is not None and outcome.exit_code == OK.code:  # status would not know of it
@@ -107,19 +115,29 @@ def run_job(
     return outcome
 
 
-def _refuse_paused(run: Run, context: RunContext) -> None:
-    """Raise SkippedError where the job is paused. A run by hand goes on, with a note."""
+def _with_pauses(run: Run, context: RunContext) -> RunContext:
+    """Return the context with the paused levels. Raise SkippedError if the job itself is paused and must not run.
+
+    A run by hand goes on, with a note, and writes every level.
+    """
+    root, names, now_us = context.root, [job.name for job in JOBS], run.started_us
     if run.trigger == "manual":
-        if (pause := pause_of(context.root, run.job, run.started_us)) is not None:
+        found = paused(root, names, now_us)
+        if (pause := found.get(run.job)) is not None:
             context.reports.talk(
                 f"{run.job} is {described(pause)}; running it by hand all the same"
             )
-        return
-    by_hand = run.trigger == "systemd"
-    pause = admit(context.root, run.job, run.started_us, may_ignore=by_hand)
-    if pause is not None:
+        return replace(context, paused=_levels(found))
+    respected = admit(root, run.job, names, now_us, may_ignore=run.trigger == "systemd")
+    if (pause := respected.get(run.job)) is not None:
         hint = f"memtool scheduler resume {pause.who if pause.who != ALL else '--all'}"
         raise SkippedError(f"{run.job} is {described(pause)}", hint=hint)
+    found = respected or paused(root, names, now_us)
+    return replace(context, paused=_levels(found), held=_levels(respected))
+
+
+def _levels(pauses: Mapping[str, Pause]) -> frozenset[str]:
+    return frozenset(level for job in JOBS if job.name in pauses for level in job.levels)
 
 
 def _own_lock(context: RunContext, job: str) -> Lock:
@@ -146,7 +164,7 @@ def _ended(
     """Return how the run ended, before that is recorded. A failure outranks work that was left."""
     tally = context.tally
     error: MemtoolError | None = None
-    result, code, reason, text = "done", OK.code, "", ""
+    result, code, reason, text = "done", OK.code, tally.problem, ""
     if isinstance(problem, DeadlineReached):
         tally.cut_short = f"the deadline of {context.limits.deadline_s:g} s was reached"
         problem = None
@@ -183,6 +201,7 @@ def _ended(
         reason=first_line(reason),
         left=None if tally.left is None else dict(list(tally.left.items())[:MAX_LEFT]),
         details=dict(list(tally.details.items())[:MAX_DETAILS]),
+        hint=first_line(error.hint) if error and result == "failed" else "",
     )
     return Outcome(code, record, error, tally)
 

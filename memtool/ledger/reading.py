@@ -12,6 +12,7 @@ from memtool.files import reporting, sync_directory
 from memtool.ledger.file import (
     RUN_COLUMNS,
     WAIT_S,
+    WROTE,
     CallRecord,
     Run,
     Talk,
@@ -39,11 +40,20 @@ _COUNTS = """SELECT job, result, sum(runs) FROM (
         SELECT job, result, runs FROM counters UNION ALL
         SELECT job, result, count(*) FROM runs WHERE result IS NOT NULL GROUP BY job, result)
     GROUP BY job, result"""
-# Of each job the open runs, the newest of each result by hand and not, and the one that looked last at what waits.
-_NEWEST = """WHERE result IS NULL
+# Of each job the open runs, the newest of each result by hand and not, and the one that looked last at what waits;
+# and of each level the newest that wrote nodes of it.
+_NEWEST = (
+    """WHERE result IS NULL
     OR number IN (SELECT max(number) FROM runs GROUP BY job, result, "trigger" = 'manual')
     OR number IN (SELECT number FROM (
-        SELECT number, max(ended_us) FROM runs WHERE "left" IS NOT NULL GROUP BY job))"""
+        SELECT number, max(ended_us) FROM runs WHERE "left" IS NOT NULL GROUP BY job))
+    OR number IN ("""
+    + " UNION ALL ".join(
+        f"""SELECT max(number) FROM runs WHERE details LIKE '%"{WROTE}{level}"%'"""
+        for level in ("day", "week", "month", "year")
+    )
+    + ")"
+)
 _TOO_OLD = """SELECT number, job, result FROM (
         SELECT number, job, result, row_number() OVER (ORDER BY number DESC) AS place,
             row_number() OVER (PARTITION BY job ORDER BY number DESC) AS place_of_job FROM runs)
@@ -205,6 +215,7 @@ def blank(root: Path, speaks: Callable[[str], bool]) -> int:
     texts = (
         ("runs", "error", "periods"),
         ("runs", "reason", "periods"),
+        ("runs", "hint", "periods"),
         ("calls", "result", "node"),
     )
 
@@ -213,7 +224,7 @@ def blank(root: Path, speaks: Callable[[str], bool]) -> int:
         for table, text, about in texts:
             rows = db.execute(f"SELECT number, {text}, {about} FROM {table}").fetchall()
             for number, said, subject in rows:
-                if said not in ("", "ok", BLANK) and speaks(f"{said} {subject}"):
+                if said not in (None, "", "ok", BLANK) and speaks(f"{said} {subject}"):
                     changed.add((table, number))
                     db.execute(f"UPDATE {table} SET {text} = ? WHERE number = ?", (BLANK, number))
         return len(changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -172,6 +172,26 @@ def decode(metadata: Mapping[str, str]) -> tuple[AnyAction, ...]:
         return _DECODER.decode(line)
     except msgspec.DecodeError:
         return ()
+
+
+def with_texts(line: str, change: Callable[[str], str]) -> str:
+    """Return encoded actions with each text changed; what is not valid is returned as it is."""
+    found = decode({METADATA_KEY: line})
+    if not found:
+        return line
+    return encode(
+        msgspec.convert(_changed(msgspec.to_builtins(found), change), tuple[AnyAction, ...])
+    )
+
+
+def _changed(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return [_changed(each, change) for each in value]
+    if isinstance(value, dict):
+        return {key: each if key == "do" else _changed(each, change) for key, each in value.items()}
+    return value
 
 
 def _bounded(action: AnyAction, longest: int = _LONGEST_TEXT) -> AnyAction:

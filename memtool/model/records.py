@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import NewType
@@ -47,8 +48,25 @@ ROLES = {
     "error": "system",
     "title": "assistant",
     "recap": "assistant",
+    "settled": "user",
 }
 """Every kind of event, and whose words it holds. A new kind is one row here."""
+
+
+HAND = "memtool"
+"""The agent of what a person says to memtool itself: notes, and that something open is settled."""
+BY_HAND = "by-hand-"
+"""How its sessions begin; the UTC day follows."""
+
+
+def hand_session(time_us: int) -> str:
+    """Return the session of what is said by hand about this instant: one for each UTC day."""
+    return f"{BY_HAND}{(datetime(1970, 1, 1) + timedelta(microseconds=time_us)).date()}"  # noqa: DTZ001
+
+
+def is_by_hand(session: str) -> bool:
+    """Return whether the session is no conversation, but what was said to memtool itself."""
+    return session.startswith(BY_HAND)
 
 
 class Claim(msgspec.Struct, frozen=True, order=True):
@@ -231,6 +249,7 @@ class Source(msgspec.Struct, frozen=True):
     skipped: int = 0
     problem: str = ""
     reader: int = 0
+    cursor: str = ""
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ PREFIXES: Mapping[Kind, str] = {
     "found": "found: ",
     "subagent": "found: ",
     "plan": "planned: ",
+    "note": "note: ",
 }
 """What stands before a point of this kind; without a prefix stands what was done."""
 

@@ -44,7 +44,10 @@ _WORD = re.compile(r"[^\W_]+")
 
 @lru_cache(maxsize=16_384)
 def content_words(text: str) -> frozenset[str]:
-    """Return the content words of a text, cut to a stem; identifiers fall into their parts."""
+    """Return the content words of a text, cut to a stem; identifiers fall into their parts.
+
+    The keys of open items are made of them: another stem opens again what was settled by hand.
+    """
     found = set()
     for word in _WORD.findall(_CAMEL.sub(r"\1 \2", text)):
         low = word.lower()

@@ -11,7 +11,7 @@ from memtool.errors import UsageError
 from memtool.model import actions
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, period_of
-from memtool.model.records import Cut, Event
+from memtool.model.records import Cut, Event, is_by_hand
 from memtool.query.names import ShortNames
 from memtool.query.reader import Reader
 from memtool.query.search import HERE, Ask, projects_named
@@ -71,7 +71,7 @@ def _lines(
     own = [
         (row.last_us, name)
         for name, row in store.sessions()
-        if not projects.isdisjoint(row.projects) and name != session
+        if not projects.isdisjoint(row.projects) and name != session and not is_by_hand(name)
     ]
     if not own:
         return

@@ -38,9 +38,9 @@ from memtool.model.summary import period_inputs, segment_inputs, verbatim
 from memtool.query.bodies import problems_of_period, problems_of_segment
 from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
+from memtool.redact.rules import RULESET_VERSION
 from memtool.search.index import differences
-from memtool.store.erase import erasing
-from memtool.store.store import Store
+from memtool.store.store import Store, erasing
 
 MAX_LISTED = 50
 
@@ -82,6 +82,8 @@ class Verification(Struct):
     strange_events: list[StrangeEvent] = field(default_factory=list)
     old_count: int = 0
     """Events that an older reader gave: their transcripts are gone, or were not read again yet."""
+    old_rules_count: int = 0
+    """Events, and superseded revisions, that only older rules of redaction have looked at."""
     stale: list[NodeId] = field(default_factory=list)
     failed: list[FailedNode] = field(default_factory=list)
     half_built: bool = False
@@ -151,6 +153,7 @@ def _check_event(walk: Walk, event: Event) -> None:
         session = store.session(claim.session)
         if session is None or not session.first_us <= event.time_us <= session.last_us:
             say(event.id, f"it lies outside the bounds of its session {claim.session}")
+    walk.found.old_rules_count += event.redaction < RULESET_VERSION
     agent = agent_named(event.agent)
     walk.found.old_count += agent is not None and event.reader < agent.format.reader
     if year_of(event.time_us) < _OLDEST_LIKELY_YEAR or event.time_us > walk.now_us + _DAY_US:
@@ -185,6 +188,7 @@ def check_revisions(walk: Walk) -> Iterator[str]:
     for event, is_in_place in walk.store.placed_revisions():
         if not is_in_place:
             walk.found.say(event.id, "the key of a superseded revision does not match it")
+        walk.found.old_rules_count += event.redaction < RULESET_VERSION
         if not walk.store.has_event(event.id):
             walk.found.say(event.id, "a superseded revision of an event that is not there")
         yield "revisions"

@@ -30,7 +30,7 @@ from memtool.model.summary import (
 )
 from memtool.model.threads import Thread, body_of, join, threads_in, turns_in
 from memtool.rollup.configured import spent_today
-from memtool.rollup.plan import RollupOptions, stale_now, with_below
+from memtool.rollup.plan import RollupOptions, held_back, stale_now, with_below
 from memtool.signals.threads import threads_of
 from memtool.signals.turns import turns_of
 from memtool.store.access import Lease
@@ -116,6 +116,7 @@ class Rollup:
             targets = set(group)
             need = stale_now(self._lease.store(), self._context.now_us) | self._forced
             found = with_below(targets, self._calendar.week_start, need) - self._done
+            found -= held_back(found, self._calendar.week_start, self._context.held)
             for wave in self._waves(found):
                 for period in wave:
                     if period in targets:
@@ -191,7 +192,7 @@ class Rollup:
             return
         is_period = node.id == step.seen.period.id
         put_node(store, node, self._write, seen=step.seen if is_period else None)
-        self._context.tally.nodes += 1
+        self._context.tally.wrote(place_of(node.id).level.word)
 
     def _record_failure(self, origin: Origin, error: str) -> None:
         store = self._lease.store()
@@ -226,7 +227,7 @@ class Rollup:
             paid = self._paid.pop(cut.id, None)
             if paid is not None and paid.inputs == origin.inputs:
                 put_node(store, paid, self._write, seen=None)
-                self._context.tally.nodes += 1
+                self._context.tally.wrote(place_of(paid.id).level.word)
             elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):

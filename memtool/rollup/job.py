@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from memtool.context import RunContext
-from memtool.model.levels import place_of
+from memtool.model.levels import Level, place_of
 from memtool.rollup.plan import (
     RollupOptions,
     check_calendar,
+    held_back,
     left_over,
     mark_what_moved,
     moved_days,
+    not_held,
     repairs,
     targets,
 )
@@ -17,6 +19,8 @@ from memtool.search import index
 from memtool.store.access import Access
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
+from memtool.systemd.jobs import JOBS
+from memtool.systemd.status import PAUSED
 
 
 def roll_up(context: RunContext, options: RollupOptions) -> None:
@@ -30,8 +34,11 @@ def roll_up(context: RunContext, options: RollupOptions) -> None:
     with context.tree():
         with access.reading() as store:
             check_calendar(store, options.calendar, zone_is_set=options.zone_is_set)
-            own = targets(store, level, choices, now_us, recipe)
-            above = repairs(store, level, choices, now_us)
+            wanted = targets(store, level, choices, now_us, recipe)
+            own = not_held(store, wanted, now_us, context.held)
+            above = not_held(store, repairs(store, level, choices, now_us), now_us, context.held)
+            if len(own) < len(wanted):
+                context.tally.cut_short = _behind_pauses(context, level, len(wanted) - len(own))
             if not own and not above and moved_days(store) is None:
                 report_left(context, store)
                 return
@@ -52,10 +59,20 @@ def roll_up(context: RunContext, options: RollupOptions) -> None:
     index.keep(context)
 
 
+def _behind_pauses(context: RunContext, level: Level, count: int) -> str:
+    """Say how many periods of the run's level wait, and for which paused jobs."""
+    below = context.held & {one.word for one in Level if one < level}
+    names = [job.name for job in JOBS if below.intersection(job.levels)]
+    what = f"1 {level.word} waits" if count == 1 else f"{count} {level.word}s wait"
+    return f"{what} for {', '.join(names)}, which {'is' if len(names) == 1 else 'are'} paused"
+
+
 def report_left(context: RunContext, store: Store) -> None:
-    """Record what waits after this run."""
+    """Record what waits after this run: stale, or also behind a pause, or failed."""
     context.tally.looked()
-    for level, count in left_over(store, context.now_us).items():
-        context.tally.leave(level.word, "stale", count)
+    stale = left_over(store, context.now_us)
+    held = held_back(stale, store.calendar.week_start, context.paused)
+    for period in stale:
+        context.tally.leave(period.level.word, PAUSED if period in held else "stale")
     for node_id in store.failures():
         context.tally.leave(place_of(node_id).level.word, "failed")

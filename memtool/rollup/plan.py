@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from memtool.errors import ConfigError
 from memtool.model.calendar import Calendar, ZoneTable
 from memtool.model.levels import (
-    PERIOD_LEVELS,
     Level,
     Period,
     heading,
@@ -145,12 +144,33 @@ def with_below(
     return frozenset(found)
 
 
-def left_over(store: Store, now_us: int) -> dict[Level, int]:
-    """Return how many closed periods of each level are stale, as the ledger and status show it."""
+def held_back(
+    periods: Iterable[Period], week_start: int, levels: Container[str]
+) -> frozenset[Period]:
+    """Return the periods to be written that have to wait: those of a paused level, and what is made from these."""
+    found: set[Period] = set()
+    for period in sorted(periods):
+        if period.level.word in levels or found.intersection(inputs_of(period, week_start)):
+            found.add(period)
+    return frozenset(found)
+
+
+def not_held(
+    store: Store, periods: Sequence[Period], now_us: int, levels: Container[str]
+) -> list[Period]:
+    """Return the periods that a run may write which must not write these levels."""
+    if not levels:
+        return list(periods)
+    week_start = store.calendar.week_start
+    needed = with_below(periods, week_start, stale_now(store, now_us))
+    held = held_back(needed, week_start, levels)
+    return [period for period in periods if period not in held]
+
+
+def left_over(store: Store, now_us: int) -> list[Period]:
+    """Return the closed periods that are stale, as the ledger, status and stats count them."""
     stale = stale_periods(store.marks(), store.calendar.week_start)
-    closed = [period for period in stale if store.calendar.is_closed(period, now_us)]
-    counts = {level: sum(period.level is level for period in closed) for level in PERIOD_LEVELS}
-    return {level: count for level, count in counts.items() if count}
+    return [period for period in sorted(stale) if store.calendar.is_closed(period, now_us)]
 
 
 def moved_days(store: Store) -> tuple[set[int], ZoneTable] | None:

@@ -132,7 +132,7 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
-_PASSIVE = re.compile(r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed:\Z")
+_PASSIVE = re.compile(r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z")
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from memtool.model.merge import Identity, merged
 from memtool.model.records import Event, EventId, Record, Session, Source
 from memtool.store import codec, keys
 from memtool.store.engine import RawBatch
-from memtool.store.store import Store, put_meta
+from memtool.store.store import UNREADABLE, Store, note_erasing, put_meta
 from memtool.store.toc import mark_days, mark_for_index, mark_moments
 
 
@@ -27,11 +27,17 @@ class Captured(msgspec.Struct):
 
 
 def capture(
-    store: Store, records: Sequence[Record], *, path: str = "", source: Source | None = None
+    store: Store,
+    records: Sequence[Record],
+    *,
+    path: str = "",
+    source: Source | None = None,
+    now_us: int = 0,
 ) -> Captured:
     """Merge the records into the store and record the source's state, all in one synced batch; return what changed.
 
-    Nothing is written where nothing changed. The caller holds the writer.
+    Nothing is written where nothing changed. The caller holds the writer. Where newer rules of redaction masked what
+    was stored, it is noted that the files may still hold it.
     """
     result = Captured()
     by_id: dict[EventId, list[Record]] = defaultdict(list)
@@ -40,6 +46,7 @@ def capture(
     fresh: list[Event] = []
     moments: set[int] = set()
     changed: set[int] = set()
+    is_masked = False
     with store.batch(sync=True) as batch:
         for event_id, same in by_id.items():
             before = store.identity(event_id)
@@ -50,10 +57,13 @@ def capture(
                 moments |= _moments_to_mark(before, after)
                 changed |= {one.time_us for one in (before.current, after.current) if one}
                 fresh += after.revisions[:1]
+                is_masked = is_masked or _is_masked(before, after)
         _put_sessions(store, batch, fresh)
         _put_zone(store, batch, fresh)
         result.days = mark_moments(store, batch, moments)
         mark_for_index(store, batch, map(utc_day, changed))
+        if is_masked:
+            note_erasing(store, batch, now_us)
         if source is not None:
             key, value = keys.path(path), codec.SOURCE.encode(source)
             if store.engine.get(keys.SOURCES, key) != value:
@@ -68,6 +78,12 @@ def drop_sources(store: Store, paths: Iterable[str]) -> None:
             batch.delete(keys.SOURCES, keys.path(path))
 
 
+def note_unreadable(store: Store, reasons: Mapping[str, str]) -> None:
+    """Replace what is recorded of the files and directories that cannot be read."""
+    with store.batch(sync=True) as batch:
+        put_meta(batch, UNREADABLE, dict(reasons))
+
+
 def _count(result: Captured, before: Identity, after: Identity) -> None:
     if after.tombstone is not None:
         result.forgotten += 1
@@ -77,6 +93,17 @@ def _count(result: Captured, before: Identity, after: Identity) -> None:
         result.new += 1
     else:
         result.changed += 1
+
+
+def _is_masked(before: Identity, after: Identity) -> bool:
+    """Return whether newer rules have changed what is stored of a record."""
+    now = {event.digest: event for event in after.revisions}
+    return any(
+        was.redaction < now[was.digest].redaction
+        and (was.text, was.metadata) != (now[was.digest].text, now[was.digest].metadata)
+        for was in before.revisions
+        if was.digest in now
+    )
 
 
 def _moments_to_mark(before: Identity, after: Identity) -> set[int]:

@@ -20,11 +20,12 @@ from memtool.model.levels import (
     place_of,
     stale_periods,
 )
-from memtool.model.merge import merged
+from memtool.model.merge import Identity, merged
 from memtool.model.records import (
     FIRST_INSTANT_US,
     LAST_INSTANT_US,
     Cut,
+    Event,
     EventId,
     NodeId,
     Session,
@@ -34,31 +35,18 @@ from memtool.model.summary import segment_inputs
 from memtool.store import codec, keys
 from memtool.store.capture import put_identity, widened
 from memtool.store.engine import RawBatch
-from memtool.store.store import Store, put_meta
+from memtool.store.store import (
+    ERASING,
+    RULES_APPLIED,
+    Erasing,
+    Store,
+    erasing,
+    note_erasing,
+    put_meta,
+)
 from memtool.store.toc import drop_cut, drop_node, mark, mark_for_index
 
-_NOTE = "erasing"
 _LOGS = "LOG.old.*"
-
-
-class Erasing(msgspec.Struct, frozen=True):
-    """Something was deleted since this instant, and its bytes may still be in the files.
-
-    `number` rises with every batch that deletes something: a compaction clears only what it has seen.
-    """
-
-    since_us: int
-    number: int
-
-
-def erasing(store: Store) -> Erasing | None:
-    """Return the note that the files may still hold what was deleted, or None."""
-    return store.meta(_NOTE, Erasing)
-
-
-def _put_note(store: Store, batch: RawBatch, now_us: int) -> None:
-    known = erasing(store) or Erasing(now_us, 0)
-    put_meta(batch, _NOTE, Erasing(known.since_us, known.number + 1))
 
 
 def conclude(store: Store, path: Path, seen: Erasing) -> bool:
@@ -74,11 +62,11 @@ def conclude(store: Store, path: Path, seen: Erasing) -> bool:
     if erasing(store) != seen:
         return False
     with store.batch(sync=True) as batch:
-        batch.delete(keys.META, _NOTE.encode())
+        batch.delete(keys.META, ERASING.encode())
     return True
 
 
-# Forgetting
+# Forgetting and masking
 
 
 def suspect_nodes(store: Store) -> list[NodeId]:
@@ -113,49 +101,86 @@ def drop_nodes(store: Store, node_ids: Iterable[NodeId], now_us: int) -> None:
             drop_node(store, batch, node_id)
             marked.add(place_of(node_id).period)
         mark(store, batch, marked)
-        _put_note(store, batch, now_us)
+        note_erasing(store, batch, now_us)
 
 
 def drop_sources(store: Store, paths: Iterable[str], now_us: int) -> None:
     with store.batch(sync=True) as batch:
         for path in paths:
             batch.delete(keys.SOURCES, keys.path(path))
-        _put_note(store, batch, now_us)
+        note_erasing(store, batch, now_us)
 
 
 def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
-    """Replace the events by tombstones; with them go the cuts that hold them and every node over their days.
-
-    A parent may quote its child: so all of them go, and are marked.
-    """
-    days: set[int] = set()
-    utc_days: set[int] = set()
-    gone = frozenset(ids)
+    """Replace the events by tombstones; with them goes all that may quote them."""
+    gone: list[Event] = []
     with store.batch(sync=True) as batch:
         for event_id in ids:
             before = store.identity(event_id)
-            days |= {store.calendar.day_of(event.time_us) for event in before.revisions}
-            utc_days |= {utc_day(event.time_us) for event in before.revisions}
+            gone += before.revisions
             after = merged(before, [Tombstone(event_id, "forgotten", now_us)])
             if after != before:
                 put_identity(batch, event_id, before, after)
                 if before.rewind is not None:
                     batch.delete(keys.REWINDS, keys.identifier(event_id))
-        for day in sorted(days):
-            for cut in store.cuts(day):
-                if not gone.isdisjoint(cut.events):
-                    drop_cut(store, batch, cut, with_node=True)
-        periods = periods_over(days, store.calendar.week_start)
-        for period in sorted(periods):
-            drop_node(store, batch, period.id)
-        mark_for_index(store, batch, utc_days)
-        mark(store, batch, periods)
-        _put_note(store, batch, now_us)
+        _drop_quotes(store, batch, gone, now_us)
+
+
+class Masked(msgspec.Struct, frozen=True):
+    """An event and its revisions before and after today's rules; `quoted` are those of before that said more."""
+
+    before: Identity
+    after: Identity
+
+    @property
+    def quoted(self) -> list[Event]:
+        """The revisions in which something was masked."""
+        pairs = zip(self.before.revisions, self.after.revisions, strict=True)
+        return [old for old, new in pairs if (old.text, old.metadata) != (new.text, new.metadata)]
+
+
+def mask_events(store: Store, masked: Sequence[Masked], now_us: int) -> None:
+    """Put events as today's rules leave them in place of what is stored; with a secret goes all that may quote it."""
+    with store.batch(sync=True) as batch:
+        for one in masked:
+            put_identity(batch, one.before.revisions[0].id, one.before, one.after)
+        quoted = [event for one in masked for event in one.quoted]
+        if quoted:
+            _drop_quotes(store, batch, quoted, now_us)
+
+
+def _drop_quotes(store: Store, batch: RawBatch, gone: Sequence[Event], now_us: int) -> None:
+    """Drop the cuts that hold the events and every node over their days: a parent may quote its child."""
+    days = {store.calendar.day_of(event.time_us) for event in gone}
+    ids = frozenset(event.id for event in gone)
+    for day in sorted(days):
+        for cut in store.cuts(day):
+            if not ids.isdisjoint(cut.events):
+                drop_cut(store, batch, cut, with_node=True)
+    periods = periods_over(days, store.calendar.week_start)
+    for period in sorted(periods):
+        drop_node(store, batch, period.id)
+    mark_for_index(store, batch, {utc_day(event.time_us) for event in gone})
+    mark(store, batch, periods)
+    note_erasing(store, batch, now_us)
 
 
 def periods_over(days: Iterable[int], week_start: int) -> set[Period]:
     """Return the days and all weeks, months and years that hold one of them."""
     return {period_of(level, day, week_start) for day in set(days) for level in PERIOD_LEVELS}
+
+
+# How far the store is under today's rules of redaction
+
+
+def rules_applied(store: Store) -> int:
+    """Return the version of the rules that `memtool redact --again` last applied to all that was stored; 0: none."""
+    return store.meta(RULES_APPLIED, int) or 0
+
+
+def put_rules_applied(store: Store, version: int) -> None:
+    with store.batch(sync=True) as batch:
+        put_meta(batch, RULES_APPLIED, version)
 
 
 # Sessions' rows, which say no more than what is left

@@ -235,6 +235,10 @@ class Store:
             for key, value in self.engine.scan(keys.SOURCES)
         }
 
+    def unreadable(self) -> dict[str, str]:
+        """Return the files and directories that the last ingest could not read, with the reasons."""
+        return self.meta(UNREADABLE, dict[str, str]) or {}
+
     # The table of contents
 
     def cuts(self, day: int, end: int | None = None) -> list[Cut]:
@@ -404,3 +408,30 @@ class Store:
 
 def put_meta(batch: RawBatch, name: str, value: object) -> None:
     batch.put(keys.META, name.encode(), codec.encode_json(value))
+
+
+UNREADABLE = "unreadable"
+ERASING = "erasing"
+RULES_APPLIED = "redaction"
+
+
+class Erasing(msgspec.Struct, frozen=True):
+    """Something was deleted since this instant, and its bytes may still be in the files.
+
+    `number` rises with every batch that deletes something: a compaction clears only what it has seen.
+    """
+
+    since_us: int
+    number: int
+
+
+def erasing(store: Store) -> Erasing | None:
+    """Return the note that the files may still hold what was deleted, or None."""
+    return store.meta(ERASING, Erasing)
+
+
+def note_erasing(store: Store, batch: RawBatch, now_us: int) -> None:
+    """Note in the batch that it deletes what must be in no file."""
+    known = erasing(store) or Erasing(now_us, 0)
+    batch.delete(keys.META, UNREADABLE.encode())  # paths may name what is deleted
+    put_meta(batch, ERASING, Erasing(known.since_us, known.number + 1))

@@ -36,16 +36,15 @@ def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str,
         return tuple(_zoned(text, calendar) for text in given)
     if calendar is None:
         return job.schedule
-    return tuple(_moved(job, time, calendar) for time in job.times)
+    times = (moved(job, time, calendar) for time in job.times)
+    return tuple(str(time) if time.every_min else f"{time} {calendar.zone}" for time in times)
 
 
-def _moved(job: Job, time: Time, calendar: Calendar) -> str:
+def moved(job: Job, time: Time, calendar: Calendar) -> Time:
     """Return the default time, moved by when days start; the week's also to the day on which weeks start."""
-    if time.every_min:
-        return str(time)
     if "week" in job.levels:
         time = time._replace(weekday=calendar.week_start)
-    return f"{time.later(calendar.day_start_minutes)} {calendar.zone}"
+    return time.later(calendar.day_start_minutes)
 
 
 def _zoned(text: str, calendar: Calendar | None) -> str:

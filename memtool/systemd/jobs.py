@@ -196,8 +196,11 @@ class Task(NamedTuple):
 TASKS = (
     Task("rebuild", ("rebuild",)),
     Task("forget", ("forget",)),
+    Task("redact", ("redact",)),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
+    Task("note", ("note",)),
+    Task("settle", ("open", "--done")),
 )
 
 Runnable = Job | Task

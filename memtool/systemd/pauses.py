@@ -30,6 +30,7 @@ _SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LENGTH = r"(?:[0-9]{1,6}(?:min|[mhdw]))+"
 _PART = r"([0-9]+)(min|[mhdw])"
 _INSTANT = r"([0-9]{1,17})\b"
+_INSTANTS = ("%H:%M", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")
 _LONGEST_S = 10 * 366 * 86_400
 _T = TypeVar("_T", int, None)
 
@@ -57,6 +58,26 @@ def seconds_of(text: str) -> int:
     if not 0 < total <= _LONGEST_S:
         raise UsageError(f"not a duration: {text}", hint="such as 90min, 2h, 2d or 1w")
     return total
+
+
+def instant_of(text: str, now_us: int) -> int:
+    """Return the instant of a date, a time or both, in the machine's zone: 2026-12-01, 18:30 or 2026-12-01 18:30.
+
+    A time alone is the next one. Raise UsageError if it is none of these, or has passed.
+    """
+    for pattern in _INSTANTS:
+        with suppress(ValueError, OverflowError):
+            given = time.strptime(text.strip(), pattern)
+            if pattern == "%H:%M":
+                today = time.localtime(now_us / 1_000_000)
+                days = [(*today[:2], today[2] + more, *given[3:5], 0, 0, 0, -1) for more in (0, 1)]
+                found = [int(time.mktime(day)) * 1_000_000 for day in days]
+            else:
+                found = [int(time.mktime((*given[:6], 0, 0, -1))) * 1_000_000]
+            if (next_us := next((us for us in found if us > now_us), None)) is not None:
+                return next_us
+            raise UsageError(f"{text} has passed", hint="name a time to come")
+    raise UsageError(f"not a time: {text}", hint="such as 18:30, 2026-12-01 or '2026-12-01 18:30'")
 
 
 def pause_of(root: Path, job: str, now_us: int) -> Pause | None:
@@ -103,17 +124,19 @@ def end_pause(root: Path, who: str) -> None:
             _remove(directory(root) / name)
 
 
-def admit(root: Path, job: str, now_us: int, *, may_ignore: bool) -> Pause | None:
-    """Return the pause because of which a run that systemd started must end, or None if it may run.
+def admit(
+    root: Path, job: str, jobs: Iterable[str], now_us: int, *, may_ignore: bool
+) -> Mapping[str, Pause]:
+    """Return the pauses, by job, that a scheduled run of the job has to respect: its own, and those of other jobs.
 
-    A run by `memtool scheduler run --ignore-pause` (`may_ignore`) may run once. Expired pauses are removed, and a
-    lifted one is put back.
+    A run by `memtool scheduler run --ignore-pause` (`may_ignore`) respects none, once. Expired pauses are removed,
+    and a lifted one is put back.
     """
     names = _names(root)
     is_allowed = may_ignore and job + _ONCE in names
     with suppress(StorageError):  # only cleaning up
         _tidy(root, job, now_us, is_allowed=is_allowed)
-    return None if is_allowed else pause_of(root, job, now_us)
+    return {} if is_allowed else paused(root, jobs, now_us)
 
 
 def _tidy(root: Path, job: str, now_us: int, *, is_allowed: bool) -> None:

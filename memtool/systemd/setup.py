@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,15 +162,6 @@ def lasting_command(way: Way, person: str) -> str:
                 "sudo sh -c '/usr/bin/python3 -m venv /opt/memtool && "
                 f"/opt/memtool/bin/pip install {DISTRIBUTION}'"
             )
-
-
-def crontab_lines(program: Path, store: Path) -> Iterator[str]:
-    """Yield a crontab line for each job. cron does not know pauses, so each line checks the flags itself."""
-    for job in JOBS:
-        flags = [shlex.quote(str(store / "pause" / name)) for name in ("all", job.name)]
-        command = shlex.join([str(program), *job.command])
-        text = f"[ -e {flags[0]} ] || [ -e {flags[1]} ] || {command}"
-        yield f"{job.times[0].crontab} " + text.replace("%", r"\%")  # to cron, % is a line end
 
 
 def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:

@@ -141,12 +141,14 @@ FREE = {
     "DURATION",
     "EVENT",
     "GRIP",
+    "ID",
     "N",
     "PROJECT",
     "QUERY",
     "REGEX",
     "SESSION",
     "TEXT",
+    "WHEN",
     "YEAR",
 }
 

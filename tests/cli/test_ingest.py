@@ -356,3 +356,21 @@ def test_utf_16_is_named(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("ingest", str(tmp_path / "a.jsonl"))
     assert code == 65
     assert "UTF-16: convert it to UTF-8" in out
+
+
+def test_a_scheduled_run_with_nothing_new_says_one_line(call: Call, tmp_path: Path) -> None:
+    place = tmp_path / "home/.claude/projects/x"
+    place.mkdir(parents=True)
+    (place / "a.jsonl").write_text(line("one", 1) + "{broken\n")
+    (place / "notes.txt").write_text("no transcript")
+    os.mkfifo(place / "b.jsonl")
+    (place / "c.jsonl").symlink_to("/dev/zero")
+    (place / "d.jsonl").symlink_to("d.jsonl")
+    (place / "e").symlink_to(place)
+    by_systemd = {"SYSTEMD_EXEC_PID": str(os.getpid())}
+    assert call("ingest", **by_systemd)[0] == 1
+    code, out, err = call("ingest", **by_systemd)
+    assert (code, out, err) == (0, "0 files read, 1 unchanged: 0 new events\n", "")
+    by_hand = call("ingest")[1]
+    assert "as reported before: 1 damaged record" in by_hand
+    assert "not read: " in by_hand

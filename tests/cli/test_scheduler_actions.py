@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from memtool.cli.app import run as memtool
+from memtool.cli.scheduler.text import moment
 from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import record_end, record_start
 from memtool.locks import Holder, job_lock_path, try_lock
@@ -85,7 +86,8 @@ def test_pause_is_a_file_and_calls_no_systemd(
     root: Path, call: Call, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("pause", "day-rollup", "--for", "2d", "--reason", "moving house") == 0
-    assert capsys.readouterr().out == "Paused day-rollup for 2d: moving house.\n"
+    end = moment(NOW_US + 48 * HOUR_US, NOW_US)
+    assert capsys.readouterr().out == f"Paused day-rollup until {end}: moving house.\n"
     expected = Pause("day-rollup", NOW_US, NOW_US + 48 * HOUR_US, "alice", "moving house")
     assert pause_of(root, "day-rollup", NOW_US) == expected
     assert call("pause", "--all") == 0
@@ -100,12 +102,14 @@ def test_a_run_that_has_begun_is_told_to_go_on(
     with try_lock(job_lock_path(root, "ingest"), ME) or pytest.fail("held"):
         record_start(root, ended("ingest", NOW_US)._replace(run="now", result=None))
         assert call("pause", "ingest") == 0
-    assert capsys.readouterr().err == "ingest runs now (pid 7) and continues.\n"
+    assert capsys.readouterr().err.endswith("ingest runs now (pid 7) and continues.\n")
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("pause",), ("pause", "ingest", "--all"), ("pause", "week"), ("pause", "ingest", "--for", "2x"), ("resume",)],
+    [("pause",), ("pause", "ingest", "--all"), ("pause", "week"), ("pause", "ingest", "--for", "2x"),
+     ("pause", "ingest", "--until", "soon"), ("pause", "ingest", "--until", "2020-01-01"),
+     ("pause", "ingest", "--for", "2d", "--until", "18:30"), ("resume",)],
 )  # fmt: skip
 def test_what_is_not_understood_changes_nothing(
     root: Path, call: Call, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -187,7 +191,7 @@ def test_resuming_what_is_not_paused_says_so(
     root: Path, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("resume", "ingest") == 0
-    assert capsys.readouterr().out == "Nothing is paused: ingest runs as planned.\n"
+    assert capsys.readouterr().out == "ingest is not paused.\n"
     assert not root.exists()
 
 

@@ -145,6 +145,7 @@ def test_json_names_everything(memory: Memory, capsys: Output) -> None:
     found = verified(memory, capsys)
     assert set(found) == {
         "kind", "version", "exists", "zone", "healthy", "counts", "problem_count", "problems", "old_count",
+        "old_rules_count",
         "strange_count", "strange_events", "stale", "failed", "half_built", "erasing",
     }  # fmt: skip
     assert (found["kind"], found["version"]) == ("verify", 1)

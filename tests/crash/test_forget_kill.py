@@ -1,4 +1,4 @@
-"""SIGKILL before every durable step of forgetting: the next run ends it, and nothing is left of it."""
+"""SIGKILL before every durable step of forgetting, or of masking again: the next run ends it, and nothing is left."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from memtool.model.records import Claim
+from memtool.rollup.plan import Choices
 from tests.crash import history
 from tests.crash.checks import closed_part, problems, results
 from tests.crash.forks import Forks
 from tests.crash.tasks import Command, killed, program, programs
-from tests.forgetting import in_files, in_rows
+from tests.forgetting import an_event, in_files, in_rows
+from tests.memory import Memory
+from tests.strategies import DAY_US
 
 MAX_STEPS = 400
 SESSION = "needle-a7c1"
@@ -83,4 +87,36 @@ def test_forgetting_killed_at_every_step_is_ended_by_the_next_run(
         if step % 8 == 0:
             assert story.run(story.root, ("rollup", "all")) == [0]
             assert closed_part(story.root) == expected
+            assert problems(story.root) == []
+
+
+TOKEN = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+OLD_US = 1_735_600_000_000_000  # 2024-12-30
+
+
+def of_older_rules(root: Path) -> int:
+    """Make a memory as an older memtool would have: a secret in two of its days, and in their summaries."""
+    memory, claim = Memory(root), Claim("session-1", "/home/u/shop")
+    texts = (f"Push it with {TOKEN}", "Plain words", "More of them", f"{TOKEN} is revoked")
+    events = [an_event(n, OLD_US + n * DAY_US, text, claim) for n, text in enumerate(texts)]
+    memory.take_in(events, now_us=OLD_US)
+    memory.roll_up_all(OLD_US + 9 * DAY_US, choices=Choices(include_open=True))
+    return 0
+
+
+def test_masking_again_killed_at_every_step_is_ended_by_the_next_run(
+    forks: Forks, story: Story
+) -> None:
+    shutil.rmtree(story.before)
+    assert forks.run(of_older_rules, story.before).value == 0
+    needles = [TOKEN.encode()]
+    for step in story.killed_at_each_step(("redact", "--again")):
+        assert problems(story.root) == []
+        is_masked = in_rows(story.root, needles) == {}
+        ending: Command = ("compact",) if is_masked and step % 2 else ("redact", "--again")
+        assert forks.run(program, story.root, *ending).value == 0, step
+        assert in_rows(story.root, needles) == {}
+        assert in_files(story.root, needles) == {}, step
+        if step % 8 == 0:
+            assert story.run(story.root, ("redact", "--again"), ("rollup", "all")) == [0, 0]
             assert problems(story.root) == []

@@ -12,8 +12,7 @@ from memtool.model.levels import place_of
 from memtool.model.records import EventId, NodeId, digest_of, event_id
 from memtool.query.verify import verify
 from memtool.store import keys
-from memtool.store.erase import erasing
-from memtool.store.store import Store
+from memtool.store.store import Store, erasing
 from tests.crash.history import AGENT
 from tests.memory import UTC_CALENDAR, Memory
 

@@ -21,7 +21,7 @@ from memtool.query.verify import Since, verify
 from memtool.rollup.plan import Choices
 from memtool.store import keys
 from memtool.store.capture import capture
-from memtool.store.erase import erasing
+from memtool.store.store import erasing
 from memtool.store.toc import begin_generation
 from tests.cli.history import Scribe
 from tests.forgetting import (

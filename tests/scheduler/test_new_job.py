@@ -137,11 +137,10 @@ def test_its_unit_may_read_transcripts_of_the_person(copy: Copy) -> None:
 
 def test_it_has_a_line_in_the_crontab(copy: Copy) -> None:
     program = (
-        "from memtool.systemd.setup import crontab_lines; from pathlib import Path;"
-        "print(*crontab_lines(Path('/m'), Path('/s')), sep='\\n')"
+        "from memtool.systemd.crontab import crontab_lines;print(*crontab_lines(['/m']), sep='\\n')"
     )
     lines = copy.python("-c", program).splitlines()
-    assert lines[-1] == "15 5 * * Mon [ -e /s/pause/all ] || [ -e /s/pause/tidy-up ] || /m tidy"
+    assert lines[-1] == "15 5 * * Mon /m tidy --scheduled"
 
 
 def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
@@ -163,7 +162,7 @@ def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
     rows = json.loads(copy.python("-c", program, "scheduler", "status", "--json"))["jobs"]
     (row,) = [row for row in rows if row["job"] == "tidy-up"]
     assert row["timer"]["state"] == "failed"
-    assert "tidy-up does not run: its timer is broken" in copy.python("-c", program, "doctor")
+    assert "tidy-up does not run: its timer has failed" in copy.python("-c", program, "doctor")
 
 
 def test_the_docs_list_it(copy: Copy) -> None:

@@ -63,7 +63,7 @@ def test_a_pause_is_told_as_it_was_made(tmp_path: Path, pause: Pause) -> None:
 
 def test_without_a_pause_nothing_is_made(tmp_path: Path) -> None:
     assert pause_of(tmp_path, JOB.name, NOW_US) is None
-    assert admit(tmp_path, JOB.name, NOW_US, may_ignore=True) is None
+    assert admit(tmp_path, JOB.name, [JOB.name], NOW_US, may_ignore=True) == {}
     end_pause(tmp_path, ALL)
     assert list(tmp_path.iterdir()) == []
 
@@ -132,9 +132,9 @@ def test_resuming_a_job_leaves_the_others_and_resuming_all_leaves_none(tmp_path:
     assert files(tmp_path) == set()
 
 
-@pytest.mark.parametrize("trigger", ["timer", "systemd"])
+@pytest.mark.parametrize("trigger", ["timer", "systemd", "cron"])
 @pytest.mark.parametrize("pause", [OPEN, TIMED, EVERYTHING], ids=described)
-def test_a_run_that_systemd_began_is_skipped_and_recorded(
+def test_a_scheduled_run_is_skipped_and_recorded(
     tmp_path: Path, pause: Pause, trigger: Trigger
 ) -> None:
     set_pause(tmp_path, pause)

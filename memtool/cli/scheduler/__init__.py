@@ -11,8 +11,17 @@ import typer
 
 from memtool.cli.options import JsonOption, command_group, invocation, jobs
 from memtool.cli.output import note, print_json, print_line
-from memtool.cli.scheduler.place import Place, ScopeOption, place_of, state_of
-from memtool.cli.scheduler.text import did, history_lines, pause_words, print_status, took
+from memtool.cli.scheduler.place import Place, ScopeOption, nothing_installed, place_of, state_of
+from memtool.cli.scheduler.text import (
+    did,
+    history_lines,
+    moment,
+    pause_words,
+    print_status,
+    queue_words,
+    screen_width,
+    took,
+)
 from memtool.errors import (
     EXIT_CODES,
     FAILED,
@@ -33,13 +42,14 @@ from memtool.systemd.pauses import (
     Pause,
     end_pause,
     ignoring,
+    instant_of,
     pause_of,
     paused,
     seconds_of,
     set_pause,
 )
-from memtool.systemd.status import VERSION, JobStatus, status_json, words
-from memtool.systemd.systemctl import Manager, failure, meaning
+from memtool.systemd.status import VERSION, JobStatus, status_json, waiting_words
+from memtool.systemd.systemctl import Manager, failure, is_booted, meaning
 
 HISTORY_VERSION = RUN_VERSION = 1
 _HIDDEN = r"insufficient permissions|not seeing messages|No journal files were found"
@@ -96,7 +106,7 @@ def history(
         extra = {"damaged_lines": past.damaged_lines, "runs": shown}
         print_json("scheduler-history", HISTORY_VERSION, {"store": _store(place.store), **extra})
         return
-    for line in history_lines(runs):
+    for line in history_lines(runs, screen_width(place.call.environ)):
         print_line(line)
 
 
@@ -114,17 +124,28 @@ def pause(
             help="Such as 90min, 2h, 2d or 1w. Default: until resumed.",
         ),
     ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", metavar="WHEN", help="Such as 18:30, 2026-12-01 or '2026-12-01 18:30'."
+        ),
+    ] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Shown by status.")] = "",
     is_system: ScopeOption = None,
 ) -> None:
-    """Pause a job: its timer does not start it. A run under way continues, and you can still run it by hand."""
+    """Pause a job: no scheduled run writes what it writes. A run under way continues; by hand you can run all jobs."""
     place, who = place_of(invocation(context), is_system), _who(job, is_all=is_all)
     now_us = place.call.now_us
+    if length and until:
+        raise UsageError("--for and --until do not go together", hint="name one of them")
     until_us = now_us + seconds_of(length) * 1_000_000 if length else None
+    if until:
+        until_us = instant_of(until, now_us)
+    _check_scheduled(place)
     by = place.call.environ.get("SUDO_USER") or name_of(os.getuid())
     made = Pause(who, now_us, until_us, by, reason)
     set_pause(place.root, made)
-    end = "until resumed" if until_us is None else f"for {length}"
+    end = f"until {moment(until_us, now_us)}" if until_us is not None else "until resumed"
     print_line(f"Paused {_jobs_named(who)} {end}{f': {reason}' if reason else ''}.")
     for run in look_newest(place.root).open_runs():
         if who in (ALL, run.job):
@@ -144,9 +165,7 @@ def resume(
     now_us = place.call.now_us
     before = paused(place.root, [one.name for one in JOBS if who in (ALL, one.name)], now_us)
     if not before:
-        print_line(
-            f"Nothing is paused: {_jobs_named(who)} {'run' if who == ALL else 'runs'} as planned."
-        )
+        print_line("Nothing is paused." if who == ALL else f"{who} is not paused.")
     end_pause(place.root, who)
     for name in before:
         rest = pause_of(place.root, name, now_us)
@@ -167,7 +186,10 @@ def run(
     job: JobArgument,
     *,
     ignores_pause: Annotated[
-        bool, typer.Option("--ignore-pause", help="Run it although it is paused. The pause stays.")
+        bool,
+        typer.Option(
+            "--ignore-pause", help="Run it, with what it needs, in spite of pauses. These stay."
+        ),
     ] = False,
     is_system: ScopeOption = None,
     json: JsonOption = False,
@@ -181,7 +203,8 @@ def run(
             hint=f"memtool scheduler resume {row.name}, or: memtool scheduler run {row.name} --ignore-pause",
         )
     before = {run.run for run in look(place.root, job=row.name).runs if run.result is not None}
-    with ignoring(place.root, row.name) if pause is not None else nullcontext():
+    pauses = paused(place.root, (one.name for one in JOBS), place.call.now_us)
+    with ignoring(place.root, row.name) if ignores_pause and pauses else nullcontext():
         error = _start(place, row)
     runs = [run for run in look(place.root, job=row.name).runs if run.run not in before]
     if not runs:
@@ -237,6 +260,29 @@ def apply(
     apply_settings(place_of(invocation(context), is_system), is_dry=is_dry)
 
 
+@scheduler.command()
+def crontab(context: typer.Context) -> None:
+    """Print crontab lines that do what the timers would, for machines without systemd."""
+    from memtool.cli.scheduler.apply import crontab_of
+    from memtool.program import running_program
+
+    call = invocation(context)
+    for line in crontab_of(place_of(call, None), running_program().launcher()):
+        print_line(line)
+
+
+def _check_scheduled(place: Place) -> None:
+    """Raise MemtoolError if no timer of this place and no other scheduler starts jobs: there is nothing to pause."""
+    has_timers = place.scope is not None and place.scope in place.installed
+    if has_timers or any(run.trigger == "cron" for run in look_newest(place.root).runs):
+        return
+    if not is_booted():
+        note("There are no timers here: this holds for runs with --scheduled, as cron makes them.")
+        return
+    text, hint = nothing_installed(place)
+    raise MemtoolError(f"there is nothing to pause: {text}", hint=hint)
+
+
 def _who(job: str | None, *, is_all: bool) -> str:
     """Return the job's name, or `all`. Raise UsageError unless just one of the two was named."""
     if is_all == (job is not None):
@@ -270,7 +316,7 @@ def _make_up(place: Place, rows: list[JobStatus]) -> None:
     """Start the jobs that missed something; those whose timers the admin turned off are only named."""
     for row in rows:
         if row.waits:
-            print_line(f"  waiting for {row.job.name}: {words(row.left)}")
+            print_line(f"  waiting for {row.job.name}: {waiting_words(row)}")
     live = [row for row in rows if row.timer is not None and row.timer.is_live]
     if live and _start_missed(place, live):
         print_line(
@@ -292,10 +338,19 @@ def _start_missed(place: Place, rows: list[JobStatus]) -> bool:
 def _start(place: Place, job: Job) -> MemtoolError | None:
     """Start the unit, wait until it has ended, and return what systemd had against it."""
     manager = _manager(place, job)
+    verb = "start"
+    state = state_of(place)
+    row = next(row for row in state.jobs if row.job is job)
+    if waiting := queue_words(row, state, place.call.now_us):
+        note(f"{job.name} {waiting}.")
+    if row.timer is not None and row.timer.service.state == "retrying":
+        # A start would wait for the next try, too.
+        note("It runs now instead.")
+        verb = "restart"
     # A person who asks counts for more than StartLimitBurst=. Where this is refused, so is the start, which tells why.
     manager.call("reset-failed", job.unit)
     try:
-        done = manager.call("start", job.unit, timeout_s=None)
+        done = manager.call(verb, job.unit, timeout_s=None)
     except KeyboardInterrupt:
         command = " ".join(("systemctl", *manager.arguments, "stop", job.unit))
         note(f"{job.name} continues; to stop it: {command}")
@@ -323,7 +378,7 @@ def _show(place: Place, run: Run, *, json: bool) -> None:
         return
     counted = f": {did(run)}" if did(run) else ""
     print_line(f"{run.job} {run.result or 'runs'} after {took(run, place.call.now_us)}{counted}")
-    for text in (run.error, run.reason):
+    for text in (run.error, run.reason, f"hint: {run.hint}" if run.hint else ""):
         if text:
             print_line(f"    {text}")
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
 from memtool.cli.scheduler.place import Place, place_of, timers_of
 from memtool.errors import ConfigError, MemtoolError
@@ -18,6 +19,7 @@ from memtool.paths import SYSTEM_STORE, expand, home_directory
 from memtool.process import run
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
+from memtool.systemd.crontab import crontab_lines
 from memtool.systemd.dropins import (
     Command,
     Wanted,
@@ -201,6 +203,27 @@ def _calendar(place: Place) -> Calendar | None:
         if store is not None:
             return store.calendar
     return reader.calendar if place.call.config.calendar.timezone != "auto" else None
+
+
+def crontab_of(place: Place, program: Path) -> list[str]:
+    """Return the lines of a crontab that do what the timers would, with the options that this call needs."""
+    call = place.call
+    command = [str(program)]
+    named = call.config_option or call.environ.get("MEMTOOL_CONFIG")
+    if named:
+        command += ["--config", str(expand(Path(named), call.environ))]
+    if place.root != _store_of_cron(call):
+        command += ["--store", str(place.root)]
+    calendar = _calendar(place)
+    return list(crontab_lines(command, call.config.timers, calendar, machine_zone()))
+
+
+def _store_of_cron(call: Invocation) -> Path:
+    """Return the store that memtool finds without the variables of this shell and without --store."""
+    environ = {"HOME": str(home_directory(call.environ))}
+    if named := call.environ.get("MEMTOOL_CONFIG"):
+        environ["MEMTOOL_CONFIG"] = named
+    return Invocation(environ, call.now_us, None, call.config_option).store.root
 
 
 def _other_store(place: Place) -> Path | None:

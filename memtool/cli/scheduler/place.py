@@ -34,6 +34,8 @@ from memtool.systemd.systemctl import (
 )
 from memtool.systemd.units import Installation, differing, installation_in
 
+NONE_INSTALLED = "no timers of memtool are installed"
+
 ScopeOption = Annotated[
     bool | None,
     typer.Option(
@@ -102,18 +104,21 @@ def timers_of(place: Place) -> Timers:
     if place.scope is None:
         text, hint = nothing_installed(place)
         return Timers(problem=text, hint=hint)
-    manager = place.manager
-    timers = ask(manager)
-    if timers.is_known and all(one.state == "missing" for one in timers.states.values()):
-        return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
-    linger = lacks_linger(os.getuid()) if place.scope == "user" else ""
+    is_installed = place.scope in place.installed
     sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
+    timers = ask(place.manager)._replace(is_installed=is_installed, sudo=sudo)
+    if not timers.is_known:
+        return timers
+    if all(one.state == one.service.state == "missing" for one in timers.states.values()):
+        if not is_installed:
+            return Timers(place.scope, problem=NONE_INSTALLED, hint=INSTALL)
+        text, hint = "systemd has not read their files", f"{timers.systemctl} daemon-reload"
+        return timers._replace(problem=text, hint=hint)
     return timers._replace(
         elsewhere=_elsewhere(place, timers),
-        lacks_linger=linger,
+        lacks_linger=lacks_linger(os.getuid()) if place.scope == "user" else "",
         is_sandbox_untried=_is_sandbox_untried(place, timers),
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
-        renew=f"{sudo}memtool scheduler apply",
     )
 
 
@@ -149,7 +154,7 @@ def nothing_installed(place: Place | None = None) -> tuple[str, str]:
         return NOT_BOOTED, BY_HAND
     if place is not None and "system" in place.installed:
         return "the system's timers are for another user", "--system shows them"
-    return "no timers of memtool are installed", INSTALL
+    return NONE_INSTALLED, INSTALL
 
 
 def state_of(place: Place) -> Status:

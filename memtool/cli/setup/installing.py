@@ -13,7 +13,7 @@ from memtool import __version__
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root
 from memtool.cli.output import ask, note, print_json, print_line
-from memtool.cli.scheduler.apply import drop_ins, possible_drop_ins
+from memtool.cli.scheduler.apply import crontab_of, drop_ins, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of, state_of
 from memtool.cli.scheduler.text import local, print_status
 from memtool.cli.setup import EXTRAS, Order, installed_person, managers, scope_of, store_owner
@@ -36,7 +36,6 @@ from memtool.systemd.setup import (
     check_starts,
     check_unit_starts,
     check_visible,
-    crontab_lines,
     lasting_command,
     new_timers,
     page_texts,
@@ -64,7 +63,7 @@ class Sessions(NamedTuple):
     """What an agent has left in a directory: its sessions, their bytes, when the first and the last was written."""
 
     agent: str
-    directory: Path
+    directory: str
     number: int = 0
     size_bytes: int = 0
     first_us: int = 0
@@ -208,7 +207,7 @@ def _calendar(place: Place) -> tuple[Calendar, bool]:
 
 
 def _sessions(root: Root) -> Sessions:
-    name, directory = root.agent.title, root.transcripts
+    name, directory = root.agent.title, root.places
     found = []
     for path in discover(roots=(root,)).files:
         try:
@@ -313,7 +312,8 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     """Yield what was found and what will be done, as labels and words."""
     plan, calendar = setup.plan, setup.calendar.describe()
     yield "", f"memtool {__version__}, {_WAYS[setup.program.way]}: {setup.installation.program}"
-    for sessions in setup.sessions:
+    there = [sessions for sessions in setup.sessions if sessions.number]
+    for sessions in there or setup.sessions[:1]:
         yield "sessions", _sessions_words(sessions)
     if setup.scope == "system":
         yield "timers of", f"the system, run as {setup.person.name}"
@@ -381,7 +381,7 @@ def _json(setup: Setup) -> dict[str, object]:
     places = [
         {
             "agent": sessions.agent,
-            "directory": str(sessions.directory),
+            "directory": sessions.directory,
             "count": sessions.number,
             "bytes": sessions.size_bytes,
         }
@@ -459,7 +459,7 @@ def _finish(order: Order, setup: Setup) -> ExitCode:
         order.say(
             f"systemd does not run here. These lines for `crontab{user} -e` do what the timers would:"
         )
-        for line in crontab_lines(setup.installation.program, setup.plan.store):
+        for line in crontab_of(setup.place, setup.installation.program):
             print_line(line)
     is_first = any(sessions.number for sessions in setup.sessions) and not setup.is_pinned
     if (

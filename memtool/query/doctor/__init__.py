@@ -33,6 +33,7 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
+from memtool.redact.rules import RULESET_VERSION
 from memtool.rollup.configured import (
     calendar_for_new_store,
     options_of,
@@ -44,10 +45,9 @@ from memtool.summarize import problem as problem_of
 from memtool.summarize import row
 from memtool.summarize.models import command
 from memtool.systemd.dropins import names_zone
-from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
 from memtool.systemd.status import JobStatus, sentence
-from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
+from memtool.systemd.systemctl import NOT_BOOTED, machine_zone
 from memtool.text import size
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -207,7 +207,9 @@ def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place
 
 _OLD_YEARS = 3
 _STATUS = "memtool scheduler status"
-_HARMLESS = frozenset({"backlog", "missing", "units", "both", "linger"})
+_HARMLESS = frozenset(
+    {"backlog", "units", "settings", "both", "linger", "not-enabled", "unreadable"}
+)
 _VERSION = re.compile(r"# version ((\d{4})[a-z]\w*)")
 
 
@@ -295,10 +297,6 @@ def _of_package() -> str:
     return str(getattr(tzdata, "IANA_VERSION", ""))
 
 
-_EXEC = re.compile(r"\{ path=(.*?) ; argv\[\]=")
-_ASK_S = 15
-
-
 def _unusable(programs: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in programs:
         try:
@@ -338,12 +336,26 @@ def check_index(scene: Scene) -> Advice:
     )
 
 
+def check_redaction(scene: Scene) -> Advice:
+    """Check that today's rules were applied to all that is stored, and that no file holds what was deleted."""
+    facts = scene.facts
+    if facts.span_us is not None and facts.rules_applied < RULESET_VERSION:
+        return warning(
+            f"the rules of this version (number {RULESET_VERSION}) were not applied to all that is stored",
+            "memtool redact --again",
+        )
+    if facts.erasing_us is not None:
+        age = span((scene.now_us - facts.erasing_us) // 1_000_000)
+        return warning(f"what was deleted {age} ago may still be in the files", "memtool compact")
+    return ok("today's rules were applied to all that is stored")
+
+
 def check_timers(scene: Scene) -> Advice:
     """Check that `memtool scheduler status` is healthy."""
     timers = scene.status.timers
-    if not timers.is_known and (timers.problem == NOT_BOOTED or "not on this" in timers.problem):
-        return skipped(timers.problem, timers.hint)
-    if not timers.is_known:
+    if not timers.is_known and not timers.is_installed:
+        if timers.problem == NOT_BOOTED or "not on this" in timers.problem:
+            return skipped(timers.problem, timers.hint)
         return warning(timers.problem, timers.hint or _STATUS)
     if found := scene.status.problems:
         more = f" (and {len(found) - 1} more: {_STATUS})" if len(found) > 1 else ""
@@ -358,21 +370,12 @@ def check_program(scene: Scene) -> Advice:
     """Check that the program that the units start is there, and is of this version."""
     if scene.manager is None:
         raise CannotCheckError("no units are installed")
-    if not scene.status.timers.is_known:  # systemd is not asked twice
+    if not scene.status.timers.is_known:
         raise CannotCheckError(scene.status.timers.problem)
-    asked = ("show", "-p", "Id,ExecStart,NeedDaemonReload", *(job.unit for job in JOBS))
-    done = scene.manager.call(*asked, timeout_s=_ASK_S)
-    if not done.is_ok:
-        raise CannotCheckError(meaning(done, scene.manager)[0])
-    units = parse_show(done.stdout)
-    lines = [row.get("ExecStart", "") for row in units.values()]
-    programs = sorted({path for line in lines for path in _EXEC.findall(line)})
+    services = [timer.service for timer in scene.status.timers.states.values()]
+    programs = sorted({path for service in services for path in service.programs})
     for path, why in _unusable(programs):
         return problem(f"the units start {path}, which {why}", "memtool setup corrects this")
-    stale = [name for name, row in units.items() if row.get("NeedDaemonReload") == "yes"]
-    if stale:
-        reload = " ".join(("systemctl", *scene.manager.arguments, "daemon-reload"))
-        return warning(f"{stale[0]} has changed, and systemd has not read it again", reload)
     runs = [run for run in scene.history.runs if run.trigger in ("timer", "systemd")]
     if runs and runs[-1].version != __version__:
         text = f"this is memtool {__version__}, the timers' last run was of {runs[-1].version}"
@@ -473,6 +476,7 @@ CHECKS: Checks = (
     ("transcripts", check_transcripts),
     ("retention", check_retention),
     ("search index", check_index),
+    ("redaction", check_redaction),
     ("summarizer", check_summarizer),
     ("permissions", check_permissions),
     ("file system", check_file_system),

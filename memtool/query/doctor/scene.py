@@ -22,7 +22,8 @@ from memtool.rollup.plan import check_calendar, moved_days
 from memtool.search.index import behind, manifest_of
 from memtool.settings import Config
 from memtool.store.access import Access, recorded_format
-from memtool.store.store import Store
+from memtool.store.erase import rules_applied
+from memtool.store.store import Store, erasing
 from memtool.systemd.status import Status
 from memtool.systemd.systemctl import Manager
 
@@ -121,6 +122,9 @@ class StoreFacts(Struct, frozen=True):
     sources: Mapping[str, Source]
     index_behind: int | None
     """How many days the search index has to read again; None: all."""
+    rules_applied: int
+    erasing_us: int | None
+    """Since when deleted or masked text may still be in the files; None: in none."""
 
 
 class Scene(Struct, frozen=True, dict=True):
@@ -220,6 +224,8 @@ def _facts_of(store: Store, root: Path, config: Config) -> StoreFacts:
         span_us=store.span_us(),
         sources=store.sources(),
         index_behind=None if days is None else len(days),
+        rules_applied=rules_applied(store),
+        erasing_us=note.since_us if (note := erasing(store)) else None,
     )
 
 
