@@ -132,7 +132,9 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
-_PASSIVE = re.compile(r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z")
+_PASSIVE = re.compile(
+    r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
+)
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
@@ -165,6 +167,11 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
 def _is_telling(piece: Piece) -> bool:
     label = _LABEL.match(piece.raw)
     return label is not None and bool(_TELLING_LABELS.search(label["label"]))
+
+
+def is_deed(text: str) -> bool:
+    """Return whether a statement reports something that was done."""
+    return bool(_DEED.match(text))
 
 
 def lead_of(text: str) -> str:

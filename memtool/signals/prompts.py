@@ -142,10 +142,15 @@ def _steps(event: Event, steps: Sequence[str], said: Event) -> Iterator[Signal]:
     rank = 0
     for step in steps:
         text, where = clean(_STEP.sub("", step)), said.text.find(step)
-        if where >= 0 and is_whole(text) and rank < MOST_STEPS:
+        if where >= 0 and _is_step(text) and rank < MOST_STEPS:
             rank += 1
             held = proof(said, where, where + len(step))
             yield _signal("plan", text, event, held, state="step", rank=rank)
+
+
+def _is_step(text: str) -> bool:
+    """Return whether a line of a plan says what is to be done; else it is a heading or a finding."""
+    return is_whole(text) and text.split(" ", 1)[0].lower().strip(",.:") in _VERBS
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -211,7 +216,7 @@ def _plan(event: Event) -> Iterator[Signal]:
         if piece.kind == "heading":
             section = piece.text
             step = without_path(_STEP.sub("", piece.text))
-            if _STEP.match(piece.text) and is_whole(step) and steps < MOST_STEPS:
+            if _STEP.match(piece.text) and _is_step(step) and steps < MOST_STEPS:
                 steps += 1
                 yield _signal(
                     "plan",

@@ -172,7 +172,10 @@ _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d\u2b00-\u2bf
 def clean(text: str) -> str:
     """Return one line without markup, emoji and marks at its start."""
     text = _LINK.sub(r"\1", text)
-    text = _EMPHASIS.sub("", text)
+    text = "`".join(  # a star in code is no emphasis
+        part if number % 2 else _EMPHASIS.sub("", part)
+        for number, part in enumerate(text.split("`"))
+    )
     text = _EMOJI.sub("", text)
     text = " ".join(text.split())
     return _SIGNS.sub("", text, count=1).strip(" -–—•·")

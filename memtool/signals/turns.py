@@ -260,8 +260,11 @@ class _Segment:
         draft.asks_back = (
             question is not None or answers.gives_options(pieces)
         ) and not draft.is_work
+        is_choice = question is not None and not answers.is_offer(question.text)
         if not draft.asks_back:
             for said in answers.results_of(pieces):
+                if is_choice and not answers.is_deed(said.text):
+                    continue  # of what is to be chosen, like the options
                 self._add(draft, kind, event, said.text, (said.start, said.end), rank=said.rank)
         for said in answers.open_of(pieces):
             self._add(draft, "open", event, said.text, (said.start, said.end))

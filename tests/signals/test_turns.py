@@ -274,10 +274,10 @@ def test_a_call_that_was_rejected_has_no_outcome() -> None:
 
 
 def test_steps_of_a_plan_are_told_as_far_as_the_event_holds_them() -> None:
-    steps = ("**Queue** - Keep jobs that failed", "Location", "Add a timer for the failed jobs")
-    text = "Plan approved: Retry queue\n1. **Queue** - Keep jobs that failed\n2. Location"
+    steps = ("Keep **jobs** that failed", "Missing tests of jobs", "Add a timer for failed jobs")
+    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Missing tests of jobs"
     talk = Talk().prompt(text, Plan(heading="Retry queue of jobs", steps=steps, verdict="approved"))
-    assert talk.told("plan") == ["Retry queue of jobs", "Queue - Keep jobs that failed"]
+    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed"]
 
 
 def test_an_answer_before_a_call_is_no_result() -> None:
