@@ -16,8 +16,9 @@ from memtool.query.context import context
 from memtool.query.grip import prove
 from memtool.query.names import is_segment, session_named
 from memtool.query.node import show
+from memtool.query.projects import HERE
 from memtool.query.reader import Reader
-from memtool.query.search import EVENT_ID, HERE, Ask, Hit, search
+from memtool.query.search import EVENT_ID, Ask, Hit, search
 from memtool.search.documents import FENCE
 from memtool.store.store import Store
 

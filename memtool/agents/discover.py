@@ -134,7 +134,7 @@ class _Walk:
         elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
             tuple(suffix for agent in agents for suffix in agent.suffixes)
         ):
-            if self._lists_strays:
+            if self._lists_strays and not any(one.format.ignores(path) for one in agents):
                 self._unread[path] = STRAY
         elif reason := skip_reason(path, agents):
             self._unread[path] = reason

@@ -121,6 +121,10 @@ class Format:
         """Yield what the source holds, as it is now; with a cursor, at least what is new since. Raise OSError."""
         raise NotImplementedError
 
+    def ignores(self, path: Path) -> bool:  # noqa: ARG002
+        """Return whether it is one of the agent's other files, which need no word."""
+        return False
+
     def skip_reason(self, path: Path) -> str:  # noqa: ARG002 - for those that override it
         """Return why a transcript of this name and place is not read, or ""."""
         return ""
@@ -175,6 +179,41 @@ AGENTS = (
         transcripts=("projects",),
         prompts="history.jsonl",
         resume="claude --resume {session}",
+    ),
+    Agent(
+        "copilot",
+        "Copilot CLI",
+        "memtool.agents.copilot",
+        roots=("~/.copilot",),
+        variable="COPILOT_HOME",
+        transcripts=("session-state",),
+        resume="copilot --resume={session}",
+    ),
+    Agent(
+        "opencode",
+        "OpenCode",
+        "memtool.agents.opencode",
+        roots=("~/.local/share/opencode",),
+        transcripts=("opencode.db", "storage/session"),
+        suffixes=(".db", ".json"),
+        resume="opencode --session {session}",
+    ),
+    Agent(
+        "pi",
+        "Pi",
+        "memtool.agents.pi",
+        roots=("~/.pi/agent",),
+        variable="PI_CODING_AGENT_DIR",
+        transcripts=("sessions",),
+        resume="pi --session {session}",
+    ),
+    Agent(
+        "cursor",
+        "Cursor",
+        "memtool.agents.cursor",
+        roots=("~/.cursor",),
+        transcripts=("projects",),
+        resume="cursor-agent --resume {session}",
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from memtool.agents.discover import discover
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
-from memtool.cli.output import note, print_json, print_line
+from memtool.cli.output import NOTICE, note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
@@ -63,6 +63,8 @@ def ingest(
     outcome = run(
         call, "ingest", lambda running: ingest_body(running, order, report), waits=bool(names)
     )
+    if report.is_first and Access(call.store.root).path.is_dir():
+        say_new_memory(call)
     if json:
         print_json("ingest", VERSION, {**outcome_json(outcome), **_report_json(report)})
     else:
@@ -119,7 +121,30 @@ def take_in_news(call: Invocation) -> None:
 
 
 def _order(call: Invocation) -> Order:
-    return Order(paths=(), roots=call.roots, calendar=lambda: calendar_for_new_store(call.config))
+    return Order(
+        paths=(),
+        roots=call.roots,
+        calendar=lambda: calendar_for_new_store(call.config, call.environ, call.now_us),
+    )
+
+
+def say_new_memory(call: Invocation) -> None:
+    """Say where a memory was made, and which calendar it has from now on."""
+    note(f"A new memory was made in {call.store.root}. {calendar_words(call)}", NOTICE)
+    note(
+        "To change that: memtool config set calendar.timezone ZONE (or day_starts_at, week_starts_on), "
+        "then memtool rebuild --calendar.",
+        NOTICE,
+    )
+
+
+def calendar_words(call: Invocation) -> str:
+    """Return the calendar that a new store gets. Raise ConfigError if the machine's zone has no name."""
+    calendar = calendar_for_new_store(call.config, call.environ, call.now_us).describe()
+    return (
+        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
+        f"{calendar['week_starts_on'].capitalize()}."
+    )
 
 
 def _existing(name: str) -> Path:

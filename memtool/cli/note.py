@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, field
 
 from memtool.agents.projects import branch_of, project_of
-from memtool.cli.first import calendar_words
+from memtool.cli.ingest import say_new_memory
 from memtool.cli.options import Invocation, JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, note, number, print_json, print_line
 from memtool.cli.reading import here, read, reader_of
@@ -23,11 +23,10 @@ from memtool.jobs.by_hand import Author, keep, note_event, note_named, noted, ta
 from memtool.jobs.runner import Outcome
 from memtool.model.clock import Clock
 from memtool.model.records import HAND, Event, Record
-from memtool.query.contents import last_part
 from memtool.query.events import ShownEvent, shown_event, span_us
 from memtool.query.names import shortest
+from memtool.query.projects import HERE, projects_named, short_projects, shortest_paths
 from memtool.query.reader import Reader
-from memtool.query.search import HERE, Ask, projects_named
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
 from memtool.store.store import Store
@@ -78,6 +77,7 @@ class Notes(Struct, frozen=True):
     notes: tuple[ShownEvent, ...] = ()
     has_more: bool = False
     short: tuple[str, ...] = field(name="_short", default=())
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def note_(
@@ -120,11 +120,12 @@ def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -
         print_json("note", VERSION, {**outcome_json(outcome), "note": shown, "masked": masked})
     elif outcome.error is None:
         if is_new:
-            note(f"A new memory was made in {call.store.root}. {calendar_words(call)}")
+            say_new_memory(call)
         if masked:
             note(f"{number(masked, 'secret')} masked in it.")
+        short = shortest_paths([author.project])[author.project]
         branch = f" ({author.branch})" if author.branch else ""
-        print_line(f"Noted for {last_part(author.project)}{branch}.")
+        print_line(f"Noted for {short}{branch}.")
         print_line(f"To take it back: memtool note --remove {event.id[:_DIGITS]}")
     return conclude(outcome)
 
@@ -139,7 +140,7 @@ def _author(store: Store | None, project: str) -> Author:
         return Author(project_of(here()), branch_of(here()))
     if "/" in project:
         return Author(project_of(str(Path(project).expanduser().absolute())))
-    found = projects_named(store, Ask((), project, here())) if store is not None else []
+    found = projects_named(store, project, here()).roots if store is not None else ()
     if len(found) != 1:
         names = ", ".join(found) or "none yet"
         raise UsageError(f"{project} names no one project", hint=f"type its path: {names}")
@@ -156,7 +157,7 @@ def _instant(reader: Reader, store: Store | None, text: str) -> int:
 
 
 def _keep(call: Invocation, records: list[Record]) -> Outcome:
-    calendar = partial(calendar_for_new_store, call.config)
+    calendar = partial(calendar_for_new_store, call.config, call.environ, call.now_us)
     return run(call, "note", lambda running: keep(running, records, calendar), waits=True)
 
 
@@ -192,8 +193,8 @@ def _notes(reader: Reader, project: str, limit: int) -> Notes:
     with reader.memory() as store:
         if store is None:
             return Notes(exists=False)
-        wanted = projects_named(store, Ask((), project, here())) if project else None
-        events = (one for one in noted(store) if wanted is None or one.project in wanted)
+        wanted = projects_named(store, project, here()) if project else None
+        events = (one for one in noted(store) if wanted is None or wanted.hold_any(one.claims))
         found = list(islice(events, limit + 1))
         ids = [event.id for event in noted(store)]
         return Notes(
@@ -202,13 +203,14 @@ def _notes(reader: Reader, project: str, limit: int) -> Notes:
             tuple(map(shown_event, found[:limit])),
             len(found) > limit,
             tuple(shortest(event.id, ids, at_least=_DIGITS) for event in found[:limit]),
+            short_projects(store),
         )
 
 
 def _print(page: Page, found: Notes) -> None:
     clock, last = Clock(found.zone), ""
     for event, short in zip(found.notes, found.short, strict=True):
-        heading = f"{clock.day(event.time_us)} · {last_part(event.project)}"
+        heading = f"{clock.day(event.time_us)} · {found.short_projects[event.project]}"
         if heading != last:
             if last:
                 page.blank()

@@ -18,7 +18,6 @@ from memtool.jobs.by_hand import Settled, keep, settled_event, settlements, take
 from memtool.model.clock import Clock
 from memtool.model.records import Event, Record
 from memtool.model.threads import item_id
-from memtool.query.contents import last_part
 from memtool.query.follow import (
     ITEM_DIGITS,
     QUIET_DAYS,
@@ -199,7 +198,7 @@ def _print(page: Page, found: OpenThreads, *, everything: bool) -> None:
 def _print_threads(page: Page, found: OpenThreads, threads: Sequence[OpenThread]) -> None:
     clock = Clock(found.zone)
     for index, (project, held) in enumerate(
-        groupby(threads, key=lambda thread: last_part(thread.project))
+        groupby(threads, key=lambda thread: found.short_projects[thread.project])
     ):
         if index:
             page.blank()

@@ -21,7 +21,7 @@ from memtool.cli.reading import (
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
 from memtool.model.shown import PREFIXES
-from memtool.query.contents import by_state, last_part
+from memtool.query.contents import by_state
 from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
 from memtool.query.node import Resume, Shown
@@ -111,7 +111,7 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         sessions = f" in {number(found.sessions, 'session')}" if found.sessions else ""
         yield ", ".join(part for part in (found.id, f"{counts}{sessions}") if part)
         if found.projects:
-            yield f"about {', '.join(sorted(set(map(last_part, found.projects))))}"
+            yield f"about {', '.join(sorted({found.short_projects.get(name, name) for name in found.projects}))}"
     if found.recipe is not None:
         yield _signature(clock, found, found.recipe)
 
@@ -157,7 +157,7 @@ def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
     shown = [thread for thread in found.threads if thread.shown]
     for project in dict.fromkeys(thread.project for thread in shown):
         page.blank()
-        page.line((last_part(project) or "no project", "bold"))
+        page.line((found.short_projects.get(project, project), "bold"))
         for thread in shown:
             if thread.project == project:
                 _print_thread(page, clock, thread, short, level=found.level or "")
@@ -298,7 +298,11 @@ def _print_history(page: Page, found: History) -> None:
         right=" ".join(f"#{each.number}" for each in _requests(whole)) or None,
         url="".join(each.url for each in _requests(whole)[-1:]),
     )
-    facts = (whole.state, last_part(whole.project), *_thread_facts(clock, whole, ""))
+    facts = (
+        whole.state,
+        found.short_projects.get(whole.project, whole.project),
+        *_thread_facts(clock, whole, ""),
+    )
     page.line((" · ".join(facts), "dim"), first=_DEEP)
     short = {grip.id: grip.short for grip in found.grips}
     for each in found.days:

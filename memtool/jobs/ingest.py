@@ -21,7 +21,7 @@ from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.model.calendar import Calendar
-from memtool.model.records import Source
+from memtool.model.records import Source, session_stone
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.rollup.job import report_left
 from memtool.search import index
@@ -70,6 +70,8 @@ class Report(msgspec.Struct):
     """What an ingest came to; nothing where it did not get as far as to look."""
 
     looked: bool = False
+    is_first: bool = False
+    """Whether there was no store yet."""
     files: list[FileReport] = []
     unchanged: int = 0
     known_damage: list[tuple[str, Source]] = []
@@ -118,6 +120,7 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     """Read what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
     is_there = access.exists()
+    report.is_first = not is_there
     calendar = None if is_there else order.calendar()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
@@ -252,7 +255,7 @@ def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> l
 
 def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
     """Return whether a transcript tells, or may soon tell, what was said in the session at that time."""
-    if time_us > now_us - _DAY_US:
+    if time_us > now_us - _DAY_US or store.tombstone(session_stone(session)) is not None:
         return True
     known = store.session(session)
     return known is not None and any(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -206,27 +206,41 @@ def _is_running(root: Path, run: Run) -> bool:
     return holder is None or holder.run in ("", run.run)
 
 
+_TEXTS = (
+    ("runs", "error", "periods"),
+    ("runs", "reason", "periods"),
+    ("runs", "hint", "periods"),
+    ("calls", "result", "node"),
+)
+"""Each text that may hold somebody's words, and what it is about."""
+
+
+def _speaking(db: Connection, speaks: Callable[[str], bool]) -> Iterator[tuple[str, str, int]]:
+    """Yield the texts for which `speaks` is true, or whose subject is: table, column, number of the row."""
+    for table, text, about in _TEXTS:
+        rows = db.execute(f"SELECT number, {text}, {about} FROM {table}").fetchall()
+        for number, said, subject in rows:
+            if said not in (None, "", "ok", BLANK) and speaks(f"{said} {subject}"):
+                yield table, text, number
+
+
+def speaking(root: Path, speaks: Callable[[str], bool]) -> int:
+    """Return how many texts `blank` would blank."""
+    return read_with(root, lambda db: sum(1 for _ in _speaking(db, speaks)))
+
+
 def blank(root: Path, speaks: Callable[[str], bool]) -> int:
     """Blank the texts for which `speaks` is true, or whose subject is; return the number of changed records.
 
     No byte of them stays: the database is rewritten, and one that was set aside as damaged is removed, since it
     cannot be checked.
     """
-    texts = (
-        ("runs", "error", "periods"),
-        ("runs", "reason", "periods"),
-        ("runs", "hint", "periods"),
-        ("calls", "result", "node"),
-    )
 
     def act(db: Connection) -> int:
         changed = set()
-        for table, text, about in texts:
-            rows = db.execute(f"SELECT number, {text}, {about} FROM {table}").fetchall()
-            for number, said, subject in rows:
-                if said not in (None, "", "ok", BLANK) and speaks(f"{said} {subject}"):
-                    changed.add((table, number))
-                    db.execute(f"UPDATE {table} SET {text} = ? WHERE number = ?", (BLANK, number))
+        for table, text, number in list(_speaking(db, speaks)):
+            changed.add((table, number))
+            db.execute(f"UPDATE {table} SET {text} = ? WHERE number = ?", (BLANK, number))
         return len(changed)
 
     count = write(root, act)

@@ -134,11 +134,19 @@ def event_id(record_digest: str, block: int) -> EventId:
 
 
 class Tombstone(msgspec.Struct, frozen=True):
-    """An id that must never come back; `reason` is `forgotten`."""
+    """An id that must never come back; `reason` is `forgotten`, or `session` for that of `session_stone`."""
 
     id: EventId
     reason: str
     time_us: int
+
+
+WHOLE_SESSION = "session"
+
+
+def session_stone(session: str) -> EventId:
+    """Return the id of the tombstone that keeps a forgotten session's prompts out, where a list of prompts has them."""
+    return event_id(digest_of("forgotten session", session), 0)
 
 
 class Rewind(msgspec.Struct, frozen=True):

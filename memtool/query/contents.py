@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import groupby, islice
-from posixpath import basename
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -38,6 +37,7 @@ from memtool.model.records import (
 from memtool.model.shown import MOST_TITLE, title_of
 from memtool.model.threads import STATES, VERBATIM, State, Thread, by_weight, join, threads_in
 from memtool.query.names import shortest
+from memtool.query.projects import short_projects
 from memtool.query.reader import Reader
 from memtool.store.store import Store
 
@@ -173,6 +173,11 @@ class Tree(Struct, frozen=True, dict=True):
     def marked(self) -> frozenset[Period]:
         """The periods with a mark of their own."""
         return frozenset(self.store.marks())
+
+    @cached_property
+    def short_projects(self) -> Mapping[str, str]:
+        """The names by which the projects of the store are told apart."""
+        return short_projects(self.store)
 
     @cached_property
     def stale(self) -> frozenset[Period]:
@@ -326,7 +331,7 @@ class Tree(Struct, frozen=True, dict=True):
             id=cut.id,
             name=shortest(cut.id, rivals, at_least=len(cut.id) - _HIDDEN_DIGITS),
             level=Level.SEGMENT.word,
-            scope=f"{clock.span(cut.start_us, cut.end_us)} {last_part(cut.project)}",
+            scope=f"{clock.span(cut.start_us, cut.end_us)} {self.short_projects.get(cut.project, cut.project)}",
             title=node.title if node else None,
             state=self.state(cut.id, node),
             events=len(cut.events),
@@ -418,11 +423,6 @@ def by_state(states: Iterable[State]) -> dict[State, int]:
     """Return how many threads there are of each state."""
     counts = Counter(states)
     return {state: counts[state] for state in STATES if counts[state]}
-
-
-def last_part(project: str) -> str:
-    """Return the last part of a project's path."""
-    return basename(project.rstrip("/")) or project or "(no project)"
 
 
 def _lies_in(below: Period, within: Period | None) -> bool:

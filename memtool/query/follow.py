@@ -6,7 +6,7 @@ thread are read. The lightest threads of a busy year (over 1,000) or month (over
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -15,11 +15,11 @@ from memtool.errors import UsageError
 from memtool.model.levels import Level, Period, heading, inputs_of
 from memtool.model.records import EventId, NodeId
 from memtool.model.threads import Item, State, Thread, item_id, join
-from memtool.query.contents import Tree, last_part
+from memtool.query.contents import Tree
 from memtool.query.names import ShortNames, ambiguous, shortest
 from memtool.query.node import Resume, ShownGrip, resumes_of
+from memtool.query.projects import projects_named
 from memtool.query.reader import Reader
-from memtool.query.search import Ask, projects_named
 from memtool.query.threads import ShownThread, shown_threads
 from memtool.store.store import Store
 
@@ -48,6 +48,7 @@ class History(Struct, frozen=True):
     days: tuple[ThreadDay, ...] = ()
     grips: tuple[ShownGrip, ...] = ()
     resume: tuple[Resume, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def followed(reader: Reader, text: str) -> History:
@@ -76,6 +77,7 @@ def followed(reader: Reader, text: str) -> History:
             tuple(days),
             tuple(_grips(store, days, parts)),
             resumes_of(store, [each.thread for each in days[-1:]]),
+            tree.short_projects,
         )
 
 
@@ -153,27 +155,34 @@ class OpenThreads(Struct, frozen=True):
     exists: bool = False
     zone: str = "UTC"
     threads: tuple[OpenThread, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def open_threads(reader: Reader, project: str = "", here: str = "") -> OpenThreads:
     """Return what is open in all threads that were not dropped, or only in those of a project.
 
-    The project is named by path or last part, or is `.`, that of the directory `here`. Raise UsageError for none.
+    It is named as `projects_named` takes it. Raise UsageError for none.
     """
     with reader.memory() as store:
         if store is None:
             return OpenThreads()
         tree, names = Tree(store, reader, None, counts=False), ShortNames(store)
         threads = _open_ones(tree)
-        projects = projects_named(store, Ask((), project, here)) if project else None
+        projects = projects_named(store, project, here) if project else None
         ids = [item_id(thread.id, item.key) for thread in threads for item in thread.open_items]
         found = [
             _open(thread, reader.now_us, names, ids)
             for thread in threads
-            if projects is None or thread.project in projects
+            if projects is None or projects.hold(thread.session, thread.project)
         ]
-        found.sort(key=lambda each: (last_part(each.project), each.points[0].time_us, each.id))
-        return OpenThreads(True, store.calendar.zone, tuple(found))
+        found.sort(
+            key=lambda each: (
+                tree.short_projects.get(each.project, ""),
+                each.points[0].time_us,
+                each.id,
+            )
+        )
+        return OpenThreads(True, store.calendar.zone, tuple(found), tree.short_projects)
 
 
 def _open_ones(tree: Tree) -> list[Thread]:

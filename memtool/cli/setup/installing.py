@@ -203,7 +203,7 @@ def _calendar(place: Place) -> tuple[Calendar, bool]:
     with reader_for(config, root, place.call.now_us).store() as store:
         if store is not None:
             return store.calendar, True
-    return calendar_for_new_store(config), False
+    return calendar_for_new_store(config, place.call.environ, place.call.now_us), False
 
 
 def _sessions(root: Root) -> Sessions:

@@ -232,7 +232,7 @@ def check_calendar(scene: Scene) -> Advice:
 def _of_new_store(scene: Scene) -> Advice:
     """Say what a store would be made with: it is never changed in place."""
     try:
-        calendar = calendar_for_new_store(scene.config)
+        calendar = calendar_for_new_store(scene.config, scene.environ, scene.now_us)
     except ConfigError as error:
         return problem(error.message, error.hint)
     text = f"a new store would have {calendar.zone}'s days"
