@@ -94,7 +94,7 @@ def _setting(row: Setting) -> tuple[str, ...]:
 
 
 def _literal(value: Value) -> str:
-    return _code(f'"{value}"' if isinstance(value, str) else str(value))
+    return _code(f'"{value}"' if isinstance(value, str) else str(value).lower())
 
 
 def _prose(text: str) -> str:

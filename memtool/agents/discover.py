@@ -42,8 +42,8 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for root in () if named else roots:
         for place in filter(walk.finds, root.transcripts):
             walk.add_named(place, (root.agent,))
-        if root.agent.prompts and walk.finds(root.path / root.agent.prompts):
-            walk.add_last(root.path / root.agent.prompts)
+        for path in filter(walk.finds, (root.path / name for name in root.agent.lists)):
+            walk.add_last(path)
     return walk.result()
 
 

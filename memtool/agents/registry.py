@@ -149,8 +149,8 @@ class Agent(NamedTuple):
     setting: str = ""
     transcripts: tuple[str, ...] = ("",)
     """The directories below a root that hold the transcripts, or files; empty: the root itself."""
-    prompts: str = ""
-    """The file below a root that lists prompts, and outlives the transcripts."""
+    lists: tuple[str, ...] = ()
+    """The files below a root that list prompts or titles of all sessions; they are read last."""
     suffixes: tuple[str, ...] = (".jsonl",)
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
@@ -177,8 +177,19 @@ AGENTS = (
         variable="CLAUDE_CONFIG_DIR",
         setting="ingest.claude_root",
         transcripts=("projects",),
-        prompts="history.jsonl",
+        lists=("history.jsonl",),
         resume="claude --resume {session}",
+    ),
+    Agent(
+        "codex",
+        "Codex",
+        "memtool.agents.codex",
+        roots=("~/.codex",),
+        variable="CODEX_HOME",
+        transcripts=("sessions", "archived_sessions"),
+        lists=("history.jsonl", "session_index.jsonl"),
+        suffixes=(".jsonl", ".jsonl.zst"),
+        resume="codex resume {session}",
     ),
     Agent(
         "copilot",

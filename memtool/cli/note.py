@@ -110,11 +110,11 @@ def note_(
 
 def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -> ExitCode:
     with reader_of(call).store() as store:
-        author = _author(store, project)
+        author = author_of(store, project)
         time_us = _instant(reader_of(call), store, at) if at else call.now_us
     event, masked = note_event(text, author, time_us, call.now_us)
     is_new = not Access(call.store.root).exists()
-    outcome = _keep(call, [event])
+    outcome = keep_note(call, [event])
     if as_json:
         shown = shown_event(event)
         print_json("note", VERSION, {**outcome_json(outcome), "note": shown, "masked": masked})
@@ -130,7 +130,7 @@ def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -
     return conclude(outcome)
 
 
-def _author(store: Store | None, project: str) -> Author:
+def author_of(store: Store | None, project: str) -> Author:
     """Return whose note it is: of the project that is named, else of the one here, with its branch."""
     if project in ("", HERE):
         if not here():
@@ -156,7 +156,8 @@ def _instant(reader: Reader, store: Store | None, text: str) -> int:
     return min(time_us, reader.now_us)
 
 
-def _keep(call: Invocation, records: list[Record]) -> Outcome:
+def keep_note(call: Invocation, records: list[Record]) -> Outcome:
+    """Store what was noted, or taken back, as a run of its own."""
     calendar = partial(calendar_for_new_store, call.config, call.environ, call.now_us)
     return run(call, "note", lambda running: keep(running, records, calendar), waits=True)
 
@@ -168,7 +169,7 @@ def _remove(call: Invocation, texts: list[str], *, as_json: bool) -> ExitCode:
                 "there are no notes: the memory is empty", hint="memtool note TEXT keeps one"
             )
         events = [note_named(store, text) for text in texts]
-    outcome = _keep(call, [taken_back(event) for event in events])
+    outcome = keep_note(call, [taken_back(event) for event in events])
     if as_json:
         removed = [shown_event(event) for event in events]
         print_json("note-remove", VERSION, {**outcome_json(outcome), "removed": removed})

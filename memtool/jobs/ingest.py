@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +33,7 @@ from memtool.store.store import Store
 
 MAX_DAMAGE_LISTED = 20
 _LOOK_EVERY_S = 0.2
+_STALLED_AFTER_S = 1.0
 _DAY_US = 86_400_000_000
 STDIN = "-"
 
@@ -159,7 +162,10 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
 
 
 class _Waiting(io.RawIOBase):
-    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store."""
+    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store.
+
+    Where it has to wait for long, other ingests can run.
+    """
 
     def __init__(self, descriptor: int, context: RunContext, lease: Lease) -> None:
         self._descriptor = descriptor
@@ -180,11 +186,24 @@ class _Waiting(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # what io gives it
         """Fill the buffer with what is there; wait where nothing is. Raise Stopped after a signal."""
-        while not select.select([self._descriptor], [], [], 0)[0]:
+        if not self._has_more(0):
             self._lease.release()
-            self._context.checkpoint()
-            select.select([self._descriptor], [], [], _LOOK_EVERY_S)  # signals do not end it
+            if not self._comes_within(_STALLED_AFTER_S):
+                with self._context.aside("the input has stalled"):
+                    self._comes_within(math.inf)
         return os.readv(self._descriptor, [buffer])
+
+    def _comes_within(self, time_s: float) -> bool:
+        """Wait until there is something to read, or its end; return whether there is. Raise Stopped after a signal."""
+        end_s = time.monotonic() + time_s
+        while not self._has_more(_LOOK_EVERY_S):  # signals do not end it
+            self._context.checkpoint()
+            if time.monotonic() > end_s:
+                return False
+        return True
+
+    def _has_more(self, time_s: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], time_s)[0])
 
 
 def _take_files(

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from memtool.ledger.file import BAD_RESULTS, WROTE, Left, Run, as_json
 from memtool.ledger.reading import History
-from memtool.systemd.exits import exit_name, exit_words
+from memtool.systemd.exits import exit_name, exit_words, is_before_start
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.pauses import Pause
-from memtool.systemd.systemctl import ServiceState, Timers, TimerState
+from memtool.systemd.systemctl import UNUSABLE, ServiceState, Timers, TimerState
 
 
 class Problem(NamedTuple):
@@ -138,7 +138,6 @@ _ENDED_BY = {
     "watchdog": "was ended by systemd: it hung",
     "resources": "could not be started: systemd lacked something that its unit names",
 }
-_UNUSABLE = ("masked", "missing", "broken")
 _CLOCK_SLACK_US = 60 * _SECOND_US
 
 
@@ -176,8 +175,8 @@ def _not_reloaded(timers: Timers) -> Problem | None:
         for job in JOBS
         if (timer := timers.states.get(job.name)) is not None
         for unit, is_stale in (
-            (job.timer, timer.needs_reload),
-            (job.unit, timer.service.needs_reload),
+            (job.timer, timer.needs_reload and timer.state not in UNUSABLE),
+            (job.unit, timer.service.needs_reload and timer.service.state not in UNUSABLE),
         )
         if is_stale
     ]
@@ -273,14 +272,15 @@ def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
     if service is None or service.state != "failed" or _is_told(row.last, service.started_us):
         return None
     code = service.exit_code or 0
-    is_after = row.last is not None and service.started_us is not None
-    before = (
-        "failed after its run was recorded" if is_after and _is_same_run(row.last, service) else ""
+    is_recorded = _is_same_run(row.last, service) and not is_before_start(code)
+    what = (
+        "failed after its run was recorded"
+        if is_recorded
+        else "failed before it could record a run"
     )
-    what = before or "failed before it could record a run"
     what = _ENDED_BY.get(service.result, what)
     note = exit_name(code) if code else service.result
-    detail = exit_words(code) if code and not before else ""
+    detail = exit_words(code) if code and not is_recorded else ""
     hint = _logs(row.job)
     return Problem("unit", row.job.name, what, service.started_us, note, detail, hint)
 
@@ -293,7 +293,7 @@ def _is_same_run(run: Run | None, service: ServiceState) -> bool:
     """Return whether the service's last process was this run."""
     if run is None or service.started_us is None:
         return False
-    return -_SECOND_US <= run.started_us - service.started_us <= _START_US
+    return 0 <= run.started_us - service.started_us <= _START_US
 
 
 def _is_told(last: Run | None, started_us: int | None) -> bool:
@@ -335,7 +335,7 @@ def _not_enabled(row: JobStatus, look: Look) -> Problem | None:
 
 
 def _unusable_timer(row: JobStatus, look: Look) -> Problem | None:
-    if row.timer is None or row.timer.state not in _UNUSABLE or _has_none(look.timers):
+    if row.timer is None or row.timer.state not in UNUSABLE or _has_none(look.timers):
         return None
     state, unit, timers = row.timer.state, row.job.timer, look.timers
     what = {
@@ -356,7 +356,7 @@ def _has_none(timers: Timers) -> bool:
 
 
 def _unusable_service(row: JobStatus, look: Look) -> Problem | None:
-    if row.timer is None or row.timer.service.state not in _UNUSABLE or _has_none(look.timers):
+    if row.timer is None or row.timer.service.state not in UNUSABLE or _has_none(look.timers):
         return None
     service, timers = row.timer.service, look.timers
     what = {
@@ -375,7 +375,8 @@ def _mended(state: str, unit: str, drop_ins: Sequence[str], timers: Timers) -> t
     if state == "missing" or timers.differing:
         return (timers.renew,)
     manager = " --user" if timers.scope == "user" else ""
-    places = f"{', '.join(drop_ins)}; " if drop_ins else ""
+    others = [path for path in drop_ins if "memtool" not in path.rpartition("/")[2]]
+    places = f"{', '.join(others)}; " if others else ""
     return (f"correct it: {places}systemd-analyze{manager} verify {unit}",)
 
 
@@ -385,7 +386,7 @@ def _overdue(row: JobStatus, look: Look) -> Problem | None:
     if timer is None or not timer.is_live or row.pause or row.running:
         return None
     state = timer.service.state
-    if state in ("running", "queued", "retrying", *_UNUSABLE) or _unit_failed(row, look):
+    if state in ("running", "queued", "retrying", *UNUSABLE) or _unit_failed(row, look):
         return None
     late_us = look.now_us - _LATE_US
     due_us, detail = timer.next_us, "its timer did not fire"

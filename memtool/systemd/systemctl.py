@@ -48,6 +48,7 @@ _TIME = re.compile(
     r"(?:[A-Z][a-z]{2} )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? UTC"
 )
 _ITERATION = re.compile(r"^ *(?:Next elapse|Iter\. #\d+): (.*)$", re.MULTILINE)
+_NEVER = "elapse: never"
 _SINCE_1970 = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)\b")
 _SPAN_S = {
@@ -61,6 +62,9 @@ _SPAN_S = {
     "month": 2_629_800,
     "y": 31_557_600,
 }
+
+UNUSABLE = ("masked", "missing", "broken")
+"""The states of a timer or service that systemd cannot use."""
 
 Properties = Mapping[str, str]
 
@@ -434,6 +438,45 @@ def ask(manager: Manager) -> Timers:
         problem, hint = meaning(done, manager)
         return Timers(manager.scope, problem=problem, hint=hint)
     return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+
+
+def unread_drop_ins(
+    scope: Scope, environ: Mapping[str, str], states: Mapping[str, TimerState], root: Path = _ROOT
+) -> dict[str, TimerState]:
+    """Return the states, where units with drop-ins that systemd has not read need a reload.
+
+    systemd itself does not notice the first drop-in of a unit (seen: 252).
+    """
+    places = (units_directory(scope, environ, root), admin_directory(scope, environ, root))
+
+    def has_unread(unit: str, read: Sequence[str]) -> bool:
+        names = {path.rpartition("/")[2] for path in read}
+        return any(
+            path.name not in names and path.exists() and path.resolve() != Path(os.devnull)
+            for place in dict.fromkeys(places)
+            for path in (place / f"{unit}.d").glob("*.conf")
+        )
+
+    found = dict(states)
+    for job in JOBS:
+        timer = found[job.name]
+        if timer.state not in UNUSABLE and has_unread(job.timer, timer.drop_ins):
+            timer = timer._replace(needs_reload=True)
+        service = timer.service
+        if service.state not in UNUSABLE and has_unread(job.unit, service.drop_ins):
+            timer = timer._replace(service=service._replace(needs_reload=True))
+        found[job.name] = timer
+    return found
+
+
+def schedule_problem(expression: str, environ: Mapping[str, str]) -> str | None:
+    """Return what systemd has against a calendar expression, empty if nothing; None if it cannot be asked."""
+    done = run(["systemd-analyze", "calendar", expression], environ)
+    if done.is_missing or done.is_timed_out:
+        return None
+    if not done.is_ok:
+        return done.said
+    return f"{expression!r} never comes" if _NEVER in done.stdout else ""
 
 
 def next_times(

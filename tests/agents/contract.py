@@ -64,6 +64,27 @@ ROWS = (
         events=27,
     ),
     Sample(
+        "codex",
+        session="019cae30-0000-7000-8000-000000000001",
+        resume="codex resume 019cae30-0000-7000-8000-000000000001",
+        typed=(
+            "What was in the deleted thread?",
+            "Logins fail after midnight.",
+            "Which zone do sessions use? \u2192 UTC",
+            "Leave the name.",
+            "Make the zone a setting",
+            "Which time is it?",
+        ),
+        undone=("Rename the module", "Renamed."),
+        injected=("British spelling", "environment_context", "Active file", "other local times"),
+        actions=frozenset(
+            ("read", "edit", "run", "search", "todo", "commit", "subagent", "question", "rejection")
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=46,
+    ),
+    Sample(
         "copilot",
         session="5aa3a415-3b13-46c3-b25a-cd675ae40047",
         resume="copilot --resume=5aa3a415-3b13-46c3-b25a-cd675ae40047",

@@ -13,6 +13,7 @@ from memtool.systemd.jobs import SETTINGS
 
 SAMPLES: dict[str, JsonObject] = {
     "claude-code": {"type": "x", "sessionId": "s"},
+    "codex": {"type": "event_msg", "payload": {"type": "x"}},
     "copilot": {"type": "user.message", "data": {}, "parentId": None},
     "pi": {"type": "session", "id": "s", "cwd": "/w"},
     "cursor": {"role": "user", "message": {"content": []}},
@@ -54,3 +55,4 @@ def test_roots_are_set_or_in_the_variable_or_the_default(
     config = load_config({}, [], SETTINGS, options=settings)
     roots = registry.roots_of(HOME | environ, config)
     assert [str(root.path) for root in roots if root.agent.name == "claude-code"] == expected
+    assert {root.agent.name for root in roots} == {one.name for one in AGENTS if one.roots}
