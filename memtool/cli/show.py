@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.cost import in_words, prices_of
 from memtool.cli.options import JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, number, print_json
 from memtool.cli.reading import (
@@ -55,7 +56,8 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
         elif history.thread is not None:
             _print_history(Page(call.environ), history)
         return
-    found = read(call, lambda reader: shown(reader, node), as_json=json)
+    prices = prices_of(call)
+    found = read(call, lambda reader: shown(reader, node, prices), as_json=json)
     if json:
         print_json("node", VERSION, found)
         return
@@ -112,6 +114,8 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         yield ", ".join(part for part in (found.id, f"{counts}{sessions}") if part)
         if found.projects:
             yield f"about {', '.join(sorted({found.short_projects.get(name, name) for name in found.projects}))}"
+    if found.tokens:
+        yield in_words(found.tokens)
     if found.recipe is not None:
         yield _signature(clock, found, found.recipe)
 

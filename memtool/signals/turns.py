@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from memtool.model import actions as act
 from memtool.model.records import Event, is_by_hand
-from memtool.model.threads import Kind, Proof, Signal, Turn
+from memtool.model.threads import Kind, Proof, Signal, Turn, Usage, joined_usage
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
 from memtool.signals.prompts import proof
@@ -20,6 +20,8 @@ _MOST_SIGNALS = 60
 _INTERRUPTED = "[Request interrupted"
 UNNAMED = "…"
 """A to-do of which these events say only its ID."""
+_DIGITS = 15
+"""No message takes more tokens than this has digits."""
 _NOTHING = "nothing to commit"
 
 
@@ -134,6 +136,7 @@ class _Segment:
                 asks_back=draft.asks_back,
                 is_work=draft.is_work,
                 is_cut=draft.is_cut,
+                usage=_usage(draft.events),
                 corrects=self._is_prompt(draft.events[0])
                 and prompts.corrects(draft.events[0].text),
             )
@@ -376,6 +379,21 @@ class _Segment:
             key=url or (f"#{number}" if number else action.title),
             more=more,
         )
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def _usage(events: Sequence[Event]) -> tuple[Usage, ...]:
+    """Return the tokens by model. The records of one message repeat them while they grow: the last one counts."""
+    last: dict[str, Usage] = {}
+    for event in events:
+        counts = [event.metadata.get(name, "") for name in _COUNTS]
+        if any(counts):
+            numbers = [int(c) if c.isdecimal() and len(c) <= _DIGITS else 0 for c in counts]
+            model = event.metadata.get("model", "")
+            last[event.group or event.id] = Usage(model, 1, *numbers)
+    return joined_usage(last.values())
 
 
 def _is_main(event: Event) -> bool:
