@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from memtool.cli.cost import in_words, prices_of
 from memtool.cli.options import JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, number, print_json
 from memtool.cli.reading import (
@@ -20,6 +21,7 @@ from memtool.cli.reading import (
 )
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
+from memtool.model.shown import PREFIXES
 from memtool.query.contents import by_state
 from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
@@ -54,7 +56,8 @@ def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False
         elif history.thread is not None:
             _print_history(Page(call.environ), history)
         return
-    found = read(call, lambda reader: shown(reader, node), as_json=json)
+    prices = prices_of(call)
+    found = read(call, lambda reader: shown(reader, node, prices), as_json=json)
     if json:
         print_json("node", VERSION, found)
         return
@@ -111,6 +114,8 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         yield ", ".join(part for part in (found.id, f"{counts}{sessions}") if part)
         if found.projects:
             yield f"about {', '.join(sorted({found.short_projects.get(name, name) for name in found.projects}))}"
+    if found.tokens:
+        yield in_words(found.tokens)
     if found.recipe is not None:
         yield _signature(clock, found, found.recipe)
 
@@ -147,13 +152,6 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
 
 
-_PREFIXES = {
-    "decision": "decided: ",
-    "open": "open: ",
-    "pending": "open: ",
-    "question": "open: ",
-    "note": "note: ",
-}
 _DEEP = "    "
 
 
@@ -193,7 +191,7 @@ def _print_points(page: Page, points: Sequence[ShownPoint], short: dict[GripId, 
         if point.shown:
             names = " ".join(f"[{short[grip]}]" for grip in point.grips if grip in short)
             page.line(
-                _PREFIXES.get(point.kind, "") + point.text,
+                PREFIXES.get(point.kind, "") + point.text,
                 (f"  {names}" if names else "", "dim"),
                 first=_DEEP,
                 rest=_DEEP + _MARGIN,
