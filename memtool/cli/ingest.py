@@ -23,9 +23,12 @@ from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
+from memtool.systemd.jobs import BY_NAME
 from memtool.systemd.pauses import described, pause_of
 
 VERSION = 1
+_LISTEN_S = 1.0
+"""After a hook has called, more often do soon: one run then takes them all."""
 PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -49,8 +52,10 @@ def ingest(
     if STDIN in names and len(names) > 1:
         raise UsageError("- stands alone: it reads standard input")
     report = Report()
+    is_called = call.environ.get("TRIGGER_UNIT", "") == BY_NAME["ingest"].path
     order = replace(
         _order(call),
+        listens_s=_LISTEN_S if is_called else 0,
         paths=() if STDIN in names else tuple(_existing(name) for name in names),
         stream=sys.stdin.buffer if STDIN in names else None,
     )
@@ -187,6 +192,10 @@ def _trouble(report: Report) -> Iterator[str]:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):
             yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
+    for name, why in report.rejected:
+        yield f"payload of a hook rejected: {name}: {why}"
+    for place in report.stuck:
+        yield f"payload of a hook cannot be removed: {place}"
 
 
 def _told_before(report: Report) -> Iterator[str]:
@@ -227,6 +236,11 @@ def _report_json(report: Report) -> dict[str, object]:
             "unknown": counts.unknown,
         },
         "redactions": counts.redactions,
+        "payloads": {
+            "taken": report.payloads - len(report.rejected),
+            "rejected": [{"name": name, "reason": why} for name, why in report.rejected],
+            "stuck": report.stuck,
+        },
         "files_unchanged": report.unchanged,
         "files": [_file_json(file) for file in report.files],
         "known_damage": [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from memtool.agents.discover import discover, key_of, waiting
+from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation
 from memtool.cli.output import WARNING, note
 from memtool.errors import MemtoolError
@@ -49,6 +50,8 @@ def _may_ingest(call: Invocation) -> bool:
 
 def _has_news(call: Invocation, store: Store) -> bool:
     try:
+        if spool.names(call.store.root):
+            return True
         found = waiting(discover(roots=call.roots).files, store.sources())
     except MemtoolError as error:
         note(f"memtool: new transcripts were not read: {error.message}", WARNING)

@@ -70,6 +70,7 @@ STATE_STYLES = {
     "outdated": "yellow",
     "incomplete": "red",
     "failed": "red",
+    "preview": "magenta",
 }
 
 
