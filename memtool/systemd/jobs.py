@@ -209,6 +209,7 @@ TASKS = (
     Task("restore", ("restore",)),
     Task("note", ("note",)),
     Task("settle", ("open", "--done")),
+    Task("preview", ("show", "--with")),
 )
 
 Runnable = Job | Task
