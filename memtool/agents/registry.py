@@ -76,6 +76,8 @@ class Retention(NamedTuple):
     settings: Path
     file: Path | None = None
     unreadable: tuple[Path, ...] = ()
+    example: str = "3650"
+    """A value that keeps them for long."""
 
     @property
     def origin(self) -> str:
@@ -190,6 +192,23 @@ AGENTS = (
         lists=("history.jsonl", "session_index.jsonl"),
         suffixes=(".jsonl", ".jsonl.zst"),
         resume="codex resume {session}",
+    ),
+    Agent(
+        "gemini",
+        "Gemini CLI",
+        "memtool.agents.gemini",
+        roots=("~/.gemini",),
+        transcripts=("tmp",),
+        suffixes=(".json", ".jsonl"),
+        resume="gemini --resume {session}",
+    ),
+    Agent(
+        "qwen",
+        "Qwen Code",
+        "memtool.agents.qwen",
+        roots=("~/.qwen",),
+        transcripts=("projects",),
+        resume="qwen --resume {session}",
     ),
     Agent(
         "copilot",
