@@ -21,6 +21,7 @@ from memtool.cli.reading import (
 )
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
+from memtool.model.shown import PREFIXES
 from memtool.query.contents import by_state
 from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
@@ -151,13 +152,6 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
 
 
-_PREFIXES = {
-    "decision": "decided: ",
-    "open": "open: ",
-    "pending": "open: ",
-    "question": "open: ",
-    "note": "note: ",
-}
 _DEEP = "    "
 
 
@@ -197,7 +191,7 @@ def _print_points(page: Page, points: Sequence[ShownPoint], short: dict[GripId, 
         if point.shown:
             names = " ".join(f"[{short[grip]}]" for grip in point.grips if grip in short)
             page.line(
-                _PREFIXES.get(point.kind, "") + point.text,
+                PREFIXES.get(point.kind, "") + point.text,
                 (f"  {names}" if names else "", "dim"),
                 first=_DEEP,
                 rest=_DEEP + _MARGIN,

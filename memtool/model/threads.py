@@ -126,6 +126,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its prompt says that the turn before it was wrong."""
     is_work: bool = False
     """It has edits, commits, pull requests or issues."""
+    is_cut: bool = False
+    """It does not end in an answer: it was interrupted, or goes on elsewhere."""
     usage: tuple[Usage, ...] = ()
     """What the models took for it, those of subagents among them."""
 

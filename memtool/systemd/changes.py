@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.systemctl import Manager, TimerState, failure
+from memtool.systemd.states import TimerState
+from memtool.systemd.systemctl import Manager, failure
 
 # As all unit files: systemd shows everyone what is in them.
 _FILE_MODE = 0o644

@@ -18,7 +18,8 @@ from memtool.program import DISTRIBUTION, Way
 from memtool.systemd.changes import Change, tell_systemd, write
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import HIDDEN
-from memtool.systemd.systemctl import Manager, Scope, TimerState, ask, config_directory, failure
+from memtool.systemd.states import TimerState
+from memtool.systemd.systemctl import Manager, Scope, ask, config_directory, failure
 
 TIMERS = tuple(job.timer for job in JOBS)
 SERVICES = tuple(job.unit for job in JOBS)

@@ -48,7 +48,8 @@ from memtool.systemd.pauses import (
     seconds_of,
     set_pause,
 )
-from memtool.systemd.status import VERSION, JobStatus, status_json, waiting_words
+from memtool.systemd.problems import JobStatus, waiting_words
+from memtool.systemd.status import VERSION, status_json
 from memtool.systemd.systemctl import Manager, failure, is_booted, meaning
 
 HISTORY_VERSION = RUN_VERSION = 1

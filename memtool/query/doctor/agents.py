@@ -21,7 +21,7 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
-from memtool.systemd.status import JobStatus
+from memtool.systemd.problems import JobStatus
 from memtool.systemd.systemctl import next_times
 
 _DAY_S = 86_400
