@@ -10,6 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from memtool.agents.hooks import (
+    CLAUDE_HOOKS,
+    CLAUDE_SERVER,
+    CODEX_HOOKS,
+    CODEX_SERVER,
+    COPILOT_HOOKS,
+    COPILOT_SERVER,
+    CURSOR_HOOKS,
+    CURSOR_SERVER,
+    OPENCODE_SERVER,
+    Hooks,
+    Server,
+)
 from memtool.paths import expand
 from memtool.settings import PATHS, Setting
 
@@ -156,6 +169,10 @@ class Agent(NamedTuple):
     suffixes: tuple[str, ...] = (".jsonl",)
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
+    hooks: Hooks | None = None
+    """How its hooks are written; None if it runs none, or memtool does not know how."""
+    server: Server | None = None
+    """How its MCP servers are written."""
 
     @property
     def format(self) -> Format:
@@ -181,6 +198,8 @@ AGENTS = (
         transcripts=("projects",),
         lists=("history.jsonl",),
         resume="claude --resume {session}",
+        hooks=CLAUDE_HOOKS,
+        server=CLAUDE_SERVER,
     ),
     Agent(
         "codex",
@@ -192,6 +211,8 @@ AGENTS = (
         lists=("history.jsonl", "session_index.jsonl"),
         suffixes=(".jsonl", ".jsonl.zst"),
         resume="codex resume {session}",
+        hooks=CODEX_HOOKS,
+        server=CODEX_SERVER,
     ),
     Agent(
         "gemini",
@@ -218,6 +239,8 @@ AGENTS = (
         variable="COPILOT_HOME",
         transcripts=("session-state",),
         resume="copilot --resume={session}",
+        hooks=COPILOT_HOOKS,
+        server=COPILOT_SERVER,
     ),
     Agent(
         "opencode",
@@ -227,6 +250,7 @@ AGENTS = (
         transcripts=("opencode.db", "storage/session"),
         suffixes=(".db", ".json"),
         resume="opencode --session {session}",
+        server=OPENCODE_SERVER,
     ),
     Agent(
         "pi",
@@ -244,6 +268,8 @@ AGENTS = (
         roots=("~/.cursor",),
         transcripts=("projects",),
         resume="cursor-agent --resume {session}",
+        hooks=CURSOR_HOOKS,
+        server=CURSOR_SERVER,
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )
