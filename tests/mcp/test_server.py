@@ -244,6 +244,7 @@ def test_an_agent_that_is_confined_reaches_nothing_of_another_project(tmp_path: 
     for number in (3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 18, 20):
         assert confined[number][0], calls[number]
     assert sum("151 Hz" in text for _, text in confined) >= 4
-    nowhere = asked(memory, calls[0], here=other.parent, MEMTOOL_MCP__SCOPE="current")
+    (tmp_path / "nowhere").mkdir()
+    nowhere = asked(memory, calls[0], here=tmp_path / "nowhere", MEMTOOL_MCP__SCOPE="current")
     assert "Nothing found" in nowhere[0][1]
     assert sum("blue" in text for _, text in asked(memory, *calls, here=mine)) >= 6
