@@ -89,6 +89,8 @@ class Retention(NamedTuple):
     settings: Path
     file: Path | None = None
     unreadable: tuple[Path, ...] = ()
+    example: str = "3650"
+    """A value that keeps them for long."""
 
     @property
     def origin(self) -> str:
@@ -211,6 +213,23 @@ AGENTS = (
         resume="codex resume {session}",
         hooks=CODEX_HOOKS,
         server=CODEX_SERVER,
+    ),
+    Agent(
+        "gemini",
+        "Gemini CLI",
+        "memtool.agents.gemini",
+        roots=("~/.gemini",),
+        transcripts=("tmp",),
+        suffixes=(".json", ".jsonl"),
+        resume="gemini --resume {session}",
+    ),
+    Agent(
+        "qwen",
+        "Qwen Code",
+        "memtool.agents.qwen",
+        roots=("~/.qwen",),
+        transcripts=("projects",),
+        resume="qwen --resume {session}",
     ),
     Agent(
         "copilot",

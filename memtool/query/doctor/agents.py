@@ -151,7 +151,9 @@ def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
 
 
 def _raise(kept: Retention) -> str:
-    return f'put "{kept.setting}": 3650 into {kept.settings}, or have ingest run more often'
+    return (
+        f'put "{kept.setting}": {kept.example} into {kept.settings}, or have ingest run more often'
+    )
 
 
 def _interval_us(scene: Scene) -> int | None:
