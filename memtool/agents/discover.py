@@ -162,7 +162,7 @@ class _Walk:
 # --- What was read before ------------------------------------------------------------------
 
 
-def key_of(path: Path) -> str:
+def source_key(path: Path) -> str:
     """Return the path by which the store knows a file."""
     return str(path.absolute())
 
@@ -170,7 +170,7 @@ def key_of(path: Path) -> str:
 def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
     """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
     for path in files:
-        source = sources.get(key_of(path))
+        source = sources.get(source_key(path))
         try:
             found = look(path, source)
         except OSError:

@@ -19,7 +19,11 @@ from memtool.agents.hooks import (
     COPILOT_SERVER,
     CURSOR_HOOKS,
     CURSOR_SERVER,
+    GEMINI_HOOKS,
+    GEMINI_SERVER,
     OPENCODE_SERVER,
+    QWEN_HOOKS,
+    QWEN_SERVER,
     Hooks,
     Server,
 )
@@ -89,6 +93,8 @@ class Retention(NamedTuple):
     settings: Path
     file: Path | None = None
     unreadable: tuple[Path, ...] = ()
+    example: str = "3650"
+    """A value that keeps them for long."""
 
     @property
     def origin(self) -> str:
@@ -211,6 +217,27 @@ AGENTS = (
         resume="codex resume {session}",
         hooks=CODEX_HOOKS,
         server=CODEX_SERVER,
+    ),
+    Agent(
+        "gemini",
+        "Gemini CLI",
+        "memtool.agents.gemini",
+        roots=("~/.gemini",),
+        transcripts=("tmp",),
+        suffixes=(".json", ".jsonl"),
+        resume="gemini --resume {session}",
+        hooks=GEMINI_HOOKS,
+        server=GEMINI_SERVER,
+    ),
+    Agent(
+        "qwen",
+        "Qwen Code",
+        "memtool.agents.qwen",
+        roots=("~/.qwen",),
+        transcripts=("projects",),
+        resume="qwen --resume {session}",
+        hooks=QWEN_HOOKS,
+        server=QWEN_SERVER,
     ),
     Agent(
         "copilot",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from memtool.agents.discover import discover, key_of, waiting
+from memtool.agents.discover import discover, source_key, waiting
 from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation
 from memtool.cli.output import WARNING, note
@@ -57,4 +57,4 @@ def _has_news(call: Invocation, store: Store) -> bool:
         note(f"memtool: new transcripts were not read: {error.message}", WARNING)
         return False
     unreadable = store.unreadable()
-    return any(key_of(path) not in unreadable or os.access(path, os.R_OK) for path, _ in found)
+    return any(source_key(path) not in unreadable or os.access(path, os.R_OK) for path, _ in found)
