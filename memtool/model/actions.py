@@ -45,6 +45,8 @@ class Run(Action, frozen=True, tag="run"):
 
     command: str = ""
     purpose: Literal["", "test", "lint", "build", "undo"] = ""
+    hidden: bool = False
+    """The exit code of the line is not, or not only, that of this command: it is in a pipe, or others follow."""
 
 
 class Commit(Action, frozen=True, tag="commit"):

@@ -266,7 +266,7 @@ class _Segment:
             for path in action.paths:
                 draft.edits[_relative(path, self.project)].append(event.time_us)
         elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
-            outcome = shell.outcome_of(result.text, is_error=is_error)
+            outcome = shell.outcome_of(result.text, is_error=is_error, hidden=action.hidden)
             if outcome:
                 proofs = (proof(result, *_telling(result.text)),)
                 text, purpose = one_line(action.command), action.purpose

@@ -13,7 +13,7 @@ from memtool.agents.values import JsonObject, canonical, text_at
 from memtool.model.records import RECORD_DIGITS, digest_of
 
 NAME = "claude-code"
-READER = 2
+READER = 3
 """To be increased with what the parser gives: events that an older one gave are then replaced."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
 JOURNAL = "journal of a workflow: no conversation"
