@@ -155,6 +155,9 @@ _DECODER = msgspec.json.Decoder(tuple[AnyAction, ...])
 
 def encode(actions: Sequence[AnyAction]) -> str:
     """Return the actions as one line of JSON of at most MOST_BYTES: long texts are shortened, late actions dropped."""
+    line = _ENCODER.encode(actions)
+    if len(line) <= _LONGEST_TEXT and line.count(b'"') <= _MOST_ITEMS:
+        return line.decode()  # too short for anything to be bounded
     kept = [_bounded(action) for action in actions[:_MOST_ITEMS]]
     line = _ENCODER.encode(kept)
     while len(line) > MOST_BYTES and len(kept) > 1:
