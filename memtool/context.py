@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -158,6 +158,8 @@ class RunContext(Struct, frozen=True):
     held: frozenset[str] = frozenset()
     """Those of them that this run must not write: all in a scheduled run, none in a run by hand."""
     began_s: float = field(default_factory=time.monotonic)
+    aside: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    """Lets another run of the same job do its work while this one waits for what it names (`jobs/runner`)."""
 
     @property
     def remaining_s(self) -> float:

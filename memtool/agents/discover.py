@@ -42,8 +42,8 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for root in () if named else roots:
         for place in filter(walk.finds, root.transcripts):
             walk.add_named(place, (root.agent,))
-        if root.agent.prompts and walk.finds(root.path / root.agent.prompts):
-            walk.add_last(root.path / root.agent.prompts)
+        for path in filter(walk.finds, (root.path / name for name in root.agent.lists)):
+            walk.add_last(path)
     return walk.result()
 
 
@@ -134,7 +134,7 @@ class _Walk:
         elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
             tuple(suffix for agent in agents for suffix in agent.suffixes)
         ):
-            if self._lists_strays:
+            if self._lists_strays and not any(one.format.ignores(path) for one in agents):
                 self._unread[path] = STRAY
         elif reason := skip_reason(path, agents):
             self._unread[path] = reason

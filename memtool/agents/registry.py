@@ -11,6 +11,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from memtool.agents.hooks import (
+    CLAUDE_HOOKS,
+    CLAUDE_SERVER,
+    CODEX_HOOKS,
+    CODEX_SERVER,
+    COPILOT_HOOKS,
+    COPILOT_SERVER,
+    CURSOR_HOOKS,
+    CURSOR_SERVER,
+    OPENCODE_SERVER,
+    Hooks,
+    Server,
+)
 from memtool.paths import expand
 from memtool.settings import PATHS, Setting
 
@@ -77,6 +90,8 @@ class Retention(NamedTuple):
     settings: Path
     file: Path | None = None
     unreadable: tuple[Path, ...] = ()
+    example: str = "3650"
+    """A value that keeps them for long."""
 
     @property
     def origin(self) -> str:
@@ -122,6 +137,10 @@ class Format:
         """Yield what the source holds, as it is now; with a cursor, at least what is new since. Raise OSError."""
         raise NotImplementedError
 
+    def ignores(self, path: Path) -> bool:  # noqa: ARG002
+        """Return whether it is one of the agent's other files, which need no word."""
+        return False
+
     def skip_reason(self, path: Path) -> str:  # noqa: ARG002 - for those that override it
         """Return why a transcript of this name and place is not read, or ""."""
         return ""
@@ -153,11 +172,15 @@ class Agent(NamedTuple):
     setting: str = ""
     transcripts: tuple[str, ...] = ("",)
     """The directories below a root that hold the transcripts, or files; empty: the root itself."""
-    prompts: str = ""
-    """The file below a root that lists prompts, and outlives the transcripts."""
+    lists: tuple[str, ...] = ()
+    """The files below a root that list prompts or titles of all sessions; they are read last."""
     suffixes: tuple[str, ...] = (".jsonl",)
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
+    hooks: Hooks | None = None
+    """How its hooks are written; None if it runs none, or memtool does not know how."""
+    server: Server | None = None
+    """How its MCP servers are written."""
 
     @property
     def format(self) -> Format:
@@ -179,8 +202,80 @@ AGENTS = (
         variable="CLAUDE_CONFIG_DIR",
         setting="ingest.claude_root",
         transcripts=("projects",),
-        prompts="history.jsonl",
+        lists=("history.jsonl",),
         resume="claude --resume {session}",
+        hooks=CLAUDE_HOOKS,
+        server=CLAUDE_SERVER,
+    ),
+    Agent(
+        "codex",
+        "Codex",
+        "memtool.agents.codex",
+        roots=("~/.codex",),
+        variable="CODEX_HOME",
+        transcripts=("sessions", "archived_sessions"),
+        lists=("history.jsonl", "session_index.jsonl"),
+        suffixes=(".jsonl", ".jsonl.zst"),
+        resume="codex resume {session}",
+        hooks=CODEX_HOOKS,
+        server=CODEX_SERVER,
+    ),
+    Agent(
+        "gemini",
+        "Gemini CLI",
+        "memtool.agents.gemini",
+        roots=("~/.gemini",),
+        transcripts=("tmp",),
+        suffixes=(".json", ".jsonl"),
+        resume="gemini --resume {session}",
+    ),
+    Agent(
+        "qwen",
+        "Qwen Code",
+        "memtool.agents.qwen",
+        roots=("~/.qwen",),
+        transcripts=("projects",),
+        resume="qwen --resume {session}",
+    ),
+    Agent(
+        "copilot",
+        "Copilot CLI",
+        "memtool.agents.copilot",
+        roots=("~/.copilot",),
+        variable="COPILOT_HOME",
+        transcripts=("session-state",),
+        resume="copilot --resume={session}",
+        hooks=COPILOT_HOOKS,
+        server=COPILOT_SERVER,
+    ),
+    Agent(
+        "opencode",
+        "OpenCode",
+        "memtool.agents.opencode",
+        roots=("~/.local/share/opencode",),
+        transcripts=("opencode.db", "storage/session"),
+        suffixes=(".db", ".json"),
+        resume="opencode --session {session}",
+        server=OPENCODE_SERVER,
+    ),
+    Agent(
+        "pi",
+        "Pi",
+        "memtool.agents.pi",
+        roots=("~/.pi/agent",),
+        variable="PI_CODING_AGENT_DIR",
+        transcripts=("sessions",),
+        resume="pi --session {session}",
+    ),
+    Agent(
+        "cursor",
+        "Cursor",
+        "memtool.agents.cursor",
+        roots=("~/.cursor",),
+        transcripts=("projects",),
+        resume="cursor-agent --resume {session}",
+        hooks=CURSOR_HOOKS,
+        server=CURSOR_SERVER,
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )

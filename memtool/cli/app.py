@@ -72,6 +72,8 @@ COMMANDS = (
     ),
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, or follow one thread."),
+    Row("standup", "memtool.cli.morning:standup_", "Print the last day's work as text to paste."),
+    Row("timeline", "memtool.cli.timeline:timeline_", "Show threads over time, a row each."),
     Row("open", "memtool.cli.open:open_", "List what is open, by project, oldest first."),
     Row("note", "memtool.cli.note:note_", "Keep a note by hand, or list the notes."),
     Row(
@@ -82,6 +84,11 @@ COMMANDS = (
     Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
     Row("mcp", "memtool.cli.mcp:mcp", "Serve the memory to an agent, over MCP."),
+    Row(
+        "hooks",
+        "memtool.cli.hooks:hooks",
+        "Read sessions within seconds, and tell new ones what is known.",
+    ),
     Row(
         "events",
         "memtool.cli.events:events",
@@ -220,6 +227,11 @@ VersionOption = Annotated[
 ]
 
 
+MorningOption = Annotated[
+    bool, typer.Option("--json", help="Without a command: print the morning page as JSON.")
+]
+
+
 def _help_width(environ: Mapping[str, str]) -> int:
     """Return the width of help texts: that of the terminal, from 40 to 80 columns. Less typer's margin."""
     columns = environ.get("COLUMNS", "")
@@ -240,12 +252,23 @@ def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
         store: StoreOption = None,
         config: ConfigOption = None,
         version: VersionOption = False,  # noqa: ARG001 - its callback has done it
+        json: MorningOption = False,
     ) -> None:
-        """Long-term memory for AI coding agents."""
+        """Long-term memory for AI coding agents.
+
+        Alone on a terminal: the last day worked, where you left off, and what is new since you last looked."""
         context.obj = Invocation(environ, now_us, store, config)
-        if context.invoked_subcommand is None:
-            print(context.get_help(), file=sys.stderr)
-            raise typer.Exit(USAGE.code)
+        if context.invoked_subcommand is not None:
+            if json:
+                raise typer.BadParameter("--json stands after the command")
+            return
+        if json or sys.stdout.isatty():
+            from memtool.cli.morning import page
+
+            if page(context.obj, as_json=json):
+                return
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(USAGE.code)
 
     return app
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root, root_of
-from memtool.cli.ingest import ingest_all
+from memtool.cli.ingest import calendar_words, ingest_all
 from memtool.cli.options import Invocation
 from memtool.cli.output import Page, ask, cleaned, note, number
 from memtool.cli.rollup import run_level
@@ -36,7 +36,6 @@ from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
-from memtool.rollup.configured import calendar_for_new_store
 from memtool.rollup.plan import Choices
 from memtool.store.access import Access
 from memtool.summarize import row
@@ -249,15 +248,6 @@ def _introduction(call: Invocation, found: Found) -> Iterator[str]:
         yield (
             f"The summaries are written by {call.config.summarizer.name}, within the budget that is set."
         )
-
-
-def calendar_words(call: Invocation) -> str:
-    """Return the calendar that a new store gets. Raise ConfigError if the machine's zone has no name."""
-    calendar = calendar_for_new_store(call.config).describe()
-    return (
-        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
-        f"{calendar['week_starts_on'].capitalize()}."
-    )
 
 
 def _duration(call: Invocation, found: Found) -> str:

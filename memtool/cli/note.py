@@ -13,7 +13,7 @@ import typer
 from msgspec import Struct, field
 
 from memtool.agents.projects import branch_of, project_of
-from memtool.cli.first import calendar_words
+from memtool.cli.ingest import say_new_memory
 from memtool.cli.options import Invocation, JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, note, number, print_json, print_line
 from memtool.cli.reading import here, read, reader_of
@@ -110,17 +110,17 @@ def note_(
 
 def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -> ExitCode:
     with reader_of(call).store() as store:
-        author = _author(store, project)
+        author = author_of(store, project)
         time_us = _instant(reader_of(call), store, at) if at else call.now_us
     event, masked = note_event(text, author, time_us, call.now_us)
     is_new = not Access(call.store.root).exists()
-    outcome = _keep(call, [event])
+    outcome = keep_note(call, [event])
     if as_json:
         shown = shown_event(event)
         print_json("note", VERSION, {**outcome_json(outcome), "note": shown, "masked": masked})
     elif outcome.error is None:
         if is_new:
-            note(f"A new memory was made in {call.store.root}. {calendar_words(call)}")
+            say_new_memory(call)
         if masked:
             note(f"{number(masked, 'secret')} masked in it.")
         short = shortest_paths([author.project])[author.project]
@@ -130,7 +130,7 @@ def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -
     return conclude(outcome)
 
 
-def _author(store: Store | None, project: str) -> Author:
+def author_of(store: Store | None, project: str) -> Author:
     """Return whose note it is: of the project that is named, else of the one here, with its branch."""
     if project in ("", HERE):
         if not here():
@@ -156,8 +156,9 @@ def _instant(reader: Reader, store: Store | None, text: str) -> int:
     return min(time_us, reader.now_us)
 
 
-def _keep(call: Invocation, records: list[Record]) -> Outcome:
-    calendar = partial(calendar_for_new_store, call.config)
+def keep_note(call: Invocation, records: list[Record]) -> Outcome:
+    """Store what was noted, or taken back, as a run of its own."""
+    calendar = partial(calendar_for_new_store, call.config, call.environ, call.now_us)
     return run(call, "note", lambda running: keep(running, records, calendar), waits=True)
 
 
@@ -168,7 +169,7 @@ def _remove(call: Invocation, texts: list[str], *, as_json: bool) -> ExitCode:
                 "there are no notes: the memory is empty", hint="memtool note TEXT keeps one"
             )
         events = [note_named(store, text) for text in texts]
-    outcome = _keep(call, [taken_back(event) for event in events])
+    outcome = keep_note(call, [taken_back(event) for event in events])
     if as_json:
         removed = [shown_event(event) for event in events]
         print_json("note-remove", VERSION, {**outcome_json(outcome), "removed": removed})

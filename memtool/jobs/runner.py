@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -55,14 +55,14 @@ def system_now_us() -> int:
 
 
 def trigger_of(environ: Mapping[str, str], pid: int, *, is_scheduled: bool = False) -> Trigger:
-    """Return what started this process. Before systemd 252 a timer's run shows as `systemd`.
+    """Return what started this process: a path unit counts as a timer. Before systemd 252 both show as `systemd`.
 
     A terminal inherits INVOCATION_ID from the unit that it runs in; SYSTEMD_EXEC_PID tells a unit's own process from
     these. `is_scheduled` is what another scheduler, such as cron, says of itself.
     """
     if environ.get("SYSTEMD_EXEC_PID") != str(pid):
         return "cron" if is_scheduled else "manual"
-    return "timer" if environ.get("TRIGGER_UNIT", "").endswith(".timer") else "systemd"
+    return "timer" if environ.get("TRIGGER_UNIT", "").endswith((".timer", ".path")) else "systemd"
 
 
 def run_job(
@@ -100,6 +100,7 @@ def run_job(
         else:
             if is_recorded:
                 _record(record_start, run, context)
+                context = replace(context, aside=_stepping_aside(run, context, held, clock))
             try:
                 body(context)
             except Exception as error:  # noqa: BLE001 - recorded here, a crash is raised again below
@@ -113,6 +114,24 @@ def run_job(
     if unrecorded is not None and outcome.exit_code == OK.code:  # status would not know of it
         return Outcome(unrecorded.exit_code.code, outcome.run, unrecorded, context.tally)
     return outcome
+
+
+def _stepping_aside(
+    run: Run, context: RunContext, held: ExitStack, clock: Callable[[], int]
+) -> Callable[[str], AbstractContextManager[None]]:
+    """Return `RunContext.aside`: meanwhile the run is recorded as partial, and does not hold its job's lock."""
+
+    @contextmanager
+    def aside(why: str) -> Iterator[None]:
+        context.tally.cut_short = why
+        _record(record_end, _ended(run, None, context, clock).run, context)
+        held.close()
+        yield
+        context.tally.cut_short = ""
+        wait = context.lock_wait(run.job, context.limits.lock_wait_s)
+        held.enter_context(wait_for(job_lock_path(context.root, run.job), context.holder, wait))
+
+    return aside
 
 
 def _with_pauses(run: Run, context: RunContext) -> RunContext:

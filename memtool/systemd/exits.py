@@ -68,6 +68,11 @@ def exit_words(code: int) -> str:
     return "" if code < 0 else _SYSTEMD.get(code) or _OURS.get(code, "")
 
 
+def is_before_start(code: int) -> bool:
+    """Return whether systemd ended with this code because it could not start the program."""
+    return code in _SYSTEMD
+
+
 def exit_name(code: int) -> str:
     """Return such as `exit 203` and `signal KILL`."""
     if code >= 0:

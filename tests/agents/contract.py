@@ -44,6 +44,8 @@ class Sample(NamedTuple):
     """What only a subagent said."""
     title: str = ""
     project: str = "/home/ann/shop"
+    is_bare: bool = False
+    """Its files hold no times and no results: a message has the time of the file."""
     events: int = 0
     """How many events there are, so that none is lost or doubled unseen."""
 
@@ -60,6 +62,128 @@ ROWS = (
         subagent="None found.",
         title="Fix the expiry of logins",
         events=27,
+    ),
+    Sample(
+        "codex",
+        session="019cae30-0000-7000-8000-000000000001",
+        resume="codex resume 019cae30-0000-7000-8000-000000000001",
+        typed=(
+            "What was in the deleted thread?",
+            "Logins fail after midnight.",
+            "Which zone do sessions use? \u2192 UTC",
+            "Leave the name.",
+            "Make the zone a setting",
+            "Which time is it?",
+        ),
+        undone=("Rename the module", "Renamed."),
+        injected=("British spelling", "environment_context", "Active file", "other local times"),
+        actions=frozenset(
+            ("read", "edit", "run", "search", "todo", "commit", "subagent", "question", "rejection")
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=46,
+    ),
+    Sample(
+        "gemini",
+        session="6e6e0000-0000-4000-8000-000000000001",
+        resume="gemini --resume 6e6e0000-0000-4000-8000-000000000001",
+        typed=(
+            "Logins fail after midnight.",
+            "Which zone do sessions use? \u2192 UTC",
+            "Leave the name.",
+            "Which time is it?",
+        ),
+        undone=("Rename the module", "Renamed."),
+        injected=("The date is Monday", "expires = now()", "other local times"),
+        actions=frozenset(
+            ("read", "edit", "run", "search", "todo", "commit", "subagent", "question", "rejection")
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=41,
+    ),
+    Sample(
+        "qwen",
+        session="aaaa0000-0000-4000-8000-000000000001",
+        resume="qwen --resume aaaa0000-0000-4000-8000-000000000001",
+        typed=("Logins fail after midnight.", "Leave the name.", "Make the zone a setting"),
+        undone=("Rename the module", "Renamed."),
+        injected=("background task ended", "Search for now()"),
+        actions=frozenset(
+            {"read", "edit", "run", "search", "todo", "commit", "subagent", "rejection"}
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=34,
+    ),
+    Sample(
+        "copilot",
+        session="5aa3a415-3b13-46c3-b25a-cd675ae40047",
+        resume="copilot --resume=5aa3a415-3b13-46c3-b25a-cd675ae40047",
+        typed=(
+            "The greeting test fails.",
+            "Why is there a space?",
+            "The token is",
+            "Open a pull request? \u2192 Yes, as a draft",
+            "Never force a push here.",
+        ),
+        undone=("Rename everything", "Renamed everything."),
+        injected=("Continue working", "Search the repository"),
+        actions=frozenset(
+            {"read", "edit", "run", "search", "commit", "todo", "subagent", "question", "rejection"}
+        )
+        | {"pull request"},
+        subagent="No other misspelt words",
+        events=35,
+    ),
+    Sample(
+        "opencode",
+        session="ses_ddb5eb80effep3qRfLFRqUQwL7",
+        resume="opencode --session ses_ddb5eb80effep3qRfLFRqUQwL7",
+        typed=(
+            '"The greeting test fails.',
+            "Tell me about colours",
+            "Rather about sizes",
+            "Use the token",
+            "Which forge? \u2192 GitLab",
+            "Never force a push here.",
+        ),
+        injected=("Search the repository", "Called the Read tool"),
+        actions=frozenset(
+            {"read", "edit", "run", "search", "commit", "todo", "subagent", "question", "rejection"}
+        ),
+        subagent="No other misspelt words",
+        title="Mend the failing greeting test",
+        events=39,
+    ),
+    Sample(
+        "pi",
+        session="01a224a1-bf42-7495-a6b5-b002bfed36ad",
+        resume="pi --session 01a224a1-bf42-7495-a6b5-b002bfed36ad",
+        typed=(
+            "The greeting test fails.",
+            "Why is there a space?",
+            "Keep the name",
+            "Review the change.",
+        ),
+        undone=("Rename everything", "Renamed everything."),
+        injected=("Injected by", "Read all.", "A rename was tried"),
+        actions=frozenset({"read", "edit", "run", "commit"}),
+        title="Mend the greeting",
+        events=28,
+    ),
+    Sample(
+        "cursor",
+        session="d0d0d0d0-0000-4000-8000-000000000001",
+        resume="cursor-agent --resume d0d0d0d0-0000-4000-8000-000000000001",
+        typed=("The greeting test fails", "Which token?"),
+        injected=("open in the editor", "Search for typos"),
+        actions=frozenset({"read", "edit", "run", "commit", "search", "todo", "subagent"}),
+        subagent="None found",
+        project="home-ann-shop",
+        is_bare=True,
+        events=14,
     ),
     Sample(
         "jsonl",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
 from memtool.agents.reading import Limits, read_chunks
 from memtool.agents.registry import AGENTS, resume_of
+from memtool.errors import StorageError
 from memtool.model.actions import decode
 from memtool.model.records import Event, Record
 from tests.agents.contract import (
@@ -86,7 +88,7 @@ def test_reading_resumes_after_every_chunk(row: Sample, root: Path) -> None:
 @EVERY
 def test_a_file_that_grows_says_the_same_in_the_end(row: Sample, root: Path) -> None:
     for path in files_of(row, root):
-        data = path.read_bytes()
+        data, found = path.read_bytes(), path.stat()
         whole = states_of(records_of([path]))
         for size in _sizes(path, data):
             os.truncate(path, 0)
@@ -95,6 +97,8 @@ def test_a_file_that_grows_says_the_same_in_the_end(row: Sample, root: Path) -> 
             for part in (data[:size], data):
                 with path.open("r+b") as stream:  # in place, as agents append
                     stream.write(part)
+                if row.is_bare:
+                    os.utime(path, ns=(found.st_mtime_ns, found.st_mtime_ns))
                 for chunk in read_chunks(path, source):
                     records += chunk.records
                     source = chunk.source
@@ -130,8 +134,10 @@ def test_nothing_in_a_file_can_stop_the_reading(row: Sample, root: Path) -> None
         for seed in range(_MUTATIONS):
             mixed = random.Random(seed)
             path.write_bytes(_broken(data, mixed) if seed % 3 else _mutated(data, mixed))
-            for record in records_of([path]):
-                assert not isinstance(record, Event) or record.claims[0].session
+            # What is left of a database may be none: that is told, and the next file is read.
+            with suppress(StorageError) if path.suffix == ".db" else nullcontext():
+                for record in records_of([path]):
+                    assert not isinstance(record, Event) or record.claims[0].session
         path.write_bytes(data)
 
 
@@ -214,7 +220,7 @@ def test_who_said_what(row: Sample, root: Path) -> None:
         assert any(text.startswith(words) for text in undone)
     for words in row.injected:
         assert not any(words in event.text for event in prompts)
-    assert {event.project for event in events} == {row.project}
+    assert {event.project for event in events} - {""} == {row.project}
     assert {event.agent for event in events} == {"robo" if row.agent == "jsonl" else row.agent}
 
 
@@ -223,9 +229,9 @@ def test_actions_have_names(row: Sample, root: Path) -> None:
     events = current(records_of(files_of(row, root)))
     found = {action.__struct_config__.tag for event in events for action in decode(event.metadata)}
     assert found >= row.actions
-    calls = {event.metadata.get("tool_use_id") for event in events if event.kind == "tool_call"}
+    calls = {one.metadata.get("tool_use_id") for one in events if one.role == "assistant"}
     results = [event for event in events if event.kind == "tool_result"]
-    assert results
+    assert results or row.is_bare
     assert {event.metadata.get("tool_use_id") for event in results} <= calls
 
 
@@ -233,8 +239,8 @@ def test_actions_have_names(row: Sample, root: Path) -> None:
 def test_a_subagent_is_told_from_the_person(row: Sample, root: Path) -> None:
     events = current(records_of(files_of(row, root)))
     own = [event for event in events if row.subagent in event.text and event.kind == "answer"]
-    assert own or not row.subagent
-    for event in own:
+    assert own
+    for event in own if row.subagent else ():
         assert event.metadata["sidechain"] == "true"
         assert event.metadata["agent_id"]
         assert event.session == row.session

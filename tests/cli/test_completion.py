@@ -65,7 +65,7 @@ def test_the_help_of_a_subcommand_is_not_cut_off(offers: Offers) -> None:
 def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
     """Those of typer would install scripts of its own."""
     found = values(offers("memtool --"))
-    assert found == ["--store", "--config", "--version", "--help"]
+    assert found == ["--store", "--config", "--version", "--json", "--help"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,6 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
 
 # What stands in the help for a value that cannot be offered without a look into the store.
 FREE = {
-    "AGENT",
     "DURATION",
     "EVENT",
     "GRIP",

@@ -260,15 +260,21 @@ def own_units(home: Path) -> Path:
     return units
 
 
-@pytest.mark.usefixtures("systemd")
 def test_unit_files_that_differ_are_told_with_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     units = own_units(tmp_path)
     drop_in = units / "memtool-ingest.service.d/override.conf"
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nNice=0\n")
     ran(tmp_path / "s")
+    call(tmp_path / "s", "status", "--user")
+    assert shown(capsys)[-3:] == [
+        "warning: unit files have changed, and systemd has not read them again:",
+        "    memtool-ingest.service",
+        "  hint: systemctl --user daemon-reload",
+    ]
+    systemd.shows(show_text(services={"ingest": {"DropInPaths": str(drop_in)}}))
     call(tmp_path / "s", "status", "--user")
     assert "unit files" not in " ".join(
         shown(capsys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import Place, place_of, timers_of
+from memtool.cli.scheduler.place import Place, other_store, place_of, timers_of, version_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
-from memtool.paths import SYSTEM_STORE, expand, home_directory
-from memtool.process import run
+from memtool.paths import expand, home_directory
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
 from memtool.systemd.dropins import (
     Command,
+    Nights,
     Wanted,
+    command_digest,
     files_of,
     names_zone,
     possible_paths,
@@ -36,9 +36,11 @@ from memtool.systemd.systemctl import (
     Scope,
     Timers,
     admin_directory,
+    failure,
     machine_zone,
     next_times,
     runs_with,
+    schedule_problem,
 )
 from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
 
@@ -84,7 +86,8 @@ def command_of(place: Place) -> Command | None:
                 f"summarizer.command needs {path}, which is in another user's home",
                 hint=f"of home directories, the system's jobs see only what they need in {home}",
             )
-    return Command(program.folders, program.parts, tuple(writes), settings.concurrency)
+    made_for = command_digest(settings.command, settings.command_writes, settings.concurrency)
+    return Command(program.folders, program.parts, tuple(writes), settings.concurrency, made_for)
 
 
 def _is_seen(place: Place, path: Path, home: Path) -> bool:
@@ -123,10 +126,23 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
         write(change)
         print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
     again = tell_systemd(manager, made, timers.states)
+    _enable_new_paths(manager, made, timers)
     if again:
         print_line(f"restarted {', '.join(again)}")
     elif not made:
         print_line("Nothing to change.")
+
+
+def _enable_new_paths(manager: Manager, made: Iterable[Change], timers: Timers) -> None:
+    """Enable the path units that an earlier memtool did not have, of jobs whose timers fire."""
+    new = {change.path.name for change in made if change.old is None}
+    for job in JOBS:
+        timer = timers.states.get(job.name)
+        if job.path in new and timer is not None and timer.is_live:
+            done = manager.call("enable", "--now", job.path)
+            if not done.is_ok:
+                raise failure(done, manager, f"{job.path} is written, but not enabled")
+            print_line(f"enabled {job.path}")
 
 
 def drop_ins(place: Place, person: str) -> dict[Path, str]:
@@ -178,8 +194,8 @@ def _wanted(place: Place, person: str) -> Wanted:
         on_failure=config.scheduler.on_failure,
         skips_on_battery=config.scheduler.rollups_on_battery == "skip",
         user=person,
-        store=_other_store(place),
-        version=_version(place.manager) if config.scheduler.on_failure else 0,
+        store=other_store(place),
+        version=version_of(place.manager) if config.scheduler.on_failure else 0,
     )
 
 
@@ -226,35 +242,25 @@ def _store_of_cron(call: Invocation) -> Path:
     return Invocation(environ, call.now_us, None, call.config_option).store.root
 
 
-def _other_store(place: Place) -> Path | None:
-    """Return the store if a config file names another than the units' default."""
-    if place.call.config.origin("store.path").kind != "file":
-        return None
-    home = home_directory(place.call.environ)
-    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
-    return place.root if place.root != own else None
-
-
-def _version(manager: Manager) -> int:
-    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
-    return int(found[1]) if found else 0
-
-
 def _check(
-    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager, now_us: int
+    settings: Mapping[str, TimerSettings],
+    calendar: Calendar | Nights | None,
+    manager: Manager,
+    now_us: int,
 ) -> None:
     """Let systemd check every schedule. Raise ConfigError with its message and the setting."""
     for job in JOBS:
         setting = settings[job.section].schedule
         schedule = schedule_of(job, setting, calendar)
-        done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
-        if done.is_missing:
-            raise MemtoolError(f"schedules cannot be checked: {done.said}")
-        if not done.is_ok:
-            raise ConfigError(
-                f"{job.section}.schedule: {done.said}",
-                hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
-            )
+        for expression in schedule:
+            refused = schedule_problem(expression, manager.environ)
+            if refused is None:
+                raise MemtoolError("schedules cannot be checked: systemd-analyze is not installed")
+            if refused:
+                raise ConfigError(
+                    f"{job.section}.schedule: {refused}",
+                    hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "Sun 02:00"',
+                )
         day = skipped_day(schedule, manager.environ, now_us) if setting.strip(" ;") else None
         if day is not None:
             note(f"warning: {job.name} is skipped on {day}: the clock jumps over its time that day")

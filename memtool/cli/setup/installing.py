@@ -43,13 +43,7 @@ from memtool.systemd.setup import (
     timers_off,
     zsh_advice,
 )
-from memtool.systemd.systemctl import (
-    Manager,
-    Scope,
-    is_booted,
-    lacks_linger,
-    runs_with,
-)
+from memtool.systemd.systemctl import Manager, Scope, is_booted, lacks_linger, runs_with
 from memtool.systemd.units import (
     Installation,
     possible_unit_paths,
@@ -203,7 +197,7 @@ def _calendar(place: Place) -> tuple[Calendar, bool]:
     with reader_for(config, root, place.call.now_us).store() as store:
         if store is not None:
             return store.calendar, True
-    return calendar_for_new_store(config), False
+    return calendar_for_new_store(config, place.call.environ, place.call.now_us), False
 
 
 def _sessions(root: Root) -> Sessions:
