@@ -20,7 +20,11 @@ from memtool.agents.hooks import (
     COPILOT_SERVER,
     CURSOR_HOOKS,
     CURSOR_SERVER,
+    GEMINI_HOOKS,
+    GEMINI_SERVER,
     OPENCODE_SERVER,
+    QWEN_HOOKS,
+    QWEN_SERVER,
     Hooks,
     Server,
 )
@@ -228,6 +232,8 @@ AGENTS = (
         transcripts=("tmp",),
         suffixes=(".json", ".jsonl"),
         resume="gemini --resume {session}",
+        hooks=GEMINI_HOOKS,
+        server=GEMINI_SERVER,
     ),
     Agent(
         "qwen",
@@ -236,6 +242,8 @@ AGENTS = (
         roots=("~/.qwen",),
         transcripts=("projects",),
         resume="qwen --resume {session}",
+        hooks=QWEN_HOOKS,
+        server=QWEN_SERVER,
     ),
     Agent(
         "copilot",
