@@ -40,7 +40,7 @@ class ShortNames(Struct, frozen=True):
     def session(self, session: str) -> str:
         """Return the beginning of a session's id."""
         if session not in self._known:
-            rivals = (rival for rival, _ in self.store.sessions(session[:SHOWN_SESSION]))
+            rivals = self.store.sessions_beside(session)
             self._known[session] = shortest(session, rivals, at_least=SHOWN_SESSION)
         return self._known[session]
 
