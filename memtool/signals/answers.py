@@ -17,6 +17,7 @@ from memtool.signals.text import (
     clause,
     is_made_of,
     is_whole,
+    without,
     without_path,
 )
 
@@ -176,8 +177,8 @@ def is_deed(text: str) -> bool:
 
 def lead_of(text: str) -> str:
     """Return a statement without greeting and first person, in whole clauses; "" where it says nothing."""
-    bare = _REPORT.sub("", _GREETING.sub("", text, count=1), count=1).strip()
-    bare = without_path(_GREETING.sub("", bare, count=1)).strip("` ")
+    bare = without(_REPORT, without(_GREETING, text)).strip()
+    bare = without_path(without(_GREETING, bare)).strip("` ")
     if (
         not bare
         or bare.endswith("?")

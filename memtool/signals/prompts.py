@@ -22,6 +22,7 @@ from memtool.signals.text import (
     is_whole,
     one_line,
     pieces_of,
+    without,
     without_path,
 )
 
@@ -272,7 +273,7 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
     for piece in _first_paragraph(pieces) if answer else ():
         if not _is_ruling(piece):
             continue
-        text = clause(_without_interjections(piece.text))
+        text = clause(without(_INTERJECTIONS, piece.text))
         words = content_words(text)
         if (
             len(words - PROCESS) < FEWEST_TOLD - 1
@@ -284,12 +285,6 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
             continue
         proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
-
-
-def _without_interjections(text: str) -> str:
-    match = _INTERJECTIONS.match(text)
-    assert match is not None
-    return text[match.end() :]
 
 
 def _is_ruling(piece: Piece) -> bool:
@@ -330,8 +325,7 @@ def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
 def wanted(text: str) -> str:
     """Return a ruling as an act: without what stands before it, and without what was rejected."""
     bare = _REJECTED.sub("", text)
-    wish = _WISH.match(bare)
-    return capitalised(_ADVERB.sub("", bare[wish.end() :] if wish else bare))
+    return capitalised(without(_ADVERB, without(_WISH, bare)))
 
 
 _REJECTED = re.compile(r" \(rejected: [^)]*\)$")
@@ -397,7 +391,7 @@ def _asks(
 
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
-    text = _SLASH.sub("", piece.text)
+    text = without(_SLASH, piece.text)
     if choices.is_reply(text):
         return
     wish = _WISH.match(text)
@@ -413,7 +407,7 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
     is_wish = bool(_REQUESTS.search(lead))
     if is_wish and not is_imperative:
-        bare = _without_interjections(text)
+        bare = without(_INTERJECTIONS, text)
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
@@ -433,7 +427,7 @@ _CORRECTION = cues.start("correction")
 def corrects(text: str) -> bool:
     """Return whether a prompt says that what was said or done before it is wrong."""
     bare = text.strip()
-    return bool(_CORRECTION.match(bare) or _CORRECTION.match(_without_interjections(bare)))
+    return bool(_CORRECTION.match(bare) or _CORRECTION.match(without(_INTERJECTIONS, bare)))
 
 
 _ABOUT_ME = re.compile(
