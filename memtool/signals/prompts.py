@@ -57,6 +57,8 @@ _STEP = re.compile(r"^(?:step|task|phase|part)\s+\w+\s*[:.–—-]\s*|^\d+[.)]\s
 _GOAL = re.compile(
     r"^(?:goal|overview|summary|context|problem|motivation|background|objective)\b", re.IGNORECASE
 )
+_FINDINGS = re.compile(r"(?:issues|findings|problems|observations|review|results)\b", re.IGNORECASE)
+"""A section of a plan whose numbered headings are no steps."""
 _PROCESS_QUESTION = re.compile(
     r"\b(?:what would you like|like to do next|how (?:should|would you like) (?:i|me|we) (?:to "
     r")?proceed|next step|ready to|shall i|should i (?:proceed|continue|start))\b",
@@ -139,19 +141,14 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
 
 
 def _steps(event: Event, steps: Sequence[str], said: Event) -> Iterator[Signal]:
-    """Yield the steps of a plan that the event which said them still holds, and that stand by themselves."""
+    """Yield the steps of a plan that the event which said them still holds."""
     rank = 0
     for step in steps:
         text, where = clean(_STEP.sub("", step)), said.text.find(step)
-        if where >= 0 and _is_step(text) and rank < MOST_STEPS:
+        if where >= 0 and text and rank < MOST_STEPS:
             rank += 1
             held = proof(said, where, where + len(step))
             yield _signal("plan", text, event, held, state="step", rank=rank)
-
-
-def _is_step(text: str) -> bool:
-    """Return whether a line of a plan says what is to be done; else it is a heading or a finding."""
-    return is_whole(text) and text.split(" ", 1)[0].lower().strip(",.:") in _VERBS
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -215,9 +212,11 @@ def _plan(event: Event) -> Iterator[Signal]:
     section, told, steps = "", False, 0
     for piece in pieces:
         if piece.kind == "heading":
-            section = piece.text
+            is_step = bool(_STEP.match(piece.text))
+            section = section if is_step else piece.text
             step = without_path(_STEP.sub("", piece.text))
-            if _STEP.match(piece.text) and _is_step(step) and steps < MOST_STEPS:
+            is_told = is_step and is_whole(step) and not _FINDINGS.match(section)
+            if is_told and steps < MOST_STEPS:
                 steps += 1
                 yield _signal(
                     "plan",

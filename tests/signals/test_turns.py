@@ -204,6 +204,14 @@ def test_a_plan_that_is_pasted_gives_heading_goal_and_steps() -> None:
     assert talk.told("ask") == ["The order table outgrows sqlite on big shops"]
 
 
+def test_the_findings_of_a_plan_are_no_steps() -> None:
+    findings = "## Issues Found\n\n### 1. Two counters of failed jobs\n\n## Changes\n\n"
+    steps = "### Step 1: Keep one counter of failed jobs\n\nIn queue.py."
+    prompt = f"Implement the following plan:\n\n# Count failed jobs once\n\n{findings}{steps}"
+    told = ["Count failed jobs once", "Keep one counter of failed jobs"]
+    assert Talk().prompt(prompt).told("plan") == told
+
+
 def test_only_an_approved_plan_is_a_plan() -> None:
     plan = Plan(heading="Plan: Move orders to Postgres", verdict="approved")
     assert Talk().prompt("Plan approved", plan).told("plan") == ["Move orders to Postgres"]
@@ -274,10 +282,10 @@ def test_a_call_that_was_rejected_has_no_outcome() -> None:
 
 
 def test_steps_of_a_plan_are_told_as_far_as_the_event_holds_them() -> None:
-    steps = ("Keep **jobs** that failed", "Missing tests of jobs", "Add a timer for failed jobs")
-    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Missing tests of jobs"
+    steps = ("Keep **jobs** that failed", "Backfill", "Add a timer for failed jobs")
+    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Backfill"
     talk = Talk().prompt(text, Plan(heading="Retry queue of jobs", steps=steps, verdict="approved"))
-    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed"]
+    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed", "Backfill"]
 
 
 def test_an_answer_before_a_call_is_no_result() -> None:
