@@ -105,27 +105,21 @@ def _shapes() -> tuple[re.Pattern[str], ...]:
         re.compile(
             r"\b(?:(?:yester|to|mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|ago|since|recently"
             r"|(?:last|next|this|past) (?:\w+ )?(?:week|weekend|month|year|night|summer|winter|spring|fall|time)"
-            r"|january|february|march|april|june|july|august|september|october|november|december|\d{4}-\d\d)\b",
-            re.IGNORECASE,
+            r"|january|february|march|april|june|july|august|september|october|november|december|\d{4}-\d\d)\b"
         ),
         re.compile(
-            r"\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twice|once|couple|several)\b",
-            re.IGNORECASE,
+            r"\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twice|once|couple|several)\b"
         ),
         re.compile(
-            r"\b(?:because|since|so that|the reason|root cause|due to|instead|therefore|the (?:issue|problem|bug))\b",
-            re.IGNORECASE,
+            r"\b(?:because|since|so that|the reason|root cause|due to|instead|therefore|the (?:issue|problem|bug))\b"
         ),
     )
 
 
 def shape_of(text: str) -> int:
     """Return what kind of things a text says, one bit each."""
-    return sum(
-        1 << bit
-        for bit, pattern in enumerate(_shapes())
-        if pattern.search(text, 0, PROSE_CHARACTERS)
-    )
+    told = text[:PROSE_CHARACTERS].lower()  # once: patterns without case take three times as long
+    return sum(1 << bit for bit, pattern in enumerate(_shapes()) if pattern.search(told))
 
 
 def _clipped(text: str, *, is_data: bool) -> str:

@@ -44,7 +44,7 @@ _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
 _BRACKETS = re.compile(
-    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) [\w.]+(?:[-/][\w.]+)+(?=$|[.,;])"
+    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) `?[\w.]+(?:[-/][\w.]+)+`?(?=$|[.,;])"
 )
 _LIST_VERB = re.compile(r",?\s+(?:that|which)\s+\w+s\Z")
 """What announced the list that followed: "a section that explains: …"."""
@@ -136,6 +136,7 @@ _DEED = re.compile(
 _PASSIVE = re.compile(
     r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
 )
+_CHANGE = re.compile(r"\b(?:now|no longer|has been|have been)\b", re.IGNORECASE)
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
@@ -158,7 +159,7 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return  # a label
     if "?" in text or _TO_YOU.search(text):
         return
-    if piece.kind != "sentence" and not (is_deed or _is_telling(piece)):
+    if piece.kind != "sentence" and not (is_deed or _CHANGE.search(text) or _is_telling(piece)):
         return  # a part of an explanation, what a thing does, a heading
     if (first in _VERBS or first in _TO_THE_READER) and not is_deed:
         return  # what the reader should do, or a step

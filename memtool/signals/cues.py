@@ -126,7 +126,8 @@ ENGLISH = Cues(
         r"always\b|keep\b|only\b|revert\b|leave\b|remove\b|drop\b|rather\b|thinking again)"
     ),
     correction=(
-        r"(?:no[,.!]|no (?:i|that|this|it|you)\b|sorry, (?:my point|i meant|that)|my point is|i "
+        r"(?:no[,.!](?! (?:don't|do not|let's|leave|keep|not yet|need))|"
+        r"no (?:i|that|this|it|you)\b|sorry, (?:my point|i meant|that)|my point is|i "
         r"meant\b|that(?:'s| is)(?: still)? (?:not|wrong|incorrect)|this is (?:still )?(?:not|"
         r"wrong|incorrect)|"
         r"again,? this is not|not (?:quite|correct|what i)|the \w+ (?:part|one) is (?:not|wrong)|"
@@ -255,7 +256,10 @@ ENGLISH = Cues(
         r"not (?:done|fixed|addressed|covered|tested)(?: yet)?|known (?:limitations|issues)|"
         r"follow-?ups?|deferred|left out)\b"
     ),
-    open_label=r"(?:still open|(?:what is )?left|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
+    open_label=(
+        r"(?:still open|(?:what is )?left|open(?: on `?[\w-]+`?)?|"
+        r"remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+"
+    ),
     dropped=(
         r"\b(?:abandon(?:ed)?|drop(?:ped)? (?:this|the) (?:branch|work|idea|approach|pr)|give up "
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "
