@@ -41,7 +41,8 @@ _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`")
 _TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
-    r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
+    r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|"
+    r"shows?|reads?|runs?|returns?|covers?|includes?|contains?|supports?|has|have|is|are|will|to|folgende)\W*:$"
 )
 _BRACKETS = re.compile(
     r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) `?[\w.]+(?:[-/][\w.]+)+`?(?=$|[.,;])"
@@ -194,8 +195,9 @@ def lead_of(text: str) -> str:
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
         bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
-    elif _PASSIVE.search(bare):
+    elif _PASSIVE.search(bare) or (_CHANGE.search(bare) and not _ANNOUNCES.search(bare)):
         bare = bare.rstrip(": ")
+    is_deed |= bool(_CHANGE.search(bare))
     most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE_TOLD
     clauses = (clause(bare, most) for most in (MOST_WORDS, *_FEWER_WORDS))
     short = next((text for text in clauses if is_whole(text, most_code)), "")

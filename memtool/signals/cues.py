@@ -218,7 +218,7 @@ ENGLISH = Cues(
     ),
     announcement=(
         r"(?:here(?:['\u2019]s| is| are)|the following|these are|below|summary of|now (?:let me|"
-        r"i(?:'ll| will| need| can| have)|let's|add|the|run|update|we)|let me|i(?:'ll| will|'m "
+        r"i(?:'ll| will| need| can| have)|let's|add|run|update|we)|let me|i(?:'ll| will|'m "
         r"going| am going| need to| should| can see| want to| see\b| understand)|next,? i|"
         r"first,? (?:let|i)|"
         r"one more|looking at|so the answer|a few (?:options|things)|there are (?:\w+ "
@@ -229,7 +229,7 @@ ENGLISH = Cues(
         r"(?:explored|searched|analy[sz]ed|examined|investigated)\b|"
         r"all (?:changes|tasks|of)|good,|great,|perfect,|want me|would you|do you|shall i|should "
         r"i|if you|you can|to (?:answer|verify|test|summarize)|what (?:do|would|was|changed|i|"
-        r"were)|(?:this|that|it|they|these|those|he|she|both|nothing|we)\s+\w+|"
+        r"were)|(?:this|that|it|they|these|those|he|she|we)\s+\w+|"
         r"now (?:it|this|that|they|you)\b|that's|it's|note\b|yes\b|no\b)"
     ),
     next=r"(?:(?:ok(?:ay)?|now|first|next|good|great)[,.!]? )*(?:let me|i(?:'ll| will|'m going to))\b",

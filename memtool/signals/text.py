@@ -243,13 +243,19 @@ _BREAK = re.compile(
 )
 
 
+BRACKETED = re.compile(r"\s*\([^()]*\)")
+
+
 def clause(text: str, most: int = MOST_WORDS) -> str:
-    """Return the text, shortened to whole clauses where it is longer than `most` words; "" where it cannot be."""
+    """Return the text; where it is longer than `most` words, without brackets or only whole clauses, else ""."""
     text = text.rstrip(" .;,")
     if text.endswith(":"):
         return ""
     if len(text.split()) <= most:
         return text
+    bare = BRACKETED.sub("", text)
+    if len(bare.split()) <= most and is_whole(bare, 1.0):
+        return bare
     best = ""
     for match in _BREAK.finditer(text):
         head = text[: match.start()].rstrip(" ,;:")

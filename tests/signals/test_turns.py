@@ -273,6 +273,28 @@ def test_deeds_are_results_and_parts_of_explanations_are_not() -> None:
     ]
 
 
+SORTED = "Failed jobs are sorted by the time of their last try"
+RATHER = "rather than by the time at which they were first added"
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ("The command is now `shop queue retry`.", ["The command is now shop queue retry"]),
+        (
+            "Now the queue will show each failed job:\n\n    job 1",
+            ["Now the queue will show each failed job"],
+        ),
+        ("The page of the queue now shows:\n\n    job 1", []),
+        (f"{SORTED} (newest first, then by their number) {RATHER}.", [f"{SORTED} {RATHER}"]),
+    ],
+)
+def test_what_is_so_now_is_a_result(answer: str, result: list[str]) -> None:
+    assert (
+        Talk().prompt("Retry failed jobs").edit("queue.py").answer(answer).told("result") == result
+    )
+
+
 def test_a_call_that_was_rejected_has_no_outcome() -> None:
     talk = Talk().prompt("Run the tests of invoices")
     talk.shell("pytest tests/invoices", "The user doesn't want to proceed", error="true")
