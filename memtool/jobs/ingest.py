@@ -15,10 +15,11 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import replace
 
-from memtool.agents.discover import Discovered, discover
+from memtool.agents.discover import Discovered, discover, skip_reason
+from memtool.agents.hooks import spool
 from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
-from memtool.agents.registry import Found, Root
+from memtool.agents.registry import Found, Root, agent_named
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
@@ -42,6 +43,8 @@ _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing about the file."""
 _MOST_UNREADABLE = 1000
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
+_MOST_ROUNDS = 200
+_LISTEN_EVERY_S = 0.1
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -51,6 +54,8 @@ class Order(msgspec.Struct, frozen=True):
     roots: tuple[Root, ...]
     calendar: Callable[[], Calendar]
     stream: BinaryIO | None = None
+    listens_s: float = 0
+    """For how long it waits for more payloads of hooks when all are read."""
 
 
 class FileReport(msgspec.Struct):
@@ -83,6 +88,12 @@ class Report(msgspec.Struct):
     known_unreadable: list[str] = []
     """The errors of what an earlier ingest could not read either."""
     unread: tuple[tuple[Path, str], ...] = ()
+    payloads: int = 0
+    """How many payloads of hooks were taken."""
+    rejected: list[tuple[str, str]] = []
+    """Those that were not understood, with the reason."""
+    stuck: list[str] = []
+    """Those that could not be removed from the spool."""
 
     @property
     def counts(self) -> Counts:
@@ -110,7 +121,7 @@ def add_captured(sums: Captured, more: Captured) -> None:
 def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
     """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
     for path in files:
-        source = sources.get(_key(path))
+        source = sources.get(source_key(path))
         try:
             found = look(path, source)
         except OSError:
@@ -125,16 +136,99 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     is_there = access.exists()
     report.is_first = not is_there
     calendar = None if is_there else order.calendar()
+    hears = order.stream is None and not order.paths
+    seen: set[str] = set()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
             known = _known(context, access) if is_there else _Known()
+            if hears:
+                _take_spool(context, lease, report, known.sources, seen)
             _take_files(context, order, lease, report, known)
         if report.captured.new or report.captured.changed:
             report_left(context, lease.store())
-    _conclude(context, report)
     index.keep(context)
+    for _ in range(_MOST_ROUNDS if hears else 0):
+        if not _hears_more(context, seen, order.listens_s):
+            break
+        with access.lease(context.writer, calendar) as lease:
+            known = _known(context, access) if access.exists() else _Known()
+            _take_spool(context, lease, report, known.sources, seen)
+            if report.captured.new or report.captured.changed:
+                report_left(context, lease.store())
+        index.keep(context)
+    _conclude(context, report)
+
+
+def _hears_more(context: RunContext, seen: set[str], listens_s: float) -> bool:
+    """Return whether hooks have left more meanwhile, or do so soon: systemd hears none while this runs, or ends."""
+    end_s = time.monotonic() + listens_s
+    while seen.issuperset(spool.names(context.root)):
+        if time.monotonic() >= end_s:
+            return False
+        context.checkpoint()
+        time.sleep(_LISTEN_EVERY_S)
+    return True
+
+
+def _take_spool(
+    context: RunContext, lease: Lease, report: Report, sources: dict[str, Source], seen: set[str]
+) -> None:
+    """Read the transcripts that hooks have named. The payloads go when that is on the disk."""
+    read: list[tuple[spool.Payload, str]] = []
+    spool.sweep(context.root, context.now_us)
+    for payload in spool.payloads(context.root, seen):
+        context.checkpoint()
+        problem = payload.problem
+        if not problem and agent_named(payload.agent) is None:
+            problem = f"of an agent that memtool does not know: {payload.agent}"
+        for path in () if problem else payload.transcripts:
+            problem = problem or _take_named(
+                context, path, lease, report, agent=payload.agent, sources=sources
+            )
+        read.append((payload, problem))
+    lease.release()
+    for payload, problem in read:
+        if problem:
+            report.rejected.append((payload.path.name, problem))
+            is_gone = spool.reject(context.root, payload, problem, context.now_us)
+        else:
+            is_gone = spool.take(payload)
+        report.payloads += is_gone
+        if not is_gone:
+            report.stuck.append(str(payload.path))
+
+
+def _take_named(
+    context: RunContext,
+    path: Path,
+    lease: Lease,
+    report: Report,
+    *,
+    agent: str,
+    sources: dict[str, Source],
+) -> str:
+    """Read a transcript that a hook of the agent has named; return why that is not possible, or ""."""
+    if not path.exists() or skip_reason(path, filter(None, [agent_named(agent)])):
+        return ""  # the agent makes it when there is something to write
+    file = FileReport(source_key(path))
+    source = sources.get(file.path)
+    try:
+        for chunk in _readable(read_chunks(path, source, limits=replace(_LIMITS, only=agent))):
+            if chunk.source.problem:
+                return f"{chunk.source.problem}: {path}"
+            if chunk.source.format:
+                _store(context, lease, file, chunk, is_file=True)
+                _note(context, file, chunk)
+                _judge(file, chunk.source, source)
+                sources[file.path] = chunk.source
+                context.checkpoint()
+    except _Unreadable as unreadable:
+        return f"the transcript that it names cannot be read: {unreadable.error.message}"
+    if file.counts.taken or file.damage:
+        report.files.append(file)
+    return ""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -214,7 +308,7 @@ def _take_files(
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
-    spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
+    spans = [unread_span(path, sources.get(source_key(path))) for path in found.files]
     done_bytes, total_bytes = 0, sum(map(len, spans))
     for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
@@ -225,7 +319,7 @@ def _take_files(
             context.progress(done_bytes + read_bytes, total_bytes, label, is_bytes=True)  # noqa: B023
 
         on_offset(span.start)
-        _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
+        _take_file(context, path, lease, report, sources.get(source_key(path)), on_offset=on_offset)
         done_bytes += len(span)
     if order.paths:  # what a person names must be readable
         report.fatal = [file for file in report.files if file.error]
@@ -259,7 +353,7 @@ def _note_unreadable(
 
 def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
     """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
-    there = {_key(path) for path in found.files}
+    there = {source_key(path) for path in found.files}
     places = [root.path for root in roots if any(map(os.path.exists, root.transcripts))]
     closed = [path.absolute() for path, _ in found.failed]
     return [
@@ -284,7 +378,7 @@ def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
     )
 
 
-def _unread_span(path: Path, source: Source | None) -> range:
+def unread_span(path: Path, source: Source | None) -> range:
     """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
     try:
         found = look(path, source)
@@ -296,13 +390,14 @@ def _unread_span(path: Path, source: Source | None) -> range:
     return range(found.size_bytes if is_read else source.offset, found.size_bytes)
 
 
-def _key(path: Path) -> str:
+def source_key(path: Path) -> str:
+    """Return the name under which the store keeps how far a file was read."""
     return str(path.absolute())
 
 
 def _note_failed(report: Report, found: Discovered) -> None:
     report.files += [
-        FileReport(_key(path), error=why.message, hint=why.hint, number=why.number)
+        FileReport(source_key(path), error=why.message, hint=why.hint, number=why.number)
         for path, why in found.failed
     ]
 
@@ -316,7 +411,7 @@ def _take_file(
     *,
     on_offset: Callable[[int], None],
 ) -> None:
-    file = FileReport(_key(path))
+    file = FileReport(source_key(path))
 
     def is_covered(session: str, time_us: int) -> bool:
         return _is_covered(lease.store(), session, time_us, context.now_us)
@@ -414,6 +509,8 @@ def _conclude(context: RunContext, report: Report) -> None:
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,
+        "payloads": report.payloads,
+        "payloads_rejected": len(report.rejected),
     }
     for file in report.files:
         if file.is_news:

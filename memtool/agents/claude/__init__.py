@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from memtool.agents.registry import File, Format, Parser, Retention
-from memtool.agents.values import JsonObject, canonical, text_at
+from memtool.agents.values import JsonObject, canonical, object_at, text_at
 from memtool.model.records import RECORD_DIGITS, digest_of
 
 NAME = "claude-code"
@@ -34,7 +34,8 @@ class ClaudeCode(Format):
             return "messageId" in record
         if not kind and "display" in record:
             return "project" in record and "timestamp" in record
-        return bool(kind and text_at(record, "sessionId"))
+        is_qwen = "parts" in object_at(record, "message") or "systemPayload" in record
+        return bool(kind and text_at(record, "sessionId")) and not is_qwen
 
     def parser(self, file: File) -> Parser:
         """Return what reads one file."""
