@@ -23,6 +23,12 @@ _HEAD = (
     '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
 )
 _RESTART_MODE_SINCE = 254
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - PrivateTmp= gives a job its own
+_EMPTIED: Mapping[Scope, tuple[Path, ...]] = {
+    "system": (*HIDDEN, *_TEMPORARY),
+    "user": _TEMPORARY,
+}
+"""Where a job sees an empty directory in the place of the machine's."""
 
 
 def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str, ...]:
@@ -193,7 +199,11 @@ def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:
     if wanted.store is not None:
         flags = wanted.store / "pause"
         unit += [f"ConditionPathExists=!{plain_path(flags / name)}" for name in ("all", job.name)]
-        service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
+        if _is_below(wanted.store, _EMPTIED[wanted.scope]):
+            # Not "-": without the store, the job would write into an empty directory that ends with it.
+            service.append(f"BindPaths={bound_path(wanted.store, may_be_missing=False)}")
+        else:
+            service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
         if wanted.scope == "user":
             service.append("ExecStartPre=")  # which would make the directory of the shipped place
     if own.timeout_s != job.settings.timeout_s:

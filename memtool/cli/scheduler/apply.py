@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import Place, place_of, timers_of
+from memtool.cli.scheduler.place import Place, timers_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
 from memtool.paths import SYSTEM_STORE, expand, home_directory
+from memtool.person import as_owner, person_named
 from memtool.process import run
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
@@ -30,6 +31,7 @@ from memtool.systemd.dropins import (
 )
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import HIDDEN, find_program
+from memtool.systemd.setup import make_store
 from memtool.systemd.systemctl import (
     INSTALL,
     Manager,
@@ -40,16 +42,7 @@ from memtool.systemd.systemctl import (
     next_times,
     runs_with,
 )
-from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
-
-
-def as_the_jobs(place: Place, person: str) -> Place:
-    """Return the place with the settings of the jobs' user, who is not root for the system's jobs."""
-    home = home_of(person) if place.scope == "system" and person else None
-    if home is None:
-        return place
-    kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
-    return place_of(place.call.fresh({**kept, "HOME": str(home)}), is_system=True)
+from memtool.systemd.units import possible_unit_paths, sandbox_properties, unit_files
 
 
 def needs_network(place: Place) -> bool:
@@ -110,7 +103,6 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
     units = _units(place, timers)
-    place = as_the_jobs(place, person)
     manager = place.manager
     made = changes(
         units | drop_ins(place, person),
@@ -119,6 +111,11 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
     if is_dry:
         _show(made)
         return
+    if (store := _other_store(place)) is not None and not store.exists():
+        is_systems = place.scope == "system"
+        owner = person_named(person) if is_systems and person else None
+        make_store(store, owner, is_of_system=is_of_system(place))
+        print_line(f"made {store}")
     for change in made:
         write(change)
         print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
@@ -199,7 +196,7 @@ def _calendar(place: Place) -> Calendar | None:
         "Callable[[Config, Path, int], _Reader]", getattr(import_module(module), name)
     )
     reader = reader_for(place.call.config, place.root, place.call.now_us)
-    with reader.store() as store:
+    with as_owner(place.root), reader.store() as store:
         if store is not None:
             return store.calendar
     return reader.calendar if place.call.config.calendar.timezone != "auto" else None
@@ -224,6 +221,11 @@ def _store_of_cron(call: Invocation) -> Path:
     if named := call.environ.get("MEMTOOL_CONFIG"):
         environ["MEMTOOL_CONFIG"] = named
     return Invocation(environ, call.now_us, None, call.config_option).store.root
+
+
+def is_of_system(place: Place) -> bool:
+    """Return whether the system's settings name the store, which only root can change."""
+    return place.call.config.origin("store.path").name == str(place.call.config_files[0].path)
 
 
 def _other_store(place: Place) -> Path | None:
