@@ -87,5 +87,5 @@ def test_a_paused_level_is_not_written_by_the_jobs_of_others(side: Side) -> None
     assert row["healthy"]
     said = " ".join(side.memtool("scheduler", "status").stdout.split())
     assert "waiting for day-rollup, which is paused" in said
-    assert side.memtool("rollup", "month").returncode == 0  # by hand
-    assert side.json("stats")["stale"] == {"day": 0, "week": 0, "month": 0, "year": 0}
+    assert side.memtool("rollup", "all").returncode == 0  # by hand
+    assert set(side.json("stats")["stale"].values()) == {0}
