@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -18,7 +18,7 @@ from typing import Self
 from msgspec import Struct, field
 
 from memtool import locks as lock
-from memtool.ledger.file import MAX_PERIODS
+from memtool.ledger.file import MAX_PERIODS, WROTE
 from memtool.locks import Holder, Lock, LockWait
 from memtool.text import first_line
 
@@ -53,12 +53,19 @@ class Tally(Struct):
     failures_count: int = 0
     cut_short: str = ""
     """Why work was left for the next run, such as "the budget of 100 calls is used up"; empty if none was."""
+    problem: str = ""
+    """What is wrong, was reported by an earlier run, and keeps nothing else from being done."""
 
     def add_period(self, period_id: str) -> None:
         """Count a period that this run worked on. The first few are named in the ledger."""
         self.periods_count += 1
         if len(self.periods) < MAX_PERIODS:
             self.periods.append(period_id)
+
+    def wrote(self, level: str) -> None:
+        """Count a node that was written."""
+        self.nodes += 1
+        self.details[f"{WROTE}{level}"] = self.details.get(f"{WROTE}{level}", 0) + 1
 
     def looked(self) -> None:
         """Note that this run counts what waits after it, from zero."""
@@ -151,6 +158,8 @@ class RunContext(Struct, frozen=True):
     held: frozenset[str] = frozenset()
     """Those of them that this run must not write: all in a scheduled run, none in a run by hand."""
     began_s: float = field(default_factory=time.monotonic)
+    aside: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    """Lets another run of the same job do its work while this one waits for what it names (`jobs/runner`)."""
 
     @property
     def remaining_s(self) -> float:

@@ -88,9 +88,13 @@ class UnavailableError(MemtoolError):
 
 
 class StorageError(MemtoolError):
-    """A file, directory or the store itself could not be read or written."""
+    """A file, directory or the store itself could not be read or written; `number` is the system's, if it gave one."""
 
     exit_code = IO_ERROR
+
+    def __init__(self, message: str, *, hint: str = "", number: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
 
 
 class DamagedError(StorageError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,9 +18,9 @@ def storage_error(error: OSError | MemoryError, path: Path | str) -> StorageErro
     number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
     meaning = meaning_of(number, Path(path))
     if meaning is not None:
-        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint)
+        return StorageError(f"{path}: {meaning.words}", hint=meaning.hint, number=number)
     reason = getattr(error, "strerror", None) or str(error)
-    return StorageError(f"{path}: {reason.lower()}")
+    return StorageError(f"{path}: {reason.lower()}", number=number)
 
 
 @contextmanager
@@ -102,6 +103,62 @@ def bytes_below(directory: Path) -> int:
             except OSError:
                 continue
     return total
+
+
+_LINKS = "memtool-links-"
+
+
+@contextmanager
+def links_to(directory: Path, is_wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """Give a private directory of links to the wanted files of a directory, for a library that writes beside them.
+
+    Its lock is held meanwhile. So the next call removes what a killed process has left, and nothing else.
+    """
+    import shutil
+    from tempfile import gettempdir, mkdtemp
+
+    try:
+        for left in Path(gettempdir()).glob(f"{_LINKS}*"):
+            _remove_if_left(left)
+        place, lock = Path(), -1
+        while lock < 0:
+            place = Path(mkdtemp(prefix=_LINKS))
+            lock = _locked_directory(place, fcntl.LOCK_EX)
+    except OSError as error:
+        raise StorageError(
+            f"{directory} cannot be written, and there is no place for a temporary directory: {error}",
+            hint="set TMPDIR to a directory in which you may write",
+        ) from error
+    try:
+        for path in directory.absolute().iterdir():
+            if is_wanted(path.name):
+                (place / path.name).symlink_to(path)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_directory(path: Path, how: int) -> int:
+    """Return a descriptor of the directory, which holds its lock; -1 if it is gone, or another's."""
+    lock = -1
+    with suppress(OSError):
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fcntl.flock(lock, how)
+        if os.fstat(lock).st_uid == os.getuid() and path.exists():
+            return lock
+    if lock >= 0:
+        os.close(lock)
+    return -1
+
+
+def _remove_if_left(path: Path) -> None:
+    import shutil
+
+    lock = _locked_directory(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if lock >= 0:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
 
 
 def remove(path: Path) -> None:

@@ -19,7 +19,7 @@ Value = str | int
 # Compiled when they are used: most starts check no setting.
 _NUMBER = r"-?[0-9]{1,18}"
 _TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-# systemd checks the expression; this only refuses what would break a unit file.
+# What would break a unit file is refused first.
 _SCHEDULE = r"[A-Za-z0-9*~:,./;_+ -]{0,200}"
 _URL = r"https?://[^\s/?#]+(?:/[^\s?#]*)?"
 _PREFIX = "MEMTOOL_"
@@ -33,9 +33,14 @@ class Kind(NamedTuple):
     accepts: Callable[[object], bool]
     words: Callable[[], Sequence[str]] = tuple
     is_number: bool = False
+    reason: Callable[[object], str] = lambda _: ""
+    """Why it does not accept a value, where more can be said than what it expects."""
+    is_truth: bool = False
 
     def read(self, text: str) -> Value:
         """Return the value of an environment variable or a command-line argument."""
+        if self.is_truth and text in ("true", "false"):
+            return text == "true"
         return int(text) if self.is_number and re.fullmatch(_NUMBER, text) else text
 
 
@@ -72,6 +77,14 @@ def whole_number(low: int, high: int) -> Kind:
     )
 
 
+TRUTH = Kind(
+    "true or false",
+    lambda value: isinstance(value, bool),
+    lambda: ("true", "false"),
+    is_truth=True,
+)
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value and value[:1] in ("", "/", "~")
 
@@ -96,6 +109,20 @@ def _zones() -> Sequence[str]:
     return ["auto", *sorted(available_timezones())]
 
 
+def expressions(schedule: str) -> list[str]:
+    """Return the calendar expressions of a schedule; none if it is the default."""
+    return [part.strip() for part in schedule.split(";") if part.strip()]
+
+
+def _schedule_reason(value: object) -> str:
+    """Return why systemd would refuse the form of a schedule. Only systemd knows all of it (docs/scheduling.md)."""
+    if not isinstance(value, str) or not value.strip(" ;"):
+        return ""
+    from memtool.oncalendar import form_problem
+
+    return next(filter(None, map(form_problem, expressions(value))), "")
+
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PATH = Kind('an absolute path, one that starts with "~/", or ""', _is_path)
 TIME_OF_DAY = Kind(
@@ -106,7 +133,12 @@ ZONE = Kind('"auto" or the name of a time zone such as Europe/Paris', _is_zone, 
 SECONDS = whole_number(0, 7 * 24 * 3600)
 SCHEDULE = Kind(
     'systemd calendar expressions such as "Sun *-*-* 02:00:00", separated by ";", or ""',
-    lambda value: isinstance(value, str) and re.fullmatch(_SCHEDULE, value) is not None,
+    lambda value: (
+        isinstance(value, str)
+        and re.fullmatch(_SCHEDULE, value) is not None
+        and not _schedule_reason(value)
+    ),
+    reason=_schedule_reason,
 )
 AMOUNT = whole_number(0, 10**12)
 WORD = Kind(
@@ -224,6 +256,14 @@ class SchedulerSettings(NamedTuple):
     ] = "run"
 
 
+class McpSettings(NamedTuple):
+    """`[mcp]`"""
+
+    notes: Annotated[
+        bool, TRUTH, "Whether an agent may keep notes in the memory (memtool mcp, tool note)."
+    ] = False
+
+
 class TimerSettings(NamedTuple):
     """What the section of each job says of its timer; the job table has the defaults.
 
@@ -272,6 +312,7 @@ class Config(NamedTuple):
     locks: LockSettings = LockSettings()
     jobs: JobSettings = JobSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    mcp: McpSettings = McpSettings()
     timers: Mapping[str, TimerSettings] = {}
     """By the section of the job."""
     agents: Mapping[str, str] = {}
@@ -374,11 +415,18 @@ def problem_of(assignment: Assignment, table: Table) -> ConfigError | None:
         return _unknown(assignment, table)
     if setting.kind.accepts(assignment.value):
         return None
-    meant = nearest(str(assignment.value), setting.kind.words())
     return ConfigError(
         f"{assignment.where}: {assignment.key} cannot be {_quoted(assignment.value)}",
-        hint=f"it is {setting.kind.expected}" + (f'; did you mean "{meant}"?' if meant else ""),
+        hint=expected(setting.kind, assignment.value),
     )
+
+
+def expected(kind: Kind, value: object) -> str:
+    """Return what the setting may be, and what is known of why it cannot be this."""
+    meant = nearest(str(value), kind.words())
+    why = kind.reason(value)
+    parts = (f"it is {kind.expected}", why, f'did you mean "{meant}"?' if meant else "")
+    return "; ".join(filter(None, parts))
 
 
 def warnings_of(found: Iterable[Assignment]) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def test_a_light_command_imports_nothing_costly(arguments: list[str], allowed: s
 
 def test_help_lists_the_commands_without_importing_them() -> None:
     verbs = {name for name in modules_of(["--help"]) if name.startswith("memtool.cli.")}
-    assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output")}
+    assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output", "streams")}
 
 
 @pytest.mark.parametrize(

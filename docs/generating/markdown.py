@@ -46,7 +46,11 @@ def agents() -> list[str]:
     rows = []
     for row in AGENTS:
         if row.roots:
-            places = "; ".join(_code(f"{root}/{row.transcripts}".rstrip("/")) for root in row.roots)
+            places = ", ".join(
+                _code(f"{root}/{below}".rstrip("/"))
+                for root in row.roots
+                for below in row.transcripts
+            )
             keys = [_code(key) if key else "" for key in (row.roots_key, row.setting, row.variable)]
             rows.append((row.title, _code(row.name), places, *keys, _code(row.resume)))
     heads = ["setting", "older setting", "variable", "a session goes on with"]
@@ -90,7 +94,7 @@ def _setting(row: Setting) -> tuple[str, ...]:
 
 
 def _literal(value: Value) -> str:
-    return _code(f'"{value}"' if isinstance(value, str) else str(value))
+    return _code(f'"{value}"' if isinstance(value, str) else str(value).lower())
 
 
 def _prose(text: str) -> str:

@@ -40,10 +40,10 @@ def discover(paths: Iterable[Path] = (), *, roots: Iterable[Root] = ()) -> Disco
     for path in named:
         walk.add_named(path, registry.AGENTS)
     for root in () if named else roots:
-        if exists(root.transcripts):
-            walk.add_named(root.transcripts, (root.agent,))
-        if root.agent.prompts and exists(root.path / root.agent.prompts):
-            walk.add_last(root.path / root.agent.prompts)
+        for place in filter(walk.finds, root.transcripts):
+            walk.add_named(place, (root.agent,))
+        for path in filter(walk.finds, (root.path / name for name in root.agent.lists)):
+            walk.add_last(path)
     return walk.result()
 
 
@@ -70,6 +70,14 @@ class _Walk:
         self._unread: dict[Path, str] = {}
         self._failed: dict[Path, StorageError] = {}
         self._entered: set[tuple[int, int]] = set()
+
+    def finds(self, path: Path) -> bool:
+        """Return whether something is there. What cannot be looked at is noted."""
+        try:
+            return exists(path)
+        except StorageError as error:
+            self._failed[path] = error
+            return False
 
     def add_named(self, path: Path, agents: tuple[Agent, ...]) -> None:
         """Add a file, or the files of a directory, of one of these agents."""
@@ -124,9 +132,9 @@ class _Walk:
         if stat.S_ISDIR(found.st_mode):
             waiting.append(path)
         elif not stat.S_ISREG(found.st_mode) or not path.name.endswith(
-            tuple(agent.suffix for agent in agents)
+            tuple(suffix for agent in agents for suffix in agent.suffixes)
         ):
-            if self._lists_strays:
+            if self._lists_strays and not any(one.format.ignores(path) for one in agents):
                 self._unread[path] = STRAY
         elif reason := skip_reason(path, agents):
             self._unread[path] = reason

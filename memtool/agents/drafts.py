@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
 from memtool.model.actions import METADATA_KEY, with_texts
-from memtool.model.records import Event
+from memtool.model.records import ROLES, Claim, Event, event_id
 from memtool.redact import Redacted, may_hold_secrets, redact, redact_account, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
 
@@ -84,6 +84,43 @@ def sanitized_again(event: Event) -> Event:
 def filled(metadata: dict[str, str]) -> dict[str, str]:
     """Return the metadata without what is empty."""
     return {name: value for name, value in metadata.items() if value}
+
+
+def event_of(
+    draft: Draft,
+    record: str,
+    *,
+    agent: str,
+    reader: int,
+    claim: Claim,
+    time_us: int,
+    revision: int,
+    digest: str,
+    about: Mapping[str, str],
+    parent: str = "",
+) -> tuple[Event, int]:
+    """Return the draft as an event of the record with this digest, and how many secrets were masked.
+
+    `about` is metadata that is clean already, `parent` the record before it.
+    """
+    clean = sanitize(draft.kind, draft.text, draft.metadata)
+    event = Event(
+        id=event_id(record, draft.block),
+        agent=agent,
+        claims=(claim,),
+        time_us=time_us,
+        kind=draft.kind,
+        role=ROLES[draft.kind],
+        text=clean.text,
+        digest=digest,
+        group=draft.group,
+        parent=parent,
+        metadata=dict(sorted({**about, **clean.metadata}.items())),
+        revision=revision,
+        redaction=clean.redaction,
+        reader=reader,
+    )
+    return event, draft.redactions + clean.redactions
 
 
 class Ordinals:

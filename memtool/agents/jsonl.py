@@ -10,7 +10,7 @@ import msgspec
 
 from memtool.agents.drafts import Ordinals, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
-from memtool.agents.registry import File, Format
+from memtool.agents.registry import File, Format, Parser
 from memtool.agents.values import (
     JsonObject,
     canonical,
@@ -123,7 +123,7 @@ class Jsonl(Format):
 FORMAT = Jsonl()
 
 
-class JsonlParser:
+class JsonlParser(Parser):
     """Reads the lines of one file in order."""
 
     def __init__(self, file: File) -> None:

@@ -97,6 +97,21 @@ def _decode(text: str, position: int) -> tuple[JsonObject | Damage, int]:
     return _checked(value, text), end
 
 
+_LONGEST_ESCAPE = len("\\ud83d\\ude00")
+
+
+def is_unfinished(text: str) -> bool:
+    """Return whether the text looks like the beginning of one JSON value: it may still be being written."""
+    try:
+        _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        at_end = error.pos >= len(text) - _LONGEST_ESCAPE
+        return at_end or error.msg.startswith("Unterminated string")
+    except (RecursionError, ValueError):
+        return False
+    return False
+
+
 def _checked(value: JsonObject, text: str) -> JsonObject | Damage:
     may_be_deep = text.count("{") + text.count("[") > MAX_DEPTH  # to look costs more than to count
     if may_be_deep and is_too_deep(value):

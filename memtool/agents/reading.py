@@ -7,6 +7,7 @@ they are read again. Sessions of agents that memtool runs as its summarizer are 
 from __future__ import annotations
 
 import codecs
+import io
 import itertools
 import os
 import stat
@@ -18,20 +19,24 @@ import msgspec
 from msgspec.structs import replace
 
 from memtool.agents import registry
-from memtool.agents.lines import Damage, Line, decoded, lines_of, parts_of
+from memtool.agents.compressed import SUFFIXES, Unpacked, unpacked
+from memtool.agents.lines import Damage, Line, decoded, is_unfinished, lines_of, parts_of
 from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally
-from memtool.agents.registry import Agent, File, Parser, agent_named
+from memtool.agents.registry import Agent, File, Format, Found, Parser, agent_named
 from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
 from memtool.files import storage_error
 from memtool.model.records import Event, Record, Source, digest_of
 
 FOREIGN = "foreign: no transcript that memtool knows"
+CUT_SHORT = "the compressed data is damaged or cut short: what came before that was read"
 UTF_16 = "UTF-16: convert it to UTF-8"
 OWN = "memtool's own"
 MAX_DAMAGE_LISTED = 100
 FINGERPRINT_BYTES = 4096
 _MOST_OBJECTS_FOR_PLACE = 1000
+_HEAD_BYTES = 16
+_BLANK = b" \t\r\n\xef\xbb\xbf"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -68,17 +73,24 @@ class Chunk(msgspec.Struct, frozen=True):
 def read_chunks(
     path: Path, source: Source | None = None, *, limits: Limits = _LIMITS
 ) -> Iterator[Chunk]:
-    """Yield what is new in the file since `source`, nothing if it is unchanged; the last chunk has the final state.
+    """Yield what is new in the source since `source`, nothing if it is unchanged; the last chunk has the final state.
 
-    Raise StorageError where the file cannot be read.
+    Raise StorageError where it cannot be read.
     """
     try:
-        if source is not None and unchanged(path.stat(), source):
+        if source is not None and unchanged(look(path, source), source):
             return
         # O_NONBLOCK: a FIFO in a file's place must not hang the job.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as stream:
-            yield from _read_file(path, stream, source, limits)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StorageError(f"{path}: not a regular file")
+            head = os.pread(descriptor, _HEAD_BYTES, 0)
+            agent = next((one for one in registry.AGENTS if one.format.opens(path, head)), None)
+            if agent is None:
+                yield from _read_file(path, stream, source, limits)
+        if agent is not None:
+            yield from _read_rows(path, agent, source, limits)
     except OSError as error:
         raise storage_error(error, path) from error
 
@@ -94,10 +106,16 @@ def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -
     yield from _fill_chunks(lines, parser, Source(format=agent.name), limits, is_growing=False)
 
 
-def unchanged(found: os.stat_result, source: Source) -> bool:
-    """Return whether the file is as it was when it was read to its end: then it need not be opened."""
+def look(path: Path, source: Source | None) -> Found:
+    """Return how a source looks that was perhaps read before. Raise OSError."""
+    agent = agent_named(source.format) if source is not None else None
+    return (Format() if agent is None else agent.format).look(path)
+
+
+def unchanged(found: Found, source: Source) -> bool:
+    """Return whether the source is as it was when it was read to its end: then it need not be opened."""
     seen = (source.inode, source.size_bytes, source.mtime_ns)
-    return seen == (found.st_ino, found.st_size, found.st_mtime_ns) and _is_current(source)
+    return seen == tuple(found) and _is_current(source)
 
 
 def _is_current(source: Source) -> bool:
@@ -106,66 +124,157 @@ def _is_current(source: Source) -> bool:
     return agent is None or source.reader == agent.format.reader
 
 
+# --- Files of lines, and documents ---------------------------------------------------------
+
+
 def _read_file(
     path: Path, stream: BinaryIO, source: Source | None, limits: Limits
 ) -> Iterator[Chunk]:
     found = os.fstat(stream.fileno())
-    if not stat.S_ISREG(found.st_mode):
-        raise StorageError(f"{path}: not a regular file")
-    start = _resume_at(stream.fileno(), found, source)
+    packed = _unpacked(path, stream)
+    if packed is None:
+        start = _resume_at(stream.fileno(), found, source)
+        # Only the bytes of this stat are read: its size and time are then what the state can vouch for.
+        content = _Content(stream, found.st_size, limits)
+    else:
+        start = Source(inode=found.st_ino)
+        content = _Content(io.BufferedReader(packed), None, limits)
     last = None
-    # Only the bytes of this stat are read: its size and time are then what the state can vouch for.
-    for chunk in _chunks(path, stream, start, found.st_size, limits):
+    for chunk in _chunks(path, content, start, limits):
         if last is not None:
-            yield _with_file_state(last, stream, found, is_final=False)
+            yield _with_file_state(last, stream, found, content, is_final=False)
         last = chunk
     assert last is not None
-    yield _with_file_state(last, stream, found, is_final=True)
+    if packed is not None and packed.damaged:
+        last = Chunk(
+            last.records, replace(last.source, problem=CUT_SHORT), last.counts, last.damage
+        )
+    yield _with_file_state(last, stream, found, content, is_final=True)
 
 
-def _chunks(
-    path: Path, stream: BinaryIO, start: Source, end: int, limits: Limits
-) -> Iterator[Chunk]:
+def _unpacked(path: Path, stream: BinaryIO) -> Unpacked | None:
+    try:
+        return unpacked(stream)
+    except StorageError as error:
+        raise StorageError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+class _Content:
+    """The lines of a file up to `end`. A document is one long line, and of it `is_whole` is true.
+
+    Only of plain lines can more be appended: all else is read from the start when it changes. `is_unfinished` says
+    that no format knows it, and that it may be a document which is still being written.
+    """
+
+    def __init__(self, stream: BinaryIO, end: int | None, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._document: Line | None = None
+        self.end = end
+        self.is_unfinished = False
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether more may be appended to what was read."""
+        return self.end is not None and self._document is None
+
+    def lines(self, start: int, end: int | None) -> Iterator[Line]:
+        """Yield the lines from one place to another; they are read as they are asked for."""
+        if self._document is not None:
+            return iter([self._document])
+        self._stream.seek(start)
+        return lines_of(self._stream, start, end, self._limits.line_bytes)
+
+    def chosen(self, start: int) -> tuple[Agent | None, Iterator[Line]]:
+        """Return the agent whose format it is, if any, and the lines to read."""
+        agent, lines = _choose_agent(self.lines(start, self.end), self._limits)
+        first, lines = _peeked(lines)
+        if first is None or (agent is not None and not _is_document(first, agent)):
+            return agent, lines
+        if agent is None:
+            first = self._all_as_line()
+            agent, _ = _choose_agent(iter([first] if first else []), self._limits)
+        if agent is None:
+            self.is_unfinished = first is not None and is_unfinished(decoded(first.data or b"")[0])
+            return None, self.lines(start, self.end)
+        self._document = first
+        return agent, self.lines(0, self.end)
+
+    def objects(self, end: int | None, word: str, agent: Agent) -> Iterator[JsonObject]:
+        """Yield the objects from the start up to a point; the stream is left where it was."""
+        here = self._stream.tell()
+        needle = word.encode("ascii")
+        try:
+            for line in self.lines(0, end):
+                # Only an escape could spell the word otherwise.
+                if line.data is not None and (needle in line.data or b"\\u" in line.data):
+                    for part in parts_of(decoded(line.data)[0]):
+                        if not isinstance(part, Damage):
+                            yield from agent.format.expanded(part)
+        finally:
+            self._stream.seek(here)
+
+    def _all_as_line(self) -> Line | None:
+        """Return all of it as one line, None where it is too long or does not begin as an object does."""
+        self._stream.seek(0)
+        data = self._stream.read(self._limits.line_bytes + 1)[: self.end]
+        if len(data) > self._limits.line_bytes or data.lstrip(_BLANK)[:1] != b"{":
+            return None
+        return Line(0, len(data), data, complete=True)
+
+
+def _peeked(lines: Iterator[Line]) -> tuple[Line | None, Iterator[Line]]:
+    first = next(lines, None)
+    return first, lines if first is None else itertools.chain([first], lines)
+
+
+def _is_document(line: Line, agent: Agent) -> bool:
+    """Return whether the line without an end is all there is, and stands for several objects."""
+    if line.complete or line.start or line.data is None:
+        return False
+    parts = parts_of(decoded(line.data)[0])
+    whole = [part for part in parts if not isinstance(part, Damage)]
+    return any(len(list(itertools.islice(agent.format.expanded(one), 2))) > 1 for one in whole)
+
+
+def _chunks(path: Path, content: _Content, start: Source, limits: Limits) -> Iterator[Chunk]:
     agent = agent_named(start.format)
     if agent is None:
         start = Source(inode=start.inode)
-    stream.seek(start.offset)
-    lines = lines_of(stream, start.offset, end, limits.line_bytes)
+        agent, lines = content.chosen(start.offset)
+    else:
+        lines = content.lines(start.offset, content.end)
     if agent is None:
-        agent, lines = _choose_agent(lines, limits)
-    if agent is None:
-        yield _foreign_chunk(lines, start)
+        is_begun = content.can_grow and content.is_unfinished
+        waiting = replace(start, waiting_bytes=content.end or 0)
+        yield _Batch().chunk(waiting) if is_begun else _foreign_chunk(lines, start)
         return
 
-    def objects(end: int, word: str) -> Iterator[JsonObject]:
-        """Yield the file's objects up to a point; the stream is left where it was."""
-        here = stream.tell()
-        stream.seek(0)
-        needle = word.encode("ascii")
-        try:
-            for line in lines_of(stream, 0, end, limits.line_bytes):
-                # Only an escape could spell the word otherwise.
-                if line.data is not None and (needle in line.data or b"\\u" in line.data):
-                    parts = parts_of(decoded(line.data)[0])
-                    yield from (part for part in parts if not isinstance(part, Damage))
-        finally:
-            stream.seek(here)
+    def objects(end: int | None, word: str) -> Iterator[JsonObject]:
+        return content.objects(end, word, agent)
 
     key = agent.format.place_key
     if start.offset and key and not any(text_at(one, key) for one in objects(start.offset, key)):
         # What was read so far could not be placed: with what follows it can.
         start = Source(inode=start.inode)
-        stream.seek(0)
-        lines = lines_of(stream, 0, end, limits.line_bytes)
+        lines = content.lines(0, content.end)
     file = File(
-        path.stem,
-        lambda word: objects(start.offset, word),
-        lambda word: objects(end, word),
+        _stem(path),
+        lambda word: objects(start.offset, word) if start.offset else iter(()),
+        lambda word: objects(content.end, word),
         limits.is_covered,
+        path,
+        start.cursor,
     )
     parser = _parser(agent, file, limits.own)
     state = replace(start, format=agent.name, reader=agent.format.reader, waiting_bytes=0)
-    yield from _fill_chunks(lines, parser, state, limits, is_growing=True)
+    yield from _fill_chunks(lines, parser, state, limits, is_growing=content.can_grow)
+
+
+def _stem(path: Path) -> str:
+    """Return the name without its endings."""
+    name = path.stem if path.suffix in SUFFIXES else path.name
+    return Path(name).stem
 
 
 def _resume_at(descriptor: int, found: os.stat_result, source: Source | None) -> Source:
@@ -192,17 +301,47 @@ def _fingerprint(descriptor: int, offset: int) -> str:
 
 
 def _with_file_state(
-    chunk: Chunk, stream: BinaryIO, found: os.stat_result, *, is_final: bool
+    chunk: Chunk, stream: BinaryIO, found: os.stat_result, content: _Content, *, is_final: bool
 ) -> Chunk:
     """Return the chunk with the file's state; only the last one may say that all of the file was read."""
+    offset = chunk.source.offset if content.can_grow else 0
     state = replace(
         chunk.source,
         inode=found.st_ino,
-        size_bytes=found.st_size if is_final else chunk.source.offset,
+        size_bytes=found.st_size if is_final else offset,
         mtime_ns=found.st_mtime_ns if is_final else 0,
-        fingerprint=_fingerprint(stream.fileno(), chunk.source.offset),
+        offset=offset,
+        fingerprint=_fingerprint(stream.fileno(), offset),
+        cursor=chunk.source.cursor if offset else "",
     )
     return Chunk(chunk.records, state, chunk.counts, chunk.damage)
+
+
+# --- What a format reads itself ------------------------------------------------------------
+
+
+def _read_rows(path: Path, agent: Agent, source: Source | None, limits: Limits) -> Iterator[Chunk]:
+    found = agent.format.look(path)  # before it is read: what comes later is read again
+    state = Source(format=agent.name, reader=agent.format.reader)
+    if source is not None and source.format == agent.name and _is_current(source):
+        state = replace(source, problem="", size_bytes=0, mtime_ns=0)
+
+    def rows(_word: str) -> Iterator[JsonObject]:
+        return (row.record for row in agent.format.rows(path, ""))
+
+    file = File(path.stem, lambda _: iter(()), rows, limits.is_covered, path)
+    parser = _parser(agent, file, limits.own)
+    batch = _Batch()
+    for row in agent.format.rows(path, state.cursor):
+        batch.add(parser.parse(row.record), 0)
+        state = replace(state, cursor=row.cursor)
+        if len(batch.records) >= limits.chunk_records:
+            state = batch.counted(state)
+            yield batch.chunk(state)
+            batch = _Batch()
+    inode, size_bytes, mtime_ns = found
+    state = replace(state, inode=inode, size_bytes=size_bytes, mtime_ns=mtime_ns)
+    yield batch.chunk(batch.counted(state))
 
 
 # --- One pass over the lines ---------------------------------------------------------------
@@ -260,21 +399,27 @@ def _fill_chunks(
     The last line of a growing source waits for its newline. What it says is taken if it is whole already, and
     taken again, to no effect, when it is read with its end.
     """
+    agent = agent_named(state.format)
+    assert agent is not None, state
     batch = _Batch()
     for line in lines:
         if is_growing and not line.complete:
             # What the unfinished line holds is not counted in the state: it is read again.
-            state = replace(batch.counted(state), waiting_bytes=line.end - line.start)
-            _take_unfinished(line, parser, batch)
+            state = replace(
+                batch.counted(state),
+                waiting_bytes=line.end - line.start,
+                cursor=parser.memory(),
+            )
+            _take_unfinished(line, agent, parser, batch)
             yield batch.chunk(state)
             return
-        _take(line, parser, batch, limits)
+        _take(line, agent, parser, batch, limits)
         state = replace(state, offset=line.end)
         if batch.bytes >= limits.chunk_bytes or len(batch.records) >= limits.chunk_records:
-            state = batch.counted(state)
+            state = replace(batch.counted(state), cursor=parser.memory())
             yield batch.chunk(state)
             batch = _Batch()
-    yield batch.chunk(batch.counted(state))
+    yield batch.chunk(replace(batch.counted(state), cursor=parser.memory()))
 
 
 def _foreign_chunk(lines: Iterator[Line], state: Source) -> Chunk:
@@ -288,7 +433,7 @@ def _foreign_chunk(lines: Iterator[Line], state: Source) -> Chunk:
     return _Batch().chunk(state)
 
 
-def _take(line: Line, parser: Parser, batch: _Batch, limits: Limits) -> None:
+def _take(line: Line, agent: Agent, parser: Parser, batch: _Batch, limits: Limits) -> None:
     batch.bytes += line.end - line.start
     if line.data is None:
         batch.tally.add_line()
@@ -302,17 +447,18 @@ def _take(line: Line, parser: Parser, batch: _Batch, limits: Limits) -> None:
         if isinstance(part, Damage):
             batch.add(Outcome(Disposition.DAMAGED, part.reason), line.start)
         else:
-            batch.add(parser.parse(part), line.start)
+            for record in agent.format.expanded(part):
+                batch.add(parser.parse(record), line.start)
 
 
-def _take_unfinished(line: Line, parser: Parser, batch: _Batch) -> None:
+def _take_unfinished(line: Line, agent: Agent, parser: Parser, batch: _Batch) -> None:
     """Take what a line without its newline says, if it is whole; if not, it is still being written."""
     text, is_repaired = decoded(line.data or b"")
     parts = list(parts_of(text))
     whole = [part for part in parts if not isinstance(part, Damage)]
     if is_repaired or not whole or len(whole) != len(parts):
         return
-    outcomes = [parser.parse(part) for part in whole]
+    outcomes = [parser.parse(one) for part in whole for one in agent.format.expanded(part)]
     if all(outcome.disposition is not Disposition.DAMAGED for outcome in outcomes):
         batch.tally.add_line()
         for outcome in outcomes:
@@ -328,7 +474,7 @@ def _parser(agent: Agent, file: File, own: str) -> Parser:
     return _WithoutOwn(parser, agent.format.place_key, own, file.whole) if own else parser
 
 
-class _WithoutOwn:
+class _WithoutOwn(Parser):
     """A parser that counts and skips the records of sessions in directories named `own`.
 
     A record counts by its own project. In a format of one session a file, all of a file counts by the first place that
@@ -361,6 +507,10 @@ class _WithoutOwn:
         ):
             return Outcome(Disposition.IGNORED, OWN)
         return outcome
+
+    def memory(self) -> str:
+        """Return the parser's."""
+        return self._parser.memory()
 
     def _is_own(self, place: str) -> bool:
         return self._own in place.split("/")

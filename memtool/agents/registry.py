@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtool.paths import expand
 from memtool.settings import PATHS, Setting
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class File(NamedTuple):
-    """What a parser may ask about the file it reads.
+    """What a parser may ask about the source it reads.
 
-    `stem` is the file's name without its ending. `earlier(word)` yields the objects before the point where this
+    `stem` is the file's name without its endings. `earlier(word)` yields the objects before the point where this
     reading began; with a word (plain ASCII) only those whose line may contain it.
     """
 
@@ -32,14 +32,37 @@ class File(NamedTuple):
     """The same for all of the file, as far as it is written."""
     is_covered: Callable[[str, int], bool] = lambda _session, _time_us: False
     """Whether a session's transcript is the one to say what happened at a time: a list of prompts then does not."""
+    path: Path | None = None
+    """Where the source is; None for a stream."""
+    memory: str = ""
+    """What the parser that read the part before this reading knew (`Parser.memory`); "" at the start."""
 
 
-class Parser(Protocol):
-    """Reads one file's objects in order. The answer depends on the file's content up to there, on nothing else."""
+class Parser:
+    """Reads one source's objects in order. The answer depends on the source's content up to there, on nothing else."""
 
     def parse(self, record: JsonObject) -> Outcome:
         """Return what the object says; never raises, for any content of its fields."""
-        ...
+        raise NotImplementedError
+
+    def memory(self) -> str:
+        """Return what a later parser needs of all that was parsed so far, as short text: it need not ask `earlier`."""
+        return ""
+
+
+class Found(NamedTuple):
+    """How a source looks from outside: a change of it changes one of these."""
+
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+
+
+class Row(NamedTuple):
+    """One object of a source that is not a file of lines; `cursor` says where to go on once it is stored."""
+
+    record: JsonObject
+    cursor: str
 
 
 class Retention(NamedTuple):
@@ -61,7 +84,12 @@ class Retention(NamedTuple):
 
 
 class Format:
-    """What an agent's module knows about its files. `place_key`: the field with the working directory of a record."""
+    """What an agent's module knows about its files. `place_key`: the field with the working directory of a record.
+
+    A source is a file of lines, each of them an object; one document of JSON, which the agent rewrites (`expanded`);
+    or anything else that the format reads itself, such as a database or a tree of files (`opens`, `look`, `rows`).
+    The files may be compressed.
+    """
 
     place_key = ""
     """Empty where a file may hold several sessions."""
@@ -75,6 +103,27 @@ class Format:
     def parser(self, file: File) -> Parser:
         """Return what reads one file."""
         raise NotImplementedError
+
+    def expanded(self, record: JsonObject) -> Iterable[JsonObject]:
+        """Return the objects for the parser that an object of the file stands for."""
+        return (record,)
+
+    def opens(self, path: Path, head: bytes) -> bool:  # noqa: ARG002
+        """Return whether `rows` reads the source, of which these are the first bytes. Raise OSError."""
+        return False
+
+    def look(self, path: Path) -> Found:
+        """Return how a source looks. Raise OSError."""
+        found = path.stat()
+        return Found(found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def rows(self, path: Path, cursor: str) -> Iterator[Row]:
+        """Yield what the source holds, as it is now; with a cursor, at least what is new since. Raise OSError."""
+        raise NotImplementedError
+
+    def ignores(self, path: Path) -> bool:  # noqa: ARG002
+        """Return whether it is one of the agent's other files, which need no word."""
+        return False
 
     def skip_reason(self, path: Path) -> str:  # noqa: ARG002 - for those that override it
         """Return why a transcript of this name and place is not read, or ""."""
@@ -98,11 +147,11 @@ class Agent(NamedTuple):
     roots: tuple[str, ...] = ()
     variable: str = ""
     setting: str = ""
-    transcripts: str = ""
-    """The directory below a root that holds the transcripts; empty: the root itself."""
-    prompts: str = ""
-    """The file below a root that lists prompts, and outlives the transcripts."""
-    suffix: str = ".jsonl"
+    transcripts: tuple[str, ...] = ("",)
+    """The directories below a root that hold the transcripts, or files; empty: the root itself."""
+    lists: tuple[str, ...] = ()
+    """The files below a root that list prompts or titles of all sessions; they are read last."""
+    suffixes: tuple[str, ...] = (".jsonl",)
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
 
@@ -127,9 +176,55 @@ AGENTS = (
         roots=("~/.claude",),
         variable="CLAUDE_CONFIG_DIR",
         setting="ingest.claude_root",
-        transcripts="projects",
-        prompts="history.jsonl",
+        transcripts=("projects",),
+        lists=("history.jsonl",),
         resume="claude --resume {session}",
+    ),
+    Agent(
+        "codex",
+        "Codex",
+        "memtool.agents.codex",
+        roots=("~/.codex",),
+        variable="CODEX_HOME",
+        transcripts=("sessions", "archived_sessions"),
+        lists=("history.jsonl", "session_index.jsonl"),
+        suffixes=(".jsonl", ".jsonl.zst"),
+        resume="codex resume {session}",
+    ),
+    Agent(
+        "copilot",
+        "Copilot CLI",
+        "memtool.agents.copilot",
+        roots=("~/.copilot",),
+        variable="COPILOT_HOME",
+        transcripts=("session-state",),
+        resume="copilot --resume={session}",
+    ),
+    Agent(
+        "opencode",
+        "OpenCode",
+        "memtool.agents.opencode",
+        roots=("~/.local/share/opencode",),
+        transcripts=("opencode.db", "storage/session"),
+        suffixes=(".db", ".json"),
+        resume="opencode --session {session}",
+    ),
+    Agent(
+        "pi",
+        "Pi",
+        "memtool.agents.pi",
+        roots=("~/.pi/agent",),
+        variable="PI_CODING_AGENT_DIR",
+        transcripts=("sessions",),
+        resume="pi --session {session}",
+    ),
+    Agent(
+        "cursor",
+        "Cursor",
+        "memtool.agents.cursor",
+        roots=("~/.cursor",),
+        transcripts=("projects",),
+        resume="cursor-agent --resume {session}",
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )
@@ -143,14 +238,23 @@ class Root(NamedTuple):
     path: Path
 
     @property
-    def transcripts(self) -> Path:
-        """The directory that holds the transcripts."""
-        return self.path / self.agent.transcripts
+    def transcripts(self) -> tuple[Path, ...]:
+        """The directories that hold the transcripts."""
+        return tuple(self.path / name for name in self.agent.transcripts)
+
+    @property
+    def places(self) -> str:
+        """The same, in words."""
+        return " and ".join(map(str, self.transcripts))
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a file is below one of them."""
+        return any(path.is_relative_to(place) for place in self.transcripts)
 
 
 def root_of(path: Path, roots: Iterable[Root]) -> Root:
     """Return the root that holds a transcript which was found below these roots."""
-    return next(root for root in roots if path.is_relative_to(root.transcripts))
+    return next(root for root in roots if root.holds(path))
 
 
 def agent_named(name: str) -> Agent | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import gc
 import os
-import select
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from importlib import import_module
-from io import StringIO, TextIOWrapper
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -29,7 +27,8 @@ from memtool.cli.options import (
     directories,
     files,
 )
-from memtool.cli.output import note
+from memtool.cli.output import ERROR, NOTICE, note
+from memtool.cli.streams import Stream, prepare
 from memtool.errors import (
     FAILED,
     INTERRUPTED,
@@ -57,6 +56,8 @@ class Row(NamedTuple):
     name: str
     target: str
     help: str
+    ends_with_reader: bool = False
+    """Whether it ends when the reader of its output has left. The others go on, and end with the code of their work."""
 
 
 COMMANDS = (
@@ -72,7 +73,10 @@ COMMANDS = (
     ),
     Row("toc", "memtool.cli.toc:toc", "Show the table of contents."),
     Row("show", "memtool.cli.show:show", "Show one summary, or follow one thread."),
+    Row("standup", "memtool.cli.morning:standup_", "Print the last day's work as text to paste."),
+    Row("timeline", "memtool.cli.timeline:timeline_", "Show threads over time, a row each."),
     Row("open", "memtool.cli.open:open_", "List what is open, by project, oldest first."),
+    Row("note", "memtool.cli.note:note_", "Keep a note by hand, or list the notes."),
     Row(
         "grip",
         "memtool.cli.grip:grip",
@@ -81,7 +85,12 @@ COMMANDS = (
     Row("search", "memtool.cli.search:search", "Find what was said, the best answer first."),
     Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
     Row("mcp", "memtool.cli.mcp:mcp", "Serve the memory to an agent, over MCP."),
-    Row("events", "memtool.cli.events:events", "List events by session, project, agent or time."),
+    Row(
+        "events",
+        "memtool.cli.events:events",
+        "List events by session, project, agent or time.",
+        ends_with_reader=True,
+    ),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),
     Row("redact", "memtool.cli.redact:redact", "Mask secrets in what is already stored."),
@@ -95,7 +104,12 @@ COMMANDS = (
     Row("compact", "memtool.cli.compact:compact", "Free disk space in the store."),
     Row("backup", "memtool.cli.backup:backup", "Copy the store, and verify the copy."),
     Row("restore", "memtool.cli.restore:restore", "Replace the store with a backup."),
-    Row("export", "memtool.cli.export:export", "Export events as lines of JSON."),
+    Row(
+        "export",
+        "memtool.cli.export:export",
+        "Export events as lines of JSON.",
+        ends_with_reader=True,
+    ),
     Row(
         "summarizers",
         "memtool.cli.summarizers:summarizers",
@@ -138,20 +152,23 @@ class LazyCommands(CommandGroup):
         row = _ROWS.get(args[0])
         if row is not None:
             self.add_command(load(row), row.name)
+            if row.ends_with_reader and isinstance(sys.stdout, Stream):
+                sys.stdout.raise_errors()
         if not gc.isenabled():  # memtool/__main__.py
             gc.freeze()
             gc.enable()
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. End quietly if the reader of stdout has closed it."""
+        """Run the command. If it ends because its output cannot be written, `run` decides what that means."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            if not _reader_has_left():
+        except OSError as error:
+            if error is getattr(sys.stdout, "error", None):
+                raise typer.Exit(OK.code) from None
+            if isinstance(error, BrokenPipeError):  # typer would end with 1, and say nothing
                 raise storage_error(error, "a pipe") from error
-            _discard_stdout()
-            raise typer.Exit(OK.code) from None
+            raise
 
 
 def load(row: Row) -> Any:
@@ -207,6 +224,11 @@ VersionOption = Annotated[
 ]
 
 
+MorningOption = Annotated[
+    bool, typer.Option("--json", help="Without a command: print the morning page as JSON.")
+]
+
+
 def _help_width(environ: Mapping[str, str]) -> int:
     """Return the width of help texts: that of the terminal, from 40 to 80 columns. Less typer's margin."""
     columns = environ.get("COLUMNS", "")
@@ -227,16 +249,27 @@ def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
         store: StoreOption = None,
         config: ConfigOption = None,
         version: VersionOption = False,  # noqa: ARG001 - its callback has done it
+        json: MorningOption = False,
     ) -> None:
-        """Long-term memory for AI coding agents."""
+        """Long-term memory for AI coding agents.
+
+        Alone on a terminal: the last day worked, where you left off, and what is new since you last looked."""
         context.obj = Invocation(environ, now_us, store, config)
-        if context.invoked_subcommand is None:
-            print(context.get_help(), file=sys.stderr)
-            raise typer.Exit(USAGE.code)
         if os.geteuid() == 0:
             from memtool.cli.whose import settle
 
             context.obj = settle(context.obj, getattr(context.command, "words", ()))
+        if context.invoked_subcommand is not None:
+            if json:
+                raise typer.BadParameter("--json stands after the command")
+            return
+        if json or sys.stdout.isatty():
+            from memtool.cli.morning import page
+
+            if page(context.obj, as_json=json):
+                return
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(USAGE.code)
 
     return app
 
@@ -244,9 +277,8 @@ def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
 def main() -> None:
     """Run the program on the process's own arguments, environment and clock."""
     os.umask(0o077)
-    _prepare_streams()
+    prepare(os.environ)
     code = _run_or_become()
-    _give_up_what_cannot_be_written()
     gc.freeze()  # so that the interpreter does not walk through everything once more
     sys.exit(code)
 
@@ -269,8 +301,17 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
 
     With --scheduled nothing is printed where nothing went wrong: cron would mail it.
     """
-    if SCHEDULED not in arguments or not _JOB_COMMANDS.intersection(arguments):
-        return _run(arguments, environ, now_us)
+    environ = sound_environ(environ)
+    is_quiet = SCHEDULED in arguments and _JOB_COMMANDS.intersection(arguments)
+    code = (_run_quietly if is_quiet else _run)(arguments, environ, now_us)
+    error = sys.stdout.drain() if isinstance(sys.stdout, Stream) else None
+    if error is None or isinstance(error, BrokenPipeError):  # the reader has left, as `head` does
+        return code
+    unwritten = _report(storage_error(error, "standard output"))
+    return code or unwritten
+
+
+def _run_quietly(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
     said, code = StringIO(), FAILED.code
     stdout = nullcontext() if "--json" in arguments else redirect_stdout(said)
     try:
@@ -283,14 +324,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
 
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
-    environ = sound_environ(environ)
     app = build(environ, now_us)
     try:
         if environ.get(COMPLETE):
             return _complete(app)
         _refuse_within(arguments, environ)
         result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
-        _flush()
     except MemtoolError as error:
         return _report(error)
     except TyperError as error:
@@ -320,51 +359,13 @@ def _refuse_within(arguments: Sequence[str], environ: Mapping[str, str]) -> None
 
 
 def _report(error: MemtoolError) -> int:
-    note(f"memtool: {error.message}")
+    priority = NOTICE if isinstance(error, SkippedError) else ERROR
+    note(f"memtool: {error.message}", priority)
     if error.hint:
-        note(f"hint: {error.hint}")
+        note(f"hint: {error.hint}", priority)
     return error.exit_code.code
 
 
 def _usage_error(error: Any) -> UsageError:
     command = getattr(getattr(error, "ctx", None), "command_path", "memtool")
     return UsageError(error.format_message(), hint=f'"{command} --help" shows what it takes')
-
-
-def _prepare_streams() -> None:
-    """Use UTF-8 if the locale has only ASCII, and `?` for characters that the encoding lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
-            stream.reconfigure(encoding="utf-8" if is_ascii else None, errors="replace")
-
-
-def _flush() -> None:
-    """Write what is buffered, while an error can still be reported."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_stdout()
-
-
-def _give_up_what_cannot_be_written() -> None:
-    """Drop output that a full disk refused, which was reported: the last flush of Python 3.11.2 would exit with 120."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        _discard_stdout()
-
-
-def _reader_has_left() -> bool:
-    poll = select.poll()
-    poll.register(1, 0)
-    return any(event & select.POLLERR for _, event in poll.poll(0))
-
-
-def _discard_stdout() -> None:
-    """Redirect stdout to /dev/null, so that the last flush of the interpreter does not fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)

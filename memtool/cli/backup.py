@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def backup(
     def body(running: RunContext) -> None:
         backup_body(running, place, report, verifies=not no_verify)
 
-    outcome = run(call, "backup", body)
+    outcome = run(call, "backup", body, is_recorded=os.access(call.store.root, os.W_OK))
     if json:
         print_json("backup", VERSION, {**outcome_json(outcome), **_json(report)})
     elif report.manifest is not None:

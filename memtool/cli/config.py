@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -20,16 +21,31 @@ from memtool.cli.options import (
     settings,
 )
 from memtool.cli.output import Page, note, print_json, print_line
-from memtool.errors import CONFIG, OK, ExitCode, UsageError
+from memtool.errors import CONFIG, OK, ConfigError, ExitCode, UsageError
 from memtool.files import atomic_write, private_directory, reporting
+from memtool.oncalendar import form_problem
 from memtool.paths import ConfigFile, Role, home_directory
-from memtool.settings import Setting, Value, examine, parse, read_text, warnings_of
+from memtool.settings import (
+    SCHEDULE,
+    Setting,
+    Value,
+    examine,
+    expected,
+    expressions,
+    parse,
+    read_text,
+    warnings_of,
+)
 from memtool.systemd.jobs import SETTINGS
+from memtool.systemd.systemctl import schedule_problem
 from memtool.text import nearest
 
 _CAVEATS = {
     "calendar": "a store that exists keeps the calendar it was made with: rollups of it stop with exit 78",
 }
+
+_MAN = '"man systemd.time" has the forms; try one with: systemd-analyze calendar "Sun 02:00"'
+_UNCHECKED = "only the form was checked: systemd-analyze, which knows all of it, is not here"
 
 config = command_group()
 
@@ -140,7 +156,7 @@ def _short(path: str, home: str) -> str:
 
 def _literal(value: object) -> str:
     """Return a value as TOML."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _setting_named(key: str) -> Setting:
@@ -175,18 +191,38 @@ def set_command(
             "set needs a value or --unset, and not both", hint=f"memtool config set {key} VALUE"
         )
     run = invocation(context)
-    _change(run, key, None if value is None else _checked(_setting_named(key), value))
+    if value is None:
+        _change(run, key, None)
+        return
+    row = _setting_named(key)
+    new = _checked(row, value)
+    refused, is_asked = _ask_systemd(run, row, new)
+    if refused:
+        raise UsageError(f"{key} cannot be {_literal(new)}: {refused}", hint=_MAN)
+    _change(run, key, new)
+    if not is_asked:
+        note(f"{key}: {_UNCHECKED}")
 
 
 def _checked(row: Setting, text: str) -> Value:
     value = row.kind.read(text)
     if row.kind.accepts(value):
         return value
-    meant = nearest(text, row.kind.words())
-    guess = f'; did you mean "{meant}"?' if meant else ""
-    raise UsageError(
-        f"{row.key} cannot be {_literal(value)}", hint=f"it is {row.kind.expected}{guess}"
-    )
+    raise UsageError(f"{row.key} cannot be {_literal(value)}", hint=expected(row.kind, value))
+
+
+def _ask_systemd(run: Invocation, row: Setting, value: object) -> tuple[str, bool]:
+    """Return what systemd has against a value that is a schedule, and whether it could be asked."""
+    if row.kind is not SCHEDULE:
+        return "", True
+    year = time.gmtime(run.now_us // 1_000_000).tm_year
+    is_asked = True
+    for expression in expressions(str(value)):
+        found = schedule_problem(expression, run.environ)
+        is_asked = is_asked and found is not None
+        if problem := found or form_problem(expression, year):
+            return problem, is_asked
+    return "", is_asked
 
 
 def _change(run: Invocation, key: str, value: Value | None) -> None:
@@ -269,13 +305,23 @@ def check_command(context: typer.Context, *, as_json: JsonOption = False) -> Exi
     """Check all settings. Exits 78 if one is wrong. A setting that was removed is a warning."""
     run = invocation(context)
     found, faults = examine(run.environ, run.config_files, SETTINGS)
-    warnings = warnings_of(found)
+    warnings = list(warnings_of(found))
+    for one in found:
+        row = SETTINGS.get(one.key)
+        if row is None or not row.kind.accepts(one.value):
+            continue  # that is among the faults already
+        refused, is_asked = _ask_systemd(run, row, one.value)
+        if refused:
+            text = f"{one.where}: {one.key} cannot be {_literal(one.value)}: {refused}"
+            faults.append(ConfigError(text, hint=_MAN))
+        elif not is_asked:
+            warnings.append(f"{one.where}: {one.key}: {_UNCHECKED}")
     if as_json:
         rows = [{"message": fault.message, "hint": fault.hint} for fault in faults]
         print_json(
             "config-check",
             1,
-            {"settings": len(found), "faults": rows, "warnings": list(warnings)},
+            {"settings": len(found), "faults": rows, "warnings": warnings},
         )
         return CONFIG if faults else OK
     for warning in warnings:

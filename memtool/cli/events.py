@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
 from memtool.cli.output import Page, cleaned, note, plain_passage, print_json, print_line
-from memtool.cli.reading import ROLE_STYLES, read
+from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
 from memtool.model.records import ROLES
-from memtool.query.contents import last_part
 from memtool.query.events import Listing, Query, ShownEvent
 from memtool.query.events import events as listed
 
@@ -24,7 +23,10 @@ _MOST = 10_000
 
 SessionOption = Annotated[str, typer.Option(metavar="SESSION", help="Session ID or unique prefix.")]
 ProjectOption = Annotated[
-    str, typer.Option(metavar="PROJECT", help="Part of the path of a project.")
+    str,
+    typer.Option(
+        metavar="PROJECT", help="Path of a project, its last parts, or . for this repository."
+    ),
 ]
 AgentOption = Annotated[
     str, typer.Option(metavar="AGENT", help="Agent, or the beginning of its name.")
@@ -70,7 +72,7 @@ def events(
 ) -> None:
     """List matching events by time, the newest at the end."""
     call = invocation(context)
-    query = Query(session, project, agent, tuple(kind or ()), since, until, limit)
+    query = Query(session, project, agent, tuple(kind or ()), since, until, limit, here())
     found = read(call, lambda reader: listed(reader, query), as_json=json)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:
@@ -106,7 +108,8 @@ def _print(
 
 
 def _heading(clock: Clock, found: Listing, event: ShownEvent) -> str:
-    session, project = found.short_sessions[event.session], last_part(event.project)
+    session = found.short_sessions[event.session]
+    project = found.short_projects[event.project]
     return f"{clock.day(event.time_us)} · {event.agent} · {project} · session {session}"
 
 

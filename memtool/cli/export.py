@@ -13,7 +13,7 @@ from memtool.agents.jsonl import encode
 from memtool.cli.events import AgentOption, ProjectOption, SessionOption, SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, files, invocation
 from memtool.cli.output import json_line, note, print_json, progress
-from memtool.cli.reading import read
+from memtool.cli.reading import here, read
 from memtool.errors import UsageError
 from memtool.files import atomic_stream
 from memtool.paths import expand
@@ -51,7 +51,7 @@ def export(
     if json and not output:
         raise UsageError("--json needs -o FILE: the lines themselves are on stdout")
     call = invocation(context)
-    query = Query(session=session, project=project, agent=agent, since=since, until=until)
+    query = Query(session, project, agent, (), since, until, here=here())
     report = read(call, lambda reader: _export(call, reader, query, output), as_json=json)
     if json:
         print_json("export", VERSION, report)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root, root_of
-from memtool.cli.ingest import ingest_all
+from memtool.cli.ingest import calendar_words, ingest_all
 from memtool.cli.options import Invocation
 from memtool.cli.output import Page, ask, cleaned, note, number
 from memtool.cli.rollup import run_level
@@ -34,7 +34,6 @@ from memtool.jobs.ingest import Report, waiting
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.query.reader import reader_for
-from memtool.rollup.configured import calendar_for_new_store
 from memtool.rollup.plan import Choices
 from memtool.store.access import Access
 from memtool.summarize import row
@@ -75,9 +74,9 @@ class Found(Struct, frozen=True):
         if not self.files and self.unreadable is not None:
             return f"Cannot read {self.unreadable.message}."
         if not self.files:
+            there = [root for root in self.roots if root.path.is_dir()] or self.roots[:1]
             return " ".join(
-                f"No session of {root.agent.title} was found below {root.transcripts}."
-                for root in self.roots
+                f"No session of {root.agent.title} was found below {root.places}." for root in there
             )
         return " ".join(
             f"{agent} has {number(len(sizes), 'session')} here ({size(sum(sizes))})."
@@ -189,8 +188,8 @@ def find_transcripts(call: Invocation) -> Found:
             sources = store.sources()
     looked = discover(roots=call.roots)
     sizes: dict[str, list[int]] = {}
-    for path, status in waiting(looked.files, sources):
-        sizes.setdefault(root_of(path, call.roots).agent.title, []).append(status.st_size)
+    for path, found in waiting(looked.files, sources):
+        sizes.setdefault(root_of(path, call.roots).agent.title, []).append(found.size_bytes)
     unreadable = next((why for _, why in looked.failed), None)
     return Found(call.roots, sizes, unreadable)
 
@@ -230,15 +229,6 @@ def _introduction(call: Invocation, found: Found) -> Iterator[str]:
         yield (
             f"The summaries are written by {call.config.summarizer.name}, within the budget that is set."
         )
-
-
-def calendar_words(call: Invocation) -> str:
-    """Return the calendar that a new store gets. Raise ConfigError if the machine's zone has no name."""
-    calendar = calendar_for_new_store(call.config).describe()
-    return (
-        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
-        f"{calendar['week_starts_on'].capitalize()}."
-    )
 
 
 def _duration(call: Invocation, found: Found) -> str:

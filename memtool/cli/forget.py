@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
-from memtool.cli.reading import reader_of, say_no_memory
+from memtool.cli.reading import here, reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget import Found, Report, Selector, look
@@ -26,13 +27,24 @@ VERSION = 1
 _MARGIN = "  "
 _MOST_LINES = 10
 _FIRST_LINE = 100
+_ID_DIGITS = 12
+
+
+class _Last(Struct, frozen=True):
+    """When something was done last."""
+
+    time_us: int
+
 
 SessionOption = Annotated[
     str,
     typer.Option(metavar="SESSION", help="Session ID or unique prefix."),
 ]
 ProjectOption = Annotated[
-    str, typer.Option(metavar="PROJECT", help="Path of a project, or its last part.")
+    str,
+    typer.Option(
+        metavar="PROJECT", help="Path of a project, its last parts, or . for this repository."
+    ),
 ]
 AgentOption = Annotated[str, typer.Option(metavar="AGENT", help="Name of an agent.")]
 MatchOption = Annotated[
@@ -69,7 +81,7 @@ def forget(
     This cannot be undone. `memtool backup DIRECTORY` makes a copy first."""
     call = invocation(context)
     reader = reader_of(call)
-    selector = Selector(session, project, agent, since, until, match, tuple(event or ()))
+    selector = Selector(session, project, agent, since, until, match, tuple(event or ()), here())
     found = look(reader, selector)
     if not json:
         _print_found(call, found)
@@ -98,7 +110,7 @@ def forget(
 
 def _is_agreed(environ: Mapping[str, str], found: Found) -> bool:
     """Return whether the user agrees. Raise UsageError if there is no terminal to ask on."""
-    if found.is_empty:
+    if not found.ids:
         return True  # what an earlier run began, and was agreed to then
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise UsageError(
@@ -114,8 +126,11 @@ def _print_found(call: Invocation, found: Found) -> None:
         say_no_memory(call)
         return
     page, clock = Page(call.environ), Clock(found.zone)
-    if found.is_empty:
+    if not found.ids:
         page.line("No event matches.")
+        if found.echoes:
+            texts = number(found.echoes, "other text")
+            page.line(f"{texts} of summaries, of the ledger or of rejected input would be deleted.")
     else:
         days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
@@ -159,11 +174,29 @@ def _print_nodes(page: Page, found: Found) -> None:
 
 def _print_left(page: Page, clock: Clock, found: Found) -> None:
     """Print what stays, and what is unfinished."""
+    if found.quoting:
+        events = number(found.quoting_count, "event")
+        page.line(
+            (
+                f"{events} of other sessions name it and stay; forget --event or --match takes them:",
+                "yellow",
+            )
+        )
+        for event in found.quoting:
+            head = f"{event.id[:_ID_DIGITS]} {clock.moment(event.time_us)} {event.kind}: "
+            page.line((head, "dim"), _first_line(event.text), first=_MARGIN, rest=_MARGIN * 2)
+    if found.named:
+        page.line(("Matching names stay; forget --session or --project takes them:", "yellow"))
+        _print_some(page, found.named)
     if found.sources_kept:
-        files = number(len(found.sources_kept), "transcript")
-        page.line((f"{files} of these are still there; their paths stay recorded:", "yellow"))
-        for path in found.sources_kept[:_MOST_LINES]:
-            page.line(path, first=_MARGIN)
+        files = number(len(found.sources_kept), "file")
+        page.line(
+            (f"memtool does not change {files} of the agents, which keep what they hold:", "yellow")
+        )
+        _print_some(page, found.sources_kept)
+    if found.ids:
+        last = f", such as that of {clock.day(found.backup_us)}" if found.backup_us else ""
+        page.line((f"Backups{last}, exports and other machines keep what they have.", "yellow"))
     for path in found.copies:
         page.line(
             (f"{path} is another copy, which keeps what it holds; rm -r removes it", "yellow")
@@ -173,10 +206,19 @@ def _print_left(page: Page, clock: Clock, found: Found) -> None:
         page.line((f"What was forgotten since {since} may still be in the files.", "yellow"))
 
 
+def _print_some(page: Page, lines: Sequence[str]) -> None:
+    for line in lines[:_MOST_LINES]:
+        page.line(line, first=_MARGIN)
+    if len(lines) > _MOST_LINES:
+        page.line((f"… and {len(lines) - _MOST_LINES:,} more", "dim"), first=_MARGIN)
+
+
 def _print_done(report: Report, outcome: Outcome) -> None:
     if report.compaction.erased:
         what = f"{number(report.forgotten, 'event')} forgotten. " if report.forgotten else ""
         print_line(f"{what}No file of the store holds anything that was forgotten.")
+    elif report.found is not None and not report.found.ids:
+        print_line("The other texts were deleted.")
     elif report.found is not None:
         print_line(
             f"{number(report.forgotten, 'event')} forgotten; their bytes may still be in the files: "
@@ -201,7 +243,12 @@ def _found_json(found: Found) -> dict[str, object]:
         "days": [Period(Level.DAY, day).id for day in sorted(found.days)],
         "nodes": {level.word: found.nodes.get(level, 0) for level in Level},
         "samples": [to_json(shown_event(event), found.zone) for event in found.samples],
+        "echoes": found.echoes,
+        "quoting": [to_json(shown_event(event), found.zone) for event in found.quoting],
+        "quoting_count": found.quoting_count,
+        "named": found.named,
         "sources_kept": found.sources_kept,
+        "last_backup": to_json(_Last(found.backup_us), found.zone) if found.backup_us else None,
         "copies": found.copies,
         "erasing": to_json(since, found.zone),
     }

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from memtool.agents.discover import discover
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
-from memtool.cli.output import note, print_json, print_line
+from memtool.cli.output import NOTICE, note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
@@ -63,11 +63,16 @@ def ingest(
     outcome = run(
         call, "ingest", lambda running: ingest_body(running, order, report), waits=bool(names)
     )
+    if report.is_first and Access(call.store.root).path.is_dir():
+        say_new_memory(call)
     if json:
         print_json("ingest", VERSION, {**outcome_json(outcome), **_report_json(report)})
     else:
         for line in _lines(report, order):
             print_line(line)
+        if outcome.run.trigger == "manual":  # else it would be told every quarter of an hour
+            for line in _told_before(report):
+                print_line(line)
     return conclude(outcome)
 
 
@@ -116,7 +121,30 @@ def take_in_news(call: Invocation) -> None:
 
 
 def _order(call: Invocation) -> Order:
-    return Order(paths=(), roots=call.roots, calendar=lambda: calendar_for_new_store(call.config))
+    return Order(
+        paths=(),
+        roots=call.roots,
+        calendar=lambda: calendar_for_new_store(call.config, call.environ, call.now_us),
+    )
+
+
+def say_new_memory(call: Invocation) -> None:
+    """Say where a memory was made, and which calendar it has from now on."""
+    note(f"A new memory was made in {call.store.root}. {calendar_words(call)}", NOTICE)
+    note(
+        "To change that: memtool config set calendar.timezone ZONE (or day_starts_at, week_starts_on), "
+        "then memtool rebuild --calendar.",
+        NOTICE,
+    )
+
+
+def calendar_words(call: Invocation) -> str:
+    """Return the calendar that a new store gets. Raise ConfigError if the machine's zone has no name."""
+    calendar = calendar_for_new_store(call.config, call.environ, call.now_us).describe()
+    return (
+        f"Its time zone is {calendar['zone']}, a day starts at {calendar['day_starts_at']}, and a week on "
+        f"{calendar['week_starts_on'].capitalize()}."
+    )
 
 
 def _existing(name: str) -> Path:
@@ -137,12 +165,15 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
     captured, counts = report.captured, report.counts
     if not report.looked:
         return
-    if not report.files and not report.unchanged:
-        places = ", ".join(str(root.transcripts) for root in order.roots)
+    unreadable = sum(bool(file.error) for file in report.files) + len(report.known_unreadable)
+    if not report.files and not report.unchanged and not unreadable:
+        places = ", ".join(root.places for root in order.roots)
         yield f"No transcripts found under {places}."
     else:
-        files = "standard input" if order.stream else f"{_number(len(report.files), 'file')} read"
+        read = sum(not file.error for file in report.files)
+        files = "standard input" if order.stream else f"{_number(read, 'file')} read"
         more = f", {report.unchanged} unchanged" if report.unchanged else ""
+        more += f", {unreadable} not readable" if unreadable else ""
         yield f"{files}{more}: {_number(captured.new, 'new event')}" + "".join(
             f", {number} {what}"
             for number, what in (
@@ -162,7 +193,6 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
                 f"{name} {count}" for name, count in sorted(names.items())
             )
     yield from _trouble(report)
-    yield from _unread(report)
 
 
 def _trouble(report: Report) -> Iterator[str]:
@@ -170,19 +200,23 @@ def _trouble(report: Report) -> Iterator[str]:
     if unfinished:
         yield f"{_number(unfinished, 'file')} without a last line end: that line is looked at again"
     for file in report.files:
+        if file.error:
+            yield f"cannot read {file.error}"
         if file.problem:
             yield f"{file.path}: {file.problem}"
         for offset, reason in file.damage:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):
             yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
-    for path, source in report.known_damage:
+
+
+def _told_before(report: Report) -> Iterator[str]:
+    """Yield what is wrong and was reported by an earlier run, and what is not meant to be read."""
+    for name, source in report.known_damage:
         what = source.problem or _number(source.damaged, "damaged record")
-        yield f"{path}: as reported before: {what}"
-
-
-def _unread(report: Report) -> Iterator[str]:
-    """Yield a line for each reason."""
+        yield f"{name}: as reported before: {what}"
+    for error in report.known_unreadable:
+        yield f"cannot read, as reported before: {error}"
     paths: dict[str, list[Path]] = {}
     for path, why in report.unread:
         paths.setdefault(why, []).append(path)
@@ -220,6 +254,7 @@ def _report_json(report: Report) -> dict[str, object]:
             {"path": path, "damaged": source.damaged, "problem": source.problem}
             for path, source in report.known_damage
         ],
+        "known_unreadable": report.known_unreadable,
         "unread": [{"path": str(path), "reason": why} for path, why in report.unread],
     }
 

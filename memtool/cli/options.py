@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from memtool.agents.registry import Root, roots_of
-from memtool.cli.output import note
+from memtool.cli.output import WARNING, note
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, Role, StoreChoice, choose_store, config_files
 from memtool.person import PEOPLE, Person
@@ -161,7 +161,7 @@ class Invocation:
         """The configuration. Raises ConfigError. What it warns of is printed to stderr."""
         config = self.read_config()
         for warning in config.warnings:
-            note(f"memtool: warning: {warning}")
+            note(f"memtool: warning: {warning}", WARNING)
         return config
 
     def read_config(self) -> Config:

@@ -162,9 +162,14 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
-def note(text: str) -> None:
-    """Say something to the person on stderr: never data."""
-    print(clean(text), file=sys.stderr)
+ERROR, WARNING, NOTICE = 3, 4, 5
+"""Priorities of syslog(3)."""
+
+
+def note(text: str, priority: int | None = None) -> None:
+    """Say something to the person on stderr: never data. The journal is told its priority (sd-daemon(3))."""
+    is_marked = priority is not None and getattr(sys.stderr, "is_journal", False)
+    print(f"<{priority}>{clean(text)}" if is_marked else clean(text), file=sys.stderr)
 
 
 class Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -23,6 +24,14 @@ class Result(Protocol):
 
 
 R = TypeVar("R", bound=Result)
+
+
+def here() -> str:
+    """Return the directory in which the program runs, "" if it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - absolute
+    except OSError:
+        return ""
 
 
 def reader_of(call: Invocation) -> Reader:

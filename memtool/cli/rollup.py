@@ -16,10 +16,11 @@ from memtool.cli.options import (
     invocation,
     periods,
 )
-from memtool.cli.output import print_json, print_line
+from memtool.cli.output import number, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.errors import FAILED, OK, SKIPPED, ExitCode, UsageError
 from memtool.jobs.runner import Outcome
+from memtool.ledger.file import WROTE, Run
 from memtool.model.levels import PERIOD_LEVELS, Level, Period
 from memtool.query.reader import Reader
 from memtool.rollup.configured import (
@@ -100,8 +101,8 @@ def _add(name: str, levels: Sequence[Level], words: str) -> None:
             runs = [{**outcome_json(outcome), **_numbers(outcome)} for outcome in outcomes]
             print_json("rollup", VERSION, {"runs": runs})
         else:
-            for outcome in outcomes:
-                print_line(_line(outcome))
+            for place, outcome in enumerate(outcomes):
+                print_line(_line(outcome, outcomes[:place]))
         return conclude(max(outcomes, key=_severity))
 
 
@@ -157,6 +158,11 @@ def _numbers(outcome: Outcome) -> dict[str, object]:
     record = outcome.run
     return {
         "nodes": record.nodes,
+        "wrote": {
+            level.word: count
+            for level in Level
+            if (count := record.details.get(f"{WROTE}{level.word}"))
+        },
         "removed": record.details.get("removed", 0),
         "calls": record.calls,
         "tokens": record.tokens,
@@ -165,16 +171,30 @@ def _numbers(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: Outcome, before: Sequence[Outcome] = ()) -> str:
+    """Return what the job wrote, or which of the jobs before it wrote its level already."""
     record = outcome.run
-    parts = [f"{record.nodes} nodes written" if record.nodes else "nothing to write"]
+    own = record.job.removesuffix("-rollup")
+    wrote = _wrote(record)
+    parts = [f"wrote {', '.join(wrote)}"] if wrote else []
+    if not wrote and record.result in ("done", "partial"):
+        others = [one.run.job for one in before if one.run.details.get(f"{WROTE}{own}")]
+        parts.append(
+            f"nothing to write: {others[-1]} wrote the {own}s" if others else "nothing to write"
+        )
     if record.tokens:
         parts.append(f"{record.calls} calls, {record.tokens} tokens")
     if record.details.get("removed"):
         parts.append(f"{record.details['removed']} removed")
     for level, reasons in (record.left or {}).items():
         parts += [f"{count} {level} {reason}" for reason, count in reasons.items()]
-    return f"{record.job}: {record.result}, {', '.join(parts)}"
+    return ", ".join([f"{record.job}: {record.result}", *parts])
+
+
+def _wrote(run: Run) -> list[str]:
+    """Return how many nodes of each level the run wrote, such as "3 days"."""
+    found = ((level.word, run.details.get(f"{WROTE}{level.word}", 0)) for level in Level)
+    return [number(count, word) for word, count in found if count]
 
 
 def _forecast(call: Invocation, levels: Sequence[Level], choices: Choices) -> Forecast:

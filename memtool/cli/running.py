@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, invocation
-from memtool.cli.output import clean, console, note, print_json
+from memtool.cli.output import NOTICE, WARNING, clean, console, note, print_json
 from memtool.context import Limits, Progress, Reports
 from memtool.errors import EXIT_CODES, ExitCode
 from memtool.jobs.runner import Body, Outcome, run_job, trigger_of
@@ -48,15 +48,19 @@ def shown(environ: Mapping[str, str], job: str, show: Show) -> Iterator[Reports]
     """Give what shows a job's progress and its notes."""
     is_terminal = sys.stderr.isatty() and environ.get("TERM") != "dumb"
     if show is Show.NEVER or (show is Show.TERMINAL and not is_terminal):
-        yield Reports(talk=note)  # a journal wants no bars
+        yield Reports(talk=_warn)  # a journal wants no bars
     elif not is_terminal:
-        yield Reports(progress=_Lines(job).show, talk=note)
+        yield Reports(progress=_Lines(job).show, talk=_warn)
     else:
         line = _Line(environ, job, _SOON_S if show is Show.ALWAYS else _PATIENCE_S)
         try:
             yield Reports(progress=line.show, talk=line.talk)
         finally:
             line.close()
+
+
+def _warn(text: str) -> None:
+    note(text, WARNING)
 
 
 class _Lines:
@@ -160,7 +164,13 @@ def _bar(environ: Mapping[str, str]) -> Bar:
 
 
 def run(
-    call: Invocation, job: str, body: Body, *, waits: bool = False, show: Show = Show.TERMINAL
+    call: Invocation,
+    job: str,
+    body: Body,
+    *,
+    waits: bool = False,
+    show: Show = Show.TERMINAL,
+    is_recorded: bool = True,
 ) -> Outcome:
     """Run the body of the job, or task, of this name for this command and return how it ended.
 
@@ -174,6 +184,7 @@ def run(
             trigger=trigger_of(call.environ, os.getpid(), is_scheduled=call.is_scheduled),
             limits=_limits(call.config, waits=waits),
             reports=reports,
+            is_recorded=is_recorded,
         )
 
 
@@ -186,8 +197,8 @@ def conclude(outcome: Outcome) -> ExitCode:
     """Return the exit code of the run; raise its error, so that it is said in the one place for errors."""
     if outcome.error is not None:
         raise outcome.error
-    if outcome.run.reason:
-        note(f"memtool: {outcome.run.job} {outcome.run.result}: {outcome.run.reason}")
+    if outcome.run.reason and outcome.run.result != "done":
+        note(f"memtool: {outcome.run.job} {outcome.run.result}: {outcome.run.reason}", NOTICE)
     return next(row for row in EXIT_CODES if row.code == outcome.exit_code)
 
 

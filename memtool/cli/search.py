@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from memtool.cli.options import Invocation, JsonOption, invocation, kinds, levels, periods, roles
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
-from memtool.cli.reading import ROLE_STYLES, read
+from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
 from memtool.query.search import Ask, Hit, Hits
 from memtool.query.search import search as searched
@@ -103,7 +102,7 @@ def search(
     ask = Ask(
         tuple(query),
         project,
-        os.getcwd() if project == "." else "",  # noqa: PTH109
+        here(),
         since,
         until,
         agent,
@@ -153,7 +152,7 @@ def _print_group(page: Page, clock: Clock, hits: Sequence[Hit], *, explain: bool
     if first.session:
         parts = (
             first.agent,
-            first.project.rstrip("/").rpartition("/")[2] or "(no project)",
+            first.short_project,
             f"session {first.short_session}",
         )
         heading = " · ".join((clock.day(first.time_us), *parts))

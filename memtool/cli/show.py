@@ -20,7 +20,7 @@ from memtool.cli.reading import (
 )
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
-from memtool.query.contents import by_state, last_part
+from memtool.query.contents import by_state
 from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
 from memtool.query.node import Resume, Shown
@@ -110,7 +110,7 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         sessions = f" in {number(found.sessions, 'session')}" if found.sessions else ""
         yield ", ".join(part for part in (found.id, f"{counts}{sessions}") if part)
         if found.projects:
-            yield f"about {', '.join(sorted(set(map(last_part, found.projects))))}"
+            yield f"about {', '.join(sorted({found.short_projects.get(name, name) for name in found.projects}))}"
     if found.recipe is not None:
         yield _signature(clock, found, found.recipe)
 
@@ -147,7 +147,13 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
 
 
-_PREFIXES = {"decision": "decided: ", "open": "open: ", "pending": "open: ", "question": "open: "}
+_PREFIXES = {
+    "decision": "decided: ",
+    "open": "open: ",
+    "pending": "open: ",
+    "question": "open: ",
+    "note": "note: ",
+}
 _DEEP = "    "
 
 
@@ -157,7 +163,7 @@ def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
     shown = [thread for thread in found.threads if thread.shown]
     for project in dict.fromkeys(thread.project for thread in shown):
         page.blank()
-        page.line((last_part(project) or "no project", "bold"))
+        page.line((found.short_projects.get(project, project), "bold"))
         for thread in shown:
             if thread.project == project:
                 _print_thread(page, clock, thread, short, level=found.level or "")
@@ -209,6 +215,8 @@ _MOST_BESIDE = 2
 
 def _thread_facts(clock: Clock, thread: ShownThread, level: str) -> Iterator[str]:
     yield thread.branch or f"thread:{thread.id[:THREAD_DIGITS]}"
+    if {point.kind for point in thread.points} == {"note"}:
+        yield "noted by hand"
     if level != "day":
         yield clock.dates(thread.first_us, thread.last_us)
     else:
@@ -296,7 +304,11 @@ def _print_history(page: Page, found: History) -> None:
         right=" ".join(f"#{each.number}" for each in _requests(whole)) or None,
         url="".join(each.url for each in _requests(whole)[-1:]),
     )
-    facts = (whole.state, last_part(whole.project), *_thread_facts(clock, whole, ""))
+    facts = (
+        whole.state,
+        found.short_projects.get(whole.project, whole.project),
+        *_thread_facts(clock, whole, ""),
+    )
     page.line((" · ".join(facts), "dim"), first=_DEEP)
     short = {grip.id: grip.short for grip in found.grips}
     for each in found.days:

@@ -13,7 +13,7 @@ from memtool.cli.reading import read
 from memtool.cli.summarizers import signed
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, Period, heading
-from memtool.query.contents import last_part
+from memtool.query.projects import shortest_paths
 from memtool.query.stats import By, Days, Stats
 from memtool.query.stats import stats as counted
 from memtool.text import size
@@ -124,10 +124,11 @@ def _print_parts(page: Page, found: Stats, by: By | None) -> None:
     page.blank()
     heads = f"{'EVENTS':>9} {'SESSIONS':>8}  {'FIRST':<10}  {'LAST':<10}  {by.value.upper()}"
     page.row([(heads, "dim")])
+    names = shortest_paths(part.name for part in found.parts)
     for part in found.parts[:_MOST_PARTS]:
         dates = f"{clock.date(part.first_us)}  {clock.date(part.last_us)}"
         lead = f"{part.events:>9,} {part.sessions:>8,}  {dates}  "
-        name = last_part(part.name) if by is By.PROJECT else part.name
+        name = names[part.name] if by is By.PROJECT else part.name
         page.line(name, first=lead, rest=" " * len(lead), lead="")
     if len(found.parts) > _MOST_PARTS:
         page.line((f"… and {len(found.parts) - _MOST_PARTS:,} more: --json lists all", "dim"))

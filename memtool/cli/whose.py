@@ -33,7 +33,8 @@ def settle(call: Invocation, words: Sequence[str]) -> Invocation:
     """
     if os.geteuid() != 0 or _HELP.intersection(words) or _is_unit_of_own(call.environ):
         return call
-    is_of_home = words[0] in ("setup", "config")  # these open no store
+    command = words[0] if words else ""  # alone, memtool shows the morning's page
+    is_of_home = command in ("setup", "config")  # these open no store
     named = call.store_option or call.environ.get("MEMTOOL_STORE__PATH")
     if named and not is_of_home and (store := expand(Path(named), call.environ)).exists():
         return _as(call, owner_uid(store), store)
@@ -42,10 +43,10 @@ def settle(call: Invocation, words: Sequence[str]) -> Invocation:
         if not _administers(words) and person.uid != 0:
             raise BecomeUser(person, environ_of(person, call.environ))
         call.administers = person
-        if words[0] != "setup":  # which has a user of its own
+        if command != "setup":  # which has a user of its own
             call.environ = environ_of(person, call.environ)
         return call
-    if words[0] == "setup" and {"--system", "--run-as", "--root"}.intersection(words):
+    if command == "setup" and {"--system", "--run-as", "--root"}.intersection(words):
         return call
     home = home_directory(call.environ)
     owner = person_of(owner_uid(home))
@@ -102,7 +103,7 @@ def _is_unit_of_own(environ: Mapping[str, str]) -> bool:
 
 
 def _administers(words: Sequence[str]) -> bool:
-    known = STAYS_ROOT.get(words[0])
+    known = STAYS_ROOT.get(words[0]) if words else None
     return known is not None and (not known or bool(known.intersection(words[1:2])))
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -200,19 +201,23 @@ def check(root: Path, directory: Path) -> None:
 def backup(context: RunContext, directory: Path, report: Report, *, verifies: bool = True) -> None:
     """Make a backup, in a new directory in this one, and with `verifies` check it.
 
-    `report` is right however the run ends. Only a whole backup gets its name.
+    `report` is right however the run ends. Only a whole backup gets its name. A store in which nothing may be written
+    is copied by its files.
     """
     check(context.root, directory)
-    staging = context.root / STAGING
+    is_fixed = not os.access(context.root, os.W_OK)
+    staging = (directory if is_fixed else context.root) / STAGING
     private_directory(directory)
     shutil.rmtree(staging, ignore_errors=True)
+    held = ExitStack()
     try:
-        store_id = _take(context, staging, report)
+        store_id = _link_to(context, staging, held) if is_fixed else _take(context, staging, report)
         place = dated_place(directory, f"memtool-{store_id[:8]}", context.now_us)
         _remove_leftovers(directory, store_id, context.now_us)
         partial = place.with_name(f".{place.name}{PARTIAL}")
         try:
-            manifest = _fill(context, staging, partial, report, verifies=verifies)
+            with held:
+                manifest = _fill(context, staging, partial, report, verifies=verifies)
             write_manifest(partial, manifest)
             with reporting(place):
                 partial.rename(place)
@@ -220,6 +225,7 @@ def backup(context: RunContext, directory: Path, report: Report, *, verifies: bo
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     finally:
+        held.close()
         shutil.rmtree(staging, ignore_errors=True)
     report.place, report.manifest = place, manifest
     context.tally.details |= {
@@ -253,6 +259,17 @@ def _take(context: RunContext, staging: Path, report: Report) -> str:
         lease.release()
         report.held_us = context.clock_us() - began_us
     return store_id
+
+
+def _link_to(context: RunContext, staging: Path, held: ExitStack) -> str:
+    """Make links to a store in which nothing may be written; return the store's id."""
+    private_directory(staging)
+    access = Access(context.root)
+    held.enter_context(access.linked(staging / "store"))
+    if exists(context.root / FORMAT_FILE):
+        copy_file(context.root, staging, FORMAT_FILE)
+    with access.reading() as store:
+        return store.id
 
 
 def _remove_leftovers(directory: Path, store_id: str, now_us: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import math
 import os
 import select
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,25 +17,30 @@ from msgspec.structs import replace
 
 from memtool.agents.discover import Discovered, discover
 from memtool.agents.outcomes import Counts, total
-from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream, unchanged
-from memtool.agents.registry import Root
+from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
+from memtool.agents.registry import Found, Root
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
 from memtool.model.calendar import Calendar
-from memtool.model.records import Source
+from memtool.model.records import Source, session_stone
 from memtool.process import SUMMARIZER_DIRECTORY
+from memtool.rollup.job import report_left
 from memtool.search import index
 from memtool.store.access import Access, Lease
-from memtool.store.capture import Captured, capture, drop_sources
+from memtool.store.capture import Captured, capture, drop_sources, note_unreadable
 from memtool.store.store import Store
 
 MAX_DAMAGE_LISTED = 20
 _LOOK_EVERY_S = 0.2
+_STALLED_AFTER_S = 1.0
 _DAY_US = 86_400_000_000
 STDIN = "-"
 
 
+_OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing about the file."""
+_MOST_UNREADABLE = 1000
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
 
 
@@ -56,6 +64,8 @@ class FileReport(msgspec.Struct):
     problem: str = ""
     error: str = ""
     hint: str = ""
+    number: int | None = None
+    """The system's number of the error."""
     is_news: bool = False
 
 
@@ -63,9 +73,15 @@ class Report(msgspec.Struct):
     """What an ingest came to; nothing where it did not get as far as to look."""
 
     looked: bool = False
+    is_first: bool = False
+    """Whether there was no store yet."""
     files: list[FileReport] = []
     unchanged: int = 0
     known_damage: list[tuple[str, Source]] = []
+    fatal: list[FileReport] = []
+    """What could not be read and must be."""
+    known_unreadable: list[str] = []
+    """The errors of what an earlier ingest could not read either."""
     unread: tuple[tuple[Path, str], ...] = ()
 
     @property
@@ -91,17 +107,15 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.days |= more.days
 
 
-def waiting(
-    files: Iterable[Path], sources: Mapping[str, Source]
-) -> Iterator[tuple[Path, os.stat_result]]:
+def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
     """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
     for path in files:
+        source = sources.get(_key(path))
         try:
-            found = path.stat()
+            found = look(path, source)
         except OSError:
             continue
-        source = sources.get(_key(path))
-        if found.st_size and (source is None or not unchanged(found, source)):
+        if found.size_bytes and (source is None or not unchanged(found, source)):
             yield path, found
 
 
@@ -109,19 +123,31 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     """Read what is new; `report` is filled as it goes, so that it is right however the run ends."""
     access = Access(context.root)
     is_there = access.exists()
+    report.is_first = not is_there
     calendar = None if is_there else order.calendar()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
-            _take_files(context, order, lease, report, _sources(access) if is_there else {})
+            known = _known(context, access) if is_there else _Known()
+            _take_files(context, order, lease, report, known)
+        if report.captured.new or report.captured.changed:
+            report_left(context, lease.store())
     _conclude(context, report)
     index.keep(context)
 
 
-def _sources(access: Access) -> dict[str, Source]:
+class _Known(msgspec.Struct, frozen=True):
+    """What the store has of the files."""
+
+    sources: dict[str, Source] = {}
+    unreadable: dict[str, str] = {}
+
+
+def _known(context: RunContext, access: Access) -> _Known:
     with access.reading() as store:
-        return store.sources()
+        report_left(context, store)
+        return _Known(store.sources(), store.unreadable())
 
 
 def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Report) -> None:
@@ -136,7 +162,10 @@ def _take_stream(context: RunContext, stream: BinaryIO, lease: Lease, report: Re
 
 
 class _Waiting(io.RawIOBase):
-    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store."""
+    """Reads a pipe or a terminal. Where it has to wait, signals end the run, and other writers get the store.
+
+    Where it has to wait for long, other ingests can run.
+    """
 
     def __init__(self, descriptor: int, context: RunContext, lease: Lease) -> None:
         self._descriptor = descriptor
@@ -157,16 +186,30 @@ class _Waiting(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # what io gives it
         """Fill the buffer with what is there; wait where nothing is. Raise Stopped after a signal."""
-        while not select.select([self._descriptor], [], [], 0)[0]:
+        if not self._has_more(0):
             self._lease.release()
-            self._context.checkpoint()
-            select.select([self._descriptor], [], [], _LOOK_EVERY_S)  # signals do not end it
+            if not self._comes_within(_STALLED_AFTER_S):
+                with self._context.aside("the input has stalled"):
+                    self._comes_within(math.inf)
         return os.readv(self._descriptor, [buffer])
+
+    def _comes_within(self, time_s: float) -> bool:
+        """Wait until there is something to read, or its end; return whether there is. Raise Stopped after a signal."""
+        end_s = time.monotonic() + time_s
+        while not self._has_more(_LOOK_EVERY_S):  # signals do not end it
+            self._context.checkpoint()
+            if time.monotonic() > end_s:
+                return False
+        return True
+
+    def _has_more(self, time_s: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], time_s)[0])
 
 
 def _take_files(
-    context: RunContext, order: Order, lease: Lease, report: Report, sources: dict[str, Source]
+    context: RunContext, order: Order, lease: Lease, report: Report, known: _Known
 ) -> None:
+    sources = known.sources
     found = discover(order.paths, roots=order.roots)
     report.looked = True
     report.unread = found.unread
@@ -184,26 +227,54 @@ def _take_files(
         on_offset(span.start)
         _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
         done_bytes += len(span)
-    if not order.paths and (gone := _gone(order.roots, sources, found)):
+    if order.paths:  # what a person names must be readable
+        report.fatal = [file for file in report.files if file.error]
+        return
+    if gone := _gone(order.roots, sources, found):
         drop_sources(lease.store(), gone)
+    _note_unreadable(context, lease, report, known.unreadable)
+
+
+def _note_unreadable(
+    context: RunContext, lease: Lease, report: Report, before: dict[str, str]
+) -> None:
+    """Report what cannot be read once; after that it is only listed, until it can be read or has another reason."""
+    failed = [file for file in report.files if file.error]
+    report.fatal = [file for file in failed if file.number in _OF_THE_MACHINE]
+    now = {file.path: file.error for file in failed[:_MOST_UNREADABLE]}
+    if now != before:
+        note_unreadable(lease.store(), now)
+    known = [file for file in failed if before.get(file.path) == file.error]
+    report.files = [file for file in report.files if file not in known]
+    report.known_unreadable = [file.error for file in known]
+    for file in failed:
+        if file not in known:
+            why = file.error.removeprefix(f"{file.path}: ")
+            context.tally.fail(f"cannot read {file.path}", why)
+    if failed:
+        context.tally.details["files_unreadable"] = len(failed)
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        context.tally.problem = f"cannot read {failed[0].error}{more}"
 
 
 def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
     """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
     there = {_key(path) for path in found.files}
-    places = [root.path for root in roots if not found.failed and root.transcripts.is_dir()]
+    places = [root.path for root in roots if any(map(os.path.exists, root.transcripts))]
+    closed = [path.absolute() for path, _ in found.failed]
     return [
         source
         for source in sources
         if source not in there
         and any(Path(source).is_relative_to(place) for place in places)
+        and not any(Path(source).is_relative_to(place) for place in closed)
         and not os.path.lexists(source)
     ]
 
 
 def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
     """Return whether a transcript tells, or may soon tell, what was said in the session at that time."""
-    if time_us > now_us - _DAY_US:
+    if time_us > now_us - _DAY_US or store.tombstone(session_stone(session)) is not None:
         return True
     known = store.session(session)
     return known is not None and any(
@@ -216,13 +287,13 @@ def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
 def _unread_span(path: Path, source: Source | None) -> range:
     """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
     try:
-        found = path.stat()
+        found = look(path, source)
     except OSError:
         return range(0)  # reading it says why
-    if source is None or source.inode != found.st_ino or source.offset > found.st_size:
-        return range(found.st_size)
+    if source is None or source.inode != found.inode or source.offset > found.size_bytes:
+        return range(found.size_bytes)
     is_read = unchanged(found, source)
-    return range(found.st_size if is_read else source.offset, found.st_size)
+    return range(found.size_bytes if is_read else source.offset, found.size_bytes)
 
 
 def _key(path: Path) -> str:
@@ -231,7 +302,8 @@ def _key(path: Path) -> str:
 
 def _note_failed(report: Report, found: Discovered) -> None:
     report.files += [
-        FileReport(str(path), error=why.message, hint=why.hint) for path, why in found.failed
+        FileReport(_key(path), error=why.message, hint=why.hint, number=why.number)
+        for path, why in found.failed
     ]
 
 
@@ -250,7 +322,7 @@ def _take_file(
         return _is_covered(lease.store(), session, time_us, context.now_us)
 
     try:
-        if source is not None and unchanged(_stat(path), source):
+        if source is not None and unchanged(_look(path, source), source):
             _note_unchanged(report, file.path, source)
             return
         report.files.append(file)
@@ -263,7 +335,12 @@ def _take_file(
             on_offset(chunk.source.offset)
             context.checkpoint()
     except _Unreadable as unreadable:
-        file.error, file.hint = unreadable.error.message, unreadable.error.hint
+        error = unreadable.error
+        if error.number == errno.ENOENT:  # it is gone since it was found
+            return
+        file.error, file.hint, file.number = error.message, error.hint, error.number
+        if file not in report.files:
+            report.files.append(file)
 
 
 class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, not the store, failed
@@ -274,9 +351,9 @@ class _Unreadable(Exception):  # noqa: N818 - private to this module: the file, 
         self.error = error
 
 
-def _stat(path: Path) -> os.stat_result:
+def _look(path: Path, source: Source) -> Found:
     try:
-        return path.stat()
+        return look(path, source)
     except OSError as error:
         raise _Unreadable(storage_error(error, path)) from error
 
@@ -341,7 +418,7 @@ def _conclude(context: RunContext, report: Report) -> None:
     for file in report.files:
         if file.is_news:
             context.tally.fail(file.path, file.problem or _damage(file.counts.damaged))
-    _raise_unreadable(report)
+    _raise_unreadable(report.fatal)
     _raise_useless(report)
 
 
@@ -349,8 +426,7 @@ def _damage(count: int) -> str:
     return "one damaged record" if count == 1 else f"{count} damaged records"
 
 
-def _raise_unreadable(report: Report) -> None:
-    failed = [file for file in report.files if file.error]
+def _raise_unreadable(failed: Sequence[FileReport]) -> None:
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise StorageError(

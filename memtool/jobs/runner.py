@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -74,8 +74,12 @@ def run_job(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     reports: Reports = Reports(),  # noqa: B008 - frozen
     clock: Callable[[], int] = system_now_us,
+    is_recorded: bool = True,
 ) -> Outcome:
     """Run the body under the job's lock, record it, and return how it ended.
+
+    Without `is_recorded` there is neither a lock nor a record: for a body that only reads a store in which nothing may
+    be written.
 
     An unexpected exception is recorded and raised again. A job that is paused is skipped where the run is scheduled,
     and a scheduled run is told which levels it must not write, since their jobs are paused.
@@ -89,11 +93,14 @@ def run_job(
         context = RunContext(root, run.started_us, holder, Tally(), limits, reports, signals)
         try:
             context = _with_pauses(run, context)
-            held.enter_context(_own_lock(context, job.name))
+            if is_recorded:
+                held.enter_context(_own_lock(context, job.name))
         except (SkippedError, Stopped) as error:
             problem = error
         else:
-            _record(record_start, run, context)
+            if is_recorded:
+                _record(record_start, run, context)
+                context = replace(context, aside=_stepping_aside(run, context, held, clock))
             try:
                 body(context)
             except Exception as error:  # noqa: BLE001 - recorded here, a crash is raised again below
@@ -101,12 +108,30 @@ def run_job(
             if problem is None and signals.received:  # what follows this job must stop too
                 problem = Stopped(signals.received)
         outcome = _ended(run, problem, context, clock)
-        unrecorded = _record(record_end, outcome.run, context)
+        unrecorded = _record(record_end, outcome.run, context) if is_recorded else None
     if problem is not None and not outcome.error and not isinstance(problem, _NO_CRASH):
         raise problem
     if unrecorded is not None and outcome.exit_code == OK.code:  # status would not know of it
         return Outcome(unrecorded.exit_code.code, outcome.run, unrecorded, context.tally)
     return outcome
+
+
+def _stepping_aside(
+    run: Run, context: RunContext, held: ExitStack, clock: Callable[[], int]
+) -> Callable[[str], AbstractContextManager[None]]:
+    """Return `RunContext.aside`: meanwhile the run is recorded as partial, and does not hold its job's lock."""
+
+    @contextmanager
+    def aside(why: str) -> Iterator[None]:
+        context.tally.cut_short = why
+        _record(record_end, _ended(run, None, context, clock).run, context)
+        held.close()
+        yield
+        context.tally.cut_short = ""
+        wait = context.lock_wait(run.job, context.limits.lock_wait_s)
+        held.enter_context(wait_for(job_lock_path(context.root, run.job), context.holder, wait))
+
+    return aside
 
 
 def _with_pauses(run: Run, context: RunContext) -> RunContext:
@@ -158,7 +183,7 @@ def _ended(
     """Return how the run ended, before that is recorded. A failure outranks work that was left."""
     tally = context.tally
     error: MemtoolError | None = None
-    result, code, reason, text = "done", OK.code, "", ""
+    result, code, reason, text = "done", OK.code, tally.problem, ""
     if isinstance(problem, DeadlineReached):
         tally.cut_short = f"the deadline of {context.limits.deadline_s:g} s was reached"
         problem = None
@@ -195,6 +220,7 @@ def _ended(
         reason=first_line(reason),
         left=None if tally.left is None else dict(list(tally.left.items())[:MAX_LEFT]),
         details=dict(list(tally.details.items())[:MAX_DETAILS]),
+        hint=first_line(error.hint) if error and result == "failed" else "",
     )
     return Outcome(code, record, error, tally)
 

@@ -36,6 +36,9 @@ MAX_DETAILS = 40
 _END_OF_TIME_US = 2**53  # the year 2255; the C library's calendar cannot tell every later instant
 _INTEGERS = range(-(2**63), 2**63)  # what SQLite stores
 
+WROTE = "wrote_"
+"""How the details of a run begin that say how many nodes of a level it wrote, such as `wrote_week`."""
+
 Left = Mapping[str, Mapping[str, int]]
 
 
@@ -61,6 +64,7 @@ class Run(NamedTuple):
     reason: str = ""
     left: Left | None = None
     details: Mapping[str, int] = {}
+    hint: str = ""
 
     @property
     def duration_us(self) -> int | None:
@@ -86,7 +90,7 @@ class CallRecord(NamedTuple):
 
 _KINDS: Mapping[str, type] = {
     **dict.fromkeys(Run._fields, int),
-    **dict.fromkeys(("run", "job", "trigger", "version", "result", "error", "reason"), str),
+    **dict.fromkeys(("run", "job", "trigger", "version", "result", "error", "reason", "hint"), str),
     **dict.fromkeys(("left", "details"), dict),
     "periods": list,
 }
@@ -118,8 +122,9 @@ def _are_counts(values: Any) -> bool:
     return all(type(number) is int for number in values)
 
 
-FORMAT = 2
-"""The database's user_version. 1 was lines of JSON in two files."""
+FORMAT = 3
+"""The database's user_version. 1 was lines of JSON in two files; 2 had no hints."""
+_WITHOUT_HINTS = 2
 WAIT_S = 30.0
 """How long a writer or reader waits for another one's commit."""
 _JSON = ("periods", "left", "details")
@@ -204,7 +209,7 @@ def _open_to_write(path: Path, wait_s: float) -> Connection:
             db.execute(f"PRAGMA {setting}")
         _check_format(db, path)
         old = [path.with_name(name) for name in _OLD_FILES if exists(path.with_name(name))]
-        if old or not _format(db):
+        if old or _format(db) < FORMAT:
             with _transaction(db):
                 _prepare(db, _old_lines(path.parent))
             _remove_old(path.parent)
@@ -276,7 +281,7 @@ def _snapshot(path: Path) -> Connection:
     if exists(path):
         db = _open_to_read(path)
         _check_format(db, path)
-        if not lines and _format(db):
+        if not lines and _format(db) == FORMAT:
             return db
         with closing(db):
             db.backup(memory)
@@ -475,10 +480,12 @@ def _old_lines(directory: Path) -> list[bytes]:
 
 
 def _prepare(db: Connection, lines: Sequence[bytes]) -> None:
-    """Make missing tables, and add the records of these lines that are not there yet."""
+    """Make missing tables and columns, and add the records of these lines that are not there yet."""
     is_new = not _format(db)
     for statement in _SCHEMA if is_new else ():
         db.execute(statement)
+    if _format(db) == _WITHOUT_HINTS:
+        db.execute("ALTER TABLE runs ADD COLUMN hint")
     for line in lines:
         try:
             _take_over(db, json.loads(line), is_new=is_new)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from memtool.files import reporting, sync_directory
 from memtool.ledger.file import (
     RUN_COLUMNS,
     WAIT_S,
+    WROTE,
     CallRecord,
     Run,
     Talk,
@@ -39,11 +40,20 @@ _COUNTS = """SELECT job, result, sum(runs) FROM (
         SELECT job, result, runs FROM counters UNION ALL
         SELECT job, result, count(*) FROM runs WHERE result IS NOT NULL GROUP BY job, result)
     GROUP BY job, result"""
-# Of each job the open runs, the newest of each result by hand and not, and the one that looked last at what waits.
-_NEWEST = """WHERE result IS NULL
+# Of each job the open runs, the newest of each result by hand and not, and the one that looked last at what waits;
+# and of each level the newest that wrote nodes of it.
+_NEWEST = (
+    """WHERE result IS NULL
     OR number IN (SELECT max(number) FROM runs GROUP BY job, result, "trigger" = 'manual')
     OR number IN (SELECT number FROM (
-        SELECT number, max(ended_us) FROM runs WHERE "left" IS NOT NULL GROUP BY job))"""
+        SELECT number, max(ended_us) FROM runs WHERE "left" IS NOT NULL GROUP BY job))
+    OR number IN ("""
+    + " UNION ALL ".join(
+        f"""SELECT max(number) FROM runs WHERE details LIKE '%"{WROTE}{level}"%'"""
+        for level in ("day", "week", "month", "year")
+    )
+    + ")"
+)
 _TOO_OLD = """SELECT number, job, result FROM (
         SELECT number, job, result, row_number() OVER (ORDER BY number DESC) AS place,
             row_number() OVER (PARTITION BY job ORDER BY number DESC) AS place_of_job FROM runs)
@@ -196,26 +206,41 @@ def _is_running(root: Path, run: Run) -> bool:
     return holder is None or holder.run in ("", run.run)
 
 
+_TEXTS = (
+    ("runs", "error", "periods"),
+    ("runs", "reason", "periods"),
+    ("runs", "hint", "periods"),
+    ("calls", "result", "node"),
+)
+"""Each text that may hold somebody's words, and what it is about."""
+
+
+def _speaking(db: Connection, speaks: Callable[[str], bool]) -> Iterator[tuple[str, str, int]]:
+    """Yield the texts for which `speaks` is true, or whose subject is: table, column, number of the row."""
+    for table, text, about in _TEXTS:
+        rows = db.execute(f"SELECT number, {text}, {about} FROM {table}").fetchall()
+        for number, said, subject in rows:
+            if said not in (None, "", "ok", BLANK) and speaks(f"{said} {subject}"):
+                yield table, text, number
+
+
+def speaking(root: Path, speaks: Callable[[str], bool]) -> int:
+    """Return how many texts `blank` would blank."""
+    return read_with(root, lambda db: sum(1 for _ in _speaking(db, speaks)))
+
+
 def blank(root: Path, speaks: Callable[[str], bool]) -> int:
     """Blank the texts for which `speaks` is true, or whose subject is; return the number of changed records.
 
     No byte of them stays: the database is rewritten, and one that was set aside as damaged is removed, since it
     cannot be checked.
     """
-    texts = (
-        ("runs", "error", "periods"),
-        ("runs", "reason", "periods"),
-        ("calls", "result", "node"),
-    )
 
     def act(db: Connection) -> int:
         changed = set()
-        for table, text, about in texts:
-            rows = db.execute(f"SELECT number, {text}, {about} FROM {table}").fetchall()
-            for number, said, subject in rows:
-                if said not in ("", "ok", BLANK) and speaks(f"{said} {subject}"):
-                    changed.add((table, number))
-                    db.execute(f"UPDATE {table} SET {text} = ? WHERE number = ?", (BLANK, number))
+        for table, text, number in list(_speaking(db, speaks)):
+            changed.add((table, number))
+            db.execute(f"UPDATE {table} SET {text} = ? WHERE number = ?", (BLANK, number))
         return len(changed)
 
     count = write(root, act)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import NewType
@@ -47,8 +48,25 @@ ROLES = {
     "error": "system",
     "title": "assistant",
     "recap": "assistant",
+    "settled": "user",
 }
 """Every kind of event, and whose words it holds. A new kind is one row here."""
+
+
+HAND = "memtool"
+"""The agent of what a person says to memtool itself: notes, and that something open is settled."""
+BY_HAND = "by-hand-"
+"""How its sessions begin; the UTC day follows."""
+
+
+def hand_session(time_us: int) -> str:
+    """Return the session of what is said by hand about this instant: one for each UTC day."""
+    return f"{BY_HAND}{(datetime(1970, 1, 1) + timedelta(microseconds=time_us)).date()}"  # noqa: DTZ001
+
+
+def is_by_hand(session: str) -> bool:
+    """Return whether the session is no conversation, but what was said to memtool itself."""
+    return session.startswith(BY_HAND)
 
 
 class Claim(msgspec.Struct, frozen=True, order=True):
@@ -116,11 +134,19 @@ def event_id(record_digest: str, block: int) -> EventId:
 
 
 class Tombstone(msgspec.Struct, frozen=True):
-    """An id that must never come back; `reason` is `forgotten`."""
+    """An id that must never come back; `reason` is `forgotten`, or `session` for that of `session_stone`."""
 
     id: EventId
     reason: str
     time_us: int
+
+
+WHOLE_SESSION = "session"
+
+
+def session_stone(session: str) -> EventId:
+    """Return the id of the tombstone that keeps a forgotten session's prompts out, where a list of prompts has them."""
+    return event_id(digest_of("forgotten session", session), 0)
 
 
 class Rewind(msgspec.Struct, frozen=True):
@@ -231,6 +257,7 @@ class Source(msgspec.Struct, frozen=True):
     skipped: int = 0
     problem: str = ""
     reader: int = 0
+    cursor: str = ""
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ Kind = Literal[
     "subagent",
     "error",
     "dropped",
+    "note",
+    "settled",
 ]
 State = Literal["open", "dropped", "delivered", "in work", "answered"]
 SIGNS: Mapping[State, tuple[str, str]] = {
@@ -66,7 +68,8 @@ class Signal(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """A typed fact taken from events.
 
     `state` and `key` depend on the kind: who gave a title, how a to-do or a test stands, what was done to a
-    pull request; the to-do's ID, the commit's hash, the URL. `rank` orders the signals of one text: 0 is the lead.
+    pull request; the to-do's ID, the commit's hash, the URL. What settles an item by hand has the thread's ID and
+    the item's key, and is of the time when that was said. `rank` orders the signals of one text: 0 is the lead.
     """
 
     kind: Kind
@@ -188,6 +191,11 @@ class Thread(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 PERSON_TITLE = 0
 """The rank of a headline that the person gave."""
+
+
+def item_id(thread: str, key: str) -> str:
+    """Return the ID of an item, by which a person names it; `thread` is the ID of its thread."""
+    return digest_of("open item", thread, key)
 
 
 def thread_id(project: str, branch: str, session: str) -> str:
@@ -390,6 +398,8 @@ def closed_items(
     return tuple(sorted(closed, key=lambda item: (bool(item.closed_us), -item.time_us, item.key)))
 
 
+VERBATIM: frozenset[Kind] = frozenset({"open", "note"})
+"""The kinds of points that no model writes again."""
 CLOSERS: frozenset[Kind] = frozenset({"result", "done", "commit", "recap"})
 
 
@@ -414,10 +424,12 @@ def weight_of(thread: Thread) -> float:
     requests = sum(each.here for each in thread.references if each.kind == "pull request")
     commits = sum(each.kind == "commit" for each in thread.references)
     decisions = sum(point.kind in {"decision", "plan"} for point in thread.points)
+    notes = sum(point.kind == "note" for point in thread.points)
     return (
         4.0 * min(requests, 3)
         + 2.0 * min(commits, 6)
         + 1.0 * min(decisions, 5)
+        + 2.0 * min(notes, 2)
         + 0.5 * min(len(thread.points), 10)
         + 0.15 * min(thread.edits, 40)
         + 0.1 * min(thread.turns, 30)

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import groupby, islice
-from posixpath import basename
 from typing import NamedTuple
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from memtool.model.clock import Clock
 from memtool.model.levels import (
@@ -25,16 +24,26 @@ from memtool.model.levels import (
     stale_periods,
     straddles,
 )
-from memtool.model.records import FIRST_INSTANT_US, Cut, Event, Failure, Node, NodeId
+from memtool.model.records import (
+    BY_HAND,
+    FIRST_INSTANT_US,
+    Cut,
+    Event,
+    Failure,
+    Node,
+    NodeId,
+    is_by_hand,
+)
 from memtool.model.shown import MOST_TITLE, title_of
-from memtool.model.threads import STATES, State, Thread, join, threads_in
+from memtool.model.threads import STATES, VERBATIM, State, Thread, by_weight, join, threads_in
 from memtool.query.names import shortest
+from memtool.query.projects import short_projects
 from memtool.query.reader import Reader
 from memtool.store.store import Store
 
 
 class Count(NamedTuple):
-    """Events, and the sessions and projects that they belong to."""
+    """Events, and the sessions and projects that they belong to. What was said by hand is no session."""
 
     events: int
     sessions: AbstractSet[str]
@@ -56,7 +65,8 @@ def by_day(sizes: Iterable[tuple[NodeId, str, str, int]]) -> dict[int, Count]:
     for _, of_day in groupby(sizes, key=lambda row: row[0][: len("segment:2026-11-22")]):
         ids, sessions, projects, numbers = zip(*of_day, strict=True)
         day = place_of(ids[0]).period.first
-        found[day] = Count(sum(numbers), set(sessions), set(projects) - {""})
+        talks = {session for session in sessions if not is_by_hand(session)}
+        found[day] = Count(sum(numbers), talks, set(projects) - {""})
     return found
 
 
@@ -74,7 +84,8 @@ def count_of(store: Store, day: int) -> Count:
     projects: set[str] = set()
     for event in current_events(store, Period(Level.DAY, day)):
         number += 1
-        sessions.add(event.session)
+        if not is_by_hand(event.session):
+            sessions.add(event.session)
         projects.add(event.project)
     return Count(number, sessions, projects - {""})
 
@@ -164,6 +175,11 @@ class Tree(Struct, frozen=True, dict=True):
         return frozenset(self.store.marks())
 
     @cached_property
+    def short_projects(self) -> Mapping[str, str]:
+        """The names by which the projects of the store are told apart."""
+        return short_projects(self.store)
+
+    @cached_property
     def stale(self) -> frozenset[Period]:
         """Every period that is marked, or has a marked period below it."""
         return stale_periods(self.marked, self.store.calendar.week_start)
@@ -198,15 +214,36 @@ class Tree(Struct, frozen=True, dict=True):
         return not self.store.calendar.is_closed(period, self.reader.now_us)
 
     def threads(self, period: Period) -> tuple[Thread, ...]:
-        """Return the threads of a period: from its node, else joined from what is below it."""
+        """Return the threads of a period: from its node, else joined from what is below it.
+
+        What a person said by hand counts at once, also where a rollup has not seen it yet.
+        """
         node = self.node(period)
-        return self._so_far(period) if node is None else threads_in(node.body)
+        if node is None:
+            return self._so_far(period)
+        told = threads_in(node.body)
+        if self._by_hand.isdisjoint(range(period.first, period.end)):
+            return told
+        return tuple(_with_text(told, self._so_far(period))) or told
+
+    @cached_property
+    def _by_hand(self) -> frozenset[int]:
+        """The marked days about which something was said by hand."""
+        marked = {period.first for period in self.marked if period.level is Level.DAY}
+        days = self.store.calendar
+        return frozenset(
+            day
+            for _, row in (self.store.sessions(BY_HAND) if marked else ())
+            for day in range(days.day_of(row.first_us), days.day_of(row.last_us) + 1)
+            if day in marked
+        )
 
     def _so_far(self, period: Period) -> tuple[Thread, ...]:
         """Return the threads of a period without its node. A day's are taken from its events, if it is open."""
         if period not in self._joined:
             if period.level is Level.DAY:
-                found = self._threads_of_day(period) if self.is_open(period) else ()
+                is_live = self.is_open(period) or period.first in self._by_hand
+                found = self._threads_of_day(period) if is_live else ()
             else:
                 below = inputs_of(period, self.store.calendar.week_start)
                 found = join([self.threads(one) for one in below if self.holds(one)], period.level)
@@ -253,14 +290,15 @@ class Tree(Struct, frozen=True, dict=True):
     def entry(self, period: Period, within: Period | None = None) -> Entry:
         """Return the period's own entry."""
         node, count, threads = self.node(period), self._counted(period), self.threads(period)
-        told = title_of(threads)
+        by_worth = sorted(threads, key=by_weight)
+        told = title_of(by_worth)
         return Entry(
             id=period.id,
             level=period.level.word,
             scope=heading(period),
             title=node.title if node else told or None,
             state=self.state(period.id, node),
-            headlines=headlines_of(threads) if node is None or node.title == told else (),
+            headlines=headlines_of(by_worth) if node is None or node.title == told else (),
             threads=by_state(thread.state for thread in threads),
             events=None if count is None else count.events,
             sessions=None if count is None else len(count.sessions),
@@ -293,7 +331,7 @@ class Tree(Struct, frozen=True, dict=True):
             id=cut.id,
             name=shortest(cut.id, rivals, at_least=len(cut.id) - _HIDDEN_DIGITS),
             level=Level.SEGMENT.word,
-            scope=f"{clock.span(cut.start_us, cut.end_us)} {last_part(cut.project)}",
+            scope=f"{clock.span(cut.start_us, cut.end_us)} {self.short_projects.get(cut.project, cut.project)}",
             title=node.title if node else None,
             state=self.state(cut.id, node),
             events=len(cut.events),
@@ -357,6 +395,19 @@ class Tree(Struct, frozen=True, dict=True):
         return total(known) if len(known) == len(days) else None
 
 
+def _with_text(told: Sequence[Thread], now: Sequence[Thread]) -> Iterator[Thread]:
+    """Yield the threads as they are now, with the words that a model wrote of them."""
+    written = {thread.id: thread for thread in told if thread.written}
+    for thread in now:
+        old = written.get(thread.id)
+        if old is None:
+            yield thread
+            continue
+        kept = [point for point in old.points if point.kind not in VERBATIM]
+        kept += [point for point in thread.points if point.kind in VERBATIM]
+        yield replace(thread, headlines=old.headlines, points=tuple(kept), written=old.written)
+
+
 def headlines_of(threads: Sequence[Thread]) -> tuple[Headline, ...]:
     """Return the whole headlines of the heaviest threads that fit a title."""
     found: list[Headline] = []
@@ -372,11 +423,6 @@ def by_state(states: Iterable[State]) -> dict[State, int]:
     """Return how many threads there are of each state."""
     counts = Counter(states)
     return {state: counts[state] for state in STATES if counts[state]}
-
-
-def last_part(project: str) -> str:
-    """Return the last part of a project's path."""
-    return basename(project.rstrip("/")) or project or "(no project)"
 
 
 def _lies_in(below: Period, within: Period | None) -> bool:

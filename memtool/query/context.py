@@ -11,10 +11,10 @@ from memtool.errors import UsageError
 from memtool.model import actions
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, period_of
-from memtool.model.records import Cut, Event
+from memtool.model.records import Cut, Event, is_by_hand
 from memtool.query.names import ShortNames
+from memtool.query.projects import HERE, Projects, projects_named
 from memtool.query.reader import Reader
-from memtool.query.search import HERE, Ask, projects_named
 from memtool.search.documents import FENCE
 from memtool.store.store import Store
 
@@ -51,12 +51,12 @@ def context(
         if store is None:
             return Context(exists=False)
         try:
-            projects = projects_named(store, Ask((), project, str(directory)))
+            projects = projects_named(store, project, str(directory))
         except UsageError:
             return Context(exists=True)
         left = min(tokens, MOST_TOKENS) * _CHARACTERS_PER_TOKEN - len(_OPENING) - len(_CLOSING) - 2
         lines: list[str] = []
-        for line in _lines(store, reader.now_us, frozenset(projects), session, days):
+        for line in _lines(store, reader.now_us, projects, session, days):
             if len(line) + 1 > left:
                 break
             left -= len(line) + 1
@@ -64,14 +64,12 @@ def context(
         return Context(True, (_OPENING, *lines, _CLOSING) if lines else ())
 
 
-def _lines(
-    store: Store, now_us: int, projects: frozenset[str], session: str, days: int
-) -> Iterator[str]:
+def _lines(store: Store, now_us: int, projects: Projects, session: str, days: int) -> Iterator[str]:
     clock = Clock(store.calendar.zone)
     own = [
         (row.last_us, name)
         for name, row in store.sessions()
-        if not projects.isdisjoint(row.projects) and name != session
+        if not projects.names.isdisjoint(row.projects) and name != session and not is_by_hand(name)
     ]
     if not own:
         return
@@ -122,8 +120,8 @@ def _last_session(store: Store, clock: Clock, session: str, last_us: int) -> Ite
         yield _short(f"- changed: {', '.join(list(files)[:_MOST_FILES])}{more}")
 
 
-def _segments(store: Store, word: str, day: int, projects: frozenset[str]) -> Iterator[str]:
-    cuts = [cut for cut in store.cuts(day) if cut.project in projects]
+def _segments(store: Store, word: str, day: int, projects: Projects) -> Iterator[str]:
+    cuts = [cut for cut in store.cuts(day) if projects.hold(cut.session, cut.project)]
     titled = [(cut, node.title) for cut in cuts if (node := store.node(cut.id)) is not None]
     if titled:
         yield f"{word}:"

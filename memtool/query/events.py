@@ -15,6 +15,7 @@ from memtool.model.levels import PERIOD_FORMS
 from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US, ROLES, Event, EventId
 from memtool.model.segmenting import in_order
 from memtool.query.names import ShortNames, session_named
+from memtool.query.projects import projects_named, short_projects
 from memtool.query.reader import Reader
 from memtool.store.store import Store
 from memtool.text import nearest
@@ -69,6 +70,8 @@ class Query(Struct, frozen=True):
     since: str = ""
     until: str = ""
     limit: int = 50
+    here: str = ""
+    """The directory whose project `.` is."""
 
 
 class ShownEvent(Struct, frozen=True):
@@ -100,10 +103,11 @@ class Listing(Struct, frozen=True):
     has_more: bool = False
     events: tuple[ShownEvent, ...] = ()
     short_sessions: Mapping[str, str] = field(name="_short_sessions", default_factory=dict)
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def events(reader: Reader, query: Query) -> Listing:
-    """Return the newest events that match. Raise UsageError if a kind, session or time of the query is unknown."""
+    """Return the newest events that match. Raise UsageError if the query names what is unknown."""
     check_kinds(query.kinds)
     with reader.memory() as store:
         start_us, end_us = bounds_us(reader, store, query)
@@ -122,7 +126,8 @@ def events(reader: Reader, query: Query) -> Listing:
         names = ShortNames(store)
         sessions = {event.session: names.session(event.session) for event in found}
         shown = tuple(map(shown_event, in_order(found)))
-        return Listing(True, store.calendar.zone, has_more, shown, sessions)
+        projects = short_projects(store)
+        return Listing(True, store.calendar.zone, has_more, shown, sessions, projects)
 
 
 def check_kinds(kinds: tuple[str, ...]) -> None:
@@ -148,15 +153,16 @@ def bounds_us(reader: Reader, store: Store | None, query: Query) -> tuple[int, i
 
 
 def matcher(store: Store, query: Query) -> Callable[[Event], bool]:
-    """Return what tells whether an event matches the query, at any time. Raise UsageError if no session matches."""
+    """Return what tells whether an event matches the query, at any time. Raise UsageError as `events` does."""
     session = session_named(store, query.session) if query.session else ""
+    projects = projects_named(store, query.project, query.here) if query.project else None
 
     def matches(event: Event) -> bool:
         return (
             (not session or claims(event, session))
             and (not query.kinds or event.kind in query.kinds)
             and event.agent.casefold().startswith(query.agent.casefold())
-            and any(query.project.casefold() in claim.project.casefold() for claim in event.claims)
+            and (projects is None or projects.hold_any(event.claims))
         )
 
     return matches

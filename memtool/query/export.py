@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from memtool.model.records import EventId, Record
 from memtool.query.events import Query, bounds_us, matcher
@@ -27,7 +26,7 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
     """Yield the matching events by time and ID; then their superseded revisions and rewinds, by ID.
 
     Tombstones follow if the query is empty: they have no time, session or project. `report` counts them all.
-    Raise UsageError if a session or time of the query is unknown.
+    Raise UsageError if a session, project or time of the query is unknown.
     """
     with reader.store() as store:
         if store is None:
@@ -45,7 +44,7 @@ def export(reader: Reader, query: Query, report: Report) -> Iterator[Record]:
             if is_exported(revision.id):
                 report.revisions += 1
                 yield revision
-        is_all = query == replace(Query(), limit=query.limit)
+        is_all = query == Query(limit=query.limit, here=query.here)
         for rewind in store.rewinds():
             if is_all or is_exported(rewind.id):
                 report.rewinds += 1

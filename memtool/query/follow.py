@@ -6,23 +6,27 @@ thread are read. The lightest threads of a busy year (over 1,000) or month (over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from memtool.errors import UsageError
 from memtool.model.levels import Level, Period, heading, inputs_of
 from memtool.model.records import EventId, NodeId
-from memtool.model.threads import State, Thread, join
-from memtool.query.contents import Tree, last_part
-from memtool.query.names import ShortNames, ambiguous
+from memtool.model.threads import Item, State, Thread, item_id, join
+from memtool.query.contents import Tree
+from memtool.query.names import ShortNames, ambiguous, shortest
 from memtool.query.node import Resume, ShownGrip, resumes_of
+from memtool.query.projects import projects_named
 from memtool.query.reader import Reader
 from memtool.query.threads import ShownThread, shown_threads
 from memtool.store.store import Store
 
 THREAD = "thread:"
 QUIET_DAYS = 14
+ITEM_DIGITS = 6
+"""Digits of an open item's ID that are shown at least."""
 _MIN_DIGITS = 4
 _DAY_US = 24 * 3600 * 1_000_000
 
@@ -44,6 +48,7 @@ class History(Struct, frozen=True):
     days: tuple[ThreadDay, ...] = ()
     grips: tuple[ShownGrip, ...] = ()
     resume: tuple[Resume, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def followed(reader: Reader, text: str) -> History:
@@ -72,6 +77,7 @@ def followed(reader: Reader, text: str) -> History:
             tuple(days),
             tuple(_grips(store, days, parts)),
             resumes_of(store, [each.thread for each in days[-1:]]),
+            tree.short_projects,
         )
 
 
@@ -117,12 +123,17 @@ def _grips(store: Store, days: list[ThreadDay], parts: list[Thread]) -> Iterator
 
 
 class OpenPoint(Struct, frozen=True):
-    """Something that a thread left open, the events that say so, and the grips by which a node proves it."""
+    """Something that a thread left open, the events that say so, and the grips by which a node proves it.
 
+    `short` is the beginning of the ID by which a person settles it.
+    """
+
+    id: str
     text: str
     time_us: int
     events: tuple[EventId, ...]
     grips: tuple[str, ...]
+    short: str = field(name="_short", default="")
 
 
 class OpenThread(Struct, frozen=True):
@@ -144,27 +155,42 @@ class OpenThreads(Struct, frozen=True):
     exists: bool = False
     zone: str = "UTC"
     threads: tuple[OpenThread, ...] = ()
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
-def open_threads(reader: Reader, project: str = "") -> OpenThreads:
-    """Return what is open in all threads that were not dropped, or only in those of a project, by path or last part."""
+def open_threads(reader: Reader, project: str = "", here: str = "") -> OpenThreads:
+    """Return what is open in all threads that were not dropped, or only in those of a project.
+
+    It is named as `projects_named` takes it. Raise UsageError for none.
+    """
     with reader.memory() as store:
         if store is None:
             return OpenThreads()
         tree, names = Tree(store, reader, None, counts=False), ShortNames(store)
-        threads = join([tree.threads(year) for year in tree.all_years()], Level.YEAR)
+        threads = _open_ones(tree)
+        projects = projects_named(store, project, here) if project else None
+        ids = [item_id(thread.id, item.key) for thread in threads for item in thread.open_items]
         found = [
-            _open(thread, reader.now_us, names)
+            _open(thread, reader.now_us, names, ids)
             for thread in threads
-            if thread.open_items
-            and thread.state != "dropped"
-            and project in ("", thread.project, last_part(thread.project))
+            if projects is None or projects.hold(thread.session, thread.project)
         ]
-        found.sort(key=lambda each: (last_part(each.project), each.points[0].time_us, each.id))
-        return OpenThreads(True, store.calendar.zone, tuple(found))
+        found.sort(
+            key=lambda each: (
+                tree.short_projects.get(each.project, ""),
+                each.points[0].time_us,
+                each.id,
+            )
+        )
+        return OpenThreads(True, store.calendar.zone, tuple(found), tree.short_projects)
 
 
-def _open(thread: Thread, now_us: int, names: ShortNames) -> OpenThread:
+def _open_ones(tree: Tree) -> list[Thread]:
+    threads = join([tree.threads(year) for year in tree.all_years()], Level.YEAR)
+    return [thread for thread in threads if thread.open_items and thread.state != "dropped"]
+
+
+def _open(thread: Thread, now_us: int, names: ShortNames, ids: Sequence[str]) -> OpenThread:
     items = sorted(thread.open_items, key=lambda item: (item.time_us, item.key))
     return OpenThread(
         thread.id,
@@ -174,17 +200,73 @@ def _open(thread: Thread, now_us: int, names: ShortNames) -> OpenThread:
         thread.state,
         thread.last_us,
         now_us - thread.last_us > QUIET_DAYS * _DAY_US,
-        tuple(
-            OpenPoint(
-                item.text,
-                item.time_us,
-                tuple(proof.event for proof in item.proofs),
-                tuple(
-                    names.grip(proof.grip.id)
-                    for proof in item.proofs
-                    if next(names.store.citations(proof.grip.id), None) is not None
-                ),
-            )
-            for item in items
-        ),
+        tuple(_point(item_id(thread.id, item.key), item, names, ids) for item in items),
     )
+
+
+def _point(point_id: str, item: Item, names: ShortNames, ids: Sequence[str]) -> OpenPoint:
+    cited = [
+        proof.grip.id
+        for proof in item.proofs
+        if next(names.store.citations(proof.grip.id), None) is not None
+    ]
+    return OpenPoint(
+        point_id,
+        item.text,
+        item.time_us,
+        tuple(proof.event for proof in item.proofs),
+        tuple(map(names.grip, cited)),
+        shortest(point_id, ids, at_least=ITEM_DIGITS),
+    )
+
+
+class Standing(NamedTuple):
+    """An open item that was named, and each day on which it stands: when it was said last there."""
+
+    thread: Thread
+    item: Item
+    times_us: tuple[int, ...]
+
+
+def named_items(store: Store, reader: Reader, texts: Sequence[str]) -> list[Standing]:
+    """Return the open items that the texts name: by an ID, a grip, or `thread:` for all of a thread.
+
+    Raise UsageError if there is none of a name, or if it may mean several.
+    """
+    tree = Tree(store, reader, None, counts=False)
+    every = [(thread, item) for thread in _open_ones(tree) for item in thread.open_items]
+    found: dict[str, tuple[Thread, Item]] = {}
+    for text in texts:
+        for thread, item in _named_by(text.strip("[] ").lower(), every):
+            found[item_id(thread.id, item.key)] = thread, item
+    return [
+        Standing(thread, item, tuple(_times(tree, thread, item))) for thread, item in found.values()
+    ]
+
+
+def _named_by(text: str, every: Sequence[tuple[Thread, Item]]) -> Sequence[tuple[Thread, Item]]:
+    digits = text.removeprefix(THREAD)
+    if text.startswith(THREAD):
+        found = [
+            row for row in every if digits in {row[0].id[: len(digits)], row[0].branch.lower()}
+        ]
+        several = {row[0].id for row in found}
+    else:
+        found = [row for row in every if item_id(row[0].id, row[1].key).startswith(digits)]
+        found = found or [
+            row for row in every if any(proof.grip.id.startswith(digits) for proof in row[1].proofs)
+        ]
+        several = {item_id(row[0].id, row[1].key) for row in found}
+    if len(digits) < _MIN_DIGITS or not found:
+        raise UsageError(f"nothing open is named {text}", hint="memtool open --all lists the IDs")
+    if len(several) > 1:
+        raise ambiguous(text, "open items", sorted(several))
+    return found
+
+
+def _times(tree: Tree, thread: Thread, item: Item) -> Iterator[int]:
+    """Yield when the item was said last, for each day on which it stands."""
+    for year in tree.all_years():
+        for day in _days_with(tree, year, thread.id):
+            part = next(each for each in tree.threads(day) if each.id == thread.id)
+            yield from (each.time_us for each in part.open_items if each.key == item.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -107,6 +107,7 @@ class Shown(Struct, frozen=True):
     """Of a day: the sessions of the heaviest threads, those that are not finished first."""
     holding: str = field(name="_holding", default="")
     short_session: str = field(name="_short_session", default="")
+    short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
 def show(reader: Reader, text: str) -> Shown:
@@ -190,6 +191,7 @@ def _shown(tree: Tree, entry: Entry, children: Sequence[Entry] = ()) -> Shown:
         else (),
         holding=period.id,
         short_session=names.session(cut.session) if cut else "",
+        short_projects=tree.short_projects,
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from memtool.agents.projects import project_of
 from memtool.agents.registry import resume_of
 from memtool.errors import UsageError
 from memtool.model.levels import Level, place_of
@@ -24,6 +22,7 @@ from memtool.model.records import (
 )
 from memtool.query.events import check_kinds, span_us
 from memtool.query.names import ShortNames, session_named
+from memtool.query.projects import projects_named, short_projects
 from memtool.query.reader import Reader
 from memtool.search.documents import node_text
 from memtool.search.find import Wanted, find, wanted_of
@@ -32,7 +31,6 @@ from memtool.search.words import expanded, terms
 from memtool.store.store import Store
 from memtool.text import nearest
 
-HERE = "."
 EXCERPT_CHARACTERS = 240
 _SHORTEST_EXCERPT = 60
 _BESIDE_A_HIT = 130
@@ -81,6 +79,7 @@ class Hit(Struct, frozen=True, kw_only=True):
     score: float
     parts: dict[str, float]
     short_session: str = field(name="_short_session", default="")
+    short_project: str = field(name="_short_project", default="")
 
 
 class Hits(Struct, frozen=True):
@@ -134,7 +133,7 @@ def _wanted(reader: Reader, store: Store, ask: Ask) -> Wanted:
         [f"kind:{kind}" for kind in ask.kinds],
         [f"role:{role}" for role in ask.roles],
         [f"session:{session_named(store, ask.session)}"] if ask.session else [],
-        [f"project:{name}" for name in projects_named(store, ask)] if ask.project else [],
+        _project_tags(store, ask) if ask.project else [],
         [f"agent:{name}" for name in _agents_named(store, ask.agent)] if ask.agent else [],
     ]
     return wanted_of(
@@ -147,24 +146,10 @@ def _wanted(reader: Reader, store: Store, ask: Ask) -> Wanted:
     )
 
 
-def projects_named(store: Store, ask: Ask) -> list[str]:
-    """Return the projects that are meant: by path or last part, else by a part of it. Raise UsageError for none."""
-    known = sorted({name for _, session in store.sessions() for name in session.projects})
-    if ask.project == HERE:
-        wanted = project_of(str(Path(ask.here).absolute()))
-        found = [name for name in known if name == wanted or name.startswith(f"{wanted}/")]
-    else:
-        wanted = ask.project.rstrip("/")
-        found = [
-            name
-            for name in known
-            if wanted in (name.rstrip("/"), name.rstrip("/").rpartition("/")[2])
-        ]
-        found = found or [name for name in known if wanted.casefold() in name.casefold()]
-    if not found:
-        shown = ", ".join(known[:5]) or "none"
-        raise UsageError(f"unknown project: {wanted}", hint=f"projects are, for example: {shown}")
-    return found
+def _project_tags(store: Store, ask: Ask) -> list[str]:
+    found = projects_named(store, ask.project, ask.here)
+    projects = [f"project:{name}" for name in sorted(found.names)]
+    return projects + [f"session:{name}" for name in sorted(found.loose)]
 
 
 def _agents_named(store: Store, text: str) -> list[str]:
@@ -182,6 +167,7 @@ class _Listing:
         self._store = store
         self._ask = ask
         self._names = ShortNames(store)
+        self._projects = short_projects(store)
         self._cuts: dict[int, list[Cut]] = {}
         self.weights: Mapping[str, float] = {}
         self.phrases: Sequence[str] = ()
@@ -238,6 +224,7 @@ class _Listing:
             score=round(score, 3),
             parts={name: round(value, 3) for name, value in parts.items()},
             short_session=self._names.session(event.session),
+            short_project=self._projects.get(event.project, event.project),
         )
 
     def _of_node(self, node_id: NodeId, row: Ranked) -> Hit | None:
@@ -269,6 +256,7 @@ class _Listing:
             time_us=cut.start_us,
             resume=resume_of(cut.agent, cut.session),
             short_session=self._names.session(cut.session),
+            short_project=self._projects.get(cut.project, cut.project),
         )
 
     def _cut_of(self, event: Event) -> Cut | None:

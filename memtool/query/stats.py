@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from memtool.files import bytes_below
 from memtool.model.calendar import Calendar
 from memtool.model.levels import WEEKDAYS, Level, Period
-from memtool.model.records import Session
+from memtool.model.records import Session, is_by_hand
 from memtool.query.contents import current_events
 from memtool.query.reader import Reader
 from memtool.query.recipes import Counts, Written, by_level, recipes
@@ -200,7 +200,9 @@ class _Sessions(Struct):
     def counted(cls, store: Store) -> _Sessions:
         """Return the count of a store's sessions."""
         found = cls()
-        for _, session in store.sessions():
+        for session_id, session in store.sessions():
+            if is_by_hand(session_id):
+                continue
             found.number += 1
             for name in session.projects:
                 found._add(By.PROJECT, name, session)

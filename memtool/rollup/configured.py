@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from memtool.errors import ConfigError
 from memtool.files import reporting
 from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar, calendar_from
@@ -114,9 +112,13 @@ def wanted_calendar(config: Config) -> Calendar:
     return _calendar(config, config.calendar.timezone if zone_is_set(config) else "UTC")
 
 
-def calendar_for_new_store(config: Config) -> Calendar:
-    """Return the calendar that a store is made with."""
-    return _calendar(config, config.calendar.timezone if zone_is_set(config) else local_zone())
+def calendar_for_new_store(config: Config, environ: Mapping[str, str], now_us: int) -> Calendar:
+    """Return the calendar that a store is made with. Raise ConfigError if the zone here is not certain."""
+    from memtool.rollup.zone import local_zone
+
+    return _calendar(
+        config, config.calendar.timezone if zone_is_set(config) else local_zone(environ, now_us)
+    )
 
 
 def _calendar(config: Config, zone: str) -> Calendar:
@@ -129,24 +131,3 @@ def spent_today(root: Path, calendar: Calendar, now_us: int) -> Spent:
 
     start_us, _ = calendar.bounds_us(calendar.holding(Level.DAY, now_us))
     return spent_since(root, start_us)
-
-
-def local_zone() -> str:
-    """Return the IANA name of this machine's zone, UTC where none is set. Raise ConfigError where it has no name."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    from tzlocal import get_localzone_name
-
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # tzlocal warns where nothing is configured, and answers UTC
-        try:
-            name = get_localzone_name() or "UTC"
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ConfigError(
-                f"this machine's time zone has no name that can be recorded: {error}",
-                hint="name one: memtool config set calendar.timezone Europe/Paris",
-            ) from error
-    return str(name)

@@ -192,7 +192,7 @@ class Rollup:
             return
         is_period = node.id == step.seen.period.id
         put_node(store, node, self._write, seen=step.seen if is_period else None)
-        self._context.tally.nodes += 1
+        self._context.tally.wrote(place_of(node.id).level.word)
 
     def _record_failure(self, origin: Origin, error: str) -> None:
         store = self._lease.store()
@@ -227,7 +227,7 @@ class Rollup:
             paid = self._paid.pop(cut.id, None)
             if paid is not None and paid.inputs == origin.inputs:
                 put_node(store, paid, self._write, seen=None)
-                self._context.tally.nodes += 1
+                self._context.tally.wrote(place_of(paid.id).level.word)
             elif not self._is_current(store, seen, origin) and not self._must_wait(
                 store, seen, origin
             ):

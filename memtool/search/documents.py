@@ -12,7 +12,7 @@ import msgspec
 
 from memtool.model.calendar import utc_bounds_us
 from memtool.model.levels import Level
-from memtool.model.records import ROLES, Event, Node
+from memtool.model.records import ROLES, Event, Node, is_by_hand
 from memtool.model.segmenting import in_order
 from memtool.search.words import terms
 from memtool.store.store import Store
@@ -72,7 +72,7 @@ def documents_of_events(events: Iterable[Event], day: int) -> Iterator[Document]
         turn = position = number_of_data = 0
         for event in _foreign(in_order(list(rows))):
             turn += event.kind == "prompt"
-            is_data = event.kind in DATA_KINDS
+            is_data = event.kind in DATA_KINDS and not is_by_hand(session)
             # Data has a sequence of its own: the neighbours of what was said are what was said before and after it.
             place = first_place + (_DATA_PLACES + number_of_data if is_data else position)
             number_of_data += is_data
@@ -151,6 +151,8 @@ def _foreign(events: Iterable[Event]) -> Iterator[Event]:
     own: set[str] = set()
     for event in events:
         call = event.metadata.get("tool_use_id", "")
+        if event.kind == "settled":
+            continue  # it has no words of its own
         if event.kind == "tool_call" and _is_own(event):
             own.add(call)
         elif not (

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from memtool.errors import MemtoolError, StorageError, UnavailableError
-from memtool.files import atomic_write, private_directory, reporting, sync_directory
+from memtool.files import (
+    atomic_write,
+    links_to,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.locks import INDEX, lock_path, try_lock, wait_for
 from memtool.model.calendar import Calendar
 from memtool.search.documents import Document, documents_of_day
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
 
     from memtool.context import RunContext
 
-FORMAT = 1
+FORMAT = 2
 DIRECTORY = "index"
 MANIFEST = "manifest.json"
 TEXT_FIELDS = ("prose", "data", "summary")
@@ -306,19 +312,9 @@ def reading(root: Path, manifest: Manifest) -> Iterator[tantivy.Searcher]:
 
         _check_files(place, manifest)
         if not os.access(place, os.W_OK):
-            place = _links_to(place, held)
+            place = held.enter_context(links_to(place, lambda name: not name.endswith(".lock")))
         held.enter_context(_quiet_stderr())
         yield tantivy.Index.open(str(place)).searcher()
-
-
-def _links_to(place: Path, held: ExitStack) -> Path:
-    from tempfile import TemporaryDirectory
-
-    links = Path(held.enter_context(TemporaryDirectory(prefix="memtool-index-")))
-    for path in place.iterdir():
-        if not path.name.endswith(".lock"):
-            (links / path.name).symlink_to(path.absolute())
-    return links
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from memtool.model.levels import Level
 from memtool.model.records import Event, digest_of
@@ -22,6 +24,7 @@ from memtool.model.threads import (
     closed_items,
     joined_references,
     limited,
+    thread_id,
 )
 from memtool.model.words import content_words
 from memtool.signals import answers
@@ -36,12 +39,20 @@ _SUBJECT_KINDS = {"result", "found", "commit"}
 
 def threads_of(turns: Iterable[Turn]) -> tuple[Thread, ...]:
     """Return the threads of one day's turns, heaviest first. The order of the turns does not matter."""
-    ordered = sorted(turns, key=lambda turn: (turn.start_us, turn.session, turn.end_us))
+    settled: dict[tuple[str, str], int] = {}
+    told: list[Turn] = []
+    for turn in turns:
+        by_hand = [signal for signal in turn.signals if signal.kind == "settled"]
+        for signal in by_hand:
+            about = (signal.state, signal.key)
+            settled[about] = max(signal.time_us, settled.get(about, 0))
+        told += [] if by_hand else [turn]
+    ordered = sorted(told, key=lambda turn: (turn.start_us, turn.session, turn.end_us))
     groups: dict[tuple[str, str, str], list[Turn]] = defaultdict(list)
     for branch, turn in _placed(ordered):
         groups[turn.project, branch, "" if branch else turn.session].append(turn)
     threads = [
-        _thread(key, group)
+        _thread(key, group, settled)
         for key, group in groups.items()
         if any(turn.signals or turn.edits for turn in group)
     ]
@@ -63,7 +74,10 @@ def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
     """
     sessions: dict[str, list[Turn]] = defaultdict(list)
     for turn in ordered:
-        sessions[turn.session].append(turn)
+        if turn.session:
+            sessions[turn.session].append(turn)
+        else:  # said by hand
+            yield ("" if turn.branch in TRUNKS else turn.branch), turn
     for mine in sessions.values():
         branches: list[str] = []
         for turn in mine:  # where no event says the branch, it is that of the session before
@@ -78,13 +92,19 @@ def _placed(ordered: Sequence[Turn]) -> Iterator[tuple[str, Turn]]:
             yield branch, turn
 
 
-def _thread(key: tuple[str, str, str], turns: Sequence[Turn]) -> Thread:
+def _thread(
+    key: tuple[str, str, str], turns: Sequence[Turn], settled: Mapping[tuple[str, str], int]
+) -> Thread:
+    """Return the thread with this key; `settled`: when a person said so of which item."""
     project, branch, session = key
+    own_id = thread_id(project, branch, session)
     weighing = Weighing(turns, branch)
     todos = list(weighing.todos())
     references = joined_references(_references(weighing))
     points = [*weighing.points(), *_done(weighing, todos)]
-    items = closed_items(_items(weighing, todos), points, references)
+    found = (_by_hand(item, settled.get((own_id, item.key), 0)) for item in _items(weighing, todos))
+    items = closed_items(found, points, references)
+    talked = [turn for turn in turns if turn.session] or turns
     standing = [item for item in items if not item.closed_us]
     for item in standing:
         weight = weighing.weight("open", item.text)
@@ -100,16 +120,16 @@ def _thread(key: tuple[str, str, str], turns: Sequence[Turn]) -> Thread:
         session=session,
         first_us=min(turn.start_us for turn in turns),
         last_us=max(turn.end_us for turn in turns),
-        state=_state(turns, standing, references, since),
+        state=_state(talked, standing, references, since),
         since=since,
         headlines=best_headlines(weighing.headlines(references)),
         points=tuple(points),
         items=items,
         references=references,
         files=tuple(sorted(files.items(), key=lambda each: (-each[1], each[0]))),
-        sessions=tuple(sorted({turn.session for turn in turns})),
+        sessions=tuple(sorted({turn.session for turn in turns} - {""})),
         edits=files.total(),
-        turns=len(turns),
+        turns=len(talked),
     )
 
 
@@ -143,6 +163,12 @@ def _items(weighing: Weighing, todos: Sequence[tuple[str, Signal]]) -> Iterator[
         elif signal.kind == "question" and is_last and not answers.is_offer(signal.text):
             item = _item(signal)
             yield Item(QUESTION + item.key, f"asked: {item.text}", item.time_us, item.proofs)
+
+
+def _by_hand(item: Item, settled_us: int) -> Item:
+    """Return the item closed where a person said later that it is settled."""
+    is_settled = not item.closed_us and settled_us > item.time_us
+    return msgspec.structs.replace(item, closed_us=settled_us) if is_settled else item
 
 
 def _item(signal: Signal, closed_us: int = 0) -> Item:

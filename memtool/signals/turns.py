@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.model import actions as act
-from memtool.model.records import Event
+from memtool.model.records import Event, is_by_hand
 from memtool.model.threads import Kind, Proof, Signal, Turn
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
@@ -25,7 +25,49 @@ _NOTHING = "nothing to commit"
 
 def turns_of(events: Sequence[Event], project: str = "") -> tuple[Turn, ...]:
     """Return the turns of one session's events, which are in order. `project` stands for that of the first event."""
+    if events and is_by_hand(events[0].session):
+        return tuple(turn for event in events if (turn := _by_hand(event)) is not None)
     return tuple(_Segment(events, project).turns())
+
+
+SETTLED_THREAD, SETTLED_ITEM, SETTLED_TIME = "thread", "item", "settled_us"
+"""What the metadata of an event says that settles an open item: whose, which, and when that was said."""
+
+
+def _by_hand(event: Event) -> Turn | None:
+    """Return what a person told memtool itself: a turn of its own, without a session."""
+    settled = event.metadata.get(SETTLED_TIME, "")
+    proofs = (proof(event, 0, len(event.text)),)
+    if event.kind == "note":
+        signal = Signal("note", _gist(event.text), event.time_us, proofs)
+    elif event.kind == "settled" and settled.isdecimal():
+        signal = Signal(
+            "settled",
+            one_line(event.text),
+            int(settled),
+            proofs,
+            state=event.metadata.get(SETTLED_THREAD, ""),
+            key=event.metadata.get(SETTLED_ITEM, ""),
+        )
+    else:
+        return None
+    branch = event.metadata.get("branch", "")
+    if not signal.text:
+        return None
+    return Turn("", event.project, event.time_us, event.time_us, branch, (signal,))
+
+
+_MOST_OF_NOTE = 400
+
+
+def _gist(text: str) -> str:
+    """Return a note on one line; of a long one as many whole sentences as fit."""
+    whole = one_line(text)
+    if len(whole) <= _MOST_OF_NOTE:
+        return whole
+    end = max(whole.rfind(mark, 0, _MOST_OF_NOTE) for mark in (". ", "! ", "? ", "; ", ": "))
+    space = whole.rfind(" ", 0, _MOST_OF_NOTE)
+    return whole[: end + 1] if end > 0 else f"{whole[: space if space > 0 else _MOST_OF_NOTE]} …"
 
 
 @dataclass(slots=True)

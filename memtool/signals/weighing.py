@@ -57,12 +57,14 @@ _WEIGHTS: dict[Kind, tuple[float, float]] = {
 }
 # Factors by the state of a signal.
 _STATES = {"goal": 1.5, "aside": 0.0, "offer": 0.7, "ruling": 0.85}
+_NOTE = 1.5
+"""What each note by hand weighs: somebody wanted it kept."""
 _HALF = 0.5
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
 # What names a thread, the best first, after a title that the person gave.
 PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK = range(1, 9)
-NAME, RESULT, QUESTION, SHORT_NAME = range(9, 13)
+NAME, RESULT, QUESTION, SHORT_NAME, NOTE = range(9, 14)
 """NAME: the branch alone, where nothing says what was done on it."""
 
 
@@ -137,6 +139,8 @@ class Weighing:
         """Yield the points that the signals make, apart from to-dos and open items."""
         tests = {signal.key: signal for _, signal in self.signals if signal.kind == "test"}
         for turn, signal in self.signals:
+            if signal.kind == "note":
+                yield Point("note", signal.text, signal.time_us, _NOTE, signal.proofs)
             if signal.kind not in _WEIGHTS or signal.kind == "open":
                 continue
             factor = self._factor(turn, signal)
@@ -231,6 +235,9 @@ class Weighing:
             score = likeness * (0.8 if signal.rank else 1.0)
             score *= _HALF if prompts.points(signal.text) else 1.0
             yield from _candidate(QUESTION if is_aside else ASK, score, signal)
+        elif signal.kind == "note":
+            text = signal.text if len(signal.text.strip(" .")) <= MOST_HEADLINE else "Notes"
+            yield from _candidate(NOTE, _later(signal), msgspec.structs.replace(signal, text=text))
         elif signal.kind in {"result", "found", "subagent"}:
             is_lead = not signal.rank and id(turn) not in self.wrong
             yield from _candidate(RESULT, likeness, signal) if is_lead else ()

@@ -10,13 +10,27 @@ from typing import Self
 
 import msgspec
 
-from memtool.errors import ConfigError, DamagedError, StorageError
-from memtool.files import atomic_write, exists, private_directory, reporting, sync_directory
+from memtool.errors import ConfigError, DamagedError, StorageError, UnavailableError
+from memtool.files import (
+    atomic_write,
+    exists,
+    links_to,
+    private_directory,
+    reporting,
+    sync_directory,
+)
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
 from memtool.program import upgrade_hint
 from memtool.redact.rules import RULESET_VERSION
-from memtool.store.engine import WAY_BACK, Engine, open_reader, open_writer
+from memtool.store.engine import (
+    WAY_BACK,
+    Engine,
+    is_of_database,
+    open_reader,
+    open_writer,
+    state,
+)
 from memtool.store.store import RULES_APPLIED, Store, put_meta
 from memtool.store.toc import mark_days
 
@@ -86,6 +100,22 @@ class Access(msgspec.Struct, frozen=True):
             yield store
         finally:
             engine.close()
+
+    @contextmanager
+    def linked(self, target: Path) -> Iterator[None]:
+        """Make `target` lead to the files of the database meanwhile, for a copy without the writer lock.
+
+        Raise UnavailableError at the end if its list of files has changed: then the copy is not whole.
+        """
+        before = state(self.path)
+        with links_to(self.path, is_of_database) as links:
+            with reporting(target):
+                target.symlink_to(links)
+            yield
+        if state(self.path) != before:
+            raise UnavailableError(
+                f"the store at {self.path} was written while it was copied", hint="try again later"
+            )
 
     def lease(
         self, lock: WriterLock, calendar: Calendar | None = None, *, view: View | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from memtool.model.merge import Identity, merged
 from memtool.model.records import Event, EventId, Record, Session, Source
 from memtool.store import codec, keys
 from memtool.store.engine import RawBatch
-from memtool.store.store import Store, note_erasing, put_meta
+from memtool.store.store import UNREADABLE, Store, note_erasing, put_meta
 from memtool.store.toc import mark_days, mark_for_index, mark_moments
 
 
@@ -76,6 +76,12 @@ def drop_sources(store: Store, paths: Iterable[str]) -> None:
     with store.batch(sync=True) as batch:
         for path in paths:
             batch.delete(keys.SOURCES, keys.path(path))
+
+
+def note_unreadable(store: Store, reasons: Mapping[str, str]) -> None:
+    """Replace what is recorded of the files and directories that cannot be read."""
+    with store.batch(sync=True) as batch:
+        put_meta(batch, UNREADABLE, dict(reasons))
 
 
 def _count(result: Captured, before: Identity, after: Identity) -> None:

@@ -35,6 +35,7 @@ from memtool.errors import (
     meaning_of,
     number_in,
 )
+from memtool.files import links_to
 from memtool.store.keys import FAMILIES
 
 _BUSY = (os.strerror(errno.EAGAIN), "lock hold by current process")
@@ -99,7 +100,10 @@ _MANIFEST_BYTES = 64 << 10
 _LOG_BYTES = 1 << 20
 
 _READ_ONLY_ACCESS = AccessType.read_only(False)  # writes nothing, not even messages
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 _READ_TRIES = 12
+_LINK_TRIES = 60
+"""Making links takes as long as opening does: a writer that flushes all the time gets in between more often."""
 _READ_PAUSE_S = 0.01
 
 _TABLE = re.compile(r"^ ([0-9]+):", re.MULTILINE)
@@ -321,25 +325,59 @@ def open_reader(path: Path) -> Engine:
     The same goes for files that vanish while they are opened. What fails while the writer is still is damage.
     """
     with translated(path):
-        for attempt in range(_READ_TRIES):
-            before = _state(path)
-            try:
-                database = Rdict(str(path), *open_options(), access_type=_READ_ONLY_ACCESS)
-                engine = Engine(path, database, lambda: None)
-            except Exception as error:
-                is_still = attempt == _READ_TRIES - 1 and _state(path) == before
-                if is_still or number_in(str(error)) is not None:
-                    raise
-            else:
-                if _state(path) == before:
-                    return engine
-                engine.close()
-            time.sleep(_READ_PAUSE_S * (attempt + 1))
-        # The writer flushes all the time. A secondary accepts vanishing files, but would take damage for them.
-        return _open_secondary(path)
+        try:
+            # The writer flushes all the time. A secondary accepts vanishing files, but would take damage for them.
+            return _opened(path, _in_place, _READ_TRIES) or _open_secondary(path)
+        except Exception as error:
+            if number_in(str(error)) not in _NOT_WRITABLE:
+                raise
+        engine = _opened(path, _through_links, _LINK_TRIES)
+        if engine is None:
+            raise UnavailableError(
+                f"the store at {path} is being written all the time", hint="try again later"
+            )
+        return engine
 
 
-def _state(path: Path) -> object:
+def _opened(path: Path, opening: Callable[[Path], Rdict], tries: int) -> Engine | None:
+    """Open for reading, again and again; None if the writer was never still."""
+    for attempt in range(tries):
+        before = state(path)
+        try:
+            engine = Engine(path, opening(path), lambda: None)
+        except Exception as error:
+            is_still = attempt == tries - 1 and state(path) == before
+            if is_still or number_in(str(error)) is not None:
+                raise
+        else:
+            if state(path) == before:
+                return engine
+            engine.close()
+        time.sleep(_READ_PAUSE_S * min(attempt + 1, _READ_TRIES))
+    return None
+
+
+def _in_place(path: Path) -> Rdict:
+    """Open the database where it is: rocksdict writes a file of its own into the directory each time."""
+    return Rdict(str(path), *open_options(), access_type=_READ_ONLY_ACCESS)
+
+
+def _through_links(path: Path) -> Rdict:
+    """Open a database in whose directory nothing may be written. All its files are open when this returns."""
+    with links_to(path, is_of_database) as links, translated(path, _naming(links, path)):
+        return Rdict(str(links), *open_options(), access_type=_READ_ONLY_ACCESS)
+
+
+def _naming(links: Path, path: Path) -> Callable[[str], str]:
+    return lambda text: text.replace(str(links), str(path))
+
+
+def is_of_database(name: str) -> bool:
+    """Return whether a file belongs to the database: its messages, its lock and rocksdict's own file do not."""
+    return not name.startswith(("LOG", "LOCK", "rocksdict"))
+
+
+def state(path: Path) -> object:
     """Return what changes whenever a writer changes which files the database is made of."""
     try:
         manifest = os.fsdecode((path / "CURRENT").read_bytes().strip())

@@ -24,12 +24,14 @@ from memtool.model.merge import Identity, merged
 from memtool.model.records import (
     FIRST_INSTANT_US,
     LAST_INSTANT_US,
+    WHOLE_SESSION,
     Cut,
     Event,
     EventId,
     NodeId,
     Session,
     Tombstone,
+    session_stone,
 )
 from memtool.model.summary import segment_inputs
 from memtool.store import codec, keys
@@ -124,6 +126,15 @@ def forget_events(store: Store, ids: Sequence[EventId], now_us: int) -> None:
                 if before.rewind is not None:
                     batch.delete(keys.REWINDS, keys.identifier(event_id))
         _drop_quotes(store, batch, gone, now_us)
+        _put_session_stones(batch, gone, now_us)
+
+
+def _put_session_stones(batch: RawBatch, gone: Sequence[Event], now_us: int) -> None:
+    """Keep out what a list of prompts tells of these sessions: its ids are not those of their transcripts."""
+    told = [event for event in gone if event.metadata.get("source") != "history"]
+    for session in {claim.session for event in told for claim in event.claims}:
+        stone = Tombstone(session_stone(session), WHOLE_SESSION, now_us)
+        batch.put(keys.TOMBSTONES, keys.identifier(stone.id), codec.TOMBSTONE.encode(stone))
 
 
 class Masked(msgspec.Struct, frozen=True):

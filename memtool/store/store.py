@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from memtool.model.calendar import Calendar, ZoneTable, calendar_from
 from memtool.model.levels import Level, Period, Segment
 from memtool.model.merge import Identity
 from memtool.model.records import (
+    WHOLE_SESSION,
     Cut,
     Event,
     EventId,
@@ -187,6 +189,13 @@ class Store:
         """Yield the superseded revisions of all events."""
         return self._values(keys.REVISIONS, codec.EVENT)
 
+    def events_with(self, pattern: re.Pattern[bytes]) -> Iterator[Event]:
+        """Yield the events, and superseded revisions, in which the pattern is found; the others are not decoded."""
+        for family in (keys.EVENTS, keys.REVISIONS):
+            for key, data in self.engine.scan(family):
+                if pattern.search(data):
+                    yield codec.EVENT.decode(data, key)
+
     def rewinds(self) -> Iterator[Rewind]:
         for key, value in self.engine.scan(keys.REWINDS):
             yield Rewind(EventId(key.hex()), keys.read_instant(value))
@@ -196,7 +205,9 @@ class Store:
         return self._get(keys.TOMBSTONES, keys.identifier(event_id), codec.TOMBSTONE)
 
     def tombstones(self) -> Iterator[Tombstone]:
-        return self._values(keys.TOMBSTONES, codec.TOMBSTONE)
+        """Yield those of events."""
+        stones = self._values(keys.TOMBSTONES, codec.TOMBSTONE)
+        return (stone for stone in stones if stone.reason != WHOLE_SESSION)
 
     def is_empty(self) -> bool:
         """Return whether it holds no event, no node, and no trace of forgotten or rewound events."""
@@ -234,6 +245,10 @@ class Store:
             keys.read_path(key): codec.SOURCE.decode(value, key)
             for key, value in self.engine.scan(keys.SOURCES)
         }
+
+    def unreadable(self) -> dict[str, str]:
+        """Return the files and directories that the last ingest could not read, with the reasons."""
+        return self.meta(UNREADABLE, dict[str, str]) or {}
 
     # The table of contents
 
@@ -406,6 +421,7 @@ def put_meta(batch: RawBatch, name: str, value: object) -> None:
     batch.put(keys.META, name.encode(), codec.encode_json(value))
 
 
+UNREADABLE = "unreadable"
 ERASING = "erasing"
 RULES_APPLIED = "redaction"
 
@@ -428,4 +444,5 @@ def erasing(store: Store) -> Erasing | None:
 def note_erasing(store: Store, batch: RawBatch, now_us: int) -> None:
     """Note in the batch that it deletes what must be in no file."""
     known = erasing(store) or Erasing(now_us, 0)
+    batch.delete(keys.META, UNREADABLE.encode())  # paths may name what is deleted
     put_meta(batch, ERASING, Erasing(known.since_us, known.number + 1))

@@ -17,7 +17,7 @@ from memtool.summarize.text.plain import plain, shorten
 
 VERSION = "extractive-4"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
-_PREFIXES = {"decision": "decided: ", "open": "open: "}
+_PREFIXES = {"decision": "decided: ", "open": "open: ", "note": "note: "}
 _LONGEST_BULLET = 300
 _LONGEST_TITLE = 100
 _MOST_SECTIONS = 8

@@ -16,6 +16,10 @@ _FILE_MODE = 0o644
 _DIRECTORY_MODE = 0o755
 
 
+UNREADABLE = ""
+"""Stands for the text of a file that this user may not read. No file of memtool is empty."""
+
+
 class Change(NamedTuple):
     """One file to write, replace, or remove (`new` is None)."""
 
@@ -28,7 +32,7 @@ def changes(wanted: Mapping[Path, str], ours: Iterable[Path]) -> list[Change]:
     """Return what has to change. `ours` are all files that memtool may have written: the unwanted ones are removed.
 
     Drop-ins are written before their units, and removed after them, so that a job is never less confined. A masked
-    unit stays masked. Raise StorageError if a file cannot be read.
+    unit stays masked. A file that may not be read is replaced. Raise StorageError if a file cannot be read otherwise.
     """
     found = [
         Change(path, _read(path), wanted.get(path))
@@ -115,3 +119,5 @@ def _read(path: Path) -> str | None:
             return path.read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError:
+            return UNREADABLE

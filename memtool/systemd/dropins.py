@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from memtool.model.calendar import Calendar
 from memtool.settings import TimerSettings
 from memtool.systemd.jobs import JOBS, Job, Time
 from memtool.systemd.programs import HIDDEN, SYSTEM_PATH
 from memtool.systemd.systemctl import Scope
 from memtool.systemd.units import bound_path, escaped, plain_path
+
+if (
+    TYPE_CHECKING
+):  # `memtool scheduler status` reads drop-ins, and must not import what a store needs
+    from memtool.model.calendar import Calendar
 
 DROP_IN = "50-memtool.conf"
 NETWORK_DROP_IN = "60-memtool-network.conf"
@@ -22,6 +27,8 @@ _OLD_ON_FAILURE = "memtool-on-failure@.service"  # what earlier versions wrote
 _HEAD = (
     '# Written by "memtool scheduler apply" from the configuration: change it there, not here.\n'
 )
+_CALENDAR = "# The store's calendar: {zone}, days start at minute {start}, weeks on day {week}.\n"
+_MADE_FOR = "# Made for the settings "
 _RESTART_MODE_SINCE = 254
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - PrivateTmp= gives a job its own
 _EMPTIED: Mapping[Scope, tuple[Path, ...]] = {
@@ -29,9 +36,34 @@ _EMPTIED: Mapping[Scope, tuple[Path, ...]] = {
     "user": _TEMPORARY,
 }
 """Where a job sees an empty directory in the place of the machine's."""
+# By how a line begins: the setting that it comes from.
+_SETTINGS = (
+    ("OnCalendar=", "{section}.schedule"),
+    ("RandomizedDelaySec=", "{section}.jitter_s"),
+    ("TimeoutStartSec=", "{section}.timeout_s"),
+    ("OnFailure=", "scheduler.on_failure"),
+    ("RestartMode=", "scheduler.on_failure"),
+    ("ConditionACPower=", "scheduler.rollups_on_battery"),
+    ("ConditionPathExists=", "store.path"),
+    ("ReadWritePaths=", "store.path"),
+    ("BindPaths=", "store.path"),
+)
+_WHOLE_FILES = {
+    NETWORK_DROP_IN: "summarizer.name",
+    COMMAND_DROP_IN: "summarizer.command",
+    ON_FAILURE: "scheduler.on_failure",
+}
 
 
-def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str, ...]:
+class Nights(NamedTuple):
+    """What the timers need of a calendar: zone, minute at which days start, weekday on which weeks start."""
+
+    zone: str
+    day_start_minutes: int
+    week_start: int
+
+
+def schedule_of(job: Job, setting: str, calendar: Calendar | Nights | None) -> tuple[str, ...]:
     """Return the OnCalendar= expressions of a job: the setting's, else the table's, moved.
 
     They name the calendar's zone unless they name another, or there is no calendar yet. So the nights stay the
@@ -46,14 +78,14 @@ def schedule_of(job: Job, setting: str, calendar: Calendar | None) -> tuple[str,
     return tuple(str(time) if time.every_min else f"{time} {calendar.zone}" for time in times)
 
 
-def moved(job: Job, time: Time, calendar: Calendar) -> Time:
+def moved(job: Job, time: Time, calendar: Calendar | Nights) -> Time:
     """Return the default time, moved by when days start; the week's also to the day on which weeks start."""
     if "week" in job.levels:
         time = time._replace(weekday=calendar.week_start)
     return time.later(calendar.day_start_minutes)
 
 
-def _zoned(text: str, calendar: Calendar | None) -> str:
+def _zoned(text: str, calendar: Calendar | Nights | None) -> str:
     if calendar is None or names_zone(text):
         return text
     return f"{text} {calendar.zone}"
@@ -80,13 +112,15 @@ class Command(NamedTuple):
     parts: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     at_once: int = 1
+    made_for: str = ""
+    """The digest of the settings that it is made for."""
 
 
 class Wanted(NamedTuple):
     """What the drop-ins depend on, beside the settings of the jobs."""
 
     scope: Scope
-    calendar: Calendar | None = None
+    calendar: Calendar | Nights | None = None
     """The store's; None if there is no store yet and no zone is set. Then the units use the machine's zone."""
     needs_network: bool = False
     """Whether the configured summarizer does."""
@@ -169,7 +203,15 @@ def command_drop_in(scope: Scope, command: Command) -> str:
         else f'ReadWritePaths="-{plain_path(path)}"'
         for path in command.writes
     ]
-    return _text({"Service": service})
+    head = f"{_MADE_FOR}{command.made_for}\n" if command.made_for else ""
+    return _text({"Service": service}, head)
+
+
+def command_digest(command: str, writes: str, at_once: int) -> str:
+    """Return what tells whether these settings have changed; the program itself may be secret."""
+    from hashlib import sha256
+
+    return sha256("\0".join((command, writes, str(at_once))).encode()).hexdigest()[:16]
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:
@@ -184,7 +226,55 @@ def _timer(job: Job, own: TimerSettings, wanted: Wanted) -> str:
         rows += ["OnCalendar=", *(f"OnCalendar={text}" for text in schedule)]
     if own.jitter_s != job.settings.jitter_s:
         rows.append(f"RandomizedDelaySec={own.jitter_s}")
-    return _text({"Timer": rows})
+    return _text({"Timer": rows}, _calendar_line(wanted.calendar))
+
+
+def _calendar_line(calendar: Calendar | Nights | None) -> str:
+    if calendar is None:
+        return ""
+    start, week = calendar.day_start_minutes, calendar.week_start
+    return _CALENDAR.format(zone=calendar.zone, start=start, week=week)
+
+
+def calendar_in(texts: Iterable[str]) -> Nights | None:
+    """Return the calendar for which drop-ins were written; None if none says so."""
+    line = _CALENDAR.format(zone=r"(\S+)", start=r"(\d+)", week=r"(\d)")
+    found = next(filter(None, (re.search(line, text) for text in texts)), None)
+    return Nights(found[1], int(found[2]), int(found[3])) if found else None
+
+
+def unapplied(
+    written: Mapping[str, str], wanted: Mapping[str, str], made_for: str | None
+) -> Iterator[str]:
+    """Yield the settings whose drop-ins are not as they should be, and drop-ins that were changed by hand.
+
+    Texts are by their paths. Of the drop-in for a program only is compared what it was made for (None: it should not
+    be there): the rest depends on where the program was found.
+    """
+    for path in possible_paths():
+        old, new = written.get(path), wanted.get(path)
+        name = path.rpartition("/")[2]
+        if name == COMMAND_DROP_IN and made_for is not None and path.startswith(_ROLLUPS):
+            if f"{_MADE_FOR}{made_for}\n" not in (old or ""):
+                yield _WHOLE_FILES[name]
+        elif old != new and name in _WHOLE_FILES:
+            yield _WHOLE_FILES[name]
+        elif old != new:
+            yield from _settings_of(path, old or "", new or "")
+
+
+_ROLLUPS = tuple(f"{job.unit}.d/" for job in JOBS if job.network == "summarizer")
+
+
+def _settings_of(path: str, old: str, new: str) -> Iterator[str]:
+    section = path.removeprefix("memtool-").partition(".")[0].replace("-", "_")
+    lines = set(old.splitlines()) ^ set(new.splitlines())
+    found = [
+        setting.format(section=section)
+        for start, setting in _SETTINGS
+        if any(line.startswith(start) for line in lines)
+    ]
+    yield from found or [path]
 
 
 def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:
@@ -223,10 +313,10 @@ def _on_failure(wanted: Wanted) -> str:
     return _text({"Unit": ["Description=memtool: report that %i failed"], "Service": service})
 
 
-def _text(sections: Mapping[str, list[str]]) -> str:
+def _text(sections: Mapping[str, list[str]], comment: str = "") -> str:
     """Return the file's text; empty if no section has a line."""
     parts = ["\n".join((f"[{name}]", *rows, "")) for name, rows in sections.items() if rows]
-    return _HEAD + "\n".join(parts) if parts else ""
+    return _HEAD + comment + "\n".join(parts) if parts else ""
 
 
 def _quoted(command: str) -> str:

@@ -199,6 +199,8 @@ TASKS = (
     Task("redact", ("redact",)),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
+    Task("note", ("note",)),
+    Task("settle", ("open", "--done")),
 )
 
 Runnable = Job | Task

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from memtool.ledger.file import BAD_RESULTS, Left, Run, as_json
+from memtool.ledger.file import BAD_RESULTS, WROTE, Left, Run, as_json
 from memtool.ledger.reading import History
+from memtool.systemd.exits import exit_name, exit_words, is_before_start
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.pauses import Pause
-from memtool.systemd.systemctl import INSTALL, Scope, Timers, TimerState
+from memtool.systemd.systemctl import UNUSABLE, ServiceState, Timers, TimerState
 
 
 class Problem(NamedTuple):
@@ -40,9 +41,17 @@ class JobStatus(NamedTuple):
     left: Left
     timer: TimerState | None = None
     pause: Pause | None = None
+    written_by: Run | None = None
+    """The newest run of another job that wrote nodes of its levels."""
     problems: tuple[Problem, ...] = ()
     waits_for: tuple[str, ...] = ()
     """The paused jobs without whose work some of its own cannot be done."""
+
+    @property
+    def failed_unit(self) -> ServiceState | None:
+        """Its service, if that failed and the ledger does not know it."""
+        has_failed = any(problem.kind == "unit" for problem in self.problems)
+        return self.timer.service if has_failed and self.timer else None
 
     @property
     def is_healthy(self) -> bool:
@@ -122,14 +131,14 @@ _MOST_NAMES = 5
 FORGET = "forget"
 _ERASING = (FORGET, "compaction")
 """What ends an erasing: a compaction too, but it forgets no more."""
-_NOT_STARTED = 203  # systemd's own exit code for a program that it cannot start
 _ENDED_BY = {
     "timeout": "was ended by systemd: it took too long",
     "oom-kill": "ran out of memory",
     "start-limit-hit": "failed too often in a short time; systemd has given up",
     "watchdog": "was ended by systemd: it hung",
-    "resources": "could not be started: systemd lacked resources",
+    "resources": "could not be started: systemd lacked something that its unit names",
 }
+_CLOCK_SLACK_US = 60 * _SECOND_US
 
 
 def problems_of(row: JobStatus, look: Look) -> tuple[Problem, ...]:
@@ -141,12 +150,46 @@ def problems_of(row: JobStatus, look: Look) -> tuple[Problem, ...]:
 def common_problems(timers: Timers) -> tuple[Problem, ...]:
     """Return what is wrong with all of them."""
     found = (
+        _no_answer(timers),
         _in_both(timers),
         _no_linger(timers),
         _untried_sandbox(timers),
+        _not_reloaded(timers),
         _differing_units(timers),
+        _not_applied(timers),
     )
     return tuple(problem for problem in found if problem is not None)
+
+
+def _no_answer(timers: Timers) -> Problem | None:
+    """Timers are installed, and no systemd says that it runs them."""
+    if not timers.is_installed or not timers.problem:
+        return None
+    what = "the timers that are installed may not run"
+    return Problem("manager", "", what, detail=timers.problem, hint=timers.hint)
+
+
+def _not_reloaded(timers: Timers) -> Problem | None:
+    names = [
+        unit
+        for job in JOBS
+        if (timer := timers.states.get(job.name)) is not None
+        for unit, is_stale in (
+            (job.timer, timer.needs_reload and timer.state not in UNUSABLE),
+            (job.unit, timer.service.needs_reload and timer.service.state not in UNUSABLE),
+        )
+        if is_stale
+    ]
+    if not names:
+        return None
+    what = "unit files have changed, and systemd has not read them again"
+    hint = f"{timers.systemctl} daemon-reload"
+    return Problem("reload", "", what, detail=_named(names), hint=hint)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _in_both(timers: Timers) -> Problem | None:
@@ -174,13 +217,27 @@ def _untried_sandbox(timers: Timers) -> Problem | None:
 
 
 def _differing_units(timers: Timers) -> Problem | None:
-    names = timers.differing
-    if not names:
+    if not timers.differing:
         return None
-    shown = ", ".join(names[:_MOST_NAMES])
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     what = "unit files are not as this version of memtool writes them"
-    return Problem("units", "", what, detail=shown + more, hint=timers.renew)
+    return Problem("units", "", what, detail=_named(timers.differing), hint=timers.renew)
+
+
+def _not_applied(timers: Timers) -> Problem | None:
+    if not timers.unapplied:
+        return None
+    what = "settings and drop-ins differ, so the settings do not hold for the timers"
+    return Problem("settings", "", what, detail=_named(timers.unapplied), hint=timers.renew)
+
+
+def clock_behind(history: History, now_us: int) -> Problem | None:
+    """Return that the newest runs began in the future: the clock is wrong now, or was then."""
+    newest = max(history.runs, key=lambda run: run.started_us, default=None)
+    if newest is None or newest.started_us <= now_us + _CLOCK_SLACK_US:
+        return None
+    what = "the ledger has a run of a later time than the clock shows"
+    detail = "the clock is wrong now, or it was then"
+    return Problem("future", "", what, newest.started_us, "", detail, "timedatectl set-ntp true")
 
 
 def unfinished_forgetting(history: History) -> Problem | None:
@@ -205,7 +262,8 @@ def _bad_run(row: JobStatus, _: Look) -> Problem | None:
     if run is None or run.result not in BAD_RESULTS:
         return None
     note = "" if run.exit_code is None else f"exit {run.exit_code}"
-    return Problem(run.result, row.job.name, run.result, run.started_us, note, run.error)
+    hint = run.hint or _logs(row.job)
+    return Problem(run.result, row.job.name, run.result, run.started_us, note, run.error, hint)
 
 
 def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
@@ -213,12 +271,29 @@ def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
     service = row.timer.service if row.timer else None
     if service is None or service.state != "failed" or _is_told(row.last, service.started_us):
         return None
-    code = service.exit_code
-    what = _ENDED_BY.get(service.result, "failed before it could record a run")
-    detail = "its program cannot be started" if code == _NOT_STARTED else ""
-    note = f"exit {code}" if code and code > 0 else f"signal {-code}" if code else service.result
-    hint = f"memtool scheduler logs {row.job.name}"
+    code = service.exit_code or 0
+    is_recorded = _is_same_run(row.last, service) and not is_before_start(code)
+    what = (
+        "failed after its run was recorded"
+        if is_recorded
+        else "failed before it could record a run"
+    )
+    what = _ENDED_BY.get(service.result, what)
+    note = exit_name(code) if code else service.result
+    detail = exit_words(code) if code and not is_recorded else ""
+    hint = _logs(row.job)
     return Problem("unit", row.job.name, what, service.started_us, note, detail, hint)
+
+
+def _logs(job: Job) -> str:
+    return f"memtool scheduler logs {job.name}"
+
+
+def _is_same_run(run: Run | None, service: ServiceState) -> bool:
+    """Return whether the service's last process was this run."""
+    if run is None or service.started_us is None:
+        return False
+    return 0 <= run.started_us - service.started_us <= _START_US
 
 
 def _is_told(last: Run | None, started_us: int | None) -> bool:
@@ -232,14 +307,14 @@ def _is_told(last: Run | None, started_us: int | None) -> bool:
 
 def _no_next_run(row: JobStatus, look: Look) -> Problem | None:
     timer = row.timer
-    if timer is None or timer.state not in ("dead", "broken", "failed"):
+    if timer is None or timer.state not in ("dead", "failed"):
         return None
     what = "never runs again: its timer has no next time"
-    if timer.state != "dead":
-        what = "does not run: its timer is broken"
+    if timer.state == "failed":
+        what = "does not run: its timer has failed"
     places = ", ".join(timer.drop_ins)
     detail = f"look at {places}" if places else ""
-    hint = f"correct it, then: {_systemctl(look.timers.scope)} restart {row.job.timer}"
+    hint = f"{look.timers.systemctl} restart {row.job.timer}"
     return Problem("no-next", row.job.name, what, detail=detail, hint=hint)
 
 
@@ -247,16 +322,62 @@ def _not_armed(row: JobStatus, look: Look) -> Problem | None:
     if row.timer is None or row.timer.state != "stopped":
         return None
     what = "does not run: its timer is enabled, but not started"
-    hint = f"{_systemctl(look.timers.scope)} start {row.job.timer}"
+    hint = f"{look.timers.systemctl} start {row.job.timer}"
     return Problem("not-armed", row.job.name, what, hint=hint)
 
 
-def _not_installed(row: JobStatus, look: Look) -> Problem | None:
-    states = look.timers.states.values()
-    is_missing = row.timer is not None and row.timer.state == "missing"
-    if not is_missing or all(timer.state == "missing" for timer in states):
+def _not_enabled(row: JobStatus, look: Look) -> Problem | None:
+    if row.timer is None or not row.timer.is_live or row.timer.enabled != "disabled":
         return None
-    return Problem("missing", row.job.name, "has no timer", hint=INSTALL)
+    what = "runs until the next start of the machine only: its timer is started, but not enabled"
+    hint = f"{look.timers.systemctl} enable {row.job.timer}"
+    return Problem("not-enabled", row.job.name, what, hint=hint)
+
+
+def _unusable_timer(row: JobStatus, look: Look) -> Problem | None:
+    if row.timer is None or row.timer.state not in UNUSABLE or _has_none(look.timers):
+        return None
+    state, unit, timers = row.timer.state, row.job.timer, look.timers
+    what = {
+        "masked": "never runs: its timer is masked",
+        "missing": "never runs: its timer is missing",
+        "broken": "does not run: systemd cannot use the file of its timer",
+    }[state]
+    again = f"{timers.systemctl} {'restart' if state == 'broken' else 'enable --now'} {unit}"
+    steps = _mended(state, unit, row.timer.drop_ins, timers)
+    hint = " && ".join((*steps, again))
+    return Problem(state, row.job.name, what, detail=row.timer.load_error, hint=hint)
+
+
+def _has_none(timers: Timers) -> bool:
+    """Return whether nothing is installed, which is no problem of a job."""
+    states = timers.states.values()
+    return all(timer.state == timer.service.state == "missing" for timer in states)
+
+
+def _unusable_service(row: JobStatus, look: Look) -> Problem | None:
+    if row.timer is None or row.timer.service.state not in UNUSABLE or _has_none(look.timers):
+        return None
+    service, timers = row.timer.service, look.timers
+    what = {
+        "masked": "never runs: its service is masked",
+        "missing": "never runs: its service is missing",
+        "broken": "never runs: systemd cannot use the file of its service",
+    }[service.state]
+    hint = " && ".join(_mended(service.state, row.job.unit, service.drop_ins, timers))
+    return Problem(service.state, row.job.name, what, detail=service.load_error, hint=hint)
+
+
+def _mended(state: str, unit: str, drop_ins: Sequence[str], timers: Timers) -> tuple[str, ...]:
+    """Return the commands after which systemd can use the unit; what has to be corrected by hand comes first."""
+    if state == "masked":
+        return (f"{timers.systemctl} unmask {unit}", timers.renew)
+    if state == "missing" or timers.differing:
+        return (timers.renew,)
+    manager = " --user" if timers.scope == "user" else ""
+    others = [path for path in drop_ins if "memtool" not in path.rpartition("/")[2]]
+    places = f"{', '.join(others)}; " if others else ""
+    return (f"correct it: {places}systemd-analyze{manager} verify {unit}",)
 
 
 def _overdue(row: JobStatus, look: Look) -> Problem | None:
@@ -264,7 +385,8 @@ def _overdue(row: JobStatus, look: Look) -> Problem | None:
     timer = row.timer
     if timer is None or not timer.is_live or row.pause or row.running:
         return None
-    if timer.service.state in ("running", "queued", "retrying") or _unit_failed(row, look):
+    state = timer.service.state
+    if state in ("running", "queued", "retrying", *UNUSABLE) or _unit_failed(row, look):
         return None
     late_us = look.now_us - _LATE_US
     due_us, detail = timer.next_us, "its timer did not fire"
@@ -305,8 +427,17 @@ def _backlog(row: JobStatus, _: Look) -> Problem | None:
     return Problem("backlog", row.job.name, what, run.started_us, "", run.reason, hint)
 
 
-def _systemctl(scope: Scope | None) -> str:
-    return "systemctl --user" if scope == "user" else "systemctl"
+def _unreadable(row: JobStatus, _: Look) -> Problem | None:
+    """Its last run went well, and yet there is something that it could not read."""
+    run = row.last
+    number = run.details.get("files_unreadable", 0) if run and run.result == "done" else 0
+    if run is None or not number:
+        return None
+    what = (
+        f"could not read {number} {'file or directory' if number == 1 else 'files or directories'}"
+    )
+    hint = "memtool ingest lists what it could not read"
+    return Problem("unreadable", row.job.name, what, run.started_us, "", run.reason, hint)
 
 
 _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
@@ -314,9 +445,12 @@ _CHECKS: tuple[Callable[[JobStatus, Look], Problem | None], ...] = (
     _unit_failed,
     _no_next_run,
     _not_armed,
-    _not_installed,
+    _not_enabled,
+    _unusable_timer,
+    _unusable_service,
     _overdue,
     _backlog,
+    _unreadable,
 )
 
 
@@ -334,6 +468,8 @@ def status_of(history: History, look: Look | None = None) -> Status:
     jobs = tuple(_judged(_job_status(job, history, looked_by), look) for job in JOBS)
     found = [problem for row in jobs for problem in row.problems]
     found += common_problems(look.timers)
+    if (behind := clock_behind(history, look.now_us)) is not None and look.now_us:
+        found.append(behind)
     if (forgetting := unfinished_forgetting(history)) is not None:
         found.append(forgetting)
     if history.problem:
@@ -394,7 +530,12 @@ def _job_status(job: Job, history: History, looked_by: Run | None) -> JobStatus:
         errors=sum(number for result, number in counts.items() if result in BAD_RESULTS),
         skips=counts.get("skipped", 0),
         left=_waiting_for(job, own, looked_by),
+        written_by=_last(run for run in history.runs if run.job != job.name and _wrote(run, job)),
     )
+
+
+def _wrote(run: Run, job: Job) -> bool:
+    return any(run.details.get(f"{WROTE}{level}") for level in job.levels)
 
 
 def _last(runs: Iterable[Run]) -> Run | None:
@@ -441,6 +582,7 @@ def _job_json(row: JobStatus) -> dict[str, object]:
         "pause": row.pause._asdict() if row.pause else None,
         "running": as_json(row.running) if row.running else None,
         "last": {**as_json(row.last), "duration_us": row.last.duration_us} if row.last else None,
+        "written_by": as_json(row.written_by) if row.written_by else None,
         "runs": row.runs,
         "errors": row.errors,
         "skips": row.skips,

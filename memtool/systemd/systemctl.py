@@ -18,6 +18,7 @@ from memtool.systemd.jobs import JOBS
 PROPERTIES = (
     "Id",
     "LoadState",
+    "LoadError",
     "ActiveState",
     "SubState",
     "UnitFileState",
@@ -30,7 +31,10 @@ PROPERTIES = (
     "ActiveEnterTimestamp",
     "Job",
     "RandomizedDelayUSec",
+    "ExecStart",
     "ExecMainStartTimestamp",
+    "ExecMainExitTimestamp",
+    "RestartUSec",
     "ExecMainCode",
     "ExecMainStatus",
     "User",
@@ -38,11 +42,13 @@ PROPERTIES = (
 
 _KILLED = ("2", "3")  # CLD_KILLED, CLD_DUMPED: then the status is a signal
 _ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime", "alias", "generated")
+_EXEC = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _CALENDAR = re.compile(r"\{ OnCalendar=(.*?) ; next_elapse=.* \}")
 _TIME = re.compile(
     r"(?:[A-Z][a-z]{2} )?(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? UTC"
 )
 _ITERATION = re.compile(r"^ *(?:Next elapse|Iter\. #\d+): (.*)$", re.MULTILINE)
+_NEVER = "elapse: never"
 _SINCE_1970 = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)\b")
 _SPAN_S = {
@@ -57,11 +63,18 @@ _SPAN_S = {
     "y": 31_557_600,
 }
 
+UNUSABLE = ("masked", "missing", "broken")
+"""The states of a timer or service that systemd cannot use."""
+
 Properties = Mapping[str, str]
 
 
 class ServiceState(NamedTuple):
-    """A job's service: `inactive`, `running`, `queued` (behind others), `retrying`, `failed`, `masked`, `missing`."""
+    """A job's service.
+
+    `inactive`, `running`, `queued` (behind others), `retrying` (waits for its next try), `failed`; `masked`,
+    `missing`, `broken` (systemd cannot use its file).
+    """
 
     state: str = "missing"
     result: str = ""
@@ -69,6 +82,14 @@ class ServiceState(NamedTuple):
     exit_code: int | None = None
     """Of its last process: negative for the signal that killed it; None if none is known."""
     user: str = ""
+    retry_us: int | None = None
+    """When systemd tries it again, if it waits for that."""
+    programs: tuple[str, ...] = ()
+    """What it starts."""
+    drop_ins: tuple[str, ...] = ()
+    needs_reload: bool = False
+    load_error: str = ""
+    """Why its file cannot be used, as systemd says it."""
 
 
 class TimerState(NamedTuple):
@@ -87,6 +108,7 @@ class TimerState(NamedTuple):
     randomized_delay_s: float = 0
     drop_ins: tuple[str, ...] = ()
     needs_reload: bool = False
+    load_error: str = ""
     service: ServiceState = ServiceState()
 
     @property
@@ -131,6 +153,7 @@ def _timer_from(timer: Properties, service: Properties) -> TimerState:
         randomized_delay_s=span_s(timer.get("RandomizedDelayUSec", "")),
         drop_ins=tuple(timer.get("DropInPaths", "").split()),
         needs_reload=timer.get("NeedDaemonReload") == "yes",
+        load_error=_load_error(timer),
         service=_service_from(service),
     )
 
@@ -140,11 +163,11 @@ def _timer_state(timer: Properties) -> str:
     for state, holds in (
         ("masked", load == "masked"),
         ("missing", load == "not-found"),
+        ("broken", load != "loaded"),
         ("running", active == "active" and timer.get("SubState") == "running"),
         ("dead", active == "active" and timer.get("SubState") == "elapsed"),
         ("armed", active == "active"),
         ("failed", active == "failed"),
-        ("broken", load != "loaded"),
         ("stopped", timer.get("UnitFileState", "") in _ENABLED),
     ):
         if holds:
@@ -155,26 +178,40 @@ def _timer_state(timer: Properties) -> str:
 def _service_from(service: Properties) -> ServiceState:
     code = service.get("ExecMainStatus", "")
     started_us = time_us(service.get("ExecMainStartTimestamp", ""))
+    ended_us = time_us(service.get("ExecMainExitTimestamp", ""))
     has_ended = service.get("ExecMainCode", "0") != "0" and code.isdigit()
     sign = -1 if service.get("ExecMainCode") in _KILLED else 1
+    state = _service_state(service)
+    wait_us = round(span_s(service.get("RestartUSec", "")) * 1_000_000)
     return ServiceState(
-        state=_service_state(service),
+        state=state,
         result=service.get("Result", ""),
         started_us=started_us,
         exit_code=sign * int(code) if has_ended else None,
         user=service.get("User", ""),
+        retry_us=ended_us + wait_us if state == "retrying" and ended_us else None,
+        programs=tuple(_EXEC.findall(service.get("ExecStart", ""))),
+        drop_ins=tuple(service.get("DropInPaths", "").split()),
+        needs_reload=service.get("NeedDaemonReload") == "yes",
+        load_error=_load_error(service),
     )
 
 
 def _service_state(service: Properties) -> str:
     load, active = service.get("LoadState", "not-found"), service.get("ActiveState", "")
-    if load in ("masked", "not-found"):
-        return "missing" if load == "not-found" else load
+    if load != "loaded":
+        return {"not-found": "missing", "masked": "masked"}.get(load, "broken")
     if active == "activating":
         return "retrying" if service.get("SubState", "").startswith("auto-restart") else "running"
     if active == "inactive" and service.get("Job", "") not in ("", "0"):
         return "queued"
     return {"failed": "failed", "deactivating": "running"}.get(active, "inactive")
+
+
+def _load_error(unit: Properties) -> str:
+    """Return the text of such as `org.freedesktop.systemd1.NoSuchUnit "Unit x.service not found."`."""
+    found = re.fullmatch(r'\S+ "(.*)"', unit.get("LoadError", ""))
+    return found[1] if found else ""
 
 
 def time_us(text: str) -> int | None:
@@ -222,7 +259,8 @@ _ASK_TIMEOUT_S = 15
 INSTALL = "memtool setup"
 NOT_BOOTED = "systemd does not run here"
 BY_HAND = 'run the jobs by hand ("memtool ingest", "memtool rollup all") or by cron ("memtool scheduler crontab")'
-_LINGER = 'log in as this user, or have its systemd run always: "loginctl enable-linger {user}"'
+_LINGER = "loginctl enable-linger {user}"
+_START_MANAGER = "sudo systemctl start user@{uid}.service"
 
 # What systemctl says (247 to 257), what it means, and what helps. The first that fits counts.
 _NO_BUS = (
@@ -235,8 +273,8 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (_NO_BUS, "no systemd runs for this user", _LINGER),
     (
         r"connect to .*bus.*: (?:Permission denied|Operation not permitted)",
-        "XDG_RUNTIME_DIR belongs to another user, as su and sudo leave it",
-        'become that user by "sudo -i" or "machinectl shell", or name --system',
+        "systemd does not let this user ask it",
+        "log in as the user of the jobs, or name --system",
     ),
     (
         r"Access denied|Interactive authentication required|Permission denied|not permitted",
@@ -292,16 +330,30 @@ class Timers(NamedTuple):
     states: Mapping[str, TimerState] = {}
     problem: str = ""
     hint: str = ""
+    is_installed: bool = False
+    """Whether there are unit files; systemd may not have read them."""
     elsewhere: frozenset[str] = frozenset()
     """Jobs whose timers also fire in the other manager."""
     lacks_linger: str = ""
     """The user whose manager ends at logout; empty if it does not."""
     differing: tuple[str, ...] = ()
     """Unit files that differ from what this program writes, by their paths below the directory of units."""
+    unapplied: tuple[str, ...] = ()
+    """Settings that the drop-ins do not have, by their keys; and drop-ins that were changed by hand, by their paths."""
     is_sandbox_untried: bool = False
     """Whether the user's jobs run without the sandbox because it was not tried."""
-    renew: str = ""
-    """The command that renews the unit files, and tries the sandbox."""
+    sudo: str = ""
+    """What a person has to type before a command that changes something; it ends with a space."""
+
+    @property
+    def renew(self) -> str:
+        """The command that renews the unit files, and tries the sandbox."""
+        return f"{self.sudo}memtool scheduler apply"
+
+    @property
+    def systemctl(self) -> str:
+        """How a person calls systemctl for these timers."""
+        return f"{self.sudo}systemctl{' --user' if self.scope == 'user' else ''}"
 
     @property
     def is_known(self) -> bool:
@@ -309,12 +361,22 @@ class Timers(NamedTuple):
         return self.scope is not None and not self.problem
 
 
-def manager_of(scope: Scope, environ: Mapping[str, str], uid: int) -> Manager:
-    """Return the manager, with the runtime directory filled in where cron or su left it out."""
-    runtime = f"/run/user/{uid}"
-    if scope == "user" and not environ.get("XDG_RUNTIME_DIR") and Path(runtime).is_dir():
-        environ = {**environ, "XDG_RUNTIME_DIR": runtime}
-    return Manager(scope, environ, is_booted())
+def manager_of(scope: Scope, environ: Mapping[str, str], uid: int, root: Path = _ROOT) -> Manager:
+    """Return the manager. Of a user's, cron leaves the runtime directory out, and su and sudo keep another user's."""
+    if scope == "user" and not _is_own(Path(environ.get("XDG_RUNTIME_DIR", "")), uid):
+        left_out = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+        environ = {name: value for name, value in environ.items() if name not in left_out}
+        runtime = root / f"run/user/{uid}"
+        if _is_own(runtime, uid):
+            environ = {**environ, "XDG_RUNTIME_DIR": str(runtime)}
+    return Manager(scope, environ, is_booted(root))
+
+
+def _is_own(path: Path, uid: int) -> bool:
+    try:
+        return path.is_absolute() and path.stat().st_uid == uid
+    except OSError:
+        return False
 
 
 def is_booted(root: Path = _ROOT) -> bool:
@@ -331,7 +393,12 @@ def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope,
     return tuple(
         scope
         for scope in SCOPES
-        if any(os.path.lexists(path / job.timer) for path in found[scope] for job in JOBS)
+        if any(
+            os.path.lexists(path / unit)
+            for path in found[scope]
+            for job in JOBS
+            for unit in (job.timer, job.unit)
+        )
     )
 
 
@@ -373,6 +440,45 @@ def ask(manager: Manager) -> Timers:
     return Timers(manager.scope, timers_of(parse_show(done.stdout)))
 
 
+def unread_drop_ins(
+    scope: Scope, environ: Mapping[str, str], states: Mapping[str, TimerState], root: Path = _ROOT
+) -> dict[str, TimerState]:
+    """Return the states, where units with drop-ins that systemd has not read need a reload.
+
+    systemd itself does not notice the first drop-in of a unit (seen: 252).
+    """
+    places = (units_directory(scope, environ, root), admin_directory(scope, environ, root))
+
+    def has_unread(unit: str, read: Sequence[str]) -> bool:
+        names = {path.rpartition("/")[2] for path in read}
+        return any(
+            path.name not in names and path.exists() and path.resolve() != Path(os.devnull)
+            for place in dict.fromkeys(places)
+            for path in (place / f"{unit}.d").glob("*.conf")
+        )
+
+    found = dict(states)
+    for job in JOBS:
+        timer = found[job.name]
+        if timer.state not in UNUSABLE and has_unread(job.timer, timer.drop_ins):
+            timer = timer._replace(needs_reload=True)
+        service = timer.service
+        if service.state not in UNUSABLE and has_unread(job.unit, service.drop_ins):
+            timer = timer._replace(service=service._replace(needs_reload=True))
+        found[job.name] = timer
+    return found
+
+
+def schedule_problem(expression: str, environ: Mapping[str, str]) -> str | None:
+    """Return what systemd has against a calendar expression, empty if nothing; None if it cannot be asked."""
+    done = run(["systemd-analyze", "calendar", expression], environ)
+    if done.is_missing or done.is_timed_out:
+        return None
+    if not done.is_ok:
+        return done.said
+    return f"{expression!r} never comes" if _NEVER in done.stdout else ""
+
+
 def next_times(
     expression: str, environ: Mapping[str, str], *, count: int = 2
 ) -> tuple[int, ...] | None:
@@ -406,7 +512,10 @@ def meaning(done: Finished, manager: Manager) -> tuple[str, str]:
         if re.search(pattern, said, re.MULTILINE | re.IGNORECASE):
             if pattern == _NO_BUS and not manager.is_booted:
                 return NOT_BOOTED, BY_HAND
-            return text, hint.format(user=name_of(os.getuid()))
+            uid = os.getuid()
+            is_done = hint == _LINGER and not lacks_linger(uid)
+            helps = _START_MANAGER if is_done else hint
+            return text, helps.format(user=name_of(uid), uid=uid)
     return done.said, ""
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from memtool.agents import registry
 from memtool.paths import shipped
-from memtool.systemd.changes import changes
+from memtool.systemd.changes import UNREADABLE, changes
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.systemctl import SYSTEM_UNITS, Scope
 
@@ -153,7 +153,12 @@ def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
         is_ours = any(map(os.path.lexists, ours))
         return tuple(job.unit for job in JOBS) if is_ours else ()
     wanted = {directory / name: text for name, text in unit_files(installation).items()}
-    return tuple(str(change.path.relative_to(directory)) for change in changes(wanted, ours))
+    return tuple(
+        str(change.path.relative_to(directory))
+        for change in changes(wanted, ours)
+        # Of a file of the system that this user may not read, nothing is known.
+        if change.old != UNREADABLE or scope == "user" or os.access(change.path, os.R_OK)
+    )
 
 
 def sandbox_properties(home: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memtool.agents.reading import Limits, read_chunks, read_stream, unchanged
+from memtool.agents.reading import Limits, look, read_chunks, read_stream, unchanged
 from memtool.errors import StorageError
 from memtool.model.records import Event, Source
 from tests.agents.records import (
@@ -48,7 +48,7 @@ def append(path: Path, *records: object, end: str = "\n") -> None:
 def test_a_second_reading_of_an_unchanged_file_does_not_open_it(tmp_path: Path) -> None:
     path = write(tmp_path / "s.jsonl", user("one"))
     source = last_source(path)
-    assert unchanged(path.stat(), source)
+    assert unchanged(look(path, source), source)
     path.chmod(0)
     assert list(read_chunks(path, source)) == []
 
@@ -213,10 +213,10 @@ def test_chunks_are_bounded_and_each_state_resumes_where_it_ends(tmp_path: Path)
     assert len(chunks) > 3
     whole = all_records(chunks)
     for number, chunk in enumerate(chunks[:-1]):
-        assert not unchanged(path.stat(), chunk.source)
+        assert not unchanged(look(path, None), chunk.source)
         rest = all_records(read_chunks(path, chunk.source, limits=SMALL))
         assert all_records(chunks[: number + 1]) + rest == whole
-    assert unchanged(path.stat(), chunks[-1].source)
+    assert unchanged(look(path, None), chunks[-1].source)
     assert chunks[-1].source.damaged == 1
 
 

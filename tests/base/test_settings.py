@@ -161,6 +161,8 @@ BAD["summarizer.command"] = ["two\nlines", "x" * 1001, ["claude", "-p"]]
 GOOD["summarizer.command"] = ["", "claude -p --model 'a b'"]
 BAD["summarizer.command_writes"] = ["relative", "/a:b", "/a\0", 4]
 GOOD["summarizer.command_writes"] = ["", "/a", "~/.claude:/b c"]
+BAD["mcp.notes"] = ["", "true", "yes", 0, 1, None]
+GOOD["mcp.notes"] = [False, True]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
 GOOD["scheduler.rollups_on_battery"] = ["run", "skip"]
 BAD["scheduler.rollups_on_battery"] = ["", "yes", True, 0]
@@ -177,7 +179,8 @@ def test_each_setting_takes_what_it_should_and_nothing_else(key: str) -> None:
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda row: str(row.key))
 def test_each_setting_can_be_set_by_its_variable(setting: Setting) -> None:
     value = GOOD[setting.key][-1]
-    config = load_config({setting.variable: str(value)}, [], SETTINGS)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    config = load_config({setting.variable: text}, [], SETTINGS)
     assert config.value(setting.key) == value
     assert config.origin(setting.key).name == setting.variable
 
@@ -304,4 +307,5 @@ def test_a_check_never_crashes_and_takes_only_the_settings_own_type(
 @given(st.sampled_from([*SETTINGS.values()]), st.text())
 def test_text_of_a_variable_is_never_misread(row: Setting, text: str) -> None:
     value = row.kind.read(text)
-    assert value == text or (row.kind.is_number and value == int(text))
+    is_truth = row.kind.is_truth and text == str(value).lower()
+    assert value == text or is_truth or (row.kind.is_number and value == int(text))

@@ -65,7 +65,7 @@ def test_the_help_of_a_subcommand_is_not_cut_off(offers: Offers) -> None:
 def test_the_options_of_the_program_are_its_own(offers: Offers) -> None:
     """Those of typer would install scripts of its own."""
     found = values(offers("memtool --"))
-    assert found == ["--store", "--config", "--version", "--help"]
+    assert found == ["--store", "--config", "--version", "--json", "--help"]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,7 @@ FREE = {
     "DURATION",
     "EVENT",
     "GRIP",
+    "ID",
     "N",
     "PROJECT",
     "QUERY",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -240,3 +241,61 @@ def test_a_removed_setting_in_the_environment_is_a_warning_too(
     assert done.stderr.startswith(
         "memtool: warning: MEMTOOL_RETENTION__EVENTS_DAYS: retention.events_days was removed"
     )
+
+
+NONSENSE = [
+    "invalid",
+    "0 3 * * *",
+    "*/5 * * * *",
+    "03:00 Europe/Nowhere",
+    "*-*-* 25:00",
+    "daily; 3am",
+]
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_nonsense_schedule_is_refused_where_it_is_set(
+    memtool: Program, path: Path, value: str
+) -> None:
+    done = memtool("config", "set", "day_rollup.schedule", value)
+    assert (done.returncode, path.exists()) == (2, False)
+    assert "day_rollup.schedule cannot be" in done.stderr
+    done = memtool("toc", env={"MEMTOOL_DAY_ROLLUP__SCHEDULE": value})
+    assert done.returncode == 78
+    assert "MEMTOOL_DAY_ROLLUP__SCHEDULE: day_rollup.schedule cannot be" in done.stderr
+    path.parent.mkdir(parents=True)
+    path.write_text(f'[week_rollup]\nschedule = "{value}"\n')
+    for command in (("config", "check"), ("scheduler", "status"), ("ingest",)):
+        done = memtool(*command)
+        assert done.returncode == 78
+        assert f"{path}:2: week_rollup.schedule cannot be" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize("value", ["2020-01-01", "*-02-30", "Mon 2031-08-05", "daily; 2020-01-01"])
+def test_a_schedule_that_never_comes_is_refused(memtool: Program, path: Path, value: str) -> None:
+    done = memtool("config", "set", "day_rollup.schedule", value)
+    assert (done.returncode, path.exists()) == (2, False)
+    assert "never comes" in done.stderr
+    path.parent.mkdir(parents=True)
+    path.write_text(f'[day_rollup]\nschedule = "{value}"\n')
+    done = memtool("config", "check")
+    assert done.returncode == 78
+    assert f"{path}:2: day_rollup.schedule cannot be" in done.stderr
+    found = json.loads(memtool("config", "check", "--json").stdout)["faults"][0]
+    assert "never comes" in found["message"] + found["hint"]
+
+
+def test_without_systemd_a_schedule_is_taken_and_said_to_be_unchecked(
+    memtool: Program, path: Path, tmp_path: Path
+) -> None:
+    alone = {"PATH": str(tmp_path)}
+    done = memtool("config", "set", "day_rollup.schedule", "Mon 2031-08-05", env=alone)
+    assert done.returncode == 0
+    assert "only the form was checked: systemd-analyze" in done.stderr
+    done = memtool("config", "check", env=alone)
+    assert done.returncode == 0
+    assert f"{path}:2: day_rollup.schedule: only the form was checked" in done.stderr
+    done = memtool("config", "set", "day_rollup.schedule", "2020-01-01", env=alone)
+    assert done.returncode == 2
+    assert "never comes" in done.stderr

@@ -268,9 +268,19 @@ def test_an_ingest_that_waits_for_its_input_keeps_no_other_writer_waiting(
         process.wait(2)
     code, _, said = call("rollup", "day", "--include-open", MEMTOOL_LOCKS__WAIT_S="1")
     assert (code, said) == (0, "")
+    place = tmp_path / "home/.claude/projects/x"
+    place.mkdir(parents=True)
+    (place / "b.jsonl").write_text(line("three", 3))
+    assert call("ingest")[0] == 0  # 75 if another ingest is running
+    history = json.loads(call("scheduler", "history", "--json")[1])["runs"]
+    assert [(run["result"], run["reason"]) for run in history if run["result"] == "partial"] == [
+        ("partial", "the input has stalled")
+    ]
     process.communicate(line("two", 2).encode(), timeout=HUNG_S)
     assert process.returncode == 0
-    assert events_of(call) == ["zero", "one", "two"]
+    assert events_of(call) == ["zero", "one", "two", "three"]
+    history = json.loads(call("scheduler", "history", "--json")[1])["runs"]
+    assert {run["result"] for run in history} == {"done"}
 
 
 # --- Claude Code's list of prompts
@@ -348,7 +358,7 @@ def test_a_transcript_that_was_renamed_is_counted_once(call: Call, claude: Path)
 def test_a_file_without_words_is_no_failure(call: Call, tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jsonl").write_text(text)
     code, _, said = call("ingest", str(tmp_path / "a.jsonl"))
-    assert (code, said) == (0, "")
+    assert (code, "memtool:" in said) == (0, False)
 
 
 def test_utf_16_is_named(call: Call, tmp_path: Path) -> None:
@@ -356,3 +366,21 @@ def test_utf_16_is_named(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("ingest", str(tmp_path / "a.jsonl"))
     assert code == 65
     assert "UTF-16: convert it to UTF-8" in out
+
+
+def test_a_scheduled_run_with_nothing_new_says_one_line(call: Call, tmp_path: Path) -> None:
+    place = tmp_path / "home/.claude/projects/x"
+    place.mkdir(parents=True)
+    (place / "a.jsonl").write_text(line("one", 1) + "{broken\n")
+    (place / "notes.txt").write_text("no transcript")
+    os.mkfifo(place / "b.jsonl")
+    (place / "c.jsonl").symlink_to("/dev/zero")
+    (place / "d.jsonl").symlink_to("d.jsonl")
+    (place / "e").symlink_to(place)
+    by_systemd = {"SYSTEMD_EXEC_PID": str(os.getpid())}
+    assert call("ingest", **by_systemd)[0] == 1
+    code, out, err = call("ingest", **by_systemd)
+    assert (code, out, err) == (0, "0 files read, 1 unchanged: 0 new events\n", "")
+    by_hand = call("ingest")[1]
+    assert "as reported before: 1 damaged record" in by_hand
+    assert "not read: " in by_hand

@@ -24,8 +24,8 @@ ROBO = Agent(
     __name__,
     roots=("~/.robo",),
     variable="ROBO_HOME",
-    transcripts="talks",
-    suffix=".robo",
+    transcripts=("talks",),
+    suffixes=(".robo",),
 )
 
 
@@ -45,7 +45,7 @@ class Robo(Format):
         return Retention(3, "keep_days", root / "robo.json")
 
 
-class RoboParser:
+class RoboParser(Parser):
     """Every line is an answer."""
 
     def parse(self, record: JsonObject) -> Outcome:

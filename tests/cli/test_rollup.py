@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -33,8 +35,40 @@ def call(call: Call, tmp_path: Path) -> Call:
 def test_all_levels_are_brought_up_to_date_and_told(call: Call) -> None:
     code, out, _ = call("rollup", "all")
     assert code == 0
-    assert out.splitlines()[0] == "day-rollup: done, 6 nodes written"
-    assert call("rollup", "all")[1].count("nothing to write") == 4
+    assert out.splitlines() == [
+        "day-rollup: done, wrote 2 segments, 2 days, 1 week, 1 month",
+        "week-rollup: done, nothing to write: day-rollup wrote the weeks",
+        "month-rollup: done, nothing to write: day-rollup wrote the months",
+        "year-rollup: done, nothing to write",
+    ]
+    assert call("rollup", "all")[1].count("done, nothing to write\n") == 4
+
+
+def test_what_waits_is_known_right_after_an_ingest(call: Call) -> None:
+    waits = {row["job"]: row["left"] for row in status(call)["jobs"] if row["left"]}
+    assert waits == {
+        "day-rollup": {"day": {"stale": 2}},
+        "week-rollup": {"week": {"stale": 1}},
+        "month-rollup": {"month": {"stale": 1}},
+    }
+    call("rollup", "day")
+    assert not any(row["left"] for row in status(call)["jobs"])
+
+
+def test_weeks_that_another_job_wrote_are_not_never(call: Call) -> None:
+    call("rollup", "day")
+    rows = {row["job"]: row for row in status(call)["jobs"]}
+    assert rows["week-rollup"]["written_by"]["job"] == "day-rollup"
+    assert rows["year-rollup"]["written_by"] is None
+    _, out, _ = call("scheduler", "status")
+    cells = {line.split()[0]: line for line in out.splitlines() if "-rollup" in line}
+    assert re.search(r"[a-z]\* +done ", cells["week-rollup"])
+    assert " never " in cells["year-rollup"]
+    assert "* day-rollup wrote the weeks and months that have ended" in " ".join(out.split())
+
+
+def status(call: Call) -> Any:
+    return json.loads(call("scheduler", "status", "--json")[1])
 
 
 def test_a_dry_run_tells_and_does_nothing(call: Call) -> None:

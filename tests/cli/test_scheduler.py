@@ -64,7 +64,8 @@ def fill(root: Path) -> None:
     left: Left = {"day": {"stale": 2}, "week": {"stale": 1}, "file": {"not read": 3}}
     for row in (
         run("year-rollup", 327 * 24 * HOUR_S, 95)._replace(nodes=1, calls=1),
-        run("week-rollup", 34 * HOUR_S)._replace(result="failed", exit_code=69, error="no answer from \x1b[31mhost"),
+        run("week-rollup", 34 * HOUR_S)._replace(result="failed", exit_code=69, error="no answer from \x1b[31mhost",
+            hint="start the endpoint"),
         run("ingest", 900)._replace(result="skipped", exit_code=75, reason="ingest is already running (pid 9)"),
         run("ingest", 600, 0.25)._replace(events=12, left=left),
     ):  # fmt: skip
@@ -96,7 +97,9 @@ def test_without_a_systemd_status_shows_the_ledger(
         '  hint: run the jobs by hand ("memtool ingest", "memtool rollup all") or by cron',
         '    ("memtool scheduler crontab")',
         "warning: week-rollup failed 1d ago (exit 69): no answer from host",
+        "  hint: start the endpoint",
         "warning: compaction died 2h ago: killed, out of memory, or power lost",
+        "  hint: memtool scheduler logs compaction",
     ]
     assert all(len(line) <= 80 for line in lines[2:])
 
@@ -177,20 +180,24 @@ def test_what_is_wrong_stands_below_the_table(
     assert lines == [
         "JOB           LAST RUN   RESULT  TOOK  NEXT RUN      RUNS  ERRORS  SKIPS  WAITS",
         "ingest        14min ago  done    1.5s  in 22s 12:00     1       -      -      -",
-        "day-rollup    10h ago    done    1.5s  in 13h 01:02     1       -      -      -",
+        "day-rollup    5min ago   failed     -  in 13h 01:02     1       -      -      -",
         "week-rollup   2d ago     done    1.5s  never again      1       -      -      -",
         "month-rollup  23d ago    done    1.5s  not started      1       -      -      -",
         "year-rollup   327d ago   done    3min  disabled         1       -      -      -",
         "compaction    2d ago     done    1.5s  masked           1       -      -      -",
         "",
         "warning: day-rollup failed before it could record a run 5min ago (exit 203): its",
-        "    program cannot be started",
+        "    program cannot be started: it or its interpreter is missing or may not be",
+        "    run",
         "  hint: memtool scheduler logs day-rollup",
         "warning: week-rollup never runs again: its timer has no next time: look at",
         "    /etc/x.conf",
-        "  hint: correct it, then: systemctl restart memtool-week-rollup.timer",
+        "  hint: systemctl restart memtool-week-rollup.timer",
         "warning: month-rollup does not run: its timer is enabled, but not started",
         "  hint: systemctl start memtool-month-rollup.timer",
+        "warning: compaction never runs: its timer is masked",
+        "  hint: systemctl unmask memtool-compaction.timer && memtool scheduler apply &&",
+        "    systemctl enable --now memtool-compaction.timer",
     ]
     assert all(len(line) <= 80 for line in lines)
 
@@ -222,12 +229,17 @@ def test_a_running_job_and_one_in_the_queue_are_told(
     tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran(tmp_path)
-    between = {"ActiveState": "activating", "SubState": "auto-restart"}
-    systemd.shows(show_text(services={"day-rollup": {"Job": "12"}, "ingest": between}))
+    between = {
+        "ActiveState": "activating", "SubState": "auto-restart", "RestartUSec": "5min",
+        "ExecMainExitTimestamp": "Tue 2026-11-24 11:58:00 UTC", "ExecMainCode": "1", "ExecMainStatus": "69",
+    }  # fmt: skip
+    queued, at_work = {"Job": "12"}, {"ActiveState": "activating", "SubState": "start"}
+    services = {"day-rollup": between, "week-rollup": queued, "ingest": at_work}
+    systemd.shows(show_text(services=services))
     assert call(tmp_path, "status", "--system") == 0
     assert shown(capsys)[8:] == [
-        "ingest failed and will be tried again soon.",
-        "day-rollup waits for other jobs to end.",
+        "day-rollup failed (exit 69) and will be tried again in 3min 12:03.",
+        "week-rollup waits until ingest has run.",
     ]
 
 
@@ -248,15 +260,21 @@ def own_units(home: Path) -> Path:
     return units
 
 
-@pytest.mark.usefixtures("systemd")
 def test_unit_files_that_differ_are_told_with_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     units = own_units(tmp_path)
     drop_in = units / "memtool-ingest.service.d/override.conf"
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nNice=0\n")
     ran(tmp_path / "s")
+    call(tmp_path / "s", "status", "--user")
+    assert shown(capsys)[-3:] == [
+        "warning: unit files have changed, and systemd has not read them again:",
+        "    memtool-ingest.service",
+        "  hint: systemctl --user daemon-reload",
+    ]
+    systemd.shows(show_text(services={"ingest": {"DropInPaths": str(drop_in)}}))
     call(tmp_path / "s", "status", "--user")
     assert "unit files" not in " ".join(
         shown(capsys)
@@ -281,11 +299,20 @@ def test_a_users_systemd_that_is_not_there_is_put_in_plain_words(
     tmp_path: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     systemd.fails("Failed to connect to bus: Permission denied")
-    assert call(tmp_path, "status", "--user") == 0
+    assert call(tmp_path / "s", "status", "--user") == 0
     assert shown(capsys)[9:] == [
-        "Timers: unknown, XDG_RUNTIME_DIR belongs to another user, as su and sudo leave",
-        "    it. The ledger is memtool's own.",
-        '  hint: become that user by "sudo -i" or "machinectl shell", or name --system',
+        "Timers: unknown, systemd does not let this user ask it. The ledger is memtool's",
+        "    own.",
+        "  hint: log in as the user of the jobs, or name --system",
+    ]
+    own_units(tmp_path)
+    assert call(tmp_path / "s", "status", "--user") == 1
+    assert shown(capsys)[9:] == [
+        "Timers: unknown, systemd does not let this user ask it. The ledger is memtool's",
+        "    own.",
+        "warning: the timers that are installed may not run: systemd does not let this",
+        "    user ask it",
+        "  hint: log in as the user of the jobs, or name --system",
     ]
 
 
@@ -320,7 +347,7 @@ def test_damage_in_the_ledger_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     record_end(tmp_path, run("ingest", 60))
     change(tmp_path, "UPDATE runs SET details = 'no json'")
     assert call(tmp_path, "status") == 0
-    assert "warning: 1 damaged record of the ledger was passed over" in capsys.readouterr().out
+    assert "note: 1 damaged record of the ledger was passed over" in capsys.readouterr().out
     ledger_path(tmp_path).write_bytes(b"no database")
     assert call(tmp_path, "status") == 1
     out = capsys.readouterr().out
@@ -356,6 +383,7 @@ def test_history_lists_the_newest_first(tmp_path: Path, capsys: pytest.CaptureFi
         "    ingest is already running (pid 9)",
         "2026-11-23 02:00:00  week-rollup   failed    1.5s  timer",
         "    no answer from host",
+        "    hint: start the endpoint",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,11 +119,11 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(
 def test_a_bad_schedule_is_refused_with_systemds_own_words_and_nothing_is_written(
     apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "Failed to parse calendar specification 'Sunn 2:00': Invalid argument"
+    said = "Failed to parse calendar specification 'Sun 2:00:30': Invalid argument"
     systemd.answer(
-        "systemd-analyze", "calendar", f'case "$*" in *Sunn*) echo "{said}" >&2; exit 1 ;; esac'
+        "systemd-analyze", "calendar", f'case "$*" in *2:00:30*) echo "{said}" >&2; exit 1 ;; esac'
     )
-    assert apply('[week_rollup]\nschedule = "Sunn 2:00"\n') == 78
+    assert apply('[week_rollup]\nschedule = "Sun 2:00:30"\n') == 78
     assert f"memtool: week_rollup.schedule: {said}" in capsys.readouterr().err
     assert files(units) == {}
 
@@ -291,7 +292,7 @@ def test_without_timers_nothing_is_written(
 ) -> None:
     systemd.fails("Failed to connect to bus: Permission denied")
     assert apply(WEEKLY) == 1
-    assert "nothing is applied: XDG_RUNTIME_DIR belongs to another user" in capsys.readouterr().err
+    assert "nothing is applied: systemd does not let this user ask it" in capsys.readouterr().err
     assert files(units) == {}
 
 
@@ -345,3 +346,72 @@ def test_a_program_that_could_not_run_is_refused_and_nothing_is_written(
     assert apply(text + WEEKLY) == 78
     assert says in capsys.readouterr().err
     assert files(units) == {}
+
+
+UNAPPLIED = {
+    WEEKLY: ["week_rollup.schedule"],
+    "[ingest]\njitter_s = 7\ntimeout_s = 77\n": ["ingest.jitter_s", "ingest.timeout_s"],
+    "[day_rollup]\nschedule = '*-*-* 05:00'\n[calendar]\ntimezone = 'Asia/Tokyo'\n": ["day_rollup.schedule"],
+    "[scheduler]\nrollups_on_battery = 'skip'\n": ["scheduler.rollups_on_battery"],
+    "[scheduler]\non_failure = 'mail x'\n": ["scheduler.on_failure"],
+    "[summarizer]\nname = 'openai'\nmodel = 'm'\n": ["summarizer.name"],
+    "[summarizer]\nname = 'command'\ncommand = 'cat'\n": ["summarizer.name", "summarizer.command"],
+    "[summarizer]\nname = 'command'\ncommand = 'cat -'\nconcurrency = 3\n": ["summarizer.name", "summarizer.command"],
+    "[store]\npath = '~/elsewhere'\n": ["store.path"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def told(
+    tmp_path: Path, apply: Apply, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., list[str]]:
+    """Return a function that writes this configuration, and says which settings status says are not applied."""
+
+    def run(text: str) -> list[str]:
+        apply(text, "--dry-run")
+        capsys.readouterr()
+        environ = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/bin"}
+        memtool(["scheduler", "status", "--json"], environ, NOW_US)
+        warnings = json.loads(capsys.readouterr().out)["warnings"]
+        found = [row["text"] for row in warnings if row["kind"] == "settings"]
+        return found[0].partition(": ")[2].split(", ") if found else []
+
+    return run
+
+
+@pytest.mark.usefixtures("systemd")
+@pytest.mark.parametrize("text", UNAPPLIED, ids=lambda text: " ".join(text.split()))
+def test_settings_that_are_not_applied_are_named_until_they_are(
+    apply: Apply, told: Callable[..., list[str]], text: str
+) -> None:
+    assert told("") == []
+    assert told(text) == UNAPPLIED[text]
+    assert apply(text) == 0
+    assert told(text) == []
+    assert set(UNAPPLIED[text]) - {"summarizer.name"} <= {*told(""), "summarizer.command"}
+    assert apply("") == 0
+    assert told("") == []
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_drop_in_that_was_changed_by_hand_is_named(
+    apply: Apply, told: Callable[..., list[str]], units: Path
+) -> None:
+    apply(WEEKLY)
+    (units / TIMER).write_text((units / TIMER).read_text() + "AccuracySec=1h\n")
+    assert told(WEEKLY) == [TIMER]
+    (units / TIMER).write_text((units / TIMER).read_text().replace("20:00", "21:00"))
+    assert told(WEEKLY) == ["week_rollup.schedule"]
+    apply(WEEKLY)
+    assert told(WEEKLY) == []
+
+
+@pytest.mark.usefixtures("systemd")
+def test_another_command_is_not_applied_and_its_text_is_in_no_unit(
+    apply: Apply, told: Callable[..., list[str]], units: Path
+) -> None:
+    text = "[summarizer]\nname = 'command'\ncommand = 'cat --key geheim'\n"
+    apply(text)
+    assert told(text) == []
+    assert told(text.replace("geheim", "anders")) == ["summarizer.command"]
+    assert not any("geheim" in made for made in files(units).values())

@@ -177,7 +177,7 @@ def test_what_is_open_is_listed_by_project_and_quiet_after_two_weeks(
     assert "onboarding" not in said
     assert "memtool open --all" in said
     assert later("open", "--all") == 0
-    assert "quiet" in capsys.readouterr().out
+    assert "Quiet" in capsys.readouterr().out
 
 
 def test_what_to_type_next_works(work: Memory, capsys: Output) -> None:

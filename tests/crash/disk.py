@@ -58,3 +58,17 @@ def _write_until_full(descriptor: int) -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
+
+
+@contextmanager
+def seen_read_only(directory: Path, place: Path) -> Iterator[Path]:
+    """Show the directory at another place, where nothing may be written, while others write to it."""
+    place.mkdir()
+    done = subprocess.run(["mount", "--bind", directory, place], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"NO MOUNT: reading a read-only mount is not proven ({done.stderr!r})")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from tests.crash.disk import read_only, small_disk
 from tests.crash.forks import Ended, Forks
 from tests.crash.tasks import Command, as_nobody, program, programs, without_privileges
 
-COMMANDS = (("ingest",), ("rollup", "all"), ("compact",), ("toc",), ("verify",))
+WRITERS: tuple[Command, ...] = (("ingest",), ("rollup", "all"), ("compact",))
+READERS: tuple[Command, ...] = (("toc",), ("verify",))
+COMMANDS = (*WRITERS, *READERS)
 
 
 @contextmanager
@@ -108,14 +111,82 @@ def test_another_user_is_refused(
 def test_a_read_only_disk_is_named_and_the_next_run_goes_on(
     forks: Forks, transcripts: Path, tmp_path: Path
 ) -> None:
-    """Readers are refused too: rocksdict writes a file of its own into the directory at every opening."""
     with small_disk(tmp_path / "disk", 32 << 20) as disk:
         memory = disk / "memory"
         assert forks.run(program, memory, "ingest", transcripts).value == 0
         with read_only(disk):
-            for command in COMMANDS:
+            for command in WRITERS:
                 ended = forks.run(program, memory, *with_paths(command, transcripts))
                 assert_refused(ended, memory)
                 assert "read-only" in ended.errors
+            for command in READERS:
+                assert forks.run(program, memory, *command).value == 0
         assert_sound(memory, history.ids(transcripts.iterdir()))
         assert forks.run(program, memory, "rollup", "all").value == 0
+
+
+def ingested(forks: Forks, root: Path) -> tuple[int, str, str]:
+    ended = forks.run(without_privileges, root, "ingest")
+    return ended.value, ended.output, ended.errors
+
+
+@pytest.mark.parametrize(
+    "kind", ["file", "grown file", "directory", "root", "link into a closed directory"]
+)
+def test_a_transcript_that_cannot_be_read_is_told_once_then_listed_until_it_can(
+    forks: Forks, root: Path, home: Path, kind: str
+) -> None:
+    projects = home / ".claude/projects"
+    history.early(projects / "good")
+    bad = next(iter(history.early(projects / "bad").iterdir()))
+    closed = bad if kind.endswith("file") else bad.parent
+    if kind == "grown file":
+        assert ingested(forks, root)[0] == 0
+        history.write(bad, history.exchange("alpha", "2025-01-05", 8), more=True)
+    if kind == "root":
+        closed = home / ".claude"
+    if kind.startswith("link"):
+        closed = home / "elsewhere"
+        bad.parent.rename(closed)
+        bad.parent.mkdir()
+        for path in closed.iterdir():
+            (bad.parent / path.name).symlink_to(path)
+    with mode(closed, 0):
+        code, out, errors = ingested(forks, root)
+        assert (code, "not readable" in out) == (1, True)
+        assert "permission denied" in errors
+        for _ in range(2):
+            code, out, errors = ingested(forks, root)
+            assert (code, errors) == (0, "")
+            assert "cannot read, as reported before: " in out
+        status = forks.run(without_privileges, root, "scheduler", "status", "--json")
+        (problem,) = json.loads(status.output)["warnings"]
+        assert (status.value, problem["kind"]) == (1, "unreadable")
+        assert "permission denied" in problem["text"]
+        doctor = forks.run(without_privileges, root, "doctor").output
+        assert "problem  transcripts: " in doctor
+    code, out, errors = ingested(forks, root)
+    assert (code, "readable" in out, "reported before" in out) == (0, False, False)
+    assert forks.run(without_privileges, root, "scheduler", "status").value == 0
+    assert event_ids(root) >= history.ids(projects.rglob("*.jsonl"))
+
+
+def test_another_transcript_that_cannot_be_read_is_news(
+    forks: Forks, root: Path, home: Path
+) -> None:
+    first, second, *_ = sorted(history.early(home / ".claude/projects/x").iterdir())
+    with mode(first, 0):
+        assert [ingested(forks, root)[0] for _ in range(2)] == [1, 0]
+        history.write(second, history.exchange("beta", "2025-01-05", 8), more=True)
+        with mode(second, 0):
+            code, _, errors = ingested(forks, root)
+            assert (code, str(second) in errors, str(first) in errors) == (1, True, False)
+            assert ingested(forks, root)[0] == 0
+
+
+def test_what_a_person_names_must_be_readable(forks: Forks, root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "named.jsonl"
+    file.write_text("{}\n")
+    with mode(file, 0):
+        for _ in range(2):
+            assert_refused(forks.run(without_privileges, root, "ingest", file), file)

@@ -14,10 +14,11 @@ from mcp import Client, StdioServerParameters
 
 from memtool.search.documents import FENCE
 from tests.cli.history import NOVEMBER, remember
+from tests.cli.test_threads import NOW_US, talks
 from tests.memory import Memory
 
 HUNG_S = 60
-TOOLS = {"search", "get", "around", "toc", "recent"}
+TOOLS = {"search", "get", "around", "toc", "recent", "open"}
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +26,20 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
     return remember(tmp_path_factory.mktemp("memory") / "store")
 
 
-def asked(memory: Memory, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, str]]:
+def asked(
+    memory: Memory, *calls: tuple[str, dict[str, Any]], **environ: str
+) -> list[tuple[bool, str]]:
     """Return whether each call failed, and its text."""
 
     async def ask() -> list[tuple[bool, str]]:
         program = StdioServerParameters(
             command=sys.executable,
             args=["-m", "memtool", "--store", str(memory.root), "mcp"],
-            env={"HOME": str(memory.root.parent), "MEMTOOL_SUMMARIZER__NAME": "mock"},
+            env={
+                "HOME": str(memory.root.parent),
+                "MEMTOOL_SUMMARIZER__NAME": "mock",
+                **environ,
+            },
             cwd=Path(__file__).parents[2],
         )
         async with Client(program) as client:
@@ -72,6 +79,55 @@ def test_each_tool_answers_and_is_fenced(memory: Memory) -> None:
         assert text.startswith(FENCE)
         assert text.endswith("</memtool-memory>")
         assert "Nothing found" not in text
+
+
+def test_open_lists_what_is_open_with_the_events_that_say_so(tmp_path: Path) -> None:
+    work = Memory(tmp_path / "store")
+    work.take_in([event for talk in talks() for event in talk.events], now_us=NOW_US)
+    (_, here), (_, text), (_, other) = asked(
+        work,
+        ("open", {}),
+        ("open", {"project": "all"}),
+        ("open", {"project": "shop"}),
+        MEMTOOL_SUMMARIZER__NAME="extractive",
+    )
+    assert "Nothing found" in other
+    assert "Write the chapter about laptops" in text
+    assert "Rewrite the onboarding chapter" in text
+    event = text[text.index("laptops [") + 9 :].partition("]")[0]
+    ((failed, full),) = asked(work, ("get", {"ids": [event]}))
+    assert not failed
+    assert "laptops" in full
+    assert "unknown project" in here
+
+
+def test_an_agent_keeps_notes_only_where_that_is_allowed(memory: Memory, tmp_path: Path) -> None:
+    note = ("note", {"text": "The font must be Noto Sans JP", "project": "teeladen"})
+    ((failed, text),) = asked(memory, note)
+    assert failed
+    assert "note" in text
+    other = Memory(tmp_path / "store")
+    other.take_in(NOVEMBER)
+    secret = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
+    answers = asked(
+        other,
+        note,
+        ("note", {"text": f"token {secret}", "project": "teeladen"}),
+        ("note", {"text": " "}),
+        ("note", {"text": "x", "project": "nowhere"}),
+        ("search", {"query": "Noto Sans JP", "project": "teeladen"}),
+        MEMTOOL_MCP__NOTES="true",
+    )
+    assert [failed for failed, _ in answers] == [False, False, True, True, False]
+    assert "1 secret masked" in answers[1][1]
+    assert "The font must be" in answers[4][1]
+    with other.access.reading() as store:
+        kept = [event for event in store.events(0, 1 << 62) if event.kind == "note"]
+    assert {event.text for event in kept} == {note[1]["text"], "token [redacted:secret]"}
+    for event in kept:
+        assert (event.role, event.project) == ("assistant", NOVEMBER[0].project)
+        assert event.agent
+        assert event.metadata["session"].startswith("mcp-")
 
 
 def test_what_cannot_be_answered_is_an_error_of_the_tool_with_a_hint(memory: Memory) -> None:

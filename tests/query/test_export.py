@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from memtool.agents.drafts import sanitize
 from memtool.agents.jsonl import encode
 from memtool.agents.values import rfc3339
 from memtool.context import RunContext
+from memtool.errors import UsageError
 from memtool.jobs.ingest import Order, ingest
 from memtool.jobs.ingest import Report as IngestReport
 from memtool.jobs.runner import run_job
@@ -195,7 +197,8 @@ def test_a_choice_of_events_leaves_tombstones_and_what_is_of_others_out(tmp_path
     ]
     late = exported(memory, Query(since=rfc3339(events[2].time_us)))
     assert sorted(record.id for record in late) == sorted([events[2].id, events[3].id] * 2)
-    assert exported(memory, Query(project="/nowhere")) == []
+    with pytest.raises(UsageError, match="unknown project: /nowhere"):
+        exported(memory, Query(project="/nowhere"))
 
 
 def test_a_memory_of_many_events_is_exported_one_at_a_time(tmp_path: Path) -> None:

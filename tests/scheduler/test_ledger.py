@@ -611,3 +611,21 @@ def test_a_first_line_is_the_first_that_says_something() -> None:
 def test_a_clock_that_went_back_gives_no_duration() -> None:
     assert ended()._replace(ended_us=1).duration_us is None
     assert begun().duration_us is None
+
+
+def test_a_ledger_without_hints_is_read_and_gets_the_column_by_the_next_job(tmp_path: Path) -> None:
+    failed = ended()._replace(result="failed", error="no key", hint="key: put it there")
+    record_end(tmp_path, failed)
+    change(tmp_path, "ALTER TABLE runs DROP COLUMN hint", "PRAGMA user_version = 2")
+    before = ledger_path(tmp_path).read_bytes()
+    (found,) = read(tmp_path).runs
+    assert found == failed._replace(hint="")
+    assert ledger_path(tmp_path).read_bytes() == before  # a reader writes nothing
+    record_end(tmp_path, failed._replace(run="another"))
+    assert [one.hint for one in read(tmp_path).runs] == ["", "key: put it there"]
+    assert rows(tmp_path, "PRAGMA user_version") == [(3,)]
+    assert blank(tmp_path, lambda text: "key" in text) == 2
+    assert [(one.error, one.hint) for one in read(tmp_path).runs] == [
+        ("(forgotten)", ""),
+        ("(forgotten)", "(forgotten)"),
+    ]

@@ -162,7 +162,7 @@ def test_status_and_doctor_see_its_timer(copy: Copy) -> None:
     rows = json.loads(copy.python("-c", program, "scheduler", "status", "--json"))["jobs"]
     (row,) = [row for row in rows if row["job"] == "tidy-up"]
     assert row["timer"]["state"] == "failed"
-    assert "tidy-up does not run: its timer is broken" in copy.python("-c", program, "doctor")
+    assert "tidy-up does not run: its timer has failed" in copy.python("-c", program, "doctor")
 
 
 def test_the_docs_list_it(copy: Copy) -> None:

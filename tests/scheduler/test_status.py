@@ -9,7 +9,7 @@ from memtool.ledger.reading import History
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
 from memtool.systemd.status import VERSION, JobStatus, Look, status_json, status_of
-from memtool.systemd.systemctl import Timers, TimerState
+from memtool.systemd.systemctl import ServiceState, Timers, TimerState
 from tests.scheduler.ledgers import history_of
 
 _COUNT = iter(range(1000))
@@ -92,14 +92,24 @@ def test_a_look_that_found_nothing_clears_what_waited() -> None:
     assert row(history, "day-rollup").left == {}
 
 
-ASKED = Look(9_000_000, Timers("user", {"ingest": TimerState("armed", 5)}))
+def test_the_run_of_another_job_that_wrote_the_level_is_told() -> None:
+    wrote = run("day-rollup", "done", at=3)._replace(details={"wrote_day": 9, "wrote_week": 2})
+    later = run("day-rollup", "done", at=5)._replace(details={"wrote_day": 1})
+    history = History((wrote, later))
+    assert row(history, "week-rollup").written_by == wrote
+    assert row(history, "month-rollup").written_by is None
+    assert row(history, "day-rollup").written_by is None
+
+
+IDLE = ServiceState("inactive")
+ASKED = Look(9_000_000, Timers("user", {"ingest": TimerState("armed", 5, service=IDLE)}))
 
 
 def test_timers_are_told_where_they_were_asked_for() -> None:
     assert status_json(status_of(History()))["timers"] is None
     status = status_of(History(), ASKED)
     assert status.timers.is_known
-    assert status.jobs[0].timer == TimerState("armed", 5)
+    assert status.jobs[0].timer == TimerState("armed", 5, service=IDLE)
     assert status.jobs[1].timer is None
 
 
@@ -131,13 +141,14 @@ def test_json_tells_all_of_it() -> None:
     assert set(told) == {"healthy", "timers", "manager", "damaged_lines", "warnings", "jobs"}
     assert (told["healthy"], told["timers"], told["damaged_lines"]) == (False, "systemd", 2)
     assert told["warnings"] == [
-        {"kind": "failed", "job": "ingest", "text": "ingest failed", "since_us": 1_000_000, "hint": ""}
+        {"kind": "failed", "job": "ingest", "text": "ingest failed", "since_us": 1_000_000,
+         "hint": "memtool scheduler logs ingest"}
     ]  # fmt: skip
     jobs = told["jobs"]
     assert isinstance(jobs, list)
     assert set(jobs[0]) == {
         "job", "description", "healthy", "timer", "next_us", "pause",
-        "running", "last", "runs", "errors", "skips", "left", "waits_for",
+        "running", "last", "written_by", "runs", "errors", "skips", "left", "waits_for",
     }  # fmt: skip
     assert (jobs[0]["next_us"], jobs[0]["last"]["duration_us"]) == (5, 2_000_000)
     assert jobs[0]["running"]["result"] is None

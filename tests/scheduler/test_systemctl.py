@@ -54,7 +54,7 @@ no-record   Job for x.service failed because the control process exited with err
 MEANS = {
     "not-booted": NOT_BOOTED,
     "no-bus": "no systemd runs for this user",
-    "of-another": "XDG_RUNTIME_DIR belongs to another user, as su and sudo leave it",
+    "of-another": "systemd does not let this user ask it",
     "denied": DENIED,
     "missing": "the unit is not installed",
     "masked": "the unit is masked",
@@ -144,10 +144,35 @@ def test_of_both_managers_one_is_the_default() -> None:
     assert default_scope(("system", "user"), prefers_system=False) == "user"
 
 
-def test_a_runtime_directory_that_was_set_is_kept() -> None:
-    environ = {"XDG_RUNTIME_DIR": "/run/user/7"}
+def test_a_runtime_directory_of_ones_own_is_kept(tmp_path: Path) -> None:
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path), "DBUS_SESSION_BUS_ADDRESS": "x"}
     assert manager_of("user", environ, os.getuid()).environ == environ
     assert manager_of("system", {}, os.getuid()).environ == {}
+
+
+@pytest.mark.parametrize("named", ["", "relative", "{}/missing", "/", "{}/file"])
+def test_one_that_is_missing_or_of_another_user_gives_way_to_ones_own(
+    tmp_path: Path, named: str
+) -> None:
+    uid = os.getuid()
+    stranger = uid + 1 if named == "/" else uid
+    own = tmp_path / f"run/user/{stranger}"
+    environ = {
+        "HOME": "/h",
+        "XDG_RUNTIME_DIR": named.format(tmp_path),
+        "DBUS_SESSION_BUS_ADDRESS": "x",
+    }
+    assert manager_of("user", environ, stranger, tmp_path).environ == {"HOME": "/h"}
+    own.mkdir(parents=True)
+    if stranger == uid:
+        found = manager_of("user", environ, uid, tmp_path).environ
+        assert found == {"HOME": "/h", "XDG_RUNTIME_DIR": str(own)}
+
+
+def test_who_lingers_already_is_not_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memtool.systemd.systemctl.lacks_linger", lambda _: "")
+    _, hint = meaning(said("Failed to connect to bus: No medium found"), Manager("user", {}))
+    assert hint == f"sudo systemctl start user@{os.getuid()}.service"
 
 
 def test_a_booted_systemd_is_seen_by_its_directory(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ def states(name: str, version: Callable[[str], str] = as_252) -> dict[str, Timer
     [
         ("252-missing", ["missing", "missing", "missing", "missing", "missing", "missing"]),
         ("252-never", ["armed", "armed", "armed", "armed", "armed", "armed"]),
-        ("252-odd", ["armed", "armed", "armed", "dead", "stopped", "armed"]),
-        ("252-queued", ["running", "armed", "armed", "dead", "masked", "disabled"]),
+        ("252-odd", ["armed", "armed", "armed", "broken", "stopped", "armed"]),
+        ("252-queued", ["running", "armed", "armed", "broken", "masked", "disabled"]),
     ],
 )
 def test_timers_are_told_apart(
@@ -130,7 +130,8 @@ def test_a_timer_without_a_next_time_has_none() -> None:
         ("LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled", "disabled"),
         ("LoadState=masked\nActiveState=inactive\nUnitFileState=masked-runtime", "masked"),
         ("LoadState=not-found\nActiveState=failed\nUnitFileState=", "missing"),
-        ("LoadState=error\nActiveState=active\nSubState=waiting", "armed"),
+        ("LoadState=error\nActiveState=active\nSubState=waiting", "broken"),
+        ("LoadState=loaded\nActiveState=active\nSubState=elapsed", "dead"),
     ],
 )
 def test_states_that_were_not_recorded(rows: str, expected: str) -> None:
@@ -138,9 +139,26 @@ def test_states_that_were_not_recorded(rows: str, expected: str) -> None:
     assert timers_of(parse_show(text))["ingest"].state == expected
 
 
-def test_a_service_between_two_tries_is_told() -> None:
+def test_a_service_between_two_tries_is_told_with_the_time_of_the_next() -> None:
     text = "Id=memtool-ingest.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart\n"
-    assert timers_of(parse_show(text))["ingest"].service.state == "retrying"
+    text += "RestartUSec=5min\nExecMainExitTimestamp=Tue 2026-11-24 12:00:00 UTC\n"
+    service = timers_of(parse_show(text))["ingest"].service
+    assert (service.state, service.retry_us) == ("retrying", 1_795_521_900_000_000)
+
+
+@pytest.mark.parametrize(
+    ("load", "state"),
+    [
+        ("masked", "masked"),
+        ("not-found", "missing"),
+        ("bad-setting", "broken"),
+        ("error", "broken"),
+    ],
+)
+def test_a_service_that_systemd_cannot_use_is_told_with_why(load: str, state: str) -> None:
+    text = f'Id=memtool-ingest.service\nLoadState={load}\nLoadError=org.x.Bad "It is "bad"."\n'
+    service = timers_of(parse_show(text))["ingest"].service
+    assert (service.state, service.load_error) == (state, 'It is "bad".')
 
 
 def test_all_that_is_read_was_asked_for() -> None:

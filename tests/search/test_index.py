@@ -127,7 +127,7 @@ def test_another_version_another_store_and_one_that_is_ahead_are_not_used(memory
     text = path.read_text()
     with memory.access.reading() as store:
         for old, new in (
-            ('"format":1', '"format":9'),
+            ('"format":2', '"format":9'),
             ('"words":1', '"words":0'),
             ('"store":"', '"store":"0'),
         ):

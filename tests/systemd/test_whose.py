@@ -105,8 +105,11 @@ def test_settings_of_root_are_the_system_s_and_everybody_reads_them(system: Side
         assert '"05:10"' in said.stdout
     assert root(system, "scheduler apply").returncode == 0
     assert "05:10:00" in system.property("memtool-day-rollup.timer", "TimersCalendar")
-    # And those of the person are the jobs', also for root.
+    # And those of the person are the jobs', also for root, who alone can apply them.
     system.memtool("config", "set", "week_rollup.schedule", "Mon 06:20")
+    done = system.memtool("scheduler", "apply")
+    assert done.returncode == 1
+    assert "hint: sudo memtool scheduler apply" in done.stderr
     assert root(system, "scheduler apply").returncode == 0
     assert "06:20:00" in system.property("memtool-week-rollup.timer", "TimersCalendar")
 

@@ -10,13 +10,12 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from memtool.agents.calls import call_text, content_text
 from memtool.agents.claude.tools import (
     SUBAGENT_TOOLS,
     blocks_of,
     call_actions,
     call_path,
-    call_text,
-    content_text,
     is_subagent_result,
     person_draft,
     result_actions,

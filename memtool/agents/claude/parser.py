@@ -34,7 +34,7 @@ from memtool.agents.claude.undone import QUEUE_TYPE, Queue, Rewinds, queue_draft
 from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.projects import project_of
-from memtool.agents.registry import File
+from memtool.agents.registry import File, Parser
 from memtool.agents.values import (
     JsonObject,
     in_range,
@@ -111,7 +111,7 @@ _METADATA_PREFIX = "marble-origami-"
 _BLOCK_TYPES = frozenset(("text", "thinking", "redacted_thinking", "tool_result", "image"))
 
 
-class ClaudeParser:
+class ClaudeParser(Parser):
     """Reads the records of one file in order."""
 
     def __init__(self, file: File) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
+from memtool.agents.calls import content_text, encoded_actions, plan_of, shell, subagent
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.values import JsonObject, is_true, list_at, object_at, text_at
 from memtool.model.actions import (
@@ -13,10 +13,8 @@ from memtool.model.actions import (
     AnyAction,
     Asked,
     Edit,
-    Issue,
     Item,
     Plan,
-    PullRequest,
     Question,
     Read,
     Rejection,
@@ -24,10 +22,8 @@ from memtool.model.actions import (
     State,
     Subagent,
     Todo,
-    Verb,
     encode,
 )
-from memtool.redact import Redacted, may_hold_secrets, redact_field, shorten
 
 MAX_BLOCKS = 10_000
 
@@ -48,50 +44,14 @@ def blocks_of(content: object) -> list[tuple[int, JsonObject]]:
 # --- Text ---
 
 SUBAGENT_TOOLS = frozenset({"Task", "Agent"})
-_MAX_FIELD_CHARACTERS = 600
-# What a call is about, the most telling first; the other fields follow by name.
-_HEADLINES = (
-    "command",
-    "file_path",
-    "notebook_path",
-    "pattern",
-    "query",
-    "url",
-    "skill",
-    "subject",
-    "description",
-    "prompt",
-)
 _PATHS = ("file_path", "notebook_path", "path")
 # The structured result of a subagent: Claude Code writes these beside the text.
 _SUBAGENT_RESULT = frozenset({"totalToolUseCount", "agentId"})
 
 
-def call_text(name: str, arguments: JsonObject) -> Redacted:
-    """Return the tool's name with the most telling argument, then the other arguments a line each."""
-    headline = next((key for key in _HEADLINES if text_at(arguments, key)), "")
-    rest = [
-        (key, _shown(key, value))
-        for key, value in sorted(arguments.items())
-        if key != headline and value not in (None, False, "", [], {})
-    ]
-    first = _shown(headline, arguments.get(headline, ""))
-    lines = [f"{name}: {first.text}" if headline else name]
-    lines += [f"{key}: {shorten(value.text, _MAX_FIELD_CHARACTERS)}" for key, value in rest]
-    return Redacted("\n".join(lines), first.count + sum(value.count for _, value in rest))
-
-
 def call_path(arguments: JsonObject) -> str:
     """Return the file or directory that the call is about, or ""."""
     return next((text_at(arguments, key) for key in _PATHS if text_at(arguments, key)), "")
-
-
-def content_text(content: object) -> str:
-    """Return the text of a block's content: a string, or a list of blocks of which some are no text."""
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else [content]
-    return "\n".join(text for text in map(_block_text, blocks) if text)
 
 
 def result_path(record: JsonObject) -> str:
@@ -115,36 +75,12 @@ def is_launch(result: JsonObject) -> bool:
     return is_true(result, "isAsync") or text_at(result, "status") == "async_launched"
 
 
-def _shown(key: str, value: object) -> Redacted:
-    text = (
-        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    )
-    return redact_field(key, text)  # before any cut: half a secret is one still
-
-
-def _block_text(block: object) -> str:
-    if isinstance(block, str):
-        return block
-    if not isinstance(block, dict):
-        return ""
-    return text_at(block, "text") or (
-        f"[{text_at(block, 'type')}]" if text_at(block, "type") else ""
-    )
-
-
 # --- Actions ---
 
 
 def call_actions(name: str, given: JsonObject) -> str:
     """Return what a call does as actions, encoded; "" where no action has a name for it."""
-    make = _ACTIONS.get(name)
-    if make is None and not name.startswith("mcp__"):
-        return ""
-    # Masked before it is encoded: a mask across a bracket would leave no JSON.
-    texts = {key: value for key, value in given.items() if isinstance(value, str)}
-    if may_hold_secrets("", texts):
-        given = {**given, **{key: redact_field(key, text).text for key, text in texts.items()}}
-    return _encoded(make(given) if make else _of_other_tool(name, given))
+    return encoded_actions(name, given, _ACTIONS)
 
 
 def result_actions(record: JsonObject, block: JsonObject) -> str:
@@ -152,14 +88,14 @@ def result_actions(record: JsonObject, block: JsonObject) -> str:
     result = object_at(record, "toolUseResult")
     text = content_text(block.get("content"))
     if created := _CREATED.match(text):
-        return _encoded(
+        return encode(
             [Todo(items=(Item(created[2].strip(), "pending", created[1]),), partial=True)]
         )
     agent = text_at(result, "agentId")
     if is_launch(result) or text.startswith("Async agent launched"):
-        return _encoded([Subagent(stage="launched", id=agent, task=text_at(result, "description"))])
+        return encode([Subagent(stage="launched", id=agent, task=text_at(result, "description"))])
     if is_subagent_result(record):
-        return _encoded([Subagent(stage="ended", id=agent)])
+        return encode([Subagent(stage="ended", id=agent)])
     return ""
 
 
@@ -170,20 +106,6 @@ _STATES: dict[str, State] = {
     "deleted": "dropped",
 }
 _CREATED = re.compile(r"Task #(\d+) created successfully: (.*)")
-_NUMBERED_STEP = re.compile(r"(?:\d{1,2}[.)]|###)\s+(.+)")
-_MOST_STEPS = 40
-
-
-def plan_of(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a plan's heading and steps: its numbered lines or third-level headings."""
-    lines = [line.strip() for line in text.splitlines()]
-    heading = next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
-    steps = [found[1] for line in lines if (found := _NUMBERED_STEP.match(line))]
-    return heading, tuple(steps[:_MOST_STEPS])
-
-
-def _encoded(actions: list[AnyAction]) -> str:
-    return encode(actions) if actions else ""
 
 
 def _path_or_url(given: JsonObject) -> tuple[str, ...]:
@@ -230,11 +152,6 @@ def _labels(question: JsonObject) -> tuple[str, ...]:
     return tuple(text_at(one, "label") for one in options if isinstance(one, dict))
 
 
-def _subagent(given: JsonObject) -> list[AnyAction]:
-    task = text_at(given, "description") or text_at(given, "prompt")
-    return [Subagent(stage="started", task=task, agent=text_at(given, "subagent_type"))]
-
-
 def _read(given: JsonObject) -> list[AnyAction]:
     return [Read(paths=_path_or_url(given))]
 
@@ -251,41 +168,18 @@ def _search(given: JsonObject) -> list[AnyAction]:
     ]
 
 
-def _shell(given: JsonObject) -> list[AnyAction]:
-    from memtool.signals.shell import actions_of
-
-    return list(actions_of(text_at(given, "command")))
-
-
 _ACTIONS: dict[str, Callable[[JsonObject], list[AnyAction]]] = {
     **dict.fromkeys(("Read", "NotebookRead", "WebFetch", "LS"), _read),
     **dict.fromkeys(("Edit", "MultiEdit", "Write", "NotebookEdit"), _edit),
     **dict.fromkeys(("Grep", "Glob", "WebSearch"), _search),
-    **dict.fromkeys(SUBAGENT_TOOLS, _subagent),
-    "Bash": _shell,
+    **dict.fromkeys(SUBAGENT_TOOLS, subagent),
+    "Bash": shell,
     "TodoWrite": _todos,
     "TaskUpdate": _task,
     "ExitPlanMode": _plan,
     "AskUserQuestion": _questions,
 }
 """The actions of each tool that has any."""
-_FORGE = re.compile(r"mcp__.*__(create|merge)_(pull_request|issue)")
-
-
-def _of_other_tool(name: str, given: JsonObject) -> list[AnyAction]:
-    """Return what a tool of an MCP server does, where its name says it."""
-    found = _FORGE.fullmatch(name)
-    if found is None:
-        return []
-    verb: Verb = "merged" if found[1] == "merge" else "opened"
-    title = text_at(given, "title")
-    return [
-        PullRequest(verb=verb, title=title)
-        if found[2] == "pull_request"
-        else Issue(verb=verb, title=title)
-    ]
-
-
 # --- What a person answered ---
 
 PERSON_BLOCK = 0x8000

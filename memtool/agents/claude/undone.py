@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from memtool.agents.calls import content_text
 from memtool.agents.claude import raw_digest, raw_key
-from memtool.agents.claude.tools import content_text
 from memtool.agents.claude.typed import words_of
 from memtool.agents.drafts import Draft
 from memtool.agents.registry import File

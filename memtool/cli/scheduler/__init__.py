@@ -12,7 +12,16 @@ import typer
 from memtool.cli.options import JsonOption, command_group, invocation, jobs
 from memtool.cli.output import note, print_json, print_line
 from memtool.cli.scheduler.place import Place, ScopeOption, nothing_installed, place_of, state_of
-from memtool.cli.scheduler.text import did, history_lines, moment, pause_words, print_status, took
+from memtool.cli.scheduler.text import (
+    did,
+    history_lines,
+    moment,
+    pause_words,
+    print_status,
+    queue_words,
+    screen_width,
+    took,
+)
 from memtool.errors import (
     EXIT_CODES,
     FAILED,
@@ -97,7 +106,7 @@ def history(
         extra = {"damaged_lines": past.damaged_lines, "runs": shown}
         print_json("scheduler-history", HISTORY_VERSION, {"store": _store(place.store), **extra})
         return
-    for line in history_lines(runs):
+    for line in history_lines(runs, screen_width(place.call.environ)):
         print_line(line)
 
 
@@ -329,10 +338,19 @@ def _start_missed(place: Place, rows: list[JobStatus]) -> bool:
 def _start(place: Place, job: Job) -> MemtoolError | None:
     """Start the unit, wait until it has ended, and return what systemd had against it."""
     manager = _manager(place, job)
+    verb = "start"
+    state = state_of(place)
+    row = next(row for row in state.jobs if row.job is job)
+    if waiting := queue_words(row, state, place.call.now_us):
+        note(f"{job.name} {waiting}.")
+    if row.timer is not None and row.timer.service.state == "retrying":
+        # A start would wait for the next try, too.
+        note("It runs now instead.")
+        verb = "restart"
     # A person who asks counts for more than StartLimitBurst=. Where this is refused, so is the start, which tells why.
     manager.call("reset-failed", job.unit)
     try:
-        done = manager.call("start", job.unit, timeout_s=None)
+        done = manager.call(verb, job.unit, timeout_s=None)
     except KeyboardInterrupt:
         command = " ".join(("systemctl", *manager.arguments, "stop", job.unit))
         note(f"{job.name} continues; to stop it: {command}")
@@ -360,7 +378,7 @@ def _show(place: Place, run: Run, *, json: bool) -> None:
         return
     counted = f": {did(run)}" if did(run) else ""
     print_line(f"{run.job} {run.result or 'runs'} after {took(run, place.call.now_us)}{counted}")
-    for text in (run.error, run.reason):
+    for text in (run.error, run.reason, f"hint: {run.hint}" if run.hint else ""):
         if text:
             print_line(f"    {text}")
 

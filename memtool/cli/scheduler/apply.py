@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import Place, timers_of
+from memtool.cli.scheduler.place import Place, other_store, timers_of, version_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
-from memtool.paths import SYSTEM_STORE, expand, home_directory
+from memtool.paths import expand, home_directory
 from memtool.person import as_owner, person_named
-from memtool.process import run
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
 from memtool.systemd.dropins import (
     Command,
+    Nights,
     Wanted,
+    command_digest,
     files_of,
     names_zone,
     possible_paths,
@@ -41,6 +42,7 @@ from memtool.systemd.systemctl import (
     machine_zone,
     next_times,
     runs_with,
+    schedule_problem,
 )
 from memtool.systemd.units import possible_unit_paths, sandbox_properties, unit_files
 
@@ -77,7 +79,8 @@ def command_of(place: Place) -> Command | None:
                 f"summarizer.command needs {path}, which is in another user's home",
                 hint=f"of home directories, the system's jobs see only what they need in {home}",
             )
-    return Command(program.folders, program.parts, tuple(writes), settings.concurrency)
+    made_for = command_digest(settings.command, settings.command_writes, settings.concurrency)
+    return Command(program.folders, program.parts, tuple(writes), settings.concurrency, made_for)
 
 
 def _is_seen(place: Place, path: Path, home: Path) -> bool:
@@ -111,7 +114,10 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
     if is_dry:
         _show(made)
         return
-    if (store := _other_store(place)) is not None and not store.exists():
+    if made and place.scope == "system" and os.geteuid() != 0:
+        text = "nothing is applied: the system's timers are root's to change"
+        raise MemtoolError(text, hint="sudo memtool scheduler apply")
+    if (store := other_store(place)) is not None and not store.exists():
         is_systems = place.scope == "system"
         owner = person_named(person) if is_systems and person else None
         make_store(store, owner, is_of_system=is_of_system(place))
@@ -175,8 +181,8 @@ def _wanted(place: Place, person: str) -> Wanted:
         on_failure=config.scheduler.on_failure,
         skips_on_battery=config.scheduler.rollups_on_battery == "skip",
         user=person,
-        store=_other_store(place),
-        version=_version(place.manager) if config.scheduler.on_failure else 0,
+        store=other_store(place),
+        version=version_of(place.manager) if config.scheduler.on_failure else 0,
     )
 
 
@@ -228,35 +234,25 @@ def is_of_system(place: Place) -> bool:
     return place.call.config.origin("store.path").name == str(place.call.config_files[0].path)
 
 
-def _other_store(place: Place) -> Path | None:
-    """Return the store if a config file names another than the units' default."""
-    if place.call.config.origin("store.path").kind != "file":
-        return None
-    home = home_directory(place.call.environ)
-    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
-    return place.root if place.root != own else None
-
-
-def _version(manager: Manager) -> int:
-    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
-    return int(found[1]) if found else 0
-
-
 def _check(
-    settings: Mapping[str, TimerSettings], calendar: Calendar | None, manager: Manager, now_us: int
+    settings: Mapping[str, TimerSettings],
+    calendar: Calendar | Nights | None,
+    manager: Manager,
+    now_us: int,
 ) -> None:
     """Let systemd check every schedule. Raise ConfigError with its message and the setting."""
     for job in JOBS:
         setting = settings[job.section].schedule
         schedule = schedule_of(job, setting, calendar)
-        done = run(["systemd-analyze", "calendar", *schedule], manager.environ)
-        if done.is_missing:
-            raise MemtoolError(f"schedules cannot be checked: {done.said}")
-        if not done.is_ok:
-            raise ConfigError(
-                f"{job.section}.schedule: {done.said}",
-                hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "…"',
-            )
+        for expression in schedule:
+            refused = schedule_problem(expression, manager.environ)
+            if refused is None:
+                raise MemtoolError("schedules cannot be checked: systemd-analyze is not installed")
+            if refused:
+                raise ConfigError(
+                    f"{job.section}.schedule: {refused}",
+                    hint='"man systemd.time" has the forms; try one with: systemd-analyze calendar "Sun 02:00"',
+                )
         day = skipped_day(schedule, manager.environ, now_us) if setting.strip(" ;") else None
         if day is not None:
             note(f"warning: {job.name} is skipped on {day}: the clock jumps over its time that day")

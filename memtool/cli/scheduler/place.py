@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,6 +15,14 @@ from memtool.ledger.reading import History, look_newest
 from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory, name_of, other_owner
 from memtool.person import PEOPLE
 from memtool.settings import DEFAULT
+from memtool.systemd.dropins import (
+    Wanted,
+    calendar_in,
+    command_digest,
+    files_of,
+    possible_paths,
+    unapplied,
+)
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
 from memtool.systemd.status import Look, Status, status_of
@@ -25,6 +34,7 @@ from memtool.systemd.systemctl import (
     Manager,
     Scope,
     Timers,
+    admin_directory,
     ask,
     default_scope,
     installed_in,
@@ -32,8 +42,11 @@ from memtool.systemd.systemctl import (
     lacks_linger,
     manager_of,
     units_directory,
+    unread_drop_ins,
 )
 from memtool.systemd.units import Installation, differing, installation_in, run_as_user
+
+NONE_INSTALLED = "no timers of memtool are installed"
 
 ScopeOption = Annotated[
     bool | None,
@@ -110,19 +123,81 @@ def timers_of(place: Place) -> Timers:
     if place.scope is None:
         text, hint = nothing_installed(place)
         return Timers(problem=text, hint=hint)
-    manager = place.manager
-    timers = ask(manager)
-    if timers.is_known and all(one.state == "missing" for one in timers.states.values()):
-        return Timers(place.scope, problem="no timers of memtool are installed", hint=INSTALL)
-    linger = lacks_linger(os.getuid()) if place.scope == "user" else ""
+    is_installed = place.scope in place.installed
     sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
+    timers = ask(place.manager)._replace(is_installed=is_installed, sudo=sudo)
+    if not timers.is_known:
+        return timers
+    if all(one.state == one.service.state == "missing" for one in timers.states.values()):
+        if not is_installed:
+            return Timers(place.scope, problem=NONE_INSTALLED, hint=INSTALL)
+        text, hint = "systemd has not read their files", f"{timers.systemctl} daemon-reload"
+        return timers._replace(problem=text, hint=hint)
     return timers._replace(
+        states=unread_drop_ins(place.scope, place.call.environ, timers.states),
         elsewhere=_elsewhere(place, timers),
-        lacks_linger=linger,
+        lacks_linger=lacks_linger(os.getuid()) if place.scope == "user" else "",
         is_sandbox_untried=_is_sandbox_untried(place, timers),
+        unapplied=_unapplied(place, timers),
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
-        renew=f"{sudo}memtool scheduler apply",
     )
+
+
+def _unapplied(place: Place, timers: Timers) -> tuple[str, ...]:
+    """Return the settings that the timers do not follow yet, as far as this user's configuration is that of the jobs.
+
+    No store is opened for it: the calendar is the one for which the drop-ins were written.
+    """
+    assert place.scope is not None
+    person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
+    if place.scope == "system" and person != name_of(os.getuid()):
+        return ()
+    config, environ = place.call.config, place.call.environ
+    admin = admin_directory(place.scope, environ)
+    written = {name: text for name in possible_paths() if (text := _text_of(admin / name))}
+    name, options = config.summarizer.name, config.summarizer
+    made_for = None
+    needs_network = False
+    if config.origin("summarizer.name") != DEFAULT:
+        from memtool.summarize import row
+        from memtool.summarize.models.command import NAME
+
+        needs_network = row(name).needs_network
+        if name == NAME:
+            made_for = command_digest(options.command, options.command_writes, options.concurrency)
+    wanted = Wanted(
+        scope=place.scope,
+        calendar=calendar_in(written.values()),
+        needs_network=needs_network,
+        on_failure=config.scheduler.on_failure,
+        skips_on_battery=config.scheduler.rollups_on_battery == "skip",
+        user=person,
+        store=other_store(place),
+        version=version_of(place.manager) if config.scheduler.on_failure else 0,
+    )
+    return tuple(dict.fromkeys(unapplied(written, files_of(config.timers, wanted), made_for)))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def other_store(place: Place) -> Path | None:
+    """Return the store if a config file names another than the units' default."""
+    if place.call.config.origin("store.path").kind != "file":
+        return None
+    home = home_directory(place.call.environ)
+    own = SYSTEM_STORE if place.scope == "system" else home / ".local/state/memtool"
+    return place.root if place.root != own else None
+
+
+def version_of(manager: Manager) -> int:
+    """Return the version of systemd; 0 if it does not say."""
+    found = re.match(r"systemd (\d+)", manager.call("--version").stdout)
+    return int(found[1]) if found else 0
 
 
 def _is_sandbox_untried(place: Place, timers: Timers) -> bool:
@@ -166,7 +241,7 @@ def nothing_installed(place: Place | None = None) -> tuple[str, str]:
         how = "without sudo" if is_sudo else f"as {user} (sudo -iu {user})"
         text = f"root and the system have no timers of memtool; {user} has timers of their own"
         return text, f"{how}: memtool scheduler status"
-    return "no timers of memtool are installed", INSTALL
+    return NONE_INSTALLED, INSTALL
 
 
 def _with_timers(place: Place | None) -> str:

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from memtool.cli.output import clean, console, print_line
 from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
+from memtool.systemd.exits import exit_name
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Problem, Status, sentence, waiting_words
+from memtool.systemd.status import JobStatus, Status, sentence, waiting_words
+from memtool.systemd.systemctl import ServiceState
 
 WIDTH = 80
+_NARROWEST = 20
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TENTHS_BELOW_S = 10
+_CLOCK_SLACK_S = 60
 _DAY_US = 86_400_000_000
 _YEAR_IS_SHOWN_AFTER_US = 300 * _DAY_US
+
+
+def screen_width(environ: Mapping[str, str]) -> int:
+    """Return how many columns a line may have: those of the terminal, not more than what suits a table."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return max(_NARROWEST, min(WIDTH, int(columns)))
+    try:
+        found = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no terminal, or no stdout
+        return WIDTH
+    return max(_NARROWEST, min(WIDTH, found)) if found else WIDTH
 
 
 def moment(time_us: int, now_us: int) -> str:
@@ -28,9 +45,10 @@ def moment(time_us: int, now_us: int) -> str:
 
 def coming(time_us: int, now_us: int) -> str:
     """Return when something will be, relative and absolute, in 18 characters at most."""
+    left_s = (time_us - now_us) // 1_000_000
     is_today = 0 <= time_us - now_us < _DAY_US
     when = local(time_us, "%H:%M") if is_today else moment(time_us, now_us)
-    return f"{ago(time_us, now_us)} {when}"
+    return f"in {span(left_s)} {when}" if left_s > 0 else f"now {when}"
 
 
 def local(time_us: int, pattern: str) -> str:
@@ -39,9 +57,9 @@ def local(time_us: int, pattern: str) -> str:
 
 
 def ago(time_us: int, now_us: int) -> str:
-    """Return how long ago, or in how long, something is."""
+    """Return how long ago something was. Of what began while this was asked, that is no time."""
     past_s = (now_us - time_us) // 1_000_000
-    return f"in {span(-past_s)}" if past_s < 0 else f"{span(past_s)} ago"
+    return "in the future" if past_s < -_CLOCK_SLACK_S else f"{span(max(0, past_s))} ago"
 
 
 def took(run: Run, now_us: int) -> str:
@@ -91,8 +109,12 @@ _TIED = "\u00a0"
 """A space at which no line may end: a number stays with its unit."""
 
 
-def history_lines(runs: Iterable[Run]) -> list[str]:
-    """Return the runs as a table, with what went wrong below each."""
+def history_lines(runs: Sequence[Run], width: int = WIDTH) -> list[str]:
+    """Return the runs as a table, or where that is too wide as paragraphs, with what went wrong below each."""
+    if not runs:
+        return ["No run is recorded."]
+    if width < WIDTH:
+        return [line for run in runs for line in _history_paragraph(run, width)]
     lines = [_HISTORY_ROW.format("STARTED", "JOB", "RESULT", "TOOK", "BY", "DID")]
     for run in runs:
         when = local(run.started_us, "%Y-%m-%d %H:%M:%S")
@@ -101,8 +123,24 @@ def history_lines(runs: Iterable[Run]) -> list[str]:
         cells = (when, clean(run.job), run.result or "running", spent, run.trigger, first)
         lines.append(_HISTORY_ROW.format(*cells).rstrip())
         lines += [" " * _DID_COLUMN + text for text in more]
-        lines += [f"    {text}" for text in (run.error, run.reason) if text]
-    return lines if len(lines) > 1 else ["No run is recorded."]
+        lines += _said(run, width)
+    return lines
+
+
+def _history_paragraph(run: Run, width: int) -> Iterator[str]:
+    yield f"{local(run.started_us, '%Y-%m-%d %H:%M:%S')} {clean(run.job)}"
+    ended = f"{run.result or 'running'} after {took(run, run.started_us)}, by {run.trigger}"
+    yield from _wrapped(f"  {', '.join([ended, *_counted(run)])}", width)
+    yield from _said(run, width)
+
+
+def _said(run: Run, width: int) -> Iterator[str]:
+    """Give what went wrong or was left, and what to do."""
+    for text in (run.error, run.reason):
+        if text:
+            yield from _wrapped(f"    {clean(text)}", width)
+    if run.hint:
+        yield from _wrapped(f"    hint: {clean(run.hint)}", width)
 
 
 def did(run: Run) -> str:
@@ -123,6 +161,7 @@ def _counted(run: Run) -> Iterator[str]:
 
 
 _COLOURS = {"failed": "red", "died": "red", "partial": "yellow", "stopped": "yellow"}
+_BY_ANOTHER = "*"
 _RIGHT = ("TOOK", "RUNS", "ERRORS", "SKIPS", "WAITS")
 # Shown instead of the next run if there is none.
 _STATES = {
@@ -140,18 +179,41 @@ _STATES = {
 
 def print_status(state: Status, place: Place, now_us: int) -> None:
     """Print the store, the table, and what is below it."""
-    print_line(f"Store: {place.root} ({place.store.why})")
+    width = screen_width(place.call.environ)
+    store = f"Store: {place.root} ({place.store.why})"
+    for line in _wrapped(store, width) if width < WIDTH else [store]:
+        print_line(line)
     print_line()
-    rows = [_heads(state), *(_cells(row, state, now_us) for row in state.jobs)]
-    right = frozenset(index for index, head in enumerate(rows[0]) if head in _RIGHT)
-    lines = table(rows, right=right)
+    heads, rows = _heads(state), [_cells(row, state, now_us) for row in state.jobs]
+    right = frozenset(index for index, head in enumerate(heads) if head in _RIGHT)
+    lines = table([heads, *rows], right=right)
     colours = ["", *(_colour(row) for row in state.jobs)]
+    if width < WIDTH and max(map(len, lines)) > width:
+        lines, colours = _paragraphs(heads, rows, colours[1:], width)
     _print_coloured(lines, colours, place.call.environ)
-    below = [*_below(state, now_us), *_warnings(state, now_us)]
+    below = [*_below(state, now_us, width), *_warnings(state, now_us, width)]
     if below:
         print_line()
     for line in below:
         print_line(line)
+
+
+def _paragraphs(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str], width: int
+) -> tuple[list[str], list[str]]:
+    """Return the rows of a table that is too wide as a paragraph each, and the colour of each line."""
+    lines: list[str] = []
+    styles: list[str] = []
+    for row, colour in zip(rows, colours, strict=True):
+        told = [
+            f"{head.lower()} {cell}"
+            for head, cell in zip(heads[1:], row[1:], strict=True)
+            if cell not in ("-", "0")
+        ]
+        found = [row[0], *_wrapped(f"  {', '.join(told)}", width)]
+        lines += found
+        styles += [colour] * len(found)
+    return lines, styles
 
 
 def _print_coloured(lines: list[str], colours: list[str], environ: Mapping[str, str]) -> None:
@@ -177,14 +239,23 @@ def _cells(row: JobStatus, state: Status, now_us: int) -> list[str]:
 
 
 def _last_run(row: JobStatus, state: Status, now_us: int) -> list[str]:
-    shown = row.running or row.last
-    if shown is None:
-        return ["never", "-", "-"]
-    when = ago(shown.started_us, now_us)
+    shown, star = row.running or row.last, ""
+    if _is_by_another(row):
+        shown, star = row.written_by, _BY_ANOTHER
+    result, spent = "-", "-"
+    started_us = shown.started_us if shown else None
+    if shown is not None:
+        result = str(shown.result or "running")
+        spent = "-" if star else took(shown, now_us)
+    if row.failed_unit is not None and not row.running:
+        result, spent = "failed", "-"
+        started_us = row.failed_unit.started_us or started_us
+    if started_us is None:
+        return ["never", result, spent]
+    when = f"{ago(started_us, now_us)}{star}"
     if not state.timers.is_known:  # then there is room for both
-        when = f"{moment(shown.started_us, now_us)}  {when}"
-    result = "running" if row.running else str(shown.result)
-    return [when, result, took(shown, now_us)]
+        when = f"{moment(started_us, now_us)}  {when}"
+    return [when, result, spent]
 
 
 def _next_run(row: JobStatus, now_us: int) -> str:
@@ -198,38 +269,71 @@ def _next_run(row: JobStatus, now_us: int) -> str:
 
 
 def _colour(row: JobStatus) -> str:
+    if row.failed_unit is not None:
+        return _COLOURS["failed"]
     return _COLOURS.get(row.last.result or "", "") if row.last else ""
 
 
-def _below(state: Status, now_us: int) -> Iterator[str]:
+def _below(state: Status, now_us: int, width: int) -> Iterator[str]:
     """Give what the table has no room for: who runs, what is paused, what waits, and what was not asked."""
     for row in state.jobs:
         if row.running:
-            yield f"{row.job.name} runs now (pid {row.running.pid})."
-        elif row.timer and row.timer.service.state in ("queued", "retrying"):
-            yield f"{row.job.name} {_QUEUED[row.timer.service.state]}."
-    yield from _paused(state, now_us)
-    waiting = [f"  {row.job.name}: {waiting_words(row)}" for row in state.jobs if row.waits]
-    if waiting:
-        yield f"Waiting{_as_of(state.looked_by, now_us)}:"
-        yield from waiting
+            yield from _wrapped(f"{row.job.name} runs now (pid {row.running.pid}).", width)
+        elif row.timer is not None and row.timer.service.state in ("queued", "retrying"):
+            waiting = queue_words(row, state, now_us)
+            yield from _wrapped(f"{row.job.name} {waiting}.", width)
+    yield from _paused(state, now_us, width)
+    waiting_for = [f"  {row.job.name}: {waiting_words(row)}" for row in state.jobs if row.waits]
+    if waiting_for:
+        yield from _wrapped(f"Waiting{_as_of(state.looked_by, now_us)}:", width)
+        for text in waiting_for:
+            yield from _wrapped(text, width)
+    yield from _written_by_others(state, width)
     if not any(row.last or row.running for row in state.jobs):
         yield "No job has run on this store yet."
     if not state.timers.is_known:
-        yield from _wrapped(
-            f"Timers: unknown, {state.timers.problem}. The ledger is memtool's own."
-        )
-        if state.timers.hint:
-            yield from _wrapped(f"  hint: {state.timers.hint}")
+        text = f"Timers: unknown, {state.timers.problem}. The ledger is memtool's own."
+        yield from _wrapped(text, width)
+        if state.timers.hint and not state.timers.is_installed:  # else it is a warning
+            yield from _wrapped(f"  hint: {state.timers.hint}", width)
 
 
-_QUEUED = {
-    "queued": "waits for other jobs to end",
-    "retrying": "failed and will be tried again soon",
-}
+def queue_words(row: JobStatus, state: Status, now_us: int) -> str:
+    """Return what the job waits for, or would wait for if it were started now; empty if it need not wait."""
+    service = row.timer.service if row.timer else ServiceState()
+    if service.state == "retrying":
+        why = f" ({exit_name(service.exit_code)})" if service.exit_code else ""
+        when = "soon" if service.retry_us is None else coming(service.retry_us, now_us)
+        return f"failed{why} and will be tried again {when}"
+    first = [
+        other.job.name
+        for other in state.jobs
+        if other.job.name in row.job.after
+        and other.timer is not None
+        and other.timer.service.state in ("running", "queued")
+    ]
+    if first:
+        return f"waits until {' and '.join(first)} {'has' if len(first) == 1 else 'have'} run"
+    return "waits for its turn" if service.state == "queued" else ""
 
 
-def _paused(state: Status, now_us: int) -> Iterator[str]:
+def _is_by_another(row: JobStatus) -> bool:
+    """Return whether the job never ran, and the run of another job wrote its levels."""
+    return row.written_by is not None and not (row.last or row.running or row.failed_unit)
+
+
+def _written_by_others(state: Status, width: int) -> Iterator[str]:
+    """Explain the stars in the table."""
+    levels: dict[str, list[str]] = {}
+    for row in state.jobs:
+        if row.written_by is not None and _is_by_another(row):
+            levels.setdefault(row.written_by.job, []).append(f"{row.job.levels[-1]}s")
+    for job, names in levels.items():
+        what = f"{_BY_ANOTHER} {job} wrote the {' and '.join(names)} that have ended"
+        yield from _wrapped(f"{what}: a rollup also updates the levels above it.", width)
+
+
+def _paused(state: Status, now_us: int, width: int) -> Iterator[str]:
     pauses = [(row.job.name, row.pause) for row in state.jobs if row.pause is not None]
     said: set[str] = set()
     for job, pause in pauses:
@@ -237,30 +341,26 @@ def _paused(state: Status, now_us: int) -> Iterator[str]:
         if name not in said:
             said.add(name)
             text = pause_words(pause, now_us).replace(", with all jobs", "")
-            yield from _wrapped(f"Paused: {name} {text}")
+            yield from _wrapped(f"Paused: {name} {text}", width)
 
 
 def _as_of(run: Run | None, now_us: int) -> str:
     return f", as of {run.job} {ago(run.ended_us or run.started_us, now_us)}" if run else ""
 
 
-def _warnings(state: Status, now_us: int) -> Iterator[str]:
+def _warnings(state: Status, now_us: int, width: int) -> Iterator[str]:
     for problem in state.problems:
-        yield from _warning(problem, now_us)
+        when = "" if problem.since_us is None else ago(problem.since_us, now_us)
+        yield from _wrapped(f"warning: {clean(sentence(problem, when))}", width)
+        if problem.hint:
+            yield from _wrapped(f"  hint: {clean(problem.hint)}", width)
     if state.damaged_lines:
         is_one = state.damaged_lines == 1
         records = "record of the ledger was" if is_one else "records of the ledger were"
-        yield f"warning: {state.damaged_lines} damaged {records} passed over"
+        yield from _wrapped(f"note: {state.damaged_lines} damaged {records} passed over", width)
 
 
-def _warning(problem: Problem, now_us: int) -> Iterator[str]:
-    when = "" if problem.since_us is None else ago(problem.since_us, now_us)
-    yield from _wrapped(f"warning: {clean(sentence(problem, when))}")
-    if problem.hint:
-        yield from _wrapped(f"  hint: {problem.hint}")
-
-
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     return wrap(
-        text, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )

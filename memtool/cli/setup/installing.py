@@ -63,7 +63,7 @@ class Sessions(NamedTuple):
     """What an agent has left in a directory: its sessions, their bytes, when the first and the last was written."""
 
     agent: str
-    directory: Path
+    directory: str
     number: int = 0
     size_bytes: int = 0
     first_us: int = 0
@@ -206,11 +206,11 @@ def _calendar(place: Place) -> tuple[Calendar, bool]:
     with as_owner(root), reader_for(config, root, place.call.now_us).store() as store:
         if store is not None:
             return store.calendar, True
-    return calendar_for_new_store(config), False
+    return calendar_for_new_store(config, place.call.environ, place.call.now_us), False
 
 
 def _sessions(root: Root) -> Sessions:
-    name, directory = root.agent.title, root.transcripts
+    name, directory = root.agent.title, root.places
     found = []
     for path in discover(roots=(root,)).files:
         try:
@@ -315,7 +315,8 @@ def _plan_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     """Yield what was found and what will be done, as labels and words."""
     plan, calendar = setup.plan, setup.calendar.describe()
     yield "", f"memtool {__version__}, {_WAYS[setup.program.way]}: {setup.installation.program}"
-    for sessions in setup.sessions:
+    there = [sessions for sessions in setup.sessions if sessions.number]
+    for sessions in there or setup.sessions[:1]:
         yield "sessions", _sessions_words(sessions)
     if setup.scope == "system":
         yield "timers of", f"the system, run as {setup.person.name}"
@@ -383,7 +384,7 @@ def _json(setup: Setup) -> dict[str, object]:
     places = [
         {
             "agent": sessions.agent,
-            "directory": str(sessions.directory),
+            "directory": sessions.directory,
             "count": sessions.number,
             "bytes": sessions.size_bytes,
         }

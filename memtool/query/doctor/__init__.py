@@ -45,10 +45,9 @@ from memtool.summarize import problem as problem_of
 from memtool.summarize import row
 from memtool.summarize.models import command
 from memtool.systemd.dropins import names_zone
-from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import find_program
 from memtool.systemd.status import JobStatus, sentence
-from memtool.systemd.systemctl import NOT_BOOTED, machine_zone, meaning, parse_show
+from memtool.systemd.systemctl import NOT_BOOTED, machine_zone
 from memtool.text import size
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -208,7 +207,9 @@ def space_advice(used_bytes: int, free_bytes: int, free_files: int | None, place
 
 _OLD_YEARS = 3
 _STATUS = "memtool scheduler status"
-_HARMLESS = frozenset({"backlog", "missing", "units", "both", "linger"})
+_HARMLESS = frozenset(
+    {"backlog", "units", "settings", "both", "linger", "not-enabled", "unreadable"}
+)
 _VERSION = re.compile(r"# version ((\d{4})[a-z]\w*)")
 
 
@@ -231,7 +232,7 @@ def check_calendar(scene: Scene) -> Advice:
 def _of_new_store(scene: Scene) -> Advice:
     """Say what a store would be made with: it is never changed in place."""
     try:
-        calendar = calendar_for_new_store(scene.config)
+        calendar = calendar_for_new_store(scene.config, scene.environ, scene.now_us)
     except ConfigError as error:
         return problem(error.message, error.hint)
     text = f"a new store would have {calendar.zone}'s days"
@@ -296,10 +297,6 @@ def _of_package() -> str:
     return str(getattr(tzdata, "IANA_VERSION", ""))
 
 
-_EXEC = re.compile(r"\{ path=(.*?) ; argv\[\]=")
-_ASK_S = 15
-
-
 def _unusable(programs: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in programs:
         try:
@@ -356,9 +353,9 @@ def check_redaction(scene: Scene) -> Advice:
 def check_timers(scene: Scene) -> Advice:
     """Check that `memtool scheduler status` is healthy."""
     timers = scene.status.timers
-    if not timers.is_known and (timers.problem == NOT_BOOTED or "not on this" in timers.problem):
-        return skipped(timers.problem, timers.hint)
-    if not timers.is_known:
+    if not timers.is_known and not timers.is_installed:
+        if timers.problem == NOT_BOOTED or "not on this" in timers.problem:
+            return skipped(timers.problem, timers.hint)
         return warning(timers.problem, timers.hint or _STATUS)
     if found := scene.status.problems:
         more = f" (and {len(found) - 1} more: {_STATUS})" if len(found) > 1 else ""
@@ -373,21 +370,12 @@ def check_program(scene: Scene) -> Advice:
     """Check that the program that the units start is there, and is of this version."""
     if scene.manager is None:
         raise CannotCheckError("no units are installed")
-    if not scene.status.timers.is_known:  # systemd is not asked twice
+    if not scene.status.timers.is_known:
         raise CannotCheckError(scene.status.timers.problem)
-    asked = ("show", "-p", "Id,ExecStart,NeedDaemonReload", *(job.unit for job in JOBS))
-    done = scene.manager.call(*asked, timeout_s=_ASK_S)
-    if not done.is_ok:
-        raise CannotCheckError(meaning(done, scene.manager)[0])
-    units = parse_show(done.stdout)
-    lines = [row.get("ExecStart", "") for row in units.values()]
-    programs = sorted({path for line in lines for path in _EXEC.findall(line)})
+    services = [timer.service for timer in scene.status.timers.states.values()]
+    programs = sorted({path for service in services for path in service.programs})
     for path, why in _unusable(programs):
         return problem(f"the units start {path}, which {why}", "memtool setup corrects this")
-    stale = [name for name, row in units.items() if row.get("NeedDaemonReload") == "yes"]
-    if stale:
-        reload = " ".join(("systemctl", *scene.manager.arguments, "daemon-reload"))
-        return warning(f"{stale[0]} has changed, and systemd has not read it again", reload)
     runs = [run for run in scene.history.runs if run.trigger in ("timer", "systemd")]
     if runs and runs[-1].version != __version__:
         text = f"this is memtool {__version__}, the timers' last run was of {runs[-1].version}"

@@ -42,7 +42,7 @@ def check_transcripts(scene: Scene) -> Advice:
         text = f"{in_words(len(refused), 'place')} cannot be read, such as {refused[0]}"
         return problem(text, f"check its owner and mode: ls -ld {refused[0]}")
     if not found.files:
-        places = ", ".join(str(root.transcripts) for root in scene.roots)
+        places = ", ".join(root.places for root in scene.roots)
         keys = " or ".join(dict.fromkeys(root.agent.roots_key for root in scene.roots))
         return warning(
             f"no transcript below {places}",
@@ -74,7 +74,7 @@ def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
     """Yield the transcripts that are not in the store as they are now, and when they were written."""
     sources = scene.facts.sources if scene.has_store else {}
     for path, found in waiting(scene.transcripts.files, sources):
-        yield path, found.st_mtime_ns // 1000
+        yield path, found.mtime_ns // 1000
 
 
 def check_retention(scene: Scene) -> Advice:
@@ -110,7 +110,7 @@ def _about_to_go(scene: Scene, root: Root, kept: Retention) -> list[Path]:
         return [
             path
             for path, written_us in _waiting(scene)
-            if written_us < limit_us and path.is_relative_to(root.transcripts)
+            if written_us < limit_us and root.holds(path)
         ]
     return []
 

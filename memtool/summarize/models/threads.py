@@ -17,7 +17,7 @@ from memtool.model.records import Recipe, digest_of
 from memtool.model.segmenting import tokens_of
 from memtool.model.shown import view_of
 from memtool.model.summary import Request
-from memtool.model.threads import PERSON_TITLE, Candidate, Point, Proof, Thread
+from memtool.model.threads import PERSON_TITLE, VERBATIM, Candidate, Point, Proof, Thread
 from memtool.summarize.models.answer import Text
 from memtool.summarize.models.prompt import Signal, heading, shown
 from memtool.summarize.text.plain import plain, shorten
@@ -59,10 +59,11 @@ def unwritten(request: Request, recipe: Recipe) -> tuple[tuple[Thread, ...], tup
     threads: list[Thread] = []
     wanted: list[Unwritten] = []
     for thread in request.threads:
-        read = _read(thread, recipe) if thread.id in seen else None
+        is_noted = {point.kind for point in thread.points} == {"note"}
+        read = _read(thread, recipe) if thread.id in seen and not is_noted else None
         if read is not None and read.digest in texts:
             old = texts[read.digest]
-            points = (point for point in old.points if point.kind != "open")
+            points = (point for point in old.points if point.kind not in VERBATIM)
             threads.append(_with_text(read, old.headlines, points))
             continue
         if read is not None:
@@ -76,7 +77,8 @@ def _read(thread: Thread, recipe: Recipe) -> Unwritten:
     best = thread.headlines[0]
     points = [Point("title", best.text, best.time_us, _TITLE_WEIGHT, best.proofs)]
     header = heading(basename(thread.project.rstrip("/")), thread.branch)
-    by_weight = sorted(thread.points, key=lambda each: (-each.weight, each.time_us, each.text))
+    told = [each for each in thread.points if each.kind != "note"]
+    by_weight = sorted(told, key=lambda each: (-each.weight, each.time_us, each.text))
     for point in by_weight[:_MOST_SIGNALS]:
         if _tokens(header, map(_signal, [*points, point])) <= THREAD_TOKENS:
             points.append(point)
@@ -124,8 +126,8 @@ def written(read: Unwritten, text: Text) -> Thread:
 def _with_text(
     read: Unwritten, headlines: tuple[Candidate, ...], points: Iterable[Point]
 ) -> Thread:
-    still_open = (point for point in read.thread.points if point.kind == "open")
-    in_order = sorted([*points, *still_open], key=lambda point: (point.time_us, point.text))
+    kept = (point for point in read.thread.points if point.kind in VERBATIM)
+    in_order = sorted([*points, *kept], key=lambda point: (point.time_us, point.text))
     return replace(read.thread, headlines=headlines, points=tuple(in_order), written=read.digest)
 
 
