@@ -110,18 +110,25 @@ def key_files(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
 
 
 def choose_store(
-    environ: Mapping[str, str], *, configured: str, origin: str, uid: int, root: Path = _ROOT
+    environ: Mapping[str, str],
+    *,
+    configured: str,
+    origin: str,
+    uid: int,
+    root: Path = _ROOT,
+    for_system: bool = False,
 ) -> StoreChoice:
     """Return the store: the configured one, the service's, an installed one of this user's, else the user's own.
 
-    Where a system installation serves another user, the store that its configuration names is not this user's.
+    Where a system installation serves another user, the store that its configuration names is not this user's; with
+    `for_system` it is asked for that installation.
     """
     installed = root / SYSTEM_STORE.relative_to(_ROOT)
     served = _owner(installed)
     if configured:
         path = expand(Path(configured), environ)
         is_systems = origin == str(root / "etc/memtool" / _CONFIG_NAME)
-        if not is_systems or served in (None, 0, uid) or _owner(path) == uid:
+        if for_system or not is_systems or served in (None, 0, uid) or _owner(path) == uid:
             return StoreChoice(path, f"store.path is set ({origin})")
         return StoreChoice(
             own_store(environ), f"the user's own store; {path} is {name_of(served)}'s"

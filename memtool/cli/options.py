@@ -177,6 +177,7 @@ class Invocation:
             configured=self.config.store.path,
             origin=str(self.config.origin("store.path")),
             uid=self.administers.uid if self.administers else os.getuid(),
+            for_system=self.administers is not None,
         )
 
     @cached_property

@@ -23,6 +23,7 @@ STAYS_ROOT: Mapping[str, frozenset[str]] = {
 }
 """What administers the system's installation: commands, and which of their subcommands (none named: all)."""
 _HELP = frozenset({"--help", "-h", "--version"})
+_OF_SYSTEM = frozenset({"--system", "--run-as", "--root"})
 _NOT_THEIRS = ("XDG_", "DBUS_", "MAIL", "SHELL")
 
 
@@ -38,15 +39,14 @@ def settle(call: Invocation, words: Sequence[str]) -> Invocation:
     named = call.store_option or call.environ.get("MEMTOOL_STORE__PATH")
     if named and not is_of_home and (store := expand(Path(named), call.environ)).exists():
         return _as(call, owner_uid(store), store)
-    person = None if (named and not is_of_home) or "--user" in words else _run_as_user(call)
-    if person is not None:
+    is_for_system = "--user" not in words and "system" in installed_in(call.environ)
+    if command == "setup" and (is_for_system or _OF_SYSTEM.intersection(_options(words))):
+        return call  # it asks itself which user it is for
+    if is_for_system and (is_of_home or not named) and (person := _run_as_user()) is not None:
         if not _administers(words) and person.uid != 0:
             raise BecomeUser(person, environ_of(person, call.environ))
         call.administers = person
-        if command != "setup":  # which has a user of its own
-            call.environ = environ_of(person, call.environ)
-        return call
-    if command == "setup" and {"--system", "--run-as", "--root"}.intersection(words):
+        call.environ = environ_of(person, call.environ)
         return call
     home = home_directory(call.environ)
     owner = person_of(owner_uid(home))
@@ -102,16 +102,20 @@ def _is_unit_of_own(environ: Mapping[str, str]) -> bool:
     return "MANAGERPID" in environ and environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
 
 
+def _options(words: Sequence[str]) -> list[str]:
+    return [word.partition("=")[0] for word in words]
+
+
 def _administers(words: Sequence[str]) -> bool:
     known = STAYS_ROOT.get(words[0]) if words else None
     return known is not None and (not known or bool(known.intersection(words[1:2])))
 
 
-def _run_as_user(call: Invocation) -> Person | None:
-    """Return whom the system's jobs run as; None if no timers of the system are installed."""
+def _run_as_user() -> Person | None:
+    """Return whom the system's jobs run as; None if the units do not say. Raise ConfigError if that user is gone."""
     from memtool.systemd.units import run_as_user
 
-    if "system" not in installed_in(call.environ) or not (name := run_as_user()):
+    if not (name := run_as_user()):
         return None
     try:
         return person_named(name)

@@ -204,6 +204,22 @@ def test_the_timers_serve_somebody_else_only_by_name(system: Side) -> None:
     assert system.property("memtool-ingest.service", "User") == "noor"
 
 
+def test_the_system_s_timers_of_a_user_that_is_gone_can_be_given_to_another(system: Side) -> None:
+    system.take_in()
+    system.machine.run("userdel", "mira")
+    for words in ("toc", "scheduler status", "config path"):
+        done = root(system, words)
+        assert done.returncode == 78, words
+        assert "the system's jobs run as mira, who is not a user of this machine" in done.stderr
+        assert "hint: memtool setup --system --run-as USER" in done.stderr
+    done = root(system, "setup --system --yes --run-as=noor")
+    assert "belongs to 2001" in done.stderr
+    done = root(system, "setup --system --yes --run-as=noor --take-over=2001")
+    assert done.returncode == 0, text(done)
+    assert json.loads(root(system, "stats --json").stdout)["events"] > 0
+    assert system.machine.run("find", "/var/lib/memtool", "!", "-user", "noor").stdout == ""
+
+
 def test_pauses_that_root_makes_are_the_person_s(system: Side) -> None:
     system.give_transcripts()
     assert root(system, "scheduler pause day-rollup --for 2h").returncode == 0

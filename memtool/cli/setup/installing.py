@@ -103,6 +103,7 @@ def setup_of(order: Order) -> Setup:
     call = order.call
     if scope == "system":
         call = call.fresh(person.environ(call.environ))
+        call.administers = person
         parts = (launcher, program.prefix, Path(sys.executable), Path(sys.base_prefix))
         check_visible(parts, lasting_command(program.way, person.name))
     elif other_owner(SYSTEM_STORE) == person.name:
