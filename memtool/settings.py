@@ -256,6 +256,27 @@ class SchedulerSettings(NamedTuple):
     ] = "run"
 
 
+_PRICE = r"\s*[^;=\s]+\s*=\s*[0-9]+(?:\.[0-9]+)?(?:\s*/\s*[0-9]+(?:\.[0-9]+)?){3}\s*"
+PRICES = Kind(
+    'prices such as "claude-opus-4-5=5/25/0.5/6.25", separated by ";", or ""',
+    lambda value: (
+        isinstance(value, str)
+        and (not value or re.fullmatch(rf"{_PRICE}(?:;{_PRICE})*;?", value) is not None)
+    ),
+)
+
+
+class CostSettings(NamedTuple):
+    """`[cost]`"""
+
+    prices: Annotated[
+        str,
+        PRICES,
+        "Prices of models, by the beginning of their names, in dollars per million tokens: "
+        "MODEL=INPUT/OUTPUT/CACHE READ/CACHE WRITE.",
+    ] = ""
+
+
 class McpSettings(NamedTuple):
     """`[mcp]`"""
 
@@ -313,6 +334,7 @@ class Config(NamedTuple):
     jobs: JobSettings = JobSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     mcp: McpSettings = McpSettings()
+    cost: CostSettings = CostSettings()
     timers: Mapping[str, TimerSettings] = {}
     """By the section of the job."""
     agents: Mapping[str, str] = {}

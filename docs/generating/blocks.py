@@ -18,12 +18,14 @@ PAGES = (
     "docs/cli.md",
     "docs/config.md",
     "docs/agents.md",
+    "docs/hooks.md",
     "docs/scheduling.md",
     "man/memtool.1",
 )
 BLOCKS: dict[str, Callable[[], Iterable[str]]] = {
     "commands": markdown.commands,
     "agents": markdown.agents,
+    "hooks": markdown.hooks,
     "settings": markdown.settings,
     "jobs": markdown.jobs,
     "job-settings": markdown.job_settings,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
 from docs.generating.commands import Command, entries, program, sections, usage
+from memtool.agents.hooks import Hooks, Server
 from memtool.agents.registry import AGENTS
 from memtool.cli.app import COMMANDS
 from memtool.settings import Setting, Value
@@ -55,6 +56,25 @@ def agents() -> list[str]:
             rows.append((row.title, _code(row.name), places, *keys, _code(row.resume)))
     heads = ["setting", "older setting", "variable", "a session goes on with"]
     return _table(["agent", "name", "transcripts", *heads], rows)
+
+
+def hooks() -> list[str]:
+    """Return where memtool enters itself in the settings of each agent."""
+    rows = []
+    for row in AGENTS:
+        if row.hooks is not None or row.server is not None:
+            when = ", ".join(map(_code, row.hooks.events)) if row.hooks else "no hooks"
+            start = _code(row.hooks.start) if row.hooks and row.hooks.start else "no"
+            places = [_settings_file(facts) for facts in (row.hooks, row.server)]
+            rows.append((row.title, _code(row.name), when, start, *places))
+    heads = ["a hook at", "context at", "hooks are in", "MCP server is in"]
+    return _table(["agent", "name", *heads], rows)
+
+
+def _settings_file(facts: Hooks | Server | None) -> str:
+    if facts is None:
+        return ""
+    return _code(facts.place.alone or f"{facts.place.home}/{facts.place.files[0]}")
 
 
 def job_settings() -> list[str]:

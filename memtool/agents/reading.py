@@ -44,7 +44,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is held at once, and how far a source is searched for something understood.
 
     `own` is the name of the directories in which memtool runs programs: sessions there are skipped; "" skips none.
-    `is_covered` is as in File.
+    With `only`, a file of another agent than this one is foreign. `is_covered` is as in File.
     """
 
     line_bytes: int = 64 << 20
@@ -52,6 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
     chunk_records: int = 1000
     sniff_lines: int = 100
     own: str = ""
+    only: str = ""
     is_covered: Callable[[str, int], bool] = lambda _session, _time_us: False
 
 
@@ -355,7 +356,9 @@ def _choose_agent(lines: Iterator[Line], limits: Limits) -> tuple[Agent | None, 
         looked_at.append(line)
         for part in parts_of(decoded(line.data or b"")[0]):
             for agent in registry.AGENTS:
-                if not isinstance(part, Damage) and agent.format.recognises(part):
+                if limits.only not in ("", agent.name) or isinstance(part, Damage):
+                    continue
+                if agent.format.recognises(part):
                     return agent, itertools.chain(looked_at, lines)
         size_bytes += len(line.data or b"")
         if size_bytes > limits.line_bytes:

@@ -10,6 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from memtool.agents.hooks import (
+    CLAUDE_HOOKS,
+    CLAUDE_SERVER,
+    CODEX_HOOKS,
+    CODEX_SERVER,
+    COPILOT_HOOKS,
+    COPILOT_SERVER,
+    CURSOR_HOOKS,
+    CURSOR_SERVER,
+    OPENCODE_SERVER,
+    Hooks,
+    Server,
+)
 from memtool.paths import expand
 from memtool.settings import PATHS, Setting
 
@@ -76,6 +89,8 @@ class Retention(NamedTuple):
     settings: Path
     file: Path | None = None
     unreadable: tuple[Path, ...] = ()
+    example: str = "3650"
+    """A value that keeps them for long."""
 
     @property
     def origin(self) -> str:
@@ -154,6 +169,10 @@ class Agent(NamedTuple):
     suffixes: tuple[str, ...] = (".jsonl",)
     resume: str = ""
     """The command that continues a session, with `{session}` for its id."""
+    hooks: Hooks | None = None
+    """How its hooks are written; None if it runs none, or memtool does not know how."""
+    server: Server | None = None
+    """How its MCP servers are written."""
 
     @property
     def format(self) -> Format:
@@ -179,6 +198,8 @@ AGENTS = (
         transcripts=("projects",),
         lists=("history.jsonl",),
         resume="claude --resume {session}",
+        hooks=CLAUDE_HOOKS,
+        server=CLAUDE_SERVER,
     ),
     Agent(
         "codex",
@@ -190,6 +211,25 @@ AGENTS = (
         lists=("history.jsonl", "session_index.jsonl"),
         suffixes=(".jsonl", ".jsonl.zst"),
         resume="codex resume {session}",
+        hooks=CODEX_HOOKS,
+        server=CODEX_SERVER,
+    ),
+    Agent(
+        "gemini",
+        "Gemini CLI",
+        "memtool.agents.gemini",
+        roots=("~/.gemini",),
+        transcripts=("tmp",),
+        suffixes=(".json", ".jsonl"),
+        resume="gemini --resume {session}",
+    ),
+    Agent(
+        "qwen",
+        "Qwen Code",
+        "memtool.agents.qwen",
+        roots=("~/.qwen",),
+        transcripts=("projects",),
+        resume="qwen --resume {session}",
     ),
     Agent(
         "copilot",
@@ -199,6 +239,8 @@ AGENTS = (
         variable="COPILOT_HOME",
         transcripts=("session-state",),
         resume="copilot --resume={session}",
+        hooks=COPILOT_HOOKS,
+        server=COPILOT_SERVER,
     ),
     Agent(
         "opencode",
@@ -208,6 +250,7 @@ AGENTS = (
         transcripts=("opencode.db", "storage/session"),
         suffixes=(".db", ".json"),
         resume="opencode --session {session}",
+        server=OPENCODE_SERVER,
     ),
     Agent(
         "pi",
@@ -225,6 +268,8 @@ AGENTS = (
         roots=("~/.cursor",),
         transcripts=("projects",),
         resume="cursor-agent --resume {session}",
+        hooks=CURSOR_HOOKS,
+        server=CURSOR_SERVER,
     ),
     Agent("jsonl", "the event schema", "memtool.agents.jsonl"),
 )

@@ -86,6 +86,11 @@ COMMANDS = (
     Row("context", "memtool.cli.context:context", "Print what an agent should know at its start."),
     Row("mcp", "memtool.cli.mcp:mcp", "Serve the memory to an agent, over MCP."),
     Row(
+        "hooks",
+        "memtool.cli.hooks:hooks",
+        "Read sessions within seconds, and tell new ones what is known.",
+    ),
+    Row(
         "events",
         "memtool.cli.events:events",
         "List events by session, project, agent or time.",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from memtool.cli.options import Invocation, JsonOption, invocation, kinds, periods
+from memtool.cli.options import Invocation, JsonOption, agents, invocation, kinds, periods
 from memtool.cli.output import Page, cleaned, note, plain_passage, print_json, print_line
 from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
@@ -29,7 +29,10 @@ ProjectOption = Annotated[
     ),
 ]
 AgentOption = Annotated[
-    str, typer.Option(metavar="AGENT", help="Agent, or the beginning of its name.")
+    str,
+    typer.Option(
+        metavar="AGENT", autocompletion=agents, help="Agent, or the beginning of its name."
+    ),
 ]
 KindOption = Annotated[
     list[str] | None,

@@ -10,7 +10,7 @@ import typer
 from msgspec import Struct
 
 from memtool.cli.events import SinceOption, UntilOption
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, agents, invocation
 from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
 from memtool.cli.reading import here, reader_of, say_no_memory
 from memtool.cli.running import conclude, outcome_json, run
@@ -46,7 +46,9 @@ ProjectOption = Annotated[
         metavar="PROJECT", help="Path of a project, its last parts, or . for this repository."
     ),
 ]
-AgentOption = Annotated[str, typer.Option(metavar="AGENT", help="Name of an agent.")]
+AgentOption = Annotated[
+    str, typer.Option(metavar="AGENT", autocompletion=agents, help="Name of an agent.")
+]
 MatchOption = Annotated[
     str,
     typer.Option(

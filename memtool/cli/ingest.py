@@ -15,6 +15,7 @@ import typer
 from msgspec.structs import replace
 
 from memtool.agents.discover import discover
+from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
 from memtool.cli.output import NOTICE, note, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
@@ -26,9 +27,12 @@ from memtool.jobs.runner import Outcome
 from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
+from memtool.systemd.jobs import BY_NAME
 from memtool.systemd.pauses import described, pause_of
 
 VERSION = 1
+_LISTEN_S = 1.0
+"""After a hook has called, more often do soon: one run then takes them all."""
 PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -52,8 +56,10 @@ def ingest(
     if STDIN in names and len(names) > 1:
         raise UsageError("- stands alone: it reads standard input")
     report = Report()
+    is_called = call.environ.get("TRIGGER_UNIT", "") == BY_NAME["ingest"].path
     order = replace(
         _order(call),
+        listens_s=_LISTEN_S if is_called else 0,
         paths=() if STDIN in names else tuple(_existing(name) for name in names),
         stream=sys.stdin.buffer if STDIN in names else None,
     )
@@ -106,7 +112,8 @@ def take_in_news(call: Invocation) -> None:
             return
         with access.reading() as store:
             sources = store.sources()
-        if next(waiting(discover(roots=call.roots).files, sources), None) is None:
+        found = discover(roots=call.roots).files
+        if not spool.names(root) and next(waiting(found, sources), None) is None:
             return
         if (pause := pause_of(root, "ingest", call.now_us)) is not None:
             raise SkippedError(f"ingest is {described(pause)}")
@@ -208,6 +215,10 @@ def _trouble(report: Report) -> Iterator[str]:
             yield f"{file.path}: damaged at byte {offset}: {reason}"
         if file.counts.damaged > len(file.damage):
             yield f"{file.path}: {file.counts.damaged - len(file.damage)} more damaged records"
+    for name, why in report.rejected:
+        yield f"payload of a hook rejected: {name}: {why}"
+    for place in report.stuck:
+        yield f"payload of a hook cannot be removed: {place}"
 
 
 def _told_before(report: Report) -> Iterator[str]:
@@ -248,6 +259,11 @@ def _report_json(report: Report) -> dict[str, object]:
             "unknown": counts.unknown,
         },
         "redactions": counts.redactions,
+        "payloads": {
+            "taken": report.payloads - len(report.rejected),
+            "rejected": [{"name": name, "reason": why} for name, why in report.rejected],
+            "stuck": report.stuck,
+        },
         "files_unchanged": report.unchanged,
         "files": [_file_json(file) for file in report.files],
         "known_damage": [

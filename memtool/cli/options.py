@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 import typer
 from typer.core import TyperGroup
 
-from memtool.agents.registry import Root, roots_of
+from memtool.agents.registry import AGENTS, Root, roots_of
 from memtool.cli.output import WARNING, note
 from memtool.errors import UsageError
 from memtool.paths import ConfigFile, Role, StoreChoice, choose_store, config_files
@@ -41,6 +41,11 @@ def jobs() -> Offers:
     from memtool.systemd.jobs import JOBS
 
     return [(job.name, job.description) for job in JOBS]
+
+
+def agents() -> Offers:
+    """Offer the agents."""
+    return [(row.name, row.title) for row in AGENTS if row.roots]
 
 
 def kinds() -> Offers:

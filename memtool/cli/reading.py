@@ -68,6 +68,7 @@ STATE_STYLES = {
     "outdated": "yellow",
     "incomplete": "red",
     "failed": "red",
+    "preview": "magenta",
 }
 
 

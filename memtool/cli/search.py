@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from memtool.cli.options import Invocation, JsonOption, invocation, kinds, levels, periods, roles
+from memtool.cli.options import (
+    Invocation,
+    JsonOption,
+    agents,
+    invocation,
+    kinds,
+    levels,
+    periods,
+    roles,
+)
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
 from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
@@ -38,7 +47,9 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str, typer.Option(metavar="TIME", autocompletion=periods, help="Up to this period or time.")
 ]
-AgentOption = Annotated[str, typer.Option(metavar="AGENT", help="Of this agent.")]
+AgentOption = Annotated[
+    str, typer.Option(metavar="AGENT", autocompletion=agents, help="Of this agent.")
+]
 SessionOption = Annotated[
     str, typer.Option(metavar="SESSION", help="In this session: ID or unique prefix.")
 ]

@@ -7,26 +7,31 @@ from typing import Annotated
 
 import typer
 
-from memtool.cli.options import JsonOption, invocation, periods
-from memtool.cli.output import Page, cleaned, number, print_json
+from memtool.cli.cost import in_words, prices_of
+from memtool.cli.options import Invocation, JsonOption, invocation, periods
+from memtool.cli.output import Page, cleaned, note, number, print_json
 from memtool.cli.reading import (
     STATE_COLOURS,
     counted,
     label,
     read,
+    reader_of,
     sign,
     state_parts,
     threads_by_state,
 )
+from memtool.context import RunContext
+from memtool.errors import OK, ExitCode
 from memtool.model.clock import Clock
 from memtool.model.records import GripId, Recipe
+from memtool.model.shown import PREFIXES
 from memtool.query.contents import by_state
 from memtool.query.follow import THREAD, History, followed
 from memtool.query.names import THREAD_DIGITS
 from memtool.query.node import Resume, Shown
 from memtool.query.node import show as shown
 from memtool.query.threads import ShownPoint, ShownReference, ShownThread
-from memtool.summarize import SUMMARIZERS
+from memtool.summarize import SUMMARIZERS, make
 
 VERSION = 2
 _MARGIN = "  "
@@ -44,20 +49,90 @@ NodeArgument = Annotated[
 ]
 
 
-def show(context: typer.Context, node: NodeArgument, *, json: JsonOption = False) -> None:
-    """Show one summary: what was worked on, what came of it, what proves it. Or follow one thread."""
+def _summarizers() -> list[tuple[str, str]]:
+    """Offer the summarizers."""
+    return [(row.name, row.about) for row in SUMMARIZERS]
+
+
+WithOption = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        metavar="NAME",
+        autocompletion=_summarizers,
+        help="Print what this summarizer would say about a period. Writes no summary.",
+    ),
+]
+
+
+def show(
+    context: typer.Context,
+    node: NodeArgument,
+    *,
+    with_: WithOption = "",
+    json: JsonOption = False,
+) -> ExitCode:
+    """Show one summary: what was worked on, what came of it, what proves it. Or follow one thread.
+
+    With --with, a model is asked about each day of the period, within the budgets."""
     call = invocation(context)
+    if with_:
+        return _show_with(call, node, with_, as_json=json)
+    _show(call, node, as_json=json)
+    return OK
+
+
+def _show_with(call: Invocation, text: str, name: str, *, as_json: bool) -> ExitCode:
+    """Print what another summarizer would say."""
+    from memtool.cli.running import conclude, outcome_json, run
+    from memtool.query.preview import of_preview, period_to_preview
+    from memtool.rollup.configured import budget_of, options_of
+    from memtool.rollup.preview import Preview, preview
+
+    summarizer = make(name, options_of(call.config, call.environ, call.store.root, name=name))
+    reader = reader_of(call)
+    period = period_to_preview(reader, text)
+    if period is None:
+        _show(call, text, as_json=as_json)  # it offers to begin, or says how
+        return OK
+    made: list[Preview] = []
+    settings, budget = call.config.summarizer, budget_of(call.config, None)
+
+    def body(running: RunContext) -> None:
+        assert period is not None
+        found = preview(running, period, summarizer, budget, at_once=settings.concurrency)
+        made.append(found)
+
+    outcome = run(call, "preview", body, waits=True)
+    if made:
+        found = of_preview(reader, period, made[0])
+        took = {"calls": made[0].calls, "tokens": made[0].tokens}
+        if as_json:
+            print_json("preview", 1, {**outcome_json(outcome), **took, "node": found})
+        else:
+            _print_page(call, found)
+            if made[0].calls:
+                note(f"{number(made[0].calls, 'call')}, {number(made[0].tokens, 'token')}.")
+    return conclude(outcome)
+
+
+def _show(call: Invocation, node: str, *, as_json: bool) -> None:
     if node.startswith(THREAD):
-        history = read(call, lambda reader: followed(reader, node), as_json=json)
-        if json:
+        history = read(call, lambda reader: followed(reader, node), as_json=as_json)
+        if as_json:
             print_json("thread", 1, history)
         elif history.thread is not None:
             _print_history(Page(call.environ), history)
         return
-    found = read(call, lambda reader: shown(reader, node), as_json=json)
-    if json:
+    prices = prices_of(call)
+    found = read(call, lambda reader: shown(reader, node, prices), as_json=as_json)
+    if as_json:
         print_json("node", VERSION, found)
         return
+    _print_page(call, found)
+
+
+def _print_page(call: Invocation, found: Shown) -> None:
     page, clock = Page(call.environ), Clock(found.zone)
     has_threads = bool(found.threads) and (
         found.recipe is None or found.recipe.summarizer in _OF_THREADS
@@ -111,6 +186,8 @@ def _facts(clock: Clock, found: Shown) -> Iterator[str]:
         yield ", ".join(part for part in (found.id, f"{counts}{sessions}") if part)
         if found.projects:
             yield f"about {', '.join(sorted({found.short_projects.get(name, name) for name in found.projects}))}"
+    if found.tokens:
+        yield in_words(found.tokens)
     if found.recipe is not None:
         yield _signature(clock, found, found.recipe)
 
@@ -120,13 +197,16 @@ def _signature(clock: Clock, found: Shown, recipe: Recipe) -> str:
     details = [part for part in (recipe.model, recipe.prompt, recipe.settings) if part]
     who = f"{recipe.summarizer} ({', '.join(details)})" if details else recipe.summarizer
     if found.written is None:
-        return f"written by {who}"
+        return f"by {who}" if "preview" in found.state else f"written by {who}"
     return f"written {clock.moment(found.written.time_us)} by {who}, run {found.written.run}"
 
 
 def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
     """Yield what each word of the state means for this node, and what to do."""
     state, job = found.state, "day" if found.segment else found.level
+    if "preview" in state and found.recipe is not None:
+        yield f"preview: what {found.recipe.summarizer} would say; nothing was written"
+        return
     if "open" in state and found.recipe is None and found.threads:
         yield f"open: the {job} has not ended; this is how it stands now"
     elif "open" in state:
@@ -147,13 +227,6 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
         yield f"failed {tries}: {found.failure.error}; next try after {retry}"
 
 
-_PREFIXES = {
-    "decision": "decided: ",
-    "open": "open: ",
-    "pending": "open: ",
-    "question": "open: ",
-    "note": "note: ",
-}
 _DEEP = "    "
 
 
@@ -193,7 +266,7 @@ def _print_points(page: Page, points: Sequence[ShownPoint], short: dict[GripId, 
         if point.shown:
             names = " ".join(f"[{short[grip]}]" for grip in point.grips if grip in short)
             page.line(
-                _PREFIXES.get(point.kind, "") + point.text,
+                PREFIXES.get(point.kind, "") + point.text,
                 (f"  {names}" if names else "", "dim"),
                 first=_DEEP,
                 rest=_DEEP + _MARGIN,
@@ -238,7 +311,8 @@ def _print_body(page: Page, found: Shown) -> None:
         page.line(bullet.text, first="• ")
         names = " ".join(short[grip] for grip in bullet.grips)
         what = "grip" if len(bullet.grips) == 1 else "grips"
-        page.line((f"{what} {names}", "cyan"), first=_MARGIN)
+        if names:
+            page.line((f"{what} {names}", "cyan"), first=_MARGIN)
     if found.keywords:
         page.blank()
         page.line(("Keywords: ", "bold"), ", ".join(found.keywords), rest=_MARGIN)

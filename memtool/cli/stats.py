@@ -36,15 +36,29 @@ YearOption = Annotated[
 ByOption = Annotated[By | None, typer.Option("--by", help="Also count by project or agent.")]
 
 
+CostOption = Annotated[
+    bool,
+    typer.Option("--cost", help="Show tokens and cost instead, by model, project and day."),
+]
+
+
 def stats(
     context: typer.Context,
     *,
     year: YearOption = None,
     by: ByOption = None,
+    cost: CostOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what is stored, its size on disk, and the events of the last 12 months."""
+    """Show what is stored, its size on disk, and the events of the last 12 months. Or what the agents' models took.
+
+    Tokens are those that the agents recorded. They cost what the setting cost.prices says: nothing is guessed."""
     call = invocation(context)
+    if cost:
+        from memtool.cli.cost import print_costs
+
+        print_costs(call, year, as_json=json)
+        return
     with progress(call.environ, "counting events") as show:
         found = read(
             call,

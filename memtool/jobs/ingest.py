@@ -15,10 +15,11 @@ from typing import BinaryIO
 import msgspec
 from msgspec.structs import replace
 
-from memtool.agents.discover import Discovered, discover
+from memtool.agents.discover import Discovered, discover, skip_reason
+from memtool.agents.hooks import spool
 from memtool.agents.outcomes import Counts, total
 from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
-from memtool.agents.registry import Found, Root
+from memtool.agents.registry import Found, Root, agent_named
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
 from memtool.files import storage_error
@@ -42,6 +43,8 @@ _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing about the file."""
 _MOST_UNREADABLE = 1000
 _LIMITS = Limits(own=SUMMARIZER_DIRECTORY)
+_MOST_ROUNDS = 200
+_LISTEN_EVERY_S = 0.1
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -51,6 +54,8 @@ class Order(msgspec.Struct, frozen=True):
     roots: tuple[Root, ...]
     calendar: Callable[[], Calendar]
     stream: BinaryIO | None = None
+    listens_s: float = 0
+    """For how long it waits for more payloads of hooks when all are read."""
 
 
 class FileReport(msgspec.Struct):
@@ -83,6 +88,12 @@ class Report(msgspec.Struct):
     known_unreadable: list[str] = []
     """The errors of what an earlier ingest could not read either."""
     unread: tuple[tuple[Path, str], ...] = ()
+    payloads: int = 0
+    """How many payloads of hooks were taken."""
+    rejected: list[tuple[str, str]] = []
+    """Those that were not understood, with the reason."""
+    stuck: list[str] = []
+    """Those that could not be removed from the spool."""
 
     @property
     def counts(self) -> Counts:
@@ -125,16 +136,99 @@ def ingest(context: RunContext, order: Order, report: Report) -> None:
     is_there = access.exists()
     report.is_first = not is_there
     calendar = None if is_there else order.calendar()
+    hears = order.stream is None and not order.paths
+    seen: set[str] = set()
     with access.lease(context.writer, calendar) as lease:
         if order.stream is not None:
             _take_stream(context, order.stream, lease, report)
         else:
             known = _known(context, access) if is_there else _Known()
+            if hears:
+                _take_spool(context, lease, report, known.sources, seen)
             _take_files(context, order, lease, report, known)
         if report.captured.new or report.captured.changed:
             report_left(context, lease.store())
-    _conclude(context, report)
     index.keep(context)
+    for _ in range(_MOST_ROUNDS if hears else 0):
+        if not _hears_more(context, seen, order.listens_s):
+            break
+        with access.lease(context.writer, calendar) as lease:
+            known = _known(context, access) if access.exists() else _Known()
+            _take_spool(context, lease, report, known.sources, seen)
+            if report.captured.new or report.captured.changed:
+                report_left(context, lease.store())
+        index.keep(context)
+    _conclude(context, report)
+
+
+def _hears_more(context: RunContext, seen: set[str], listens_s: float) -> bool:
+    """Return whether hooks have left more meanwhile, or do so soon: systemd hears none while this runs, or ends."""
+    end_s = time.monotonic() + listens_s
+    while seen.issuperset(spool.names(context.root)):
+        if time.monotonic() >= end_s:
+            return False
+        context.checkpoint()
+        time.sleep(_LISTEN_EVERY_S)
+    return True
+
+
+def _take_spool(
+    context: RunContext, lease: Lease, report: Report, sources: dict[str, Source], seen: set[str]
+) -> None:
+    """Read the transcripts that hooks have named. The payloads go when that is on the disk."""
+    read: list[tuple[spool.Payload, str]] = []
+    spool.sweep(context.root, context.now_us)
+    for payload in spool.payloads(context.root, seen):
+        context.checkpoint()
+        problem = payload.problem
+        if not problem and agent_named(payload.agent) is None:
+            problem = f"of an agent that memtool does not know: {payload.agent}"
+        for path in () if problem else payload.transcripts:
+            problem = problem or _take_named(
+                context, path, lease, report, agent=payload.agent, sources=sources
+            )
+        read.append((payload, problem))
+    lease.release()
+    for payload, problem in read:
+        if problem:
+            report.rejected.append((payload.path.name, problem))
+            is_gone = spool.reject(context.root, payload, problem, context.now_us)
+        else:
+            is_gone = spool.take(payload)
+        report.payloads += is_gone
+        if not is_gone:
+            report.stuck.append(str(payload.path))
+
+
+def _take_named(
+    context: RunContext,
+    path: Path,
+    lease: Lease,
+    report: Report,
+    *,
+    agent: str,
+    sources: dict[str, Source],
+) -> str:
+    """Read a transcript that a hook of the agent has named; return why that is not possible, or ""."""
+    if not path.exists() or skip_reason(path, filter(None, [agent_named(agent)])):
+        return ""  # the agent makes it when there is something to write
+    file = FileReport(_key(path))
+    source = sources.get(file.path)
+    try:
+        for chunk in _readable(read_chunks(path, source, limits=replace(_LIMITS, only=agent))):
+            if chunk.source.problem:
+                return f"{chunk.source.problem}: {path}"
+            if chunk.source.format:
+                _store(context, lease, file, chunk, is_file=True)
+                _note(context, file, chunk)
+                _judge(file, chunk.source, source)
+                sources[file.path] = chunk.source
+                context.checkpoint()
+    except _Unreadable as unreadable:
+        return f"the transcript that it names cannot be read: {unreadable.error.message}"
+    if file.counts.taken or file.damage:
+        report.files.append(file)
+    return ""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -414,6 +508,8 @@ def _conclude(context: RunContext, report: Report) -> None:
         "records_damaged": counts.damaged,
         "records_unknown": counts.skipped,
         "redactions": counts.redactions,
+        "payloads": report.payloads,
+        "payloads_rejected": len(report.rejected),
     }
     for file in report.files:
         if file.is_news:

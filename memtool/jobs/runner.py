@@ -55,14 +55,14 @@ def system_now_us() -> int:
 
 
 def trigger_of(environ: Mapping[str, str], pid: int, *, is_scheduled: bool = False) -> Trigger:
-    """Return what started this process. Before systemd 252 a timer's run shows as `systemd`.
+    """Return what started this process: a path unit counts as a timer. Before systemd 252 both show as `systemd`.
 
     A terminal inherits INVOCATION_ID from the unit that it runs in; SYSTEMD_EXEC_PID tells a unit's own process from
     these. `is_scheduled` is what another scheduler, such as cron, says of itself.
     """
     if environ.get("SYSTEMD_EXEC_PID") != str(pid):
         return "cron" if is_scheduled else "manual"
-    return "timer" if environ.get("TRIGGER_UNIT", "").endswith(".timer") else "systemd"
+    return "timer" if environ.get("TRIGGER_UNIT", "").endswith((".timer", ".path")) else "systemd"
 
 
 def run_job(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from memtool.model.levels import Level
@@ -20,6 +20,18 @@ _STEP_SHARE = 0.4
 """A to-do that shares more of its words with the headline is a step of it."""
 _SMALLEST = 0.18
 _SMALLEST_OF_WORK = 0.35
+
+
+PREFIXES: Mapping[Kind, str] = {
+    "decision": "decided: ",
+    "open": "open: ",
+    "ask": "asked: ",
+    "found": "found: ",
+    "subagent": "found: ",
+    "plan": "planned: ",
+    "note": "note: ",
+}
+"""What stands before a point of this kind; without a prefix stands what was done."""
 
 
 class Shown(NamedTuple):
@@ -54,10 +66,14 @@ def view_of(threads: Sequence[Thread], level: Level) -> View:
         if queue:
             used += _take(queue.pop(0), points[number], budget - used)
     waiting = sorted(
-        ((point, number) for number, queue in enumerate(queues) for point in queue),
-        key=lambda each: (-worth(each[0]), each[0].time_us, each[0].text),
+        (
+            (-worth(point) * FURTHER**place, point.time_us, point.text, number, point)
+            for number, queue in enumerate(queues)
+            for place, point in enumerate(queue)
+        ),
+        key=lambda each: each[:-1],
     )
-    for point, number in waiting:
+    for _, _, _, number, point in waiting:
         if len(points[number]) < MOST_POINTS[level]:
             used += _take(point, points[number], budget - used)
     shown = tuple(
@@ -101,6 +117,8 @@ def _queue(thread: Thread, level: Level) -> list[Point]:
 
 
 DENSITY = 0.3
+FURTHER = 0.95
+"""What the next point of a thread is worth beside the one before: each thread tells something first."""
 _USUAL_WORDS = 10
 
 

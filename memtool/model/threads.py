@@ -81,6 +81,33 @@ class Signal(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     rank: int = 0
 
 
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """The tokens of some messages of one model. `input` is what was neither read from a cache nor written to it."""
+
+    model: str
+    messages: int
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.input + self.output + self.cache_read + self.cache_write
+
+
+def joined_usage(usages: Iterable[Usage]) -> tuple[Usage, ...]:
+    """Return the sum of each model, in order of their names."""
+    sums: dict[str, list[int]] = {}
+    for usage in usages:
+        counts = sums.setdefault(usage.model, [0] * 5)
+        parts = (usage.messages, usage.input, usage.output, usage.cache_read, usage.cache_write)
+        for index, count in enumerate(parts):
+            counts[index] += count
+    return tuple(Usage(model, *counts) for model, counts in sorted(sums.items()))
+
+
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """A prompt and what followed it, up to the next prompt, within one segment."""
 
@@ -99,6 +126,10 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its prompt says that the turn before it was wrong."""
     is_work: bool = False
     """It has edits, commits, pull requests or issues."""
+    is_cut: bool = False
+    """It does not end in an answer: it was interrupted, or goes on elsewhere."""
+    usage: tuple[Usage, ...] = ()
+    """What the models took for it, those of subagents among them."""
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):

@@ -36,14 +36,18 @@ STOP_WORDS = {
 }
 _STOP = frozenset(word for line in STOP_WORDS.values() for word in line.split())
 _STEM = 6
-_SHORT = 4
+_SHORT = 3
+_VOWEL = re.compile("[aeiouy]")
 _CAMEL = re.compile(r"([a-z0-9])([A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 
 
 @lru_cache(maxsize=16_384)
 def content_words(text: str) -> frozenset[str]:
-    """Return the content words of a text, cut to a stem; identifiers fall into their parts."""
+    """Return the content words of a text, cut to a stem; identifiers fall into their parts.
+
+    The keys of open items are made of them: another stem opens again what was settled by hand.
+    """
     found = set()
     for word in _WORD.findall(_CAMEL.sub(r"\1 \2", text)):
         low = word.lower()
@@ -54,12 +58,17 @@ def content_words(text: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    """Return the beginning of a word, without the endings that verbs have."""
+    """Return the beginning of a word, without the endings of verbs and plurals: "create" and "creating" are one."""
     for ending in ("ing", "ed"):
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORT:
-            word = word.removesuffix(ending)
+        bare = word.removesuffix(ending)
+        if bare != word and len(bare) >= _SHORT and _VOWEL.search(bare) and bare[-1] != "e":
+            is_doubled = len(bare) > _SHORT and bare[-1] == bare[-2] and bare[-1] not in "lsz"
+            word = bare[:-1] if is_doubled else bare
             break
-    return word[:_STEM].rstrip("s")
+    else:
+        word = word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+    stem = word[:_STEM]
+    return stem.removesuffix("e") if len(stem) > _SHORT else stem
 
 
 def share(part: frozenset[str], whole: frozenset[str]) -> float:

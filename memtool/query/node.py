@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memtool.agents.registry import resume_of
 from memtool.errors import UsageError
@@ -12,6 +13,7 @@ from memtool.model.levels import PERIOD_FORMS, Level, Period, heading, parents_o
 from memtool.model.records import Bullet, EventId, Grip, GripId, NodeId, Recipe
 from memtool.model.threads import Thread
 from memtool.query.contents import Entry, Tree
+from memtool.query.cost import Price, Spent, spent, usage_of_day
 from memtool.query.names import SEGMENT_FORM, ShortNames, is_segment, segment_named
 from memtool.query.reader import Reader
 from memtool.query.threads import Rest, ShownThread, shown_threads
@@ -105,13 +107,15 @@ class Shown(Struct, frozen=True):
     segment: SegmentFacts | None = None
     resume: tuple[Resume, ...] = ()
     """Of a day: the sessions of the heaviest threads, those that are not finished first."""
+    tokens: tuple[Spent, ...] = ()
+    """Of a day: what the agents' models took, by model."""
     holding: str = field(name="_holding", default="")
     short_session: str = field(name="_short_session", default="")
     short_projects: Mapping[str, str] = field(name="_short_projects", default_factory=dict)
 
 
-def show(reader: Reader, text: str) -> Shown:
-    """Return the node that the text names.
+def show(reader: Reader, text: str, prices: Sequence[Price] = ()) -> Shown:
+    """Return the node that the text names; `prices` say what the tokens of a day cost.
 
     Raise UsageError if there is nothing of that name.
     """
@@ -132,7 +136,12 @@ def show(reader: Reader, text: str) -> Shown:
                 f"nothing was recorded in {heading(period)} ({period.id})",
                 hint=f"memtool toc lists what there is; a node is one of: {NODE_FORMS}",
             )
-        return _shown(tree, tree.entry(period), tree.entries_below(period))
+        found = _shown(tree, tree.entry(period), tree.entries_below(period))
+        if period.level is not Level.DAY:
+            return found
+        is_read_live = period in tree.stale
+        usages = usage_of_day(store, period.first, is_open=is_read_live)
+        return replace(found, tokens=spent((usage for _, usage in usages), prices))
 
 
 def _named(reader: Reader, store: Store | None, text: str) -> Period:

@@ -9,13 +9,13 @@ from msgspec import Struct
 from memtool.model.levels import Level
 from memtool.model.records import GripId
 from memtool.model.shown import View, view_of
-from memtool.model.threads import Item, Point, Reference, State, Thread
+from memtool.model.threads import Item, Kind, Point, Reference, State, Thread
 
 
 class ShownPoint(Struct, frozen=True):
     """A statement of a thread, and the grips that prove it."""
 
-    kind: str
+    kind: Kind
     text: str
     time_us: int
     weight: float

@@ -35,6 +35,7 @@ from memtool.model.records import (
 )
 from memtool.model.segmenting import segments_of
 from memtool.model.summary import period_inputs, segment_inputs, verbatim
+from memtool.query.bodies import problems_of_period, problems_of_segment
 from memtool.query.node import FailedNode
 from memtool.query.reader import Reader
 from memtool.redact.rules import RULESET_VERSION
@@ -254,6 +255,7 @@ def _segment_problems(walk: Walk, node: Node, cuts: Iterable[Cut]) -> Iterator[s
     events = [event for event in found if event is not None]
     if len(events) != len(found) or segment_inputs(cut, events) != node.inputs:
         yield "its inputs are not those that it was made from"
+    yield from problems_of_segment(walk.store, node, cut)
 
 
 def _period_problems(walk: Walk, node: Node, period: Period) -> Iterator[str]:
@@ -264,6 +266,8 @@ def _period_problems(walk: Walk, node: Node, period: Period) -> Iterator[str]:
         yield "its children are not those that it was made from"
     if period_inputs(node.id, walk.store.calendar.bounds_us(period), node.children) != node.inputs:
         yield "its digest of inputs does not fit its children"
+    nodes = [walk.store.node(child.id) for child in node.children]
+    yield from problems_of_period(walk.store, node, period, [each for each in nodes if each])
 
 
 def _children(walk: Walk, period: Period, gaps: set[NodeId]) -> list[Child]:

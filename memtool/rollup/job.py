@@ -20,7 +20,7 @@ from memtool.store.access import Access
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.status import PAUSED
+from memtool.systemd.problems import PAUSED
 
 
 def roll_up(context: RunContext, options: RollupOptions) -> None:

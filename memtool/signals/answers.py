@@ -11,7 +11,7 @@ from memtool.model.words import content_words
 from memtool.signals import cues
 from memtool.signals.text import (
     FEWEST_WORDS,
-    MOST_CODE,
+    MOST_WORDS,
     Piece,
     capitalised,
     clause,
@@ -21,10 +21,13 @@ from memtool.signals.text import (
 )
 
 MOST_FURTHER = 3
-MOST_CODE_OF_DEED = 0.5
+MOST_CODE_OF_DEED = 0.7
+MOST_CODE_TOLD = 0.5
 FEWEST_OF_ITEM = 4
 MOST_CELLS = 3
 """Of a wider table it is not known which cell says what was done."""
+_FEWER_WORDS = (12, 8)
+"""Of a statement that ends in a list of names, what stands before it."""
 _GREETING = cues.start("greeting")
 _REPORT = cues.start("report")
 _EMPTY = cues.words("empty")
@@ -34,11 +37,20 @@ _BACKGROUND = cues.start("background")
 _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
+_QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`")
 _TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
 )
-_BRACKETS = re.compile(r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+")
+_BRACKETS = re.compile(
+    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) [\w.]+(?:[-/][\w.]+)+(?=$|[.,;])"
+)
+_LIST_VERB = re.compile(r",?\s+(?:that|which)\s+\w+s\Z")
+"""What announced the list that followed: "a section that explains: …"."""
+_LINES = re.compile(
+    r"\s*\((?:[\w./-]+:)?(?:lines? )?\d+(?:\s*[-–,]\s*\d+)*\)|(?<=\w)(\.\w{1,4}):\d+(?:-\d+)?\b"
+)
+"""The numbers of lines that a statement is about."""
 _CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
 _TELLING_LABELS = re.compile(
@@ -103,7 +115,7 @@ def _reported(pieces: Sequence[Piece]) -> Iterator[Piece]:
 
 def _merit(piece: Piece, said: Said) -> float:
     """Order the further items: labelled causes, then items that report a deed, then sentences."""
-    if (match := _LABEL.match(piece.raw)) and _TELLING_LABELS.search(match["label"]):
+    if _is_telling(piece):
         return 3.0
     deed = bool(_DEED.match(said.text))
     return {"item": 1.5, "row": 1.0, "sentence": 0.8}.get(piece.kind, 0.0) + deed
@@ -120,10 +132,16 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
+_PASSIVE = re.compile(
+    r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
+)
+_STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
+_TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
-    if piece.kind in {"code", "quote"} or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
+    is_told = piece.kind not in {"code", "quote"} and not _OPEN_LABEL.match(piece.text)
+    if not is_told or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
@@ -134,13 +152,26 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return
     first = text.split(" ", 1)[0].lower()
     is_deed = bool(_DEED.match(text))
-    if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_deed:
+    is_verb = is_deed and not _STATE_DEED.match(text)
+    if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_verb:
         return  # a label
-    if "?" in text:
+    if "?" in text or _TO_YOU.search(text):
         return
-    if (first in _VERBS or first in _TO_THE_READER or piece.kind == "heading") and not is_deed:
-        return  # what the reader should do, a step, or a heading
+    if piece.kind != "sentence" and not (is_deed or _is_telling(piece)):
+        return  # a part of an explanation, what a thing does, a heading
+    if (first in _VERBS or first in _TO_THE_READER) and not is_deed:
+        return  # what the reader should do, or a step
     yield Said(text, piece.start, piece.end), piece
+
+
+def _is_telling(piece: Piece) -> bool:
+    label = _LABEL.match(piece.raw)
+    return label is not None and bool(_TELLING_LABELS.search(label["label"]))
+
+
+def is_deed(text: str) -> bool:
+    """Return whether a statement reports something that was done."""
+    return bool(_DEED.match(text))
 
 
 def lead_of(text: str) -> str:
@@ -157,13 +188,17 @@ def lead_of(text: str) -> str:
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
         return ""
+    bare = _LINES.sub(r"\1", bare).strip()
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
+        bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
+    elif _PASSIVE.search(bare):
         bare = bare.rstrip(": ")
-    short = clause(bare)
-    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE
+    most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE_TOLD
+    clauses = (clause(bare, most) for most in (MOST_WORDS, *_FEWER_WORDS))
+    short = next((text for text in clauses if is_whole(text, most_code)), "")
     words = _BRACKETS.sub("", short).strip()
-    if not is_whole(short, most_code) or len(words.split()) < FEWEST_WORDS:
+    if len(words.split()) < FEWEST_WORDS:
         return ""
     if is_made_of(words, _EMPTY):
         return ""
@@ -184,6 +219,13 @@ def closing_question(pieces: Sequence[Piece]) -> Piece | None:
     return None
 
 
+def announces(pieces: Sequence[Piece]) -> bool:
+    """Return whether an answer ends with what the agent does next: the turn was cut off there."""
+    said = [piece for piece in pieces if piece.kind in {"sentence", "item"}]
+    return bool(said and _NEXT.match(said[-1].text))
+
+
+_NEXT = cues.start("next")
 _OPTIONS = re.compile(
     r"\b(?:options|alternatives|approaches|choices|possibilities|ways to)\b[^.!?]*:$",
     re.IGNORECASE,
@@ -229,13 +271,14 @@ def open_of(pieces: Sequence[Piece]) -> Iterator[Said]:
 
 
 def _is_missing(piece: Piece) -> bool:
-    match = _MISSING.search(piece.text)
+    match = _MISSING.search(_QUOTED.sub("", piece.text))
     return match is not None and not _PAST.search(piece.text) and not piece.text.endswith("?")
 
 
 # "was missing", "if the file is missing", "no longer failing": how it was, not how it is.
 _PAST = re.compile(
-    r"\b(?:was|were|had|no longer|previously|before|if|when|whether|unless|would|could be|may|"
+    r"\b(?:was|were|had|no longer|(?:is|are) now (?:in|part|done|fixed|handled|covered)|"
+    r"previously|before|if|when|whether|unless|would|could be|may|"
     r"might|fixed|pre-?existing|unrelated|handles?|returns?)\b",
     re.IGNORECASE,
 )

@@ -27,6 +27,8 @@ class Cues(NamedTuple):
     """A later request that replaces an earlier one."""
     verbs: str
     """Imperatives, beyond those that the texts themselves show."""
+    side_verbs: str
+    """Those of what goes along with the work, and seldom is its subject."""
     pointing: str
     """Words that point at something the reader does not see."""
     vague: str
@@ -43,6 +45,8 @@ class Cues(NamedTuple):
     """A lead of only these says only that it is done."""
     announcement: str
     """A lead that announces a list, or what comes next."""
+    next: str
+    """What the agent is about to do."""
     offer: str
     """A closing sentence that offers to do more."""
     missing: str
@@ -59,7 +63,8 @@ class Cues(NamedTuple):
 
 _INTERJECTIONS = (
     r"(?:(?:hi|hello|hey|ok(?:ay)?|so|well|now|also|and|but|then|yes|yeah|yep|great|cool|nice|"
-    r"right|hm+|um+|ah|o+h|like|argh|gah|sorry|"
+    r"right|hm+|um+|mm+|ah|o+h|like|argh|gah|sorry|check(?=,)|"
+    r"(?:follow.?up|question|brainstorm|note|task|my point is)(?=\s*:)|"
     r"actually|alright|good|perfect|thanks?|thank you|again|first|next|finally|one more thing|"
     r"one last (?:thing|modification)|not bad|agreed|sure|"
     r"awesome|claude|please|just)\b[,.!:;…\s-]+)*"
@@ -72,6 +77,7 @@ ENGLISH = Cues(
         "changes update issue file files code comment comments feedback run implement "
         "implementation plan task add "
         "sure summary format linting formatting continue worry ci integration now later yet go "
+        "verify verified works working correct correctly properly "
         "slow say anything let know"
     ),
     dangling=(
@@ -99,7 +105,8 @@ ENGLISH = Cues(
         r"please| maybe| just| at least)?(?: have a look at| take a look at| help me(?: to)?| go "
         r"ahead and)?|"
         r"(?:i(?:'d| would) (?:also )?(?:like|love|prefer)(?: you| us)? to|i(?:'d| would) like|i "
-        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|i "
+        r"(?:also )?(?:want|need)(?: you| us)? to|i(?:'m| am) (?:trying|going|looking) to|"
+        r"i(?:'m| am)(?: currently| just)?(?= \w+ing\b)|i "
         r"think (?:we|you) (?:should|need to|can)|"
         r"we (?:should|need to|want to|have to|must|could)|you (?:should|need to|have to|must|"
         r"can)|let's|let us|lets|"
@@ -111,8 +118,11 @@ ENGLISH = Cues(
     ruling=(
         r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then|good|great|cool|fair "
         r"enough|alright)\b[,.!\s]+)*"
-        r"(?:no\b|let's|lets\b|use\b|don't|do not|dont\b|instead\b|i(?:'d rather| want| would "
-        r"rather| prefer)|we (?:always|never|should|agreed|decided|don't|do not|only)|never\b|"
+        r"(?:no\b|let'?s\b(?=.*\b(?:not|only|instead|rather|use|try (?:the|a)|go|keep|leave|skip|drop|"
+        r"remove|revert|stick|stay|defer|then)\b)|use\b|instead\b|"
+        r"(?:don't|do not|dont)\b(?!.*\b(?:anything|yet)\b)|"
+        r"i(?:'d rather| want| would rather| prefer)|we (?:always|never|should|agreed|decided|only|"
+        r"(?:don't|do not)(?! (?:have|know|see|get|think)\b))|never\b|"
         r"always\b|keep\b|only\b|revert\b|leave\b|remove\b|drop\b|rather\b|thinking again)"
     ),
     correction=(
@@ -155,13 +165,15 @@ ENGLISH = Cues(
         "prepare query rebase recheck rework see store "
         "stub summarise summarize treat tweak undo unset upload wait work"
     ),
+    side_verbs="explain check look review run test verify explore plan read work make brainstorm",
     pointing=(
         "this that these those it its they them their he she both here there same above below "
         "one ones"
     ),
     vague=(
         "again also thing things part parts way ways stuff lot bit fyi uh oh huh happen happened "
-        "happens twice back look looks earlier sure think know follow "
+        "happens see twice back look looks earlier sure think know follow quick question questions talk "
+        "suggestion suggestions possible simplest idea ideas prior point "
         "something anything everything nothing someone yeah yep ok"
     ),
     symptom=r"\b(?:fail(?:s|ed|ing|ure)?|broken|crash(?:es|ed)?|hangs?|wrong|bug)\b",
@@ -217,8 +229,9 @@ ENGLISH = Cues(
         r"all (?:changes|tasks|of)|good,|great,|perfect,|want me|would you|do you|shall i|should "
         r"i|if you|you can|to (?:answer|verify|test|summarize)|what (?:do|would|was|changed|i|"
         r"were)|(?:this|that|it|they|these|those|he|she|both|nothing|we)\s+\w+|"
-        r"that's|it's|note\b|yes\b|no\b)"
+        r"now (?:it|this|that|they|you)\b|that's|it's|note\b|yes\b|no\b)"
     ),
+    next=r"(?:(?:ok(?:ay)?|now|first|next|good|great)[,.!]? )*(?:let me|i(?:'ll| will|'m going to))\b",
     offer=(
         r"(?:want me to|would you like|shall i|should i|do you want|let me know|if you(?:'d| "
         r"would)? (?:like|want)|happy to|i can (?:also )?|feel free|ready (?:to|when)|what would "
@@ -242,13 +255,13 @@ ENGLISH = Cues(
         r"not (?:done|fixed|addressed|covered|tested)(?: yet)?|known (?:limitations|issues)|"
         r"follow-?ups?|deferred|left out)\b"
     ),
-    open_label=r"(?:still open|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
+    open_label=r"(?:still open|(?:what is )?left|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
     dropped=(
         r"\b(?:abandon(?:ed)?|drop(?:ped)? (?:this|the) (?:branch|work|idea|approach|pr)|give up "
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "
         r"(?:branch|work|idea))\b"
     ),
-    clause=r"because|so that|which|instead of",
+    clause=r"because|so that|which|instead of|including|since",
 )
 
 GERMAN = Cues(
@@ -274,6 +287,7 @@ GERMAN = Cues(
     verbs=(
         "füge ändere entferne behebe baue schreibe prüfe zeige erstelle nutze verschiebe benenne"
     ),
+    side_verbs="prüfe zeige",
     pointing="das dies diese dieser dieses es sie hier dort beide gleiche",
     vague="nochmal wieder ding sache teil",
     symptom=r"\b(?:fehler|kaputt|falsch|geht nicht|hängt)\b",
@@ -282,6 +296,7 @@ GERMAN = Cues(
     report=r"(?:ich habe|wir haben)\s+",
     empty="alle tests laufen grün fertig erledigt es funktioniert jetzt",
     announcement=r"(?:hier ist|hier sind|folgende|ich werde|lass mich|jetzt)\b",
+    next=r"(?:ich werde|lass mich)\b",
     offer=r"(?:soll ich|möchtest du|willst du|wenn du willst|sag bescheid)\b",
     missing=(
         r"\b(?:noch (?:offen|nicht)|fehlt noch|ungetestet|steht noch aus|schlägt noch fehl)\b"

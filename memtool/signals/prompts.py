@@ -12,9 +12,11 @@ from memtool.model.threads import Kind, Proof, Signal
 from memtool.model.words import content_words
 from memtool.signals import answers, choices, cues
 from memtool.signals.text import (
+    MOST_WORDS,
     Piece,
     capitalised,
     clause,
+    clean,
     code_share,
     is_made_of,
     is_whole,
@@ -38,13 +40,8 @@ _WORD = re.compile(r"[^\W_]+")
 # "Address 1 first", "investigate 3 and 7": a number of a list that is not told.
 _NUMBERED = re.compile(r"^\w+ #?\d{1,2}\b(?! \w+s\b)")
 FEWEST_TOLD = 4
-_STRONG = re.compile(
-    r"(?:(?:ok(?:ay)?|yes|yeah|actually|right|well|hm+|and|but|so|then)\b[,.!\s]+)*"
-    r"(?:no(?=[,.])|don't|do not|never|always|instead|i'd rather|i would rather|i prefer|i want|we "
-    r"(?:always|never|agreed|decided|don't|do not|only)|keep|leave|revert|thinking again|use|"
-    r"nein\b|nicht\b|stattdessen|behalte)\b",
-    re.IGNORECASE,
-)
+FEWEST_ASKED = 3
+"""A request of fewer words ("find the queries") needs the sentence that it is about."""
 _PLAN = re.compile(
     r"\s*(?:please\s+)?(?:implement|execute|follow|carry out|do|build)\s+(?:the|"
     r"this)\s+(?:following\s+|attached\s+)?plan\b[^\n:]*:\s*\n",
@@ -73,10 +70,11 @@ _YES = re.compile(
 )
 _OR = re.compile(r"\bor\b|\boder\b", re.IGNORECASE)
 MOST_STEPS = 8
+MOST_LABEL = 12
+"""Of a longer option only its label is told: the next clause may be the reason, not what is done."""
 MOST_CHOICE_WORDS = 8
 """A choice with fewer words asks for nothing more."""
 FEWEST_SUBJECT = 2
-FEWEST_RULED = 3
 LONGEST_OPTION = 40
 MOST_CODE_ASKED = 0.5
 
@@ -96,7 +94,7 @@ def signals_of(
     text = event.text.strip()
     if not text:
         return []
-    pieces = pieces_of(event.text)
+    pieces = list(_typed(pieces_of(event.text), event.text))
     found = list(_chosen(event, answer))
     is_only_choice = found and len(content_words(text)) < MOST_CHOICE_WORDS
     rulings = [] if found else list(_rulings(event, pieces, answer))
@@ -122,23 +120,37 @@ def _signal(
 
 def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) -> Iterator[Signal]:
     whole = proof(event, 0, len(event.text))
+    call = calls.get(event.metadata.get("tool_use_id", ""))
     if isinstance(action, act.Question):
         for asked in action.asked:
             yield from _answered(event, asked)
     elif isinstance(action, act.Plan):
         heading = plan_heading(action.heading)
         if action.verdict in {"approved", "changed"}:
-            call = calls.get(event.metadata.get("tool_use_id", ""))
             proofs = (proof(call, 0, len(call.text)), whole) if call else (whole,)
             if heading:
                 yield _signal("plan", heading, event, *proofs)
-            for rank, step in enumerate(action.steps[:MOST_STEPS], start=1):
-                yield _signal("plan", step, event, *proofs, state="step", rank=rank)
+            yield from _steps(event, action.steps, call or event)
         if action.verdict != "approved":
-            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan")
+            yield from _rejected(event, f"plan “{heading}”" if heading else "a plan", call)
     elif isinstance(action, act.Rejection):
-        call = calls.get(event.metadata.get("tool_use_id", ""))
-        yield from _rejected(event, _subject(action.subject, call))
+        yield from _rejected(event, _subject(action.subject, call), call)
+
+
+def _steps(event: Event, steps: Sequence[str], said: Event) -> Iterator[Signal]:
+    """Yield the steps of a plan that the event which said them still holds, and that stand by themselves."""
+    rank = 0
+    for step in steps:
+        text, where = clean(_STEP.sub("", step)), said.text.find(step)
+        if where >= 0 and _is_step(text) and rank < MOST_STEPS:
+            rank += 1
+            held = proof(said, where, where + len(step))
+            yield _signal("plan", text, event, held, state="step", rank=rank)
+
+
+def _is_step(text: str) -> bool:
+    """Return whether a line of a plan says what is to be done; else it is a heading or a finding."""
+    return is_whole(text) and text.split(" ", 1)[0].lower().strip(",.:") in _VERBS
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -158,20 +170,18 @@ def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
         yield _signal("decision", f"{question} → {short}", event, whole, state="answer")
 
 
-def _rejected(event: Event, subject: str) -> Iterator[Signal]:
+def _rejected(event: Event, subject: str, call: Event | None) -> Iterator[Signal]:
     pieces = pieces_of(event.text)
     rulings = [piece for piece in _first_paragraph(pieces) if _is_ruling(piece)]
     for piece in rulings[:2]:
         text = clause(piece.text)
         if is_whole(text) and len(content_words(text) - PROCESS) >= FEWEST_SUBJECT:
             about = f" (rejected: {subject})" if subject else ""
-            yield _signal(
-                "decision",
-                capitalised(text) + about,
-                event,
-                proof(event, piece.start, piece.end),
-                state="rejection",
-            )
+            proofs = [proof(event, piece.start, piece.end)]
+            if call is not None and about:
+                proofs.append(proof(call, 0, len(call.text)))
+            text = capitalised(text) + about
+            yield _signal("decision", text, event, *proofs, state="rejection")
             return
     yield from _asks(event, pieces, None, set())
 
@@ -206,7 +216,7 @@ def _plan(event: Event) -> Iterator[Signal]:
         if piece.kind == "heading":
             section = piece.text
             step = without_path(_STEP.sub("", piece.text))
-            if _STEP.match(piece.text) and is_whole(step) and steps < MOST_STEPS:
+            if _STEP.match(piece.text) and _is_step(step) and steps < MOST_STEPS:
                 steps += 1
                 yield _signal(
                     "plan",
@@ -233,7 +243,8 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
         return
     asked, pieces = answer
     for option in choices.chosen(event.text, pieces):
-        text = _RECOMMENDED.sub("", clause(option.text))
+        is_long = len(option.text.split()) > MOST_WORDS
+        text = _RECOMMENDED.sub("", clause(option.text, MOST_LABEL if is_long else MOST_WORDS))
         if text and len(content_words(text)) >= 1:
             first = event.text.strip().split("\n", 1)[0]
             yield _signal(
@@ -258,21 +269,27 @@ def _chosen(event: Event, answer: Answer | None) -> Iterator[Signal]:
 
 
 def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> Iterator[Signal]:
-    question = answers.closing_question(answer[1]) if answer else None
-    for piece in _first_paragraph(pieces):
+    for piece in _first_paragraph(pieces) if answer else ():
         if not _is_ruling(piece):
             continue
-        text = clause(piece.text)
+        text = clause(_without_interjections(piece.text))
         words = content_words(text)
-        if len(words - PROCESS) < FEWEST_RULED or is_made_of(text, _ROUTINE) or not is_whole(text):
+        if (
+            len(words - PROCESS) < FEWEST_TOLD - 1
+            or is_made_of(text, _ROUTINE)
+            or not is_whole(text)
+        ):
             continue
-        if not stands_alone(text, FEWEST_RULED):
-            continue
-        is_asked = question is not None and not _OFFER.search(question.text)
-        if answer is None or not (_STRONG.match(piece.text) or is_asked):
+        if not stands_alone(text, FEWEST_TOLD - 1):
             continue
         proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
+
+
+def _without_interjections(text: str) -> str:
+    match = _INTERJECTIONS.match(text)
+    assert match is not None
+    return text[match.end() :]
 
 
 def _is_ruling(piece: Piece) -> bool:
@@ -291,6 +308,23 @@ def _first_paragraph(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 # --- asks
+
+
+def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
+    """Yield the pieces that are no output of a program: not those after such a line, up to the next paragraph."""
+    paragraph, before = -1, ""
+    for piece in pieces:
+        if _REVIEW.match(piece.text):
+            return
+        line = text[text.rfind("\n", 0, piece.start) + 1 : piece.end]
+        is_indented = paragraph >= 0 and line[:2].isspace()
+        if _PASTED.search(piece.text) or _OUTPUT.match(line):
+            paragraph = piece.paragraph
+        elif piece.paragraph != paragraph and not is_indented:
+            paragraph = -1
+            if not (piece.kind == "item" and _QUOTES.match(before)):
+                yield piece
+                before = piece.text
 
 
 def wanted(text: str) -> str:
@@ -312,15 +346,14 @@ def points(text: str) -> bool:
     return any(word.lower() in _POINTING for word in _WORD.findall(text))
 
 
-def stands_alone(text: str, fewest: int = FEWEST_TOLD) -> bool:
+def stands_alone(text: str, fewest: int = FEWEST_TOLD, least: int = FEWEST_SUBJECT) -> bool:
     """Return whether a text says something to a reader who sees nothing else.
 
-    One that points at something needs so many words that name its subject.
+    It needs `least` words that name its subject, `fewest` where it points at something.
     """
     subject = content_words(text) - _VAGUE
-    return len(subject) >= (fewest if points(text) else FEWEST_SUBJECT) and not _NUMBERED.match(
-        wanted(text)
-    )
+    enough = len(subject) >= (fewest if points(text) else least)
+    return enough and not _NUMBERED.match(wanted(text))
 
 
 class _Wanted(NamedTuple):
@@ -347,8 +380,9 @@ def _asks(
         return
     standing = [each for each in wanted if stands_alone(each.text)]
     state = "" if standing else "aside"
-    wanted = standing or wanted
-    request = next((each for each in wanted if each.is_request), wanted[0])
+    sentences = [each for each in standing if each.piece.kind == "sentence"]
+    wanted = sentences or standing or wanted
+    request = next((w for w in wanted if w.is_request and len(w.words) >= FEWEST_ASKED), wanted[0])
     fullest = max(wanted, key=lambda each: (min(len(each.words), 14), -each.piece.start))
     yield _signal(
         "ask",
@@ -364,7 +398,7 @@ def _asks(
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
     text = _SLASH.sub("", piece.text)
-    if choices.is_reply(text) or _PASTED.search(text):
+    if choices.is_reply(text):
         return
     wish = _WISH.match(text)
     lead = text[: wish.end()] if wish else ""
@@ -379,12 +413,13 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
     is_wish = bool(_REQUESTS.search(lead))
     if is_wish and not is_imperative:
-        bare = text[_INTERJECTIONS.match(text).end() :]  # type: ignore[union-attr]
+        bare = _without_interjections(text)
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
     is_clipped = bool(_FRAGMENT.match(short)) and "," not in short
-    if not is_whole(short, MOST_CODE_ASKED) or is_clipped:
+    ended = f"{short}." if text.endswith(f"{short}.") else short
+    if not is_whole(ended, MOST_CODE_ASKED) or is_clipped:
         return
     yield _Wanted(piece, capitalised(short), is_imperative or is_wish, content_words(short))
 
@@ -397,9 +432,8 @@ _CORRECTION = cues.start("correction")
 
 def corrects(text: str) -> bool:
     """Return whether a prompt says that what was said or done before it is wrong."""
-    wish = _INTERJECTIONS.match(text.strip())
-    assert wish is not None
-    return bool(_CORRECTION.match(text.strip()) or _CORRECTION.match(text.strip()[wish.end() :]))
+    bare = text.strip()
+    return bool(_CORRECTION.match(bare) or _CORRECTION.match(_without_interjections(bare)))
 
 
 _ABOUT_ME = re.compile(
@@ -409,10 +443,17 @@ _ABOUT_ME = re.compile(
     re.IGNORECASE,
 )
 _PASTED = re.compile(
-    r"[•│]|\w\.\.\.(?:\s|$)|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
+    r"[│]|^\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\(\d+\.\d+s\)|^[A-Z]{4,}:|\boutput: "
     r"|[\[(]y/n[\])]|^\S+ ?= ?\S|^[A-Z][\w -]{2,30}: [\d\[]|\b[0-9a-f]{12}\b|\.\w{1,4}:\d+: "
+    r"|={3}|^[0-9a-f]{7,40}\s|^\[[^\]]+\] ?[$>]|^(?:Error Trace|Error|Messages|Expected|Actual)\s*:"
 )
 """Signs that a line is a program's output."""
+_OUTPUT = re.compile(r"\s*[•⎿⏺\u276f]")
+_QUOTES = re.compile(
+    r"(?:(?:and|but|so)\s+)?you (?:also |just )?(?:said|wrote|mentioned|listed)\b", re.IGNORECASE
+)
+_REVIEW = re.compile(r"(?:critical|high|medium|low|major|minor) severity\W*$", re.IGNORECASE)
+"""What follows the title of a comment that a reviewing program made."""
 _REQUESTS = re.compile(
     r"\b(?:can|could|would|should|want|need|like|let|lets|please|make sure|must|have to|möchte|"
     r"kannst|bitte)\b|let's",

@@ -52,7 +52,7 @@ _RULE = re.compile(r"^\s*\|?[\s:|=-]+\|?\s*$")
 _INDENTED = re.compile(r"^(?: {4,}|\t)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*_]*\s+(?=[\"'(\[*_`“]*[\w@/#])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|eg|ie|etc|vs|cf|approx|no|z\.B|d\.h|bzw)|^\d{1,2}|\b(?-i:[A-Z]))\.$",
     re.IGNORECASE,
 )
 
@@ -89,7 +89,8 @@ def _unwrapped(text: str) -> Iterator[tuple[int, str]]:
         start, position = position, position + len(line)
         bare = line.rstrip("\r\n")
         is_code ^= bool(_FENCE.match(bare))
-        if waiting and not is_code and _is_plain(bare):
+        is_other = bool(_ITEM.match(waiting)) and bare[:1].isupper()
+        if waiting and not is_code and not is_other and _is_plain(bare):
             waiting = waiting.ljust(start - waiting_start) + bare
         else:
             if waiting:
@@ -103,6 +104,8 @@ def _unwrapped(text: str) -> Iterator[tuple[int, str]]:
 
 
 _WIDTH = 60
+_STARTS = re.compile(r"""\s*[\w"'`(<@/$*_~.]""")
+"""How a line begins that goes on with the one before: not with a sign or a picture."""
 
 
 def _may_go_on(line: str) -> bool:
@@ -110,6 +113,7 @@ def _may_go_on(line: str) -> bool:
     bare = line.rstrip()
     return (
         len(bare) >= _WIDTH
+        and not line.endswith("  ")
         and bare[-1] not in ".!?:;|"
         and not _HEADING.match(line)
         and not _ROW.match(line)
@@ -118,7 +122,7 @@ def _may_go_on(line: str) -> bool:
 
 
 def _is_plain(line: str) -> bool:
-    return bool(line.strip()) and not any(
+    return bool(_STARTS.match(line)) and not any(
         pattern.match(line)
         for pattern in (_FENCE, _HEADING, _BOLD_HEADING, _ITEM, _OPTION, _QUOTE, _ROW, _RULE)
     )
@@ -168,7 +172,10 @@ _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d\u2b00-\u2bf
 def clean(text: str) -> str:
     """Return one line without markup, emoji and marks at its start."""
     text = _LINK.sub(r"\1", text)
-    text = _EMPHASIS.sub("", text)
+    text = "`".join(  # a star in code is no emphasis
+        part if number % 2 else _EMPHASIS.sub("", part)
+        for number, part in enumerate(text.split("`"))
+    )
     text = _EMOJI.sub("", text)
     text = " ".join(text.split())
     return _SIGNS.sub("", text, count=1).strip(" -–—•·")
@@ -203,14 +210,22 @@ def code_share(text: str) -> float:
     return sum(len(match[0]) for match in _CODE.finditer(text)) / max(1, len(text))
 
 
+def prose(text: str) -> str:
+    """Return a text without numbers and the identifiers of code."""
+    return " ".join(_NAME.sub(" ", text).split())
+
+
+_NAME = re.compile(r"\b\d+\b|\b\w+\([^)]*\)|\b\w*[a-z][A-Z]\w*|\b\w+_\w+\b(?!\.\w)")
+
+
 def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
-    """Return whether a text can stand by itself: some words, not mostly code, no open end."""
+    """Return whether a text can stand by itself: some words, not mostly code, no open end unless it has a full stop."""
     words = text.split()
     if len(words) < FEWEST_WORDS or len(content_words(text)) < FEWEST_CONTENT:
         return False
     last = words[-1].strip(".,;:!?\"'()[]`*").lower()
     return (
-        last not in _DANGLING
+        (last not in _DANGLING or text.endswith((".", "!")))
         and _is_closed(text)
         and not text.endswith((":", ",", "(", "…"))
         and code_share(text) <= most_code
@@ -218,7 +233,7 @@ def is_whole(text: str, most_code: float = MOST_CODE) -> bool:
 
 
 _BREAK = re.compile(
-    rf"[;:.](?=\s)|\s[–—-]{{1,2}}\s|\s[(\[]|,?\s(?=(?:{cues.anywhere('clause').pattern})\b)",
+    rf"[;:.](?=\s)|\s[–—-]{{1,2}}\s|\s[(\[](?=[^)\]]*[)\]](?:\W|$)(?!\s*\w))|,?\s(?=(?:{cues.anywhere('clause').pattern})\b)",
     re.IGNORECASE,
 )
 

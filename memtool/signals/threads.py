@@ -226,4 +226,4 @@ def _state(
         return "open"
     if _delivered(references) and since <= edits * DELIVERED_SHARE:
         return "delivered"
-    return "in work" if edits else "answered"
+    return "in work" if edits or turns[-1].is_cut else "answered"

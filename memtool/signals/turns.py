@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from memtool.model import actions as act
 from memtool.model.records import Event, is_by_hand
-from memtool.model.threads import Kind, Proof, Signal, Turn
+from memtool.model.threads import Kind, Proof, Signal, Turn, Usage, joined_usage
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
 from memtool.signals.prompts import proof
@@ -20,6 +20,8 @@ _MOST_SIGNALS = 60
 _INTERRUPTED = "[Request interrupted"
 UNNAMED = "…"
 """A to-do of which these events say only its ID."""
+_DIGITS = 15
+"""No message takes more tokens than this has digits."""
 _NOTHING = "nothing to commit"
 
 
@@ -79,6 +81,7 @@ class _Draft:
     edits: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     is_work: bool = False
     asks_back: bool = False
+    is_cut: bool = False
 
 
 class _Segment:
@@ -86,6 +89,11 @@ class _Segment:
         self.events = events
         self.project = project or (events[0].project if events else "")
         self.actions = {event.id: act.decode(event.metadata) for event in events}
+        self.rejected = {
+            event.metadata.get("tool_use_id", "")
+            for event in events
+            if any(isinstance(action, act.Rejection) for action in self.actions[event.id])
+        }
         self.calls: dict[str, Event] = {}
         self.results: dict[str, Event] = {}
         for event in events:
@@ -127,6 +135,8 @@ class _Segment:
                 ),
                 asks_back=draft.asks_back,
                 is_work=draft.is_work,
+                is_cut=draft.is_cut,
+                usage=_usage(draft.events),
                 corrects=self._is_prompt(draft.events[0])
                 and prompts.corrects(draft.events[0].text),
             )
@@ -181,6 +191,9 @@ class _Segment:
                 read(draft, event)
         draft.signals += tests.values()
         last = self._last_word(draft)
+        draft.is_cut = (
+            last is None or last.kind != "answer" or answers.announces(pieces_of(last.text))
+        )
         if last is not None and last.kind == "answer":
             self._final(draft, last)
         elif last is not None and is_last:
@@ -250,8 +263,11 @@ class _Segment:
         draft.asks_back = (
             question is not None or answers.gives_options(pieces)
         ) and not draft.is_work
+        is_choice = question is not None and not answers.is_offer(question.text)
         if not draft.asks_back:
             for said in answers.results_of(pieces):
+                if is_choice and not answers.is_deed(said.text):
+                    continue  # of what is to be chosen, like the options
                 self._add(draft, kind, event, said.text, (said.start, said.end), rank=said.rank)
         for said in answers.open_of(pieces):
             self._add(draft, "open", event, said.text, (said.start, said.end))
@@ -259,7 +275,10 @@ class _Segment:
     def _action(
         self, draft: _Draft, event: Event, action: act.AnyAction, tests: dict[str, Signal]
     ) -> None:
-        result = self.results.get(event.metadata.get("tool_use_id", ""))
+        call = event.metadata.get("tool_use_id", "")
+        if call and call in self.rejected:
+            return
+        result = self.results.get(call)
         is_error = result is not None and result.metadata.get("is_error") == "true"
         if isinstance(action, act.Edit) and not is_error:
             draft.is_work = True
@@ -268,7 +287,8 @@ class _Segment:
         elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
             outcome = shell.outcome_of(result.text, is_error=is_error)
             if outcome:
-                proofs = (proof(result, *_telling(result.text)),)
+                called = proof(event, *_span(event.text, action.command))
+                proofs = (proof(result, *_telling(result.text)), called)
                 text, purpose = one_line(action.command), action.purpose
                 tests[purpose] = Signal("test", text, result.time_us, proofs, outcome, purpose)
         elif isinstance(action, act.Commit) and not action.scratch:
@@ -359,6 +379,21 @@ class _Segment:
             key=url or (f"#{number}" if number else action.title),
             more=more,
         )
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def _usage(events: Sequence[Event]) -> tuple[Usage, ...]:
+    """Return the tokens by model. The records of one message repeat them while they grow: the last one counts."""
+    last: dict[str, Usage] = {}
+    for event in events:
+        counts = [event.metadata.get(name, "") for name in _COUNTS]
+        if any(counts):
+            numbers = [int(c) if c.isdecimal() and len(c) <= _DIGITS else 0 for c in counts]
+            model = event.metadata.get("model", "")
+            last[event.group or event.id] = Usage(model, 1, *numbers)
+    return joined_usage(last.values())
 
 
 def _is_main(event: Event) -> bool:

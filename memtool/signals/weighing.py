@@ -12,6 +12,7 @@ import msgspec
 from memtool.model.threads import PERSON_TITLE, Candidate, Kind, Point, Reference, Signal, Turn
 from memtool.model.words import content_words, share
 from memtool.signals import cues, prompts
+from memtool.signals.text import clause, prose
 from memtool.signals.turns import UNNAMED
 
 MOST_HEADLINE = 90
@@ -25,13 +26,13 @@ FEWEST_SUBJECT = 2
 FEWEST_RESULT = 4
 FEWEST_ACT = 3
 LEAST_OF_BEST = 0.7
-FEWEST_WHOLE = 5
-"""A branch that is an act of so many words needs no other."""
+FIRST = 2.0
+"""How much better what a session was begun with names it than what came later."""
+LEAST_OF_ACT = 0.4
+"""A branch that says what was done stands alone, unless the best act is so much more central."""
 _VERBS = cues.words("verbs")
 _SIDE = frozenset(content_words("test tests lint docs documentation readme comment comments todo"))
-_SIDE_VERBS = frozenset(
-    ("explain", "check", "look", "review", "run", "test", "verify", "explore", "plan", "read")
-)
+_SIDE_VERBS = cues.words("side_verbs")
 _REVISION = cues.anywhere("revision")
 _TAKES_BACK = re.compile(r"\b(?:revert|undo|scrap)\s+(?:that|it|this|these|those)\b", re.IGNORECASE)
 _SYMPTOM = cues.anywhere("symptom")
@@ -60,6 +61,7 @@ _STATES = {"goal": 1.5, "aside": 0.0, "offer": 0.7, "ruling": 0.85}
 _NOTE = 1.5
 """What each note by hand weighs: somebody wanted it kept."""
 _HALF = 0.5
+_SIDE_SHARE = 0.3
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
 # What names a thread, the best first, after a title that the person gave.
@@ -80,10 +82,10 @@ class Weighing:
         self.told: set[str] = set()
         """The words of edits, asks and results: what the work was about, apart from its to-dos."""
         for _, signal in self.signals:
-            if signal.state == "aside":
+            if signal.state == "aside" or signal.kind == "test":
                 continue
             self.counts.update(content_words(signal.text))
-            if signal.kind not in {"todo", "subagent", "test", "question"}:
+            if signal.kind not in {"todo", "subagent", "question"}:
                 self.told |= content_words(signal.text)
         for turn in turns:
             for path, _, _ in turn.edits:
@@ -227,94 +229,116 @@ class Weighing:
             rank = PERSON_TITLE if signal.state == "person" else AGENT_TITLE
             yield from _candidate(rank, _later(signal), signal)
         elif signal.kind == "plan" and not signal.state:
-            yield from _candidate(PLAN, likeness, signal)
+            is_label = len(content_words(signal.text)) < FEWEST_ACT
+            yield from _candidate(ACT if is_label else PLAN, likeness, signal)
         elif signal.kind == "commit":
-            yield from _candidate(COMMIT, likeness, signal)
+            yield from _candidate(COMMIT, self._log_likeness(signal.text), signal)
         elif self._asks(turn, signal) and not _is_cut(signal) and not DROPPED.search(signal.text):
             is_aside = self.is_work and signal.text.endswith("?")
             score = likeness * (0.8 if signal.rank else 1.0)
             score *= _HALF if prompts.points(signal.text) else 1.0
-            yield from _candidate(QUESTION if is_aside else ASK, score, signal)
+            yield from _candidate(QUESTION if is_aside else ASK, score, _short(signal))
         elif signal.kind == "note":
             text = signal.text if len(signal.text.strip(" .")) <= MOST_HEADLINE else "Notes"
             yield from _candidate(NOTE, _later(signal), msgspec.structs.replace(signal, text=text))
         elif signal.kind in {"result", "found", "subagent"}:
             is_lead = not signal.rank and id(turn) not in self.wrong
-            yield from _candidate(RESULT, likeness, signal) if is_lead else ()
+            score = likeness * (1.0 if turn.is_work else _HALF)
+            yield from _candidate(RESULT, score, _short(signal)) if is_lead else ()
 
     def _by_branch_or_act(self) -> Iterator[Candidate]:
-        acts = sorted(
-            (signal for signal in self._acts() if self._is_act(signal.text)),
-            key=lambda s: (-self._act_score(s.text), s.time_us, s.text),
+        fitting = (each for each in self._scored_acts() if len(each[1].text) <= MOST_HEADLINE)
+        scored = sorted(fitting, key=lambda each: (-each[0], each[1].time_us, each[1].text))
+        score, best = scored[0] if scored else (0.0, None)
+        if best is not None:
+            yield from _candidate(ACT, score, best)
+        words, ticket = self._branch_words()
+        if not words or not self.signals:
+            return
+        content = content_words(words)
+        known = sum(bool(self.counts[word]) for word in content_words(words + ticket))
+        central = self._act_score(best) if best else 0.0
+        alone = msgspec.structs.replace(best or self.signals[0][1], text=words + ticket)
+        is_verb = words.split(" ", 1)[0].lower() in _VERBS
+        is_phrase = len(content) >= FEWEST_ACT and (is_verb or len(words.split()) > FEWEST_ACT)
+        if is_phrase and self._likeness(words) >= LEAST_OF_ACT * central:
+            yield from _candidate(BRANCH, 0.0, alone)
+            return
+        yield from _candidate(NAME if known else SHORT_NAME, 0.0, alone)
+        if best is None or known < FEWEST_SUBJECT:
+            return
+        room = MOST_HEADLINE - len(words + ticket) - 2
+        fits = (
+            act for own, act in scored if own >= LEAST_OF_BEST * score and len(act.text) <= room
         )
-        for best in acts[:1]:
-            yield from _candidate(ACT, self._act_score(best.text), best)
-        branch = self._branch_words(FEWEST_SUBJECT if acts else 1)
-        if not branch or not self.signals:
-            return
-        if acts and share(content_words(branch), content_words(acts[0].text)) > MOST_SHARED:
-            return
-        room = MOST_HEADLINE - len(branch) - 2
-        least = self._act_score(acts[0].text) * LEAST_OF_BEST if acts else 0.0
-        fitting = [act for act in acts if len(act.text) <= room]
-        named = next((act for act in fitting if self._act_score(act.text) >= least), None)
-        words = branch.split()
-        is_act = words[0].lower() in _VERBS and len(words) >= FEWEST_ACT
-        if named is not None and not (is_act and len(words) >= FEWEST_WHOLE):
-            text = f"{branch}: {named.text}"
-            both = msgspec.structs.replace(named, text=text)
-            yield from _candidate(BRANCH, self._act_score(named.text), both)
-        else:
-            is_long = len(words) > FEWEST_ACT
-            is_best = is_act or (is_long and bool(acts))
-            rank = BRANCH if is_best else NAME if is_long else SHORT_NAME
-            alone = msgspec.structs.replace(named or self.signals[0][1], text=branch)
-            yield from _candidate(rank, 0.0, alone)
+        named = next((act for act in fits if act.kind != "todo" and not _is_side(act.text)), None)
+        if named is not None and share(content, content_words(best.text)) <= MOST_SHARED:
+            both = msgspec.structs.replace(named, text=f"{words}{ticket}: {named.text}")
+            yield from _candidate(BRANCH, 0.0, both)
+        elif len(content) >= FEWEST_ACT:
+            yield from _candidate(BRANCH, 0.0, alone)
 
     def _asks(self, turn: Turn, signal: Signal) -> bool:
         """Return whether a signal is an ask that stands, and says something by itself."""
         return signal.kind == "ask" and signal.state != "aside" and id(turn) not in self.replaced
 
-    def _acts(self) -> Iterator[Signal]:
+    def _scored_acts(self) -> Iterator[tuple[float, Signal]]:
+        """Yield what may name the thread, with how well it does; what a session was begun for does it best."""
+        begun: dict[str, Turn] = {}
+        for turn, signal in self.signals:
+            if self._asks(turn, signal) or signal.kind == "recap":
+                begun.setdefault(turn.session, turn)
+        for turn, act in self._acts():
+            short = _short(act)
+            is_first = begun.get(turn.session) is turn and act.rank < FEWEST_SUBJECT
+            if self._is_act(short) or (is_first and _is_statement(act)):
+                yield self._act_score(short) * (FIRST if is_first else 1.0), short
+        for _, todo in self.todos():
+            short = _short(todo)
+            if todo.state == "done" and self.is_subject(todo.text) and self._is_act(short):
+                yield self._act_score(short), short
+
+    def _acts(self) -> Iterator[tuple[Turn, Signal]]:
         for turn, signal in self.signals:
             if signal.kind == "recap" or self._asks(turn, signal):
-                yield signal
+                yield turn, signal
             elif signal.kind == "decision" and signal.state == "ruling":
-                yield msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
-        for _, todo in self.todos():
-            if todo.state == "done" and self.is_subject(todo.text):
-                yield todo
+                yield turn, msgspec.structs.replace(signal, text=prompts.wanted(signal.text))
 
     def _likeness(self, text: str) -> float:
         """Return the mean count of the text's content words among the thread's signals."""
         words = content_words(text) - prompts.PROCESS
         return sum(self.counts[word] for word in words) / len(words) if words else 0.0
 
-    def _is_act(self, text: str) -> bool:
-        """Return whether a text begins with a verb, is no question and has a subject."""
+    def _log_likeness(self, text: str) -> float:
+        """Return the same so that one frequent word does not decide, less for words of process."""
+        words = content_words(text)
+        return sum(math.log1p(self.counts[w]) for w in words - prompts.PROCESS) / max(1, len(words))
+
+    def _is_act(self, act: Signal) -> bool:
+        """Return whether an act begins with a verb, is no question and has a subject besides names of code."""
+        text = prose(act.text)
         first = text.split(" ", 1)[0].lower().strip(",.:")
         subject = content_words(text) - prompts.PROCESS
         return first in _VERBS and not text.endswith("?") and len(subject) >= FEWEST_ACT
 
-    def _act_score(self, text: str) -> float:
+    def _act_score(self, act: Signal) -> float:
         """Return how well an act names the work: central, several words, and more than its routine."""
+        text = prose(act.text)
         words = content_words(text)
         fullness = 1 - _HALF ** max(1, len(words - prompts.PROCESS) - FEWEST_SUBJECT)
-        is_side = bool(words & _SIDE) or text.split(" ", 1)[0].lower() in _SIDE_VERBS
-        return self._likeness(text) * fullness * (_HALF if is_side else 1.0)
+        is_side = bool(words & _SIDE) or _is_side(text)
+        return self._likeness(text) * fullness * (_SIDE_SHARE if is_side else 1.0)
 
-    def _branch_words(self, fewest: int) -> str:
-        """Return the branch in words, its ticket in brackets, if enough of them occur in the signals."""
+    def _branch_words(self) -> tuple[str, str]:
+        """Return the branch in words, without owner and date, and its ticket in brackets."""
         name = self.branch.rsplit("/", 1)[-1]
         ticket = _TICKET.search(name)
         bare = name.replace(ticket[1], "") if ticket else name
         words = [word for word in re.split(r"[-_.]+", bare) if word and not word.isdecimal()]
-        told = [*words, ticket[1]] if ticket else words
-        known = [word for word in told if any(self.counts[part] for part in content_words(word))]
-        if len(known) < fewest or len(words) < fewest or not words:
-            return ""
-        text = " ".join(words)
-        return text[:1].upper() + text[1:] + (f" ({ticket[1].upper()})" if ticket else "")
+        text = " ".join(words) or (ticket[1] if ticket else "")
+        told = f" ({ticket[1].upper()})" if ticket and words else ""
+        return text[:1].upper() + text[1:], told
 
 
 def _said(turn: Turn) -> list[Signal]:
@@ -330,6 +354,41 @@ def _candidate(rank: int, score: float, signal: Signal) -> Iterator[Candidate]:
     text = signal.text.strip(" .")
     if FEWEST_ACT <= len(text) <= MOST_HEADLINE:
         yield Candidate(rank, round(score, 6), signal.time_us, text, signal.proofs)
+
+
+def _short(signal: Signal) -> Signal:
+    """Return the signal with as many whole clauses of its text as fit a headline."""
+    if len(signal.text) <= MOST_HEADLINE:
+        return signal
+    bare = _BRACKETED.sub("", signal.text)
+    unlabelled = _LABELLED.sub("", bare)
+    texts = (bare, *(clause(bare, most) for most in _FEWER_WORDS), unlabelled)
+    fitting = next((text for text in texts if text and len(text) <= MOST_HEADLINE), signal.text)
+    return msgspec.structs.replace(signal, text=fitting)
+
+
+_FEWER_WORDS = (18, 14, 10)
+_LABELLED = re.compile(r"\A[^:]{3,30}: (?=\S)")
+_BRACKETED = re.compile(r"\s*\([^()]*\)")
+
+
+def _is_side(text: str) -> bool:
+    return text.split(" ", 1)[0].lower() in _SIDE_VERBS
+
+
+def _is_statement(ask: Signal) -> bool:
+    """Return whether an ask says what it is about, though it does not begin with a verb."""
+    return (
+        prompts.stands_alone(ask.text, least=FEWEST_ACT)
+        and not ask.text.endswith("?")
+        and not _CONDITION.match(ask.text)
+        and not _is_cut(ask)
+    )
+
+
+_CONDITION = re.compile(
+    r"(?:to|if|when|because|since|continue|resume|go on|proceed|back to|retry)\b", re.IGNORECASE
+)
 
 
 def _is_cut(signal: Signal) -> bool:

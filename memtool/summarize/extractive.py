@@ -8,16 +8,15 @@ from msgspec import Struct
 
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
-from memtool.model.shown import View, view_of
+from memtool.model.shown import PREFIXES, View, view_of
 from memtool.model.summary import Draft, DraftBullet, Item, Request
 from memtool.model.threads import SIGNS, Point, Thread
 from memtool.summarize import Options, SummaryFailed
 from memtool.summarize.text.citing import beginning
 from memtool.summarize.text.plain import plain, shorten
 
-VERSION = "extractive-4"
+VERSION = "extractive-5"
 """Raise it whenever the same request gives another draft: nodes written before are then outdated."""
-_PREFIXES = {"decision": "decided: ", "open": "open: ", "note": "note: "}
 _LONGEST_BULLET = 300
 _LONGEST_TITLE = 100
 _MOST_SECTIONS = 8
@@ -71,7 +70,7 @@ def _heading(thread: Thread) -> str:
 
 
 def _told(point: Point) -> str:
-    return shorten(f"– {_PREFIXES.get(point.kind, '')}{point.text}", _LONGEST_BULLET)
+    return shorten(f"– {PREFIXES.get(point.kind, '')}{point.text}", _LONGEST_BULLET)
 
 
 def _keywords(texts: Iterator[str]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from memtool.files import atomic_write, reporting
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.systemctl import Manager, TimerState, failure
+from memtool.systemd.states import TimerState
+from memtool.systemd.systemctl import Manager, failure
 
 # As all unit files: systemd shows everyone what is in them.
 _FILE_MODE = 0o644
@@ -86,10 +87,16 @@ def timers_in(made: Iterable[Change]) -> set[str]:
     return {job.name for job in JOBS if names & {job.timer, f"{job.timer}.d"}}
 
 
+def paths_in(made: Iterable[Change]) -> list[str]:
+    """Return the path units that change."""
+    names = {name for change in made for name in (change.path.name, change.path.parent.name)}
+    return [job.path for job in JOBS if job.path and names & {job.path, f"{job.path}.d"}]
+
+
 def tell_systemd(
     manager: Manager, made: Sequence[Change], states: Mapping[str, TimerState]
 ) -> tuple[str, ...]:
-    """Reload systemd. Restart live timers that changed, and dead ones, which a start would not revive.
+    """Reload systemd. Restart live timers and path units that changed, and dead timers: a start would not revive them.
 
     `states` are those before the changes. Return the restarted timers. Raise MemtoolError if systemd refuses.
     """
@@ -104,6 +111,8 @@ def tell_systemd(
     )
     if again:
         _call(manager, "restart", *again)
+    if paths := paths_in(made):
+        _call(manager, "try-restart", *paths)
     return again
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from memtool.settings import TimerSettings
-from memtool.systemd.jobs import JOBS, Job, Time
+from memtool.systemd.jobs import JOBS, STARTERS, Job, Time
 from memtool.systemd.programs import HIDDEN, SYSTEM_PATH
 from memtool.systemd.systemctl import Scope
 from memtool.systemd.units import bound_path, escaped, plain_path
@@ -143,6 +143,8 @@ def files_of(settings: Mapping[str, TimerSettings], wanted: Wanted) -> dict[str,
         own = settings[job.section]
         files[f"{job.timer}.d/{DROP_IN}"] = _timer(job, own, wanted)
         files[f"{job.unit}.d/{DROP_IN}"] = _service(job, own, wanted)
+        if job.path and wanted.store is not None:
+            files[f"{job.path}.d/{DROP_IN}"] = _path(job, wanted.store)
         if job.network == "summarizer" and wanted.needs_network:
             files[f"{job.unit}.d/{NETWORK_DROP_IN}"] = network_drop_in(wanted.scope)
         if job.network == "summarizer" and wanted.command is not None:
@@ -156,7 +158,7 @@ def files_of(settings: Mapping[str, TimerSettings], wanted: Wanted) -> dict[str,
 def possible_paths() -> tuple[str, ...]:
     """Return the paths of all files that `files_of` may give, or gave in earlier versions."""
     return (
-        *(f"{job.timer}.d/{DROP_IN}" for job in JOBS),
+        *(f"{unit}.d/{DROP_IN}" for unit in STARTERS),
         *(
             f"{job.unit}.d/{name}"
             for job in JOBS
@@ -275,6 +277,11 @@ def _settings_of(path: str, old: str, new: str) -> Iterator[str]:
         if any(line.startswith(start) for line in lines)
     ]
     yield from found or [path]
+
+
+def _path(job: Job, store: Path) -> str:
+    # Without the empty line first, the shipped place would be watched, too.
+    return _text({"Path": ["PathChanged=", f"PathChanged={plain_path(store / job.watches)}"]})
 
 
 def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:

@@ -87,6 +87,8 @@ class Job(NamedTuple):
     is_retried: bool = True
     """Whether systemd tries it again after a failure; if not, it may start any number of times."""
     reads_transcripts: bool = False
+    watches: str = ""
+    """The file below the store whose change starts it, too; empty: only its timer does."""
     body: str = ""
     """The function that does the work, as `module:function`; empty if a module in cli/ calls it.
 
@@ -118,6 +120,11 @@ class Job(NamedTuple):
         """The name of its systemd timer."""
         return f"memtool-{self.name}.timer"
 
+    @property
+    def path(self) -> str:
+        """The name of the systemd path unit that starts it; empty if it watches nothing."""
+        return f"memtool-{self.watches.partition('/')[0]}.path" if self.watches else ""
+
 
 _ROLLUP = TimerSettings(jitter_s=300, timeout_s=7200)
 
@@ -130,6 +137,7 @@ JOBS = (
         settings=TimerSettings(jitter_s=60, timeout_s=1800),
         is_retried=False,  # the next one is never far away
         reads_transcripts=True,
+        watches="spool/ring",
     ),
     Job(
         name="day-rollup",
@@ -201,12 +209,15 @@ TASKS = (
     Task("restore", ("restore",)),
     Task("note", ("note",)),
     Task("settle", ("open", "--done")),
+    Task("preview", ("show", "--with")),
 )
 
 Runnable = Job | Task
 """What `jobs.runner.run_job` runs."""
 
 BY_NAME = {job.name: job for job in JOBS}
+STARTERS = tuple(unit for job in JOBS for unit in (job.timer, job.path) if unit)
+"""The units that start jobs, which are enabled: timers and path units."""
 _RUNNABLES: dict[str, Runnable] = {row.name: row for row in (*JOBS, *TASKS)}
 SETTINGS = settings_table({job.section: job.settings for job in JOBS}, registry.settings())
 """All settings of memtool by their keys."""

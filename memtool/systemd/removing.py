@@ -14,11 +14,12 @@ from memtool.errors import MemtoolError
 from memtool.files import reporting
 from memtool.systemd.changes import Change, write
 from memtool.systemd.dropins import ON_FAILURE
-from memtool.systemd.setup import SERVICES, STOP_TIMEOUT_S, TIMERS, Places
+from memtool.systemd.jobs import STARTERS
+from memtool.systemd.setup import SERVICES, STOP_TIMEOUT_S, Places
 from memtool.systemd.systemctl import Manager, failure
 from memtool.systemd.units import SHARED, SLICE
 
-UNITS = (*TIMERS, *SERVICES, SLICE, ON_FAILURE)
+UNITS = (*STARTERS, *SERVICES, SLICE, ON_FAILURE)
 _MASK = Path("/dev/null")
 _PATTERNS = ("memtool-*", "on-memtool-failure@*", SLICE)
 
@@ -53,9 +54,9 @@ class Removal:
 
 def stop_jobs(manager: Manager, removal: Removal) -> None:
     """Stop the timers, then the services, each after its current step. Checks what still runs, not exit codes."""
-    for unit in (*TIMERS, *SERVICES, SLICE):
+    for unit in (*STARTERS, *SERVICES, SLICE):
         manager.call("stop", unit, timeout_s=STOP_TIMEOUT_S)
-    done = manager.call("show", "--property=Id,ActiveState", *TIMERS, *SERVICES)
+    done = manager.call("show", "--property=Id,ActiveState", *STARTERS, *SERVICES)
     with removal.step():
         if not done.is_ok:
             raise failure(done, manager, "it is unknown whether all jobs have stopped")
@@ -74,7 +75,7 @@ def our_files(places: Places, ours: Iterable[Path]) -> list[Path]:
     `ours` is what memtool may have written for systemd.
     """
     found = [*ours, *_links(places), *_masks(places), *places.pages()]
-    found += [places.stamps / f"stamp-{timer}" for timer in TIMERS]
+    found += [places.stamps / f"stamp-{timer}" for timer in STARTERS]
     return [path for path in dict.fromkeys(found) if os.path.lexists(path)]
 
 
@@ -89,9 +90,10 @@ def others_files(places: Places, ours: Sequence[Path]) -> list[Path]:
 def remove_directories(places: Places, stores: Iterable[Path], made: Iterable[Path]) -> None:
     """Remove empty directories: those of drop-ins, and those that setup made, according to its record."""
     above = [*places.pages(), *(store / "x" for store in stores)]
-    above += [places.units / "x", places.admin / "timers.target.wants" / "x", places.stamps / "x"]
+    wants = [places.admin / f"{kind}.target.wants" for kind in ("timers", "paths")]
+    above += [places.units / "x", *(folder / "x" for folder in wants), places.stamps / "x"]
     ours = {parent for path in above for parent in path.parents}  # whatever the record says
-    folders = [*_drop_in_folders(places), places.admin / "timers.target.wants"]
+    folders = [*_drop_in_folders(places), *wants]
     for path in [*folders, *sorted(ours & set(made), key=lambda one: len(one.parts), reverse=True)]:
         with suppress(OSError):  # not empty, or not there
             path.rmdir()
@@ -109,7 +111,7 @@ def forget_units(manager: Manager, removal: Removal) -> None:
 def _links(places: Places) -> Iterator[Path]:
     for directory in (places.admin, places.units):
         for folder in (*directory.glob("*.wants"), *directory.glob("*.requires")):
-            yield from (folder / timer for timer in TIMERS)
+            yield from (folder / timer for timer in STARTERS)
 
 
 def _masks(places: Places) -> Iterator[Path]:

@@ -16,11 +16,11 @@ from memtool.person import Person, as_person, owner_uid
 from memtool.process import run
 from memtool.program import DISTRIBUTION, Way
 from memtool.systemd.changes import Change, tell_systemd, write
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, STARTERS
 from memtool.systemd.programs import HIDDEN
-from memtool.systemd.systemctl import Manager, Scope, TimerState, ask, config_directory, failure
+from memtool.systemd.states import TimerState
+from memtool.systemd.systemctl import Manager, Scope, ask, config_directory, failure
 
-TIMERS = tuple(job.timer for job in JOBS)
 SERVICES = tuple(job.unit for job in JOBS)
 STOP_TIMEOUT_S = 180
 """A job ends its step; after TimeoutStopSec= of its unit systemd kills it."""
@@ -198,8 +198,8 @@ def check_owner(store: Path, owner: str, run_as: str, take_over: str) -> None:
 
 
 def new_timers(places: Places) -> list[str]:
-    """Return the timers that are neither installed nor masked."""
-    names = [job.timer for job in JOBS if not (places.units / job.timer).exists()]
+    """Return the timers and path units that are neither installed nor masked."""
+    names = [name for name in STARTERS if not (places.units / name).exists()]
     return [name for name in names if not (places.admin / name).is_symlink()]
 
 
@@ -355,7 +355,9 @@ def offline_manager(manager: Manager) -> Manager:
 def timers_off(manager: Manager) -> list[str]:
     """Return the timers that are installed and disabled."""
     return [
-        timer for timer in TIMERS if manager.call("is-enabled", timer).stdout.strip() == "disabled"
+        timer
+        for timer in STARTERS
+        if manager.call("is-enabled", timer).stdout.strip() == "disabled"
     ]
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from memtool.agents import registry
 from memtool.paths import shipped
 from memtool.systemd.changes import UNREADABLE, changes
-from memtool.systemd.jobs import BY_NAME, JOBS, Job
+from memtool.systemd.jobs import BY_NAME, JOBS, STARTERS, Job
 from memtool.systemd.systemctl import SYSTEM_UNITS, Scope
 
 SLICE = "memtool.slice"
@@ -37,6 +37,7 @@ LoadCredential=memtool.llm-key""",
 LoadCredential=memtool.llm-key:%h/.config/memtool/llm-key
 SetCredential=memtool.llm-key:\\n""",
 }
+_ROOTS: dict[Scope, str] = {"system": "/var/lib/memtool", "user": "%h/.local/state/memtool"}
 _SECOND_TIME = """\
 # Where clocks skip the time above in spring, systemd skips that run. On all other days the run at
 # this time finds nothing to do.
@@ -92,6 +93,8 @@ def unit_files(installation: Installation) -> dict[str, str]:
     files = {SLICE: _shipped(SLICE), COMMON: _shipped(f"{scope}/{COMMON}")}
     for job in JOBS:
         files[job.timer] = _timer(job)
+        if job.path:
+            files[job.path] = _path(job, scope)
         files[job.unit] = _service(job, installation)
     if scope == "user" and installation.has_sandbox is not None:
         files[SANDBOX] = _shipped(f"user/{SANDBOX}") if installation.has_sandbox else _NO_SANDBOX
@@ -104,7 +107,7 @@ def possible_unit_paths() -> tuple[str, ...]:
     """Return the path of every file that `unit_files` may give, or that earlier versions wrote in its place."""
     old = (_OLD_RUN_AS, _OLD_SANDBOX, _OLD_TRANSCRIPTS)
     return (
-        *(SLICE, *(unit for job in JOBS for unit in (job.timer, job.unit))),
+        *(SLICE, *STARTERS, *(job.unit for job in JOBS)),
         *(COMMON, RUN_AS, SANDBOX, *TRANSCRIPTS),
         *(f"{job.unit}.d/{name}" for job in JOBS for name in old),
     )
@@ -214,6 +217,10 @@ def _timer(job: Job) -> str:
         schedule=(first + (_SECOND_TIME if more else "") + "".join(more)).rstrip(),
         jitter_s=str(job.settings.jitter_s),
     )
+
+
+def _path(job: Job, scope: Scope) -> str:
+    return _filled("job.path", job, root=_ROOTS[scope], watches=job.watches)
 
 
 def _service(job: Job, installation: Installation) -> str:

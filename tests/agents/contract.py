@@ -85,6 +85,39 @@ ROWS = (
         events=46,
     ),
     Sample(
+        "gemini",
+        session="6e6e0000-0000-4000-8000-000000000001",
+        resume="gemini --resume 6e6e0000-0000-4000-8000-000000000001",
+        typed=(
+            "Logins fail after midnight.",
+            "Which zone do sessions use? \u2192 UTC",
+            "Leave the name.",
+            "Which time is it?",
+        ),
+        undone=("Rename the module", "Renamed."),
+        injected=("The date is Monday", "expires = now()", "other local times"),
+        actions=frozenset(
+            ("read", "edit", "run", "search", "todo", "commit", "subagent", "question", "rejection")
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=41,
+    ),
+    Sample(
+        "qwen",
+        session="aaaa0000-0000-4000-8000-000000000001",
+        resume="qwen --resume aaaa0000-0000-4000-8000-000000000001",
+        typed=("Logins fail after midnight.", "Leave the name.", "Make the zone a setting"),
+        undone=("Rename the module", "Renamed."),
+        injected=("background task ended", "Search for now()"),
+        actions=frozenset(
+            {"read", "edit", "run", "search", "todo", "commit", "subagent", "rejection"}
+        ),
+        subagent="None found.",
+        title="Fix the expiry of logins",
+        events=34,
+    ),
+    Sample(
         "copilot",
         session="5aa3a415-3b13-46c3-b25a-cd675ae40047",
         resume="copilot --resume=5aa3a415-3b13-46c3-b25a-cd675ae40047",

@@ -163,22 +163,27 @@ def test_answers_thoughts_and_calls_carry_their_messages_group(tmp_path: Path) -
     assert events[2].metadata == {"branch": "main", "tool": "Bash", "tool_use_id": "t1"}
 
 
-def test_tokens_are_those_of_the_line_that_ends_the_message(tmp_path: Path) -> None:
-    usage = {"input_tokens": 3, "output_tokens": 1}
-    text = {"type": "text", "text": "x"}
-    partial, last = assistant(text), assistant(text, uuid="a2")
-    for one_record, stop_reason in ((partial, None), (last, "end_turn")):
+def test_each_record_of_a_message_has_its_tokens_on_its_last_event(tmp_path: Path) -> None:
+    text: dict[str, object] = {"type": "text", "text": "x"}
+    call: dict[str, object] = {
+        "type": "tool_use",
+        "id": "t1",
+        "name": "Bash",
+        "input": {"command": "ls"},
+    }
+    first, last = assistant(text), assistant(text, call, uuid="a2")
+    grown = {"cache_read_input_tokens": 9_000, "cache_creation_input_tokens": 0, "output_tokens": 7}
+    for one_record, more in ((first, {"output_tokens": 1}), (last, grown)):
         message = one_record["message"]
         assert isinstance(message, dict)
-        message |= {"usage": usage, "stop_reason": stop_reason}
-    first, second = events_of(write(tmp_path / "s.jsonl", partial, last))
-    assert first.metadata == {"branch": "main", "model": "model-1"}
-    assert second.metadata == {
-        "branch": "main",
-        "model": "model-1",
-        "input_tokens": "3",
-        "output_tokens": "1",
-    }
+        message |= {"usage": {"input_tokens": 3, "service_tier": "standard", **more}}
+    events = events_of(write(tmp_path / "s.jsonl", first, last))
+    names = ("model", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    assert [[event.metadata.get(name) for name in names] for event in events] == [
+        ["model-1", "3", "1", None, None],
+        ["model-1", None, None, None, None],
+        ["model-1", "3", "7", "9000", None],
+    ]
 
 
 def test_a_tool_call_reads_well(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from memtool.systemd.jobs import SETTINGS
 SAMPLES: dict[str, JsonObject] = {
     "claude-code": {"type": "x", "sessionId": "s"},
     "codex": {"type": "event_msg", "payload": {"type": "x"}},
+    "gemini": {"$rewindTo": "m"},
+    "qwen": {"type": "user", "sessionId": "s", "message": {"parts": []}},
     "copilot": {"type": "user.message", "data": {}, "parentId": None},
     "pi": {"type": "session", "id": "s", "cwd": "/w"},
     "cursor": {"role": "user", "message": {"content": []}},

@@ -137,7 +137,6 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
 
 # What stands in the help for a value that cannot be offered without a look into the store.
 FREE = {
-    "AGENT",
     "DURATION",
     "EVENT",
     "GRIP",

@@ -238,3 +238,73 @@ def test_the_sdks_are_imported_by_nobody_who_does_not_call(person: Person) -> No
         check=False,
     )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_with_says_what_a_model_would_write_and_writes_nothing(person: Person) -> None:
+    with_key(person)
+    memory = Memory(person.root, CALENDAR)
+    with LLMServer(good) as server:
+        environ = {"MEMTOOL_SUMMARIZER__ENDPOINT": server.openai_url}
+        before = memory.everything()
+        code, out, err = person.runs("show", "2025-12-31", "--with", "openai", "--json", **environ)
+        assert (code, err) == (0, "")
+        assert memory.everything() == before
+        found = json.loads(out)
+        assert found["calls"] == len(server.requests) == len(read_calls(person.root)) == 1
+        assert found["tokens"] > 0
+        assert found["node"]["recipe"]["summarizer"] == "openai"
+        assert found["node"]["state"] == ["preview"]
+        code, out, err = person.runs("show", "2025-12-31", "--with", "openai", **environ)
+        assert code == 0
+        assert "preview: what openai would say; nothing was written" in out
+        assert "1 call" in err
+        assert person.runs("rollup", "day", **openai(server))[0] == 0
+        code, out, err = person.runs("show", "2025-12-31", "--json", **openai(server))
+        written = json.loads(out)
+        for name in ("title", "threads"):
+            assert written[name] == found["node"][name]
+
+
+def test_a_longer_period_is_asked_for_day_by_day_within_the_budget(person: Person) -> None:
+    with_key(person)
+    with LLMServer(good) as server:
+        environ = {"MEMTOOL_SUMMARIZER__ENDPOINT": server.openai_url}
+        code, out, _ = person.runs("show", "2026-12", "--with", "openai", "--json", **environ)
+        whole = json.loads(out)
+        assert (code, whole["calls"]) == (0, len(server.requests))
+        assert whole["calls"] > 1
+        environ["MEMTOOL_BUDGET__CALLS_PER_RUN"] = "1"
+        code, out, _ = person.runs("show", "2026-12", "--with", "openai", "--json", **environ)
+        part = json.loads(out)
+        assert (code, part["calls"], part["result"]) == (0, 1, "partial")
+        assert "budget" in part["reason"]
+        assert len(part["node"]["threads"]) < len(whole["node"]["threads"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["2026-12-01", "--with", "openia"], 78, "did you mean 'openai'"),
+        (["2019-12-01", "--with", "extractive"], 2, "nothing was recorded"),
+        (["soon", "--with", "extractive"], 2, "unknown period"),
+        (["thread:main", "--with", "extractive"], 2, "takes a period"),
+        (["2026-12-01", "--with", "openai"], 78, "key"),
+    ],
+)
+def test_with_what_cannot_be_asked_it_says_why(
+    person: Person, arguments: list[str], code: int, words: str
+) -> None:
+    found, _, err = person.runs("show", *arguments)
+    assert found == code, err
+    assert words in err
+    assert "hint:" in err
+
+
+@pytest.mark.parametrize("period", ["2026-12-01", "last-year", "2026"])
+def test_the_rules_alone_need_no_call(person: Person, period: str) -> None:
+    before = Memory(person.root, CALENDAR).everything()
+    code, out, err = person.runs("show", period, "--with", "extractive", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["calls"], bool(found["node"]["threads"])) == (0, True)
+    assert Memory(person.root, CALENDAR).everything() == before

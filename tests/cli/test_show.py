@@ -199,7 +199,7 @@ def test_json_has_all_that_is_known_of_a_node(memory: Memory, capsys: Output) ->
         "bullets": [{"text": text, "grips": [by_excerpt[text]]} for text in (EARLY[0].text, EARLY[1].text)],
         "keywords": found["keywords"], "parents": ["week:2025-12-28", "month:2025-12"], "gaps": [],
         "recipe": {"summarizer": "mock", "model": "", "prompt": found["recipe"]["prompt"], "settings": "max_bullets=5"},
-        "failure": None, "segment": None, "rest": [],
+        "failure": None, "segment": None, "rest": [], "tokens": [],
         "resume": [{"session": EARLY[0].session, "command": f"claude --resume {EARLY[0].session}",
                     "time_us": EARLY[0].time_us, "time": "2025-12-31T11:00:00.000000+01:00"}],
     }  # fmt: skip

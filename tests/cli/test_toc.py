@@ -135,7 +135,7 @@ def test_for_years_no_segment_is_read_to_count_events(
 
     monkeypatch.setattr(Store, "cut_sizes", refused)
     year = tree(memory, capsys, *period)["entries"][-1]
-    assert (year["events"], year["threads"]) == (None, {"answered": 3})
+    assert (year["events"], year["threads"]) == (None, {"in work": 1, "answered": 2})
 
 
 def test_without_a_store_it_says_how_to_begin(tmp_path: Path, capsys: Output) -> None:

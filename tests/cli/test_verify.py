@@ -5,18 +5,24 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from memtool.model.levels import Level
+from memtool.model.records import NodeId
+from memtool.model.threads import Signal, Thread, Turn, body_of, threads_in, turns_in
 from memtool.query import verify
-from memtool.store import keys
+from memtool.store import codec, keys
 from memtool.store.access import FORMAT
+from memtool.summarize import Options, make
 from tests.cli.golden import Golden
-from tests.cli.history import NOW_US, Scribe, call, event, seen
+from tests.cli.history import NOW_US, Scribe, at, call, event, seen
 from tests.memory import Memory
+from tests.signals.talk import Talk
 
 Output = pytest.CaptureFixture[str]
 
@@ -143,3 +149,97 @@ def test_json_names_everything(memory: Memory, capsys: Output) -> None:
         "strange_count", "strange_events", "stale", "failed", "half_built", "erasing",
     }  # fmt: skip
     assert (found["kind"], found["version"]) == ("verify", 1)
+
+
+# --- turns and threads
+
+
+def worked(root: Path) -> Memory:
+    """Return a memory with a thread over two days of a week that has ended."""
+    memory = Memory(root)
+    for number, day in enumerate(("2026-11-23", "2026-11-24")):
+        talk = Talk(f"{number}1111111-aaaa", "fix/double-pay", at(f"{day}T08:00:00"), "/src/shop")
+        talk.prompt("Reject the second payment of a cart").edit("pay.py")
+        talk.answer(f"Rejected the second payment in the checkout of version {number}.")
+        memory.take_in(talk.events)
+    memory.roll_up_all(NOW_US, summarizer=make("extractive", Options(max_bullets=5)))
+    return memory
+
+
+def rewritten(memory: Memory, node_id: str, change: Callable[[Any], Any]) -> None:
+    """Change the turns or threads in the body of a node."""
+    store = memory.access.open_for_writing(None)
+    node = store.node(NodeId(node_id))
+    assert node is not None
+    is_period = node_id.startswith(("day:", "week:"))
+    held = threads_in(node.body) if is_period else turns_in(node.body)
+    key = keys.node(store.generation, node.id)
+    batch = store.engine.batch()
+    body = body_of([change(each) for each in held]) if change is not cut_off else node.body[:-9]
+    batch.put(keys.NODES, key, codec.NODE.encode(replace(node, body=body)))
+    store.engine.write(batch, sync=True)
+    store.close()
+
+
+def cut_off(_: object) -> None:
+    """Stand for a body of which the end is missing."""
+
+
+def other_words(thread: Thread) -> Thread:
+    points = tuple(replace(each, text="Unify the printers") for each in thread.points)
+    return replace(thread, points=points)
+
+
+def other_proof(thread: Thread) -> Thread:
+    first, *more = thread.points
+    proofs = tuple(replace(each, start=each.start + 1) for each in first.proofs)
+    return replace(thread, points=(replace(first, proofs=proofs), *more))
+
+
+def other_event(thread: Thread) -> Thread:
+    first, *more = thread.points
+    proofs = tuple(replace(each, event="0" * 32) for each in first.proofs)
+    return replace(thread, points=(replace(first, proofs=proofs), *more))
+
+
+@pytest.mark.parametrize(
+    ("node", "change", "what"),
+    [
+        ("day", other_words, "the proofs of a point do not hold its words"),
+        ("day", other_proof, "the words that prove a point are not what the event"),
+        ("day", other_event, "which is not there"),
+        ("day", lambda thread: replace(thread, edits=7), "do not have the edits of its segments"),
+        ("day", lambda thread: replace(thread, sessions=("x",)), "none of its segments has"),
+        ("day", lambda thread: replace(thread, points=thread.points * 30), "than its level stores"),
+        ("day", cut_off, "its threads, or those below it, cannot be read"),
+        ("week", other_words, "a thread says what no period below it says"),
+        ("week", lambda thread: replace(thread, last_us=1), "says what no period below it says"),
+        (
+            "week",
+            lambda thread: replace(thread, branch="x"),
+            "a thread of a period below it is missing",
+        ),
+        ("seg", lambda turn: replace(turn, session="x"), "a turn belongs to another session"),
+        ("seg", lambda turn: replace(turn, signals=proven_elsewhere(turn)), "not in the segment"),
+        ("seg", cut_off, "its turns cannot be read"),
+    ],
+)
+def test_what_a_node_is_made_of_is_checked(
+    tmp_path: Path, capsys: Output, node: str, change: Callable[[Any], Any], what: str
+) -> None:
+    memory = worked(tmp_path / "store")
+    assert verified(memory, capsys)["problems"] == []
+    names = {
+        "day": "day:2026-11-24",
+        "week": "week:2026-11-22",
+        "seg": memory.nodes(Level.SEGMENT)[0].id,
+    }
+    rewritten(memory, names[node], change)
+    problems = [each["what"] for each in verified(memory, capsys)["problems"]]
+    assert any(what in each for each in problems), problems
+
+
+def proven_elsewhere(turn: Turn) -> tuple[Signal, ...]:
+    first, *more = turn.signals
+    proofs = tuple(replace(each, event="0" * 32) for each in first.proofs)
+    return (replace(first, proofs=proofs), *more)

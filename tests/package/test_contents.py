@@ -17,7 +17,7 @@ from tests.package.conftest import Bench, files_in
 
 pytestmark = pytest.mark.slow
 
-SHIPPED = ("completions", "man", "systemd")
+SHIPPED = ("completions", "hooks", "man", "systemd")
 CODE = ("memtool",)
 _GITLEAKS = "licenses/memtool/redact/LICENSE.gitleaks"
 

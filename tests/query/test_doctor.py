@@ -21,20 +21,16 @@ from memtool.ledger.reading import History, record_end
 from memtool.model.calendar import Calendar
 from memtool.paths import ConfigFile, Role, StoreChoice
 from memtool.query import doctor
-from memtool.query.doctor import (
-    UNFIT,
-    Mount,
-    agents,
-    mount_of,
-    parse_mounts,
-    unfit,
-)
+from memtool.query.doctor import agents, days, disk, timers
+from memtool.query.doctor.disk import UNFIT, Mount, mount_of, parse_mounts, unfit
 from memtool.query.doctor.scene import Advice, CannotCheckError, Finding, Scene, ok
 from memtool.settings import Config, load_config
 from memtool.store import codec, keys
 from memtool.systemd.jobs import JOBS, SETTINGS
-from memtool.systemd.status import Look, Status, status_of
-from memtool.systemd.systemctl import Manager, ServiceState, Timers, TimerState
+from memtool.systemd.problems import Look
+from memtool.systemd.states import ServiceState, TimerState
+from memtool.systemd.status import Status, status_of
+from memtool.systemd.systemctl import Manager, Timers, ask
 from tests.cli.history import event
 from tests.memory import Memory
 from tests.scheduler.fakes import FakeSystemd, show_text
@@ -172,16 +168,16 @@ def test_whatever_is_wrong_has_something_to_do(scene: Scene) -> None:
 
 
 def test_a_clock_behind_the_ledger_or_an_event_is_told(scene: Scene) -> None:
-    assert doctor.check_clock(scene).verdict == "ok"
-    assert doctor.check_clock(replace(scene, now_us=0)).verdict == "problem"
+    assert timers.check_clock(scene).verdict == "ok"
+    assert timers.check_clock(replace(scene, now_us=0)).verdict == "problem"
     ingested(scene, 1)
-    found = doctor.check_clock(replace(scene, now_us=NOW_US - 3 * DAY_US))
+    found = timers.check_clock(replace(scene, now_us=NOW_US - 3 * DAY_US))
     assert (found.verdict, found.found) == (
         "problem",
         "the clock is 2 days behind the newest run in the ledger",
     )
     stored(scene, "2030-01-01T00:00:00")
-    assert doctor.check_clock(replace(scene)).verdict == "warning"
+    assert timers.check_clock(replace(scene)).verdict == "warning"
 
 
 # Configuration and store
@@ -223,23 +219,23 @@ def _write(kept: Memory, change: Callable[..., None]) -> None:
 
 
 def test_a_store_that_others_may_read_or_write_is_told(scene: Scene) -> None:
-    assert doctor.check_permissions(scene).verdict == "skipped"
+    assert disk.check_permissions(scene).verdict == "skipped"
     stored(scene)
-    assert doctor.check_permissions(scene).verdict == "ok"
+    assert disk.check_permissions(scene).verdict == "ok"
     scene.root.chmod(0o750)
-    found = doctor.check_permissions(scene)
+    found = disk.check_permissions(scene)
     assert (found.verdict, found.todo) == ("warning", f"chmod 700 {scene.root}")
     scene.root.chmod(0o770)
-    assert doctor.check_permissions(scene).verdict == "problem"
+    assert disk.check_permissions(scene).verdict == "problem"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
 def test_a_file_of_another_owner_is_told(scene: Scene) -> None:
     stored(scene)
     os.chown(scene.root / "locks/writer", 12345, -1)
-    found = doctor.check_permissions(scene)
+    found = disk.check_permissions(scene)
     assert (found.verdict, "1 file of another owner" in found.found) == ("problem", True)
-    found = doctor.check_permissions(replace(scene, uid=12345))
+    found = disk.check_permissions(replace(scene, uid=12345))
     assert (found.verdict, "not yours" in found.found) == ("problem", True)
 
 
@@ -250,12 +246,12 @@ def test_a_file_of_another_owner_is_told(scene: Scene) -> None:
 def test_settings_that_others_may_change_are_a_problem(
     scene: Scene, mode: int, verdict: str
 ) -> None:
-    assert doctor.check_permissions(scene).verdict == "skipped"
+    assert disk.check_permissions(scene).verdict == "skipped"
     path = scene.config_files[0].path
     path.parent.mkdir(parents=True)
     path.touch()
     path.chmod(mode)
-    assert doctor.check_permissions(scene).verdict == verdict
+    assert disk.check_permissions(scene).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -268,12 +264,12 @@ def test_settings_that_others_may_change_are_a_problem(
 def test_a_key_that_others_may_read_is_a_problem(
     scene: Scene, tmp_path: Path, place: str, mode: int, verdict: str
 ) -> None:
-    assert doctor.check_permissions(scene).verdict == "skipped"
+    assert disk.check_permissions(scene).verdict == "skipped"
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.write_text("secret")
     path.chmod(mode)
-    found = doctor.check_permissions(scene)
+    found = disk.check_permissions(scene)
     assert found.verdict == verdict
     assert "secret" not in found.found
 
@@ -324,16 +320,16 @@ def test_no_list_of_mounts_is_too_strange(text: str) -> None:
 
 def test_the_file_system_of_a_store_is_checked(scene: Scene) -> None:
     assert [
-        one.verdict for one in doctor.examine(scene, (("fs", doctor.check_file_system),)).checks
+        one.verdict for one in doctor.examine(scene, (("fs", disk.check_file_system),)).checks
     ] == ["skipped"]
     (scene.machine / "proc/self").mkdir(parents=True)
     rows = "1 0 1:1 / / rw - ext4 /dev/a rw\n"
     (scene.machine / "proc/self/mountinfo").write_text(rows)
-    assert doctor.check_file_system(scene).verdict == "ok"
+    assert disk.check_file_system(scene).verdict == "ok"
     home = str(Path(scene.environ["HOME"]).resolve())
     rows += f"2 1 1:2 / {PurePosixPath(home)} rw - cifs //server/home rw\n"
     (scene.machine / "proc/self/mountinfo").write_text(rows)
-    found = doctor.check_file_system(scene)
+    found = disk.check_file_system(scene)
     assert (found.verdict, "//server/home" in found.found) == ("warning", True)
 
 
@@ -354,7 +350,7 @@ GIB = 1 << 30
 def test_a_disk_needs_room_for_a_compaction(
     used: int, free: int, files: int | None, verdict: str
 ) -> None:
-    assert doctor.space_advice(used, free, files, "/x").verdict == verdict
+    assert disk.space_advice(used, free, files, "/x").verdict == verdict
 
 
 # The calendar
@@ -365,36 +361,36 @@ def machine_is_in(scene: Scene, zone: str) -> None:
 
 
 def test_a_config_with_another_calendar_than_the_stores_is_a_problem(scene: Scene) -> None:
-    assert doctor.check_calendar(scene).found == "a new store would have UTC's days"
+    assert days.check_calendar(scene).found == "a new store would have UTC's days"
     stored(scene, zone="Europe/Berlin")
-    found = doctor.check_calendar(replace(scene))
+    found = days.check_calendar(replace(scene))
     assert (found.verdict, "Europe/Berlin" in found.found) == ("problem", True)
     machine_is_in(scene, "Asia/Tokyo")
     automatic = replace(scene, config=Config(), look=lambda: status(None))
-    assert doctor.check_calendar(automatic).verdict == "ok"
+    assert days.check_calendar(automatic).verdict == "ok"
 
 
 def test_timers_that_fire_by_another_zone_are_told(scene: Scene) -> None:
     stored(scene, zone="Europe/Berlin")
     machine_is_in(scene, "Asia/Tokyo")
-    found = doctor.check_calendar(replace(scene, config=Config()))
+    found = days.check_calendar(replace(scene, config=Config()))
     assert (found.verdict, found.todo) == ("warning", "memtool scheduler apply")
     (scene.machine / "etc/localtime").unlink()
     machine_is_in(scene, "Europe/Vienna")  # another name for the same clock
-    assert doctor.check_calendar(replace(scene, config=Config())).verdict == "ok"
+    assert days.check_calendar(replace(scene, config=Config())).verdict == "ok"
 
 
 def test_old_zone_data_and_zone_data_that_moves_days_are_told(scene: Scene) -> None:
     place = scene.machine / "usr/share/zoneinfo"
     place.mkdir(parents=True)
     (place / "tzdata.zi").write_text("# version 2026a\n")
-    assert doctor.check_zone_data(scene).found.startswith("zone data 2026a")
+    assert days.check_zone_data(scene).found.startswith("zone data 2026a")
     (place / "tzdata.zi").write_text("# version 2020f\n")
-    assert doctor.check_zone_data(scene).verdict == "warning"
+    assert days.check_zone_data(scene).verdict == "warning"
     kept = stored(scene, zone="Europe/Berlin")
     table = codec.encode_json({"first_year": 2026, "last_year": 2026, "transitions": [[0, 0]]})
     _write(kept, lambda batch: batch.put(keys.META, b"zone", table))
-    assert "moves the bounds of 1 day" in doctor.check_zone_data(replace(scene)).found
+    assert "moves the bounds of 1 day" in days.check_zone_data(replace(scene)).found
 
 
 # What is taken in
@@ -522,25 +518,25 @@ def test_a_retention_of_nothing_is_a_problem(scene: Scene) -> None:
 
 
 def test_timers_that_are_well_are_well(scene: Scene) -> None:
-    found = doctor.check_timers(scene)
+    found = timers.check_timers(scene)
     assert (found.verdict, "6 of 6 armed (user)" in found.found) == ("ok", True)
 
 
 def test_what_is_wrong_with_timers_is_told_as_status_tells_it(scene: Scene) -> None:
     dead = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="dead")))
-    assert doctor.check_timers(dead).verdict == "problem"
+    assert timers.check_timers(dead).verdict == "problem"
     linger = replace(scene, look=lambda: status(lacks_linger="mira"))
-    assert doctor.check_timers(linger).todo == "loginctl enable-linger mira"
+    assert timers.check_timers(linger).todo == "loginctl enable-linger mira"
     both = replace(scene, look=lambda: status(elsewhere=frozenset({"ingest"})))
-    assert doctor.check_timers(both).verdict == "warning"
+    assert timers.check_timers(both).verdict == "warning"
     off = replace(scene, look=lambda: status(EVERY_15_MIN._replace(state="disabled")))
-    assert doctor.check_timers(off).found.startswith("5 of 6 armed (user)")
-    assert doctor.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
+    assert timers.check_timers(off).found.startswith("5 of 6 armed (user)")
+    assert timers.check_timers(replace(scene, look=without_systemd)).verdict == "skipped"
 
 
 def test_a_systemd_that_does_not_answer_is_a_warning(scene: Scene) -> None:
     silent = Timers("user", problem="systemd does not answer")
-    found = doctor.check_timers(
+    found = timers.check_timers(
         replace(scene, look=lambda: status_of(History(), Look(NOW_US, silent)))
     )
     assert (found.verdict, found.found) == ("warning", "systemd does not answer")
@@ -551,11 +547,16 @@ def systemd(tmp_path: Path) -> FakeSystemd:
     return FakeSystemd(tmp_path)
 
 
-def units_of(scene: Scene, systemd: FakeSystemd, program: Path, **more: str) -> Scene:
+def units_of(scene: Scene, systemd: FakeSystemd, program: Path) -> Scene:
+    """Return the scene with units that start this program, as systemd tells it."""
     line = f"{{ path={program} ; argv[]={program} ingest ; ignore_errors=no ; status=0/0 }}"
-    systemd.shows(show_text(services={job.name: {"ExecStart": line, **more} for job in JOBS}))
+    systemd.shows(show_text(services={job.name: {"ExecStart": line} for job in JOBS}))
     manager = Manager("user", {**scene.environ, "PATH": str(systemd.bin)})
-    return replace(scene, manager=manager)
+    return replace(
+        scene,
+        manager=manager,
+        look=lambda: status_of(History(), Look(NOW_US, ask(manager))),
+    )
 
 
 def test_the_program_of_the_units_is_there_and_may_be_run(
@@ -563,16 +564,14 @@ def test_the_program_of_the_units_is_there_and_may_be_run(
 ) -> None:
     program = tmp_path / "memtool"
     placed = units_of(scene, systemd, program)
-    assert "is not there" in doctor.check_program(placed).found
+    assert "is not there" in timers.check_program(placed).found
     program.touch(0o600)
-    assert "may not be run" in doctor.check_program(placed).found
+    assert "may not be run" in timers.check_program(placed).found
     program.chmod(0o700)
-    assert doctor.check_program(placed).verdict == "ok"
-    changed = units_of(scene, systemd, program, NeedDaemonReload="yes")
-    assert doctor.check_program(changed).todo == "systemctl --user daemon-reload"
+    assert timers.check_program(placed).verdict == "ok"
     systemd.fails("Failed to connect to bus: No medium found")
     with pytest.raises(CannotCheckError):
-        doctor.check_program(placed)
+        timers.check_program(replace(placed))
 
 
 def test_timers_that_run_another_version_are_told(
@@ -581,10 +580,10 @@ def test_timers_that_run_another_version_are_told(
     (tmp_path / "memtool").touch(0o700)
     placed = units_of(scene, systemd, tmp_path / "memtool")
     ingested(scene, 2, version="0.0.9")
-    found = doctor.check_program(replace(placed))
+    found = timers.check_program(replace(placed))
     assert (found.verdict, "0.0.9" in found.found) == ("warning", True)
     ingested(scene, 1)
-    assert doctor.check_program(replace(placed)).verdict == "ok"
+    assert timers.check_program(replace(placed)).verdict == "ok"
 
 
 # Summaries

@@ -45,7 +45,15 @@ class Copy:
     """memtool with one more job."""
 
     def __init__(self, place: Path) -> None:
-        for name in ("memtool", "systemd", "docs", "man", "completions", "tests/scheduler"):
+        for name in (
+            "memtool",
+            "systemd",
+            "docs",
+            "man",
+            "completions",
+            "hooks",
+            "tests/scheduler",
+        ):
             shutil.copytree(REPOSITORY / name, place / "code" / name)
         for name in ("tests/waiting.py", "pyproject.toml", "README.md"):
             shutil.copy(REPOSITORY / name, place / "code" / name)

@@ -11,8 +11,10 @@ from memtool.ledger.file import Left, Run
 from memtool.ledger.reading import History
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.status import Look, Problem, sentence, status_of
-from memtool.systemd.systemctl import ServiceState, Timers, TimerState
+from memtool.systemd.problems import Look, Problem, sentence
+from memtool.systemd.states import ServiceState, TimerState
+from memtool.systemd.status import status_of
+from memtool.systemd.systemctl import Timers
 
 
 def us(text: str) -> int:

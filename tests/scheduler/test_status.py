@@ -8,8 +8,10 @@ from memtool.ledger.file import RESULTS, Left, Run
 from memtool.ledger.reading import History
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
-from memtool.systemd.status import VERSION, JobStatus, Look, status_json, status_of
-from memtool.systemd.systemctl import ServiceState, Timers, TimerState
+from memtool.systemd.problems import JobStatus, Look
+from memtool.systemd.states import ServiceState, TimerState
+from memtool.systemd.status import VERSION, status_json, status_of
+from memtool.systemd.systemctl import Timers
 from tests.scheduler.ledgers import history_of
 
 _COUNT = iter(range(1000))

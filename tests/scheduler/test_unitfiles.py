@@ -11,7 +11,7 @@ import pytest
 
 from memtool.systemd.changes import Change, changes, write
 from memtool.systemd.dropins import possible_paths
-from memtool.systemd.jobs import JOBS
+from memtool.systemd.jobs import JOBS, STARTERS
 from memtool.systemd.units import (
     COMMON,
     RUN_AS,
@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BEFORE = "ea0c955"  # the last commit whose install.sh wrote the units itself
 ME = getpass.getuser()
 HOME = Path(pwd.getpwnam(ME).pw_dir)
-UNITS = {SLICE, COMMON, *(unit for job in JOBS for unit in (job.timer, job.unit))}
+UNITS = {SLICE, COMMON, *STARTERS, *(job.unit for job in JOBS)}
 
 
 def start(installation: Installation, job: str = "week-rollup") -> str:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.systemctl import PROPERTIES, TimerState, parse_show, span_s, time_us, timers_of
+from memtool.systemd.states import PROPERTIES, TimerState, parse_show, span_s, time_us, timers_of
 
 RECORDS = Path(__file__).parent / "records"
 

@@ -80,7 +80,7 @@ def test_the_best_headline_that_exists_names_the_thread() -> None:
     talk.prompt("The tax of every invoice is wrong").edit("tax.py").answer(FIX)
     assert talk.thread().headline == "The tax of every invoice is wrong"
     talk.prompt("Change amounts to half-even rounding").edit("tax.py")
-    assert talk.thread().headline == "Invoice tax (SHOP-12): Change amounts to half-even rounding"
+    assert talk.thread().headline == "The tax of every invoice is wrong"
     talk.shell("git commit -m 'tax: Round half even'", "[x 1a2b3c4] tax: Round half even")
     assert talk.thread().headline == "tax: Round half even"
     talk.add("title", "Wrong tax on invoices", given_by="agent")
@@ -91,6 +91,31 @@ def test_the_best_headline_that_exists_names_the_thread() -> None:
     assert talk.thread().headline == "Round the tax half even"
     talk.add("title", "Tax", given_by="person")
     assert talk.thread().headline == "Tax"
+
+
+def test_work_is_named_by_what_its_session_was_begun_for() -> None:
+    talk = Talk().prompt("Three customers were charged twice since the weekend")
+    talk.edit("pay.py").prompt("Write the failing test of the double charge first")
+    talk.todo(_todos("done", "done")).answer(FIX)
+    assert talk.thread().headline == "Three customers were charged twice since the weekend"
+
+
+def test_a_branch_that_is_a_phrase_names_its_work() -> None:
+    talk = Talk(branch="alice/reject-second-payment-of-a-cart")
+    talk.prompt("Look at PaymentForm.submit_once() and rename it").edit("pay.py").answer(FIX)
+    assert talk.thread().headline == "Reject second payment of a cart"
+
+
+def test_a_label_of_a_plan_gives_way_to_a_commit() -> None:
+    talk = Talk(branch="alice/x").prompt("Plan approved", Plan(heading="Cart", verdict="approved"))
+    talk.shell("git commit -m 'Empty the cart after payment'", "[x 1a2b3c4] Empty the cart")
+    assert talk.thread().headline == "Empty the cart after payment"
+
+
+def test_each_thread_has_a_headline() -> None:
+    talk = Talk(branch="temp").edit("a.py")
+    talk.shell("pytest", "1 passed")
+    assert talk.thread().headline == "Temp"
 
 
 def test_a_headline_that_is_too_long_gives_way_to_one_that_is_whole() -> None:

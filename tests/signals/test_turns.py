@@ -57,6 +57,40 @@ def test_the_fullest_sentence_of_a_prompt_is_told_too() -> None:
     )
 
 
+PYTEST = """\
+  ⎿  Error: invoice hook failed
+     Warning: the invoice is already open
+
+       1. Close the other invoice to continue
+"""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asks"),
+    [
+        (f"The invoice hook fails on every run:\n{PYTEST}", []),
+        (
+            "Printing of the invoice stops\n\nMedium Severity\n\nCompare with the voucher, which prints",
+            ["Printing of the invoice stops"],
+        ),
+        (
+            "[check] $ pytest tests/invoices\nThe rounding of vouchers was wrong\n\nFix the rounding of vouchers",
+            ["Fix the rounding of vouchers"],
+        ),
+        (
+            "You also said:\n2. The printer keeps old invoices\n\nBut the printer has no memory at all",
+            ["The printer has no memory at all"],
+        ),
+        (
+            "Checkout takes four seconds and the orders are coming in. Find the queries.",
+            ["Checkout takes four seconds and the orders are coming in"],
+        ),
+    ],
+)
+def test_what_a_program_or_the_agent_said_is_no_ask(prompt: str, asks: list[str]) -> None:
+    assert Talk().prompt(prompt).told("ask") == asks
+
+
 def test_a_prompt_that_was_broken_at_a_width_is_one_sentence() -> None:
     text = (
         "Please add table tests for the rounding of negative amounts in the\n"
@@ -141,6 +175,11 @@ def test_a_choice_is_told_with_the_options_words_and_proved_by_both() -> None:
         ("don't you think that the invoice tables should stay?", False),
         ("the invoice tables are slow since yesterday", False),
         ("don't worry about linting for now, just continue", False),
+        ("don't change anything yet, only find where the invoice rounds", False),
+        ("we don't have a table of tax rates in the shop", False),
+        ("let's adjust the tax rates of the invoice module", False),
+        ("let's keep the tax rates in the invoice module", True),
+        ("let's use half-even rounding in the invoice module", True),
     ],
 )
 def test_a_ruling_is_a_decision(prompt: str, is_ruling: bool) -> None:
@@ -202,6 +241,43 @@ def test_only_the_last_answer_of_a_turn_gives_results() -> None:
 )
 def test_leads_that_say_nothing_are_passed_over(answer: str) -> None:
     assert Talk().prompt("Fix the rounding").edit("tax.py").answer(answer).told("result") == []
+
+
+LISTED = """\
+The retry queue has been moved to its own module:
+
+- **Retry queue** - keeps jobs that failed
+- Removed the second timer of the worker (lines 48-62)
+- Added a page to the manual of the worker that explains:
+- shop/worker.py - Runs the queue once a minute
+- Moved all settings of the worker into one place: `queue.size`, `queue.retry_s`, `queue.path`, `queue.mode`
+- New queue helper:
+"""
+
+
+def test_deeds_are_results_and_parts_of_explanations_are_not() -> None:
+    talk = Talk().prompt("Move the retry queue").edit("shop/queue.py").answer(LISTED)
+    assert talk.told("result") == [
+        "The retry queue has been moved to its own module",
+        "Removed the second timer of the worker",
+        "Added a page to the manual of the worker",
+        "Moved all settings of the worker into one place",
+    ]
+
+
+def test_a_call_that_was_rejected_has_no_outcome() -> None:
+    talk = Talk().prompt("Run the tests of invoices")
+    talk.shell("pytest tests/invoices", "The user doesn't want to proceed", error="true")
+    call = talk.events[-1].metadata["tool_use_id"]
+    talk.prompt("not now", Rejection(subject="pytest tests/invoices"), tool_use_id=call)
+    assert talk.told("test") == []
+
+
+def test_steps_of_a_plan_are_told_as_far_as_the_event_holds_them() -> None:
+    steps = ("Keep **jobs** that failed", "Missing tests of jobs", "Add a timer for failed jobs")
+    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Missing tests of jobs"
+    talk = Talk().prompt(text, Plan(heading="Retry queue of jobs", steps=steps, verdict="approved"))
+    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed"]
 
 
 def test_an_answer_before_a_call_is_no_result() -> None:
@@ -407,6 +483,14 @@ def test_edits_of_subagents_count() -> None:
     talk = Talk().prompt("Fix the exports")
     talk.add("tool_call", "Edit", Edit(paths=(f"{PROJECT}/export.py",)), sidechain="true")
     assert [path for path, _, _ in talk.turns[0].edits] == ["export.py"]
+
+
+def test_a_turn_that_ends_in_what_comes_next_is_cut() -> None:
+    talk = Talk().prompt("Why does the invoice round twice?")
+    talk.answer("I'll look at how the invoice module rounds.")
+    assert talk.thread().state == "in work"
+    talk.answer("The invoice rounds twice, once in the module and once in the report.")
+    assert talk.thread().state == "answered"
 
 
 def test_an_error_that_ended_the_session_is_told() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from memtool.errors import EXIT_CODES, OK, SKIPPED, TERMINATED, UNAVAILABLE
 from memtool.systemd import units
-from memtool.systemd.jobs import JOBS, Job, job_named
+from memtool.systemd.jobs import JOBS, STARTERS, Job, job_named
 from tests.units.files import (
     COMMON,
     PACKAGE,
@@ -61,7 +62,7 @@ def seconds(value: str) -> int:
 def test_every_job_has_its_units_and_nothing_else_is_there() -> None:
     for folder in FOLDERS:
         found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-        wanted = {name for job in JOBS for name in (job.unit, job.timer)}
+        wanted = {*STARTERS, *(job.unit for job in JOBS)}
         assert found - {SANDBOX_NAME} == wanted | {SLICE.name, COMMON_NAME}
 
 
@@ -229,3 +230,17 @@ def test_no_secret_and_no_person_is_named_in_a_unit(path: Path) -> None:
     assert "/home/" not in text
     assert "{" not in text  # of a template
     assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=["system", "user"])
+def test_a_path_unit_watches_the_file_that_hooks_write_and_outlives_a_pause(folder: Path) -> None:
+    for job in (job for job in JOBS if job.path):
+        path = folder / job.path
+        root = "/var/lib/memtool" if folder == SYSTEM else "%h/.local/state/memtool"
+        assert one(path, "Path", "PathChanged") == f"{root}/{job.watches}"
+        assert "DirectoryNotEmpty=" not in re.sub(
+            r"^#.*$", "", path.read_text("utf-8"), flags=re.MULTILINE
+        )
+        assert one(path, "Path", "Unit") == job.unit
+        assert one(path, "Install", "WantedBy") == "paths.target"
+        assert one(folder / job.unit, "Unit", "StartLimitIntervalSec") == "0"

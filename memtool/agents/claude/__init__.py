@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from memtool.agents.registry import File, Format, Parser, Retention
-from memtool.agents.values import JsonObject, canonical, text_at
+from memtool.agents.values import JsonObject, canonical, object_at, text_at
 from memtool.model.records import RECORD_DIGITS, digest_of
 
 NAME = "claude-code"
-READER = 2
+READER = 3
 """To be increased with what the parser gives: events that an older one gave are then replaced."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
 JOURNAL = "journal of a workflow: no conversation"
@@ -34,7 +34,8 @@ class ClaudeCode(Format):
             return "messageId" in record
         if not kind and "display" in record:
             return "project" in record and "timestamp" in record
-        return bool(kind and text_at(record, "sessionId"))
+        is_qwen = "parts" in object_at(record, "message") or "systemPayload" in record
+        return bool(kind and text_at(record, "sessionId")) and not is_qwen
 
     def parser(self, file: File) -> Parser:
         """Return what reads one file."""

@@ -44,7 +44,23 @@ def assistant_drafts(record: JsonObject) -> list[Draft]:
         draft = make(record, number, block) if make else None
         if draft is not None:
             drafts.append(replace(draft, group=text_at(message, "id")))
+    if drafts and text_at(message, "model") != _SYNTHETIC:
+        told = {**drafts[-1].metadata, **_usage(message)}
+        drafts[-1] = replace(drafts[-1], metadata=filled(told))
     return drafts
+
+
+def _usage(message: JsonObject) -> dict[str, str]:
+    """Return the model and the tokens of a message: each of its records says them, and the last one is right."""
+    usage = object_at(message, "usage")
+    counts = {
+        "input_tokens": count_text(usage, "input_tokens"),
+        "output_tokens": count_text(usage, "output_tokens"),
+        "cache_read_tokens": count_text(usage, "cache_read_input_tokens"),
+        "cache_write_tokens": count_text(usage, "cache_creation_input_tokens"),
+    }
+    told = {name: count for name, count in counts.items() if count not in ("", "0")}
+    return {"model": text_at(message, "model"), **told} if told else {}
 
 
 def _text(record: JsonObject, number: int, block: JsonObject) -> Draft | None:
@@ -56,14 +72,7 @@ def _text(record: JsonObject, number: int, block: JsonObject) -> Draft | None:
         return Draft(number, "error", text, filled({"error": text_at(record, "error")}))
     if text_at(message, "model") == _SYNTHETIC:
         return Draft(number, "note", text)
-    # Every line of a message repeats its usage, but only the one that ends it has the true numbers.
-    usage = object_at(message, "usage") if text_at(message, "stop_reason") else {}
-    metadata = {
-        "model": text_at(message, "model"),
-        "input_tokens": count_text(usage, "input_tokens"),
-        "output_tokens": count_text(usage, "output_tokens"),
-    }
-    return Draft(number, "answer", text, filled(metadata))
+    return Draft(number, "answer", text, filled({"model": text_at(message, "model")}))
 
 
 def _thinking(_record: JsonObject, number: int, block: JsonObject) -> Draft | None:

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from memtool.agents.hooks import spool
 from memtool.cli.options import JsonOption, command_group, invocation, jobs
-from memtool.cli.output import note, print_json, print_line
+from memtool.cli.output import note, number, print_json, print_line
 from memtool.cli.scheduler.place import Place, ScopeOption, nothing_installed, place_of, state_of
 from memtool.cli.scheduler.text import (
     did,
@@ -48,7 +49,8 @@ from memtool.systemd.pauses import (
     seconds_of,
     set_pause,
 )
-from memtool.systemd.status import VERSION, JobStatus, status_json, waiting_words
+from memtool.systemd.problems import JobStatus, waiting_words
+from memtool.systemd.status import VERSION, status_json
 from memtool.systemd.systemctl import Manager, failure, is_booted, meaning
 
 HISTORY_VERSION = RUN_VERSION = 1
@@ -177,7 +179,22 @@ def resume(
     for name in [ALL] if who == ALL and before else before:
         print_line(f"Resumed {_jobs_named(name)}.")
     rows = [row for row in state_of(place).jobs if row.job.name in before]
-    _make_up(place, [row for row in rows if _has_missed(row, before[row.job.name])])
+    heard = [row for row in rows if row.job.path and _ring(place, row.job)]
+    _make_up(
+        place,
+        [row for row in rows if row not in heard and _has_missed(row, before[row.job.name])],
+    )
+
+
+def _ring(place: Place, job: Job) -> bool:
+    """Have the job's path unit start it where hooks wait: a person may do that who may not start the unit."""
+    waiting = len(spool.names(place.root))
+    if not waiting or place.scope is None or not place.manager.call("is-active", job.path).is_ok:
+        return False
+    if not spool.ring(place.root):
+        return False
+    print_line(f"Started {job.name}: {number(waiting, 'payload')} of hooks to be read.")
+    return True
 
 
 @scheduler.command()

@@ -39,6 +39,7 @@ from memtool.systemd.systemctl import (
     Scope,
     Timers,
     admin_directory,
+    failure,
     machine_zone,
     next_times,
     runs_with,
@@ -126,10 +127,23 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
         write(change)
         print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
     again = tell_systemd(manager, made, timers.states)
+    _enable_new_paths(manager, made, timers)
     if again:
         print_line(f"restarted {', '.join(again)}")
     elif not made:
         print_line("Nothing to change.")
+
+
+def _enable_new_paths(manager: Manager, made: Iterable[Change], timers: Timers) -> None:
+    """Enable the path units that an earlier memtool did not have, of jobs whose timers fire."""
+    new = {change.path.name for change in made if change.old is None}
+    for job in JOBS:
+        timer = timers.states.get(job.name)
+        if job.path in new and timer is not None and timer.is_live:
+            done = manager.call("enable", "--now", job.path)
+            if not done.is_ok:
+                raise failure(done, manager, f"{job.path} is written, but not enabled")
+            print_line(f"enabled {job.path}")
 
 
 def drop_ins(place: Place, person: str) -> dict[Path, str]:

@@ -25,7 +25,8 @@ from memtool.systemd.dropins import (
 )
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
-from memtool.systemd.status import Look, Status, status_of
+from memtool.systemd.problems import Look
+from memtool.systemd.status import Status, status_of
 from memtool.systemd.systemctl import (
     BY_HAND,
     INSTALL,

@@ -13,8 +13,9 @@ from memtool.cli.scheduler.place import Place
 from memtool.ledger.file import Run
 from memtool.systemd.exits import exit_name
 from memtool.systemd.pauses import ALL, Pause
-from memtool.systemd.status import JobStatus, Status, sentence, waiting_words
-from memtool.systemd.systemctl import ServiceState
+from memtool.systemd.problems import JobStatus, sentence, waiting_words
+from memtool.systemd.states import ServiceState
+from memtool.systemd.status import Status
 
 WIDTH = 80
 _NARROWEST = 20

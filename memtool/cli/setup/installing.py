@@ -43,13 +43,7 @@ from memtool.systemd.setup import (
     timers_off,
     zsh_advice,
 )
-from memtool.systemd.systemctl import (
-    Manager,
-    Scope,
-    is_booted,
-    lacks_linger,
-    runs_with,
-)
+from memtool.systemd.systemctl import Manager, Scope, is_booted, lacks_linger, runs_with
 from memtool.systemd.units import (
     Installation,
     possible_unit_paths,

@@ -21,7 +21,7 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
-from memtool.systemd.status import JobStatus
+from memtool.systemd.problems import JobStatus
 from memtool.systemd.systemctl import next_times
 
 _DAY_S = 86_400
@@ -151,7 +151,9 @@ def _is_regular(scene: Scene, ingests_us: Iterable[int]) -> bool:
 
 
 def _raise(kept: Retention) -> str:
-    return f'put "{kept.setting}": 3650 into {kept.settings}, or have ingest run more often'
+    return (
+        f'put "{kept.setting}": {kept.example} into {kept.settings}, or have ingest run more often'
+    )
 
 
 def _interval_us(scene: Scene) -> int | None:

@@ -30,6 +30,7 @@ from memtool.systemd.systemctl import Manager
 T = TypeVar("T")
 Verdict = Literal["ok", "warning", "problem", "skipped"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+STATUS = "memtool scheduler status"
 
 
 class Advice(Struct, frozen=True):

@@ -1,0 +1,147 @@
+"""Reads and replaces the files that hooks need: an agent's settings, with a copy of what was there, and the script."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from memtool.agents.hooks import SCRIPT
+from memtool.agents.hooks.jsonc import BrokenError
+from memtool.errors import ConfigError, UnavailableError
+from memtool.files import atomic_write, private_directory, remove, reporting
+from memtool.paths import shipped, xdg_directory
+
+Edit = Callable[[str], str]
+"""Gives the new text of a file for the one that it has; raises BrokenError."""
+
+_MOST_TRIES = 3
+_MODE = 0o600
+
+
+class Change(NamedTuple):
+    """What becomes of a settings file. A text that is None: there is no file."""
+
+    path: Path
+    old: str | None
+    new: str | None
+    backup: Path
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything changes."""
+        return self.old != self.new
+
+
+def entering(path: Path, suffix: str, edit: Edit) -> Change:
+    """Return the change that an edit makes. Raise ConfigError if the file is not what it has to be."""
+    old = read(path)
+    return Change(path, old, _edited(path, edit, old or ""), _backup(path, suffix))
+
+
+def leaving(path: Path, suffix: str, edit: Edit, again: Edit, top: Mapping[str, object]) -> Change:
+    """Return the change that takes memtool's part out, by `edit`; `again` would enter it.
+
+    Where nothing else was changed since, the file becomes what it was, to the byte. A file that memtool made goes, if
+    it has nothing but `top`.
+    """
+    old, backup = read(path), _backup(path, suffix)
+    if old is None:
+        return Change(path, None, None, backup)
+    new: str | None = _edited(path, edit, old)
+    before = read(backup)
+    if before is not None:
+        try:
+            if edit(again(before)) == new:
+                new = before
+        except BrokenError:
+            pass  # the copy is of no use
+    elif old != new and _is_bare(new or "", top):
+        new = None
+    return Change(path, old, new, backup)
+
+
+def _is_bare(text: str, top: Mapping[str, object]) -> bool:
+    from memtool.agents.hooks.jsonc import parse
+
+    return not text.strip() or (text.lstrip()[0] == "{" and parse(text).data in ({}, dict(top)))
+
+
+def carry_out(change: Change, *, keeps_backup: bool) -> None:
+    """Make the change, with a copy of what was there. Raise UnavailableError if the file is changed meanwhile.
+
+    A link stays one: the file that it leads to is replaced.
+    """
+    if change.is_needed:
+        if keeps_backup and change.old is not None:
+            atomic_write(change.backup, change.old.encode(), mode=_mode(change.path))
+        if read(change.path) != change.old:
+            raise UnavailableError(f"{change.path} was changed meanwhile", hint="try it again")
+        if change.new is None:
+            remove(change.path)
+        else:
+            real = Path(os.path.realpath(change.path))
+            private_directory(real.parent)
+            atomic_write(real, change.new.encode(), mode=_mode(change.path))
+    if not keeps_backup:
+        remove(change.backup)
+
+
+def read(path: Path) -> str | None:
+    """Return the text of a file, with its line ends as they are; None if there is none."""
+    with reporting(path):
+        try:
+            return path.read_bytes().decode()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"{path}: not UTF-8: {error.reason}", hint="nothing was changed"
+            ) from error
+
+
+def _edited(path: Path, edit: Edit, text: str) -> str:
+    try:
+        return edit(text)
+    except BrokenError as error:
+        raise ConfigError(
+            f"{path}:{error.line}: {error.reason}", hint="correct it; nothing was changed"
+        ) from error
+
+
+def _backup(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}-backup")
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        return _MODE
+
+
+# --- The script ------------------------------------------------------------------------------
+
+
+def script_path(environ: Mapping[str, str]) -> Path:
+    """Return where the script is that the agents run: a place that no upgrade of memtool moves."""
+    return xdg_directory(environ, "XDG_DATA_HOME", ".local/share") / "memtool" / SCRIPT
+
+
+def script_text(spool: Path, program: Path) -> str:
+    """Return the script for this spool and this memtool."""
+    text = shipped(f"hooks/{SCRIPT}").read_text(encoding="utf-8")
+    for name, path in (("spool", spool), ("memtool", program)):
+        text = text.replace(f"'{{{name}}}'", shlex.quote(str(path)))
+    return text
+
+
+def write_script(path: Path, text: str) -> bool:
+    """Write the script if it is another; return whether it was."""
+    if read(path) == text and os.access(path, os.X_OK):
+        return False
+    private_directory(path.parent)
+    atomic_write(path, text.encode(), mode=0o700)
+    return True
