@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -19,7 +19,6 @@ from memtool.files import atomic_write, private_directory
 from memtool.model.clock import Clock
 from memtool.paths import other_owner, xdg_directory
 from memtool.query.contents import by_state
-from memtool.query.left_off import LeftOff
 from memtool.query.morning import (
     MOST_DAYS,
     Look,
@@ -31,6 +30,9 @@ from memtool.query.morning import (
     standup,
 )
 from memtool.query.threads import ShownPoint, ShownThread
+
+if TYPE_CHECKING:
+    from memtool.query.left_off import LeftOff
 
 VERSION = 1
 _LOOKS = "looked.json"

@@ -207,7 +207,7 @@ def _warnings(clock: Clock, found: Shown) -> Iterator[str]:
     if "preview" in state and found.recipe is not None:
         yield f"preview: what {found.recipe.summarizer} would say; nothing was written"
         return
-    if "open" in state and found.recipe is None and found.threads:
+    if "open" in state and found.threads and "stale" not in state:
         yield f"open: the {job} has not ended; this is how it stands now"
     elif "open" in state:
         yield f"open: the {job} has not ended; memtool rollup {job} --include-open summarizes it as it is now"

@@ -95,7 +95,7 @@ DEFAULT_DEPTH_OF_ALL = 3
 _HIDDEN_DIGITS = 10
 """Six of the 16 digits of a segment are shown, more if the day has another that begins so."""
 MAX_COUNTED_DAYS = 31
-"""How many days without segments are counted, newest first: all their events must be read."""
+"""How many days that a rollup has not seen as they are now are counted, newest first: all their events must be read."""
 MAX_OPEN_EVENTS = 20_000
 """Threads of the day that has not ended are taken from at most so many events; it says nothing if there are more."""
 
@@ -383,8 +383,15 @@ class Tree(Struct, frozen=True, dict=True):
         counts: dict[int, Count | None] = {
             **by_day(self.store.cut_sizes(self._span.start, self._span.stop))
         }
-        for rank, day in enumerate(sorted(self._waiting, reverse=True)):
-            counts[day] = count_of(self.store, day) if rank < MAX_COUNTED_DAYS else None
+        changed = {day.first for day in self.marked if day.level is Level.DAY}
+        again = [
+            day for day in changed if day in self._span and (day in counts or day in self._waiting)
+        ]
+        for rank, day in enumerate(sorted(again, reverse=True)):
+            if rank < MAX_COUNTED_DAYS:
+                counts[day] = count_of(self.store, day)
+            else:
+                counts.setdefault(day, None)
         return counts
 
     def _counted(self, period: Period) -> Count | None:

@@ -42,10 +42,11 @@ def context(
     project: str = HERE,
     session: str = "",
     days: int = 0,
+    is_confined: bool = False,
 ) -> Context:
     """Return what fits the budget, the most useful first. `session` is the one that asks: it is left out.
 
-    `days` is how many days are told of; 0: this week.
+    `days` is how many days are told of; 0: this week. With `is_confined` nothing is told of other projects.
     """
     with reader.memory() as store:
         if store is None:
@@ -56,7 +57,9 @@ def context(
             return Context(exists=True)
         left = min(tokens, MOST_TOKENS) * _CHARACTERS_PER_TOKEN - len(_OPENING) - len(_CLOSING) - 2
         lines: list[str] = []
-        for line in _lines(store, reader.now_us, projects, session, days):
+        for line in _lines(
+            store, reader.now_us, projects, session, days=days, is_confined=is_confined
+        ):
             if len(line) + 1 > left:
                 break
             left -= len(line) + 1
@@ -64,7 +67,15 @@ def context(
         return Context(True, (_OPENING, *lines, _CLOSING) if lines else ())
 
 
-def _lines(store: Store, now_us: int, projects: Projects, session: str, days: int) -> Iterator[str]:
+def _lines(
+    store: Store,
+    now_us: int,
+    projects: Projects,
+    session: str,
+    *,
+    days: int,
+    is_confined: bool,
+) -> Iterator[str]:
     clock = Clock(store.calendar.zone)
     own = [
         (row.last_us, name)
@@ -79,7 +90,7 @@ def _lines(store: Store, now_us: int, projects: Projects, session: str, days: in
         f"This project: {count}, the last on {clock.day(last_us)}. "
         "To look something up: memtool search QUERY --project ."
     )
-    yield from _last_session(store, clock, last, last_us)
+    yield from _last_session(store, clock, last, last_us, projects)
     today = store.calendar.day_of(now_us)
     for word, day in (("Today", today), ("Yesterday", today - 1)):
         yield from _segments(store, word, day, projects)
@@ -87,11 +98,13 @@ def _lines(store: Store, now_us: int, projects: Projects, session: str, days: in
     for day in range(today - 2, (today - days if days else first - 1), -1):
         yield from _segments(store, clock.day(store.calendar.day_start_us(day)), day, projects)
     month = store.node(period_of(Level.MONTH, today, store.calendar.week_start).id)
-    if month is not None:
+    if month is not None and not is_confined:
         yield _short(f"This month ({month.id}), all projects: {month.title}")
 
 
-def _last_session(store: Store, clock: Clock, session: str, last_us: int) -> Iterator[str]:
+def _last_session(
+    store: Store, clock: Clock, session: str, last_us: int, projects: Projects
+) -> Iterator[str]:
     """Yield what was asked last in the session, how it ended, and which files were changed."""
     row = store.session(session)
     if row is None:
@@ -100,7 +113,7 @@ def _last_session(store: Store, clock: Clock, session: str, last_us: int) -> Ite
     for event in store.events_back(row.first_us, last_us + 1):
         if len(events) == _MOST_EVENTS:
             break
-        if event.session == session and not event.rewound:
+        if event.session == session and not event.rewound and projects.hold_any(event.claims):
             events.append(event)
     yield f"Last session ({ShortNames(store).session(session)}, until {clock.moment(last_us)}):"
     asked = [event.text for event in events if event.kind == "prompt"][:_MOST_PROMPTS]

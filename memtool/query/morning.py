@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -10,11 +11,13 @@ from memtool.model.levels import Level, Period, heading
 from memtool.model.records import FIRST_INSTANT_US, NodeId, is_by_hand
 from memtool.model.threads import State, Thread, item_id, join
 from memtool.query.contents import Tree, by_state
-from memtool.query.left_off import LeftOff, left_off
 from memtool.query.projects import Projects, projects_named
 from memtool.query.reader import Reader
 from memtool.query.threads import ShownThread, shown_threads
 from memtool.store.store import Store
+
+if TYPE_CHECKING:
+    from memtool.query.left_off import LeftOff
 
 MOST_BACK = 20_000
 """The last day worked is looked for among so many events."""
@@ -78,6 +81,8 @@ class Morning(Struct, frozen=True):
 
 def morning(reader: Reader, looks: Mapping[str, Look]) -> Morning:
     """Return the morning page; `looks` are the last looks by the ID of the store."""
+    from memtool.query.left_off import left_off  # it reads turns: a stand-up needs no such tables
+
     with reader.memory() as store:
         if store is None:
             return Morning()

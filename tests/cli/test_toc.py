@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from memtool.model.records import Rewind
+from memtool.rollup.plan import Choices
 from memtool.store.store import Store
 from tests.cli.golden import Golden
-from tests.cli.history import call, event, seen
+from tests.cli.history import NOW_US, call, event, remember, seen
 from tests.memory import Memory
 
 Output = pytest.CaptureFixture[str]
@@ -122,8 +123,29 @@ def test_a_day_whose_events_were_all_taken_back_is_not_listed(
 
 def test_events_and_sessions_are_counted(memory: Memory, capsys: Output) -> None:
     month = tree(memory, capsys, "2026-12")["entries"][0]
-    assert (month["events"], month["sessions"]) == (7, 2)
+    assert (month["events"], month["sessions"]) == (8, 2)
     assert month["projects"] == ["/home/mira/src/teeladen", "/home/mira/src/wetterstation"]
+
+
+def test_events_that_came_after_a_day_was_summarized_count_at_once(
+    tmp_path: Path, capsys: Output
+) -> None:
+    memory = remember(tmp_path / "store")
+
+    def counts(*arguments: str) -> list[int]:
+        (entry,) = tree(memory, capsys, *arguments)["entries"]
+        return [entry["events"], *(child["events"] for child in entry["children"])]
+
+    memory.roll_up_all(NOW_US, choices=Choices(include_open=True))
+    before = counts("week:2026-12-06"), counts("2026-12")
+    more = [event(90 + n, f"2026-12-10T09:0{n}:00", "answer", f"Voucher {n}") for n in range(3)]
+    memory.take_in(more, now_us=NOW_US)
+    after = counts("week:2026-12-06"), counts("2026-12")
+    for old, new in zip(before, after, strict=True):
+        assert new[0] == old[0] + 3
+        assert new[-1] == old[-1] + 3
+    memory.roll_up_all(NOW_US, choices=Choices(include_open=True))
+    assert (counts("week:2026-12-06"), counts("2026-12")) == after
 
 
 @pytest.mark.parametrize("period", [[], ["2026"]])
