@@ -17,20 +17,25 @@ from msgspec.structs import replace
 from memtool.agents.discover import discover
 from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
-from memtool.cli.output import NOTICE, note, print_json, print_line
+from memtool.cli.output import NOTICE, Page, note, number, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
-from memtool.errors import ExitCode, MemtoolError, SkippedError, UsageError
+from memtool.cli.scheduler.text import local
+from memtool.errors import OK, ExitCode, MemtoolError, SkippedError, UsageError
 from memtool.files import storage_error
 from memtool.jobs.ingest import STDIN, FileReport, Order, Report, waiting
 from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
 from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
+from memtool.query.found import AgentFiles, agent_files
+from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
 from memtool.systemd.jobs import BY_NAME
 from memtool.systemd.pauses import described, pause_of
+from memtool.text import size
 
 VERSION = 1
+LIST_VERSION = 1
 _LISTEN_S = 1.0
 """After a hook has called, more often do soon: one run then takes them all."""
 PathsArgument = Annotated[
@@ -41,12 +46,20 @@ PathsArgument = Annotated[
         help="Files or directories; - reads lines of the event schema. Default: the sessions of all known agents.",
     ),
 ]
+ListOption = Annotated[
+    bool,
+    typer.Option(
+        "--list",
+        help="Read nothing: show what each agent has, what of it is new, what was refused and why.",
+    ),
+]
 
 
 def ingest(
     context: typer.Context,
     paths: PathsArgument = None,
     *,
+    list_only: ListOption = False,
     scheduled: ScheduledOption = False,  # noqa: ARG001 - its callback has noted it
     json: JsonOption = False,
 ) -> ExitCode:
@@ -55,6 +68,10 @@ def ingest(
     names = paths or []
     if STDIN in names and len(names) > 1:
         raise UsageError("- stands alone: it reads standard input")
+    if list_only:
+        if names:
+            raise UsageError("--list takes no path: it shows the agents' own files")
+        return _list(call, as_json=json)
     report = Report()
     is_called = call.environ.get("TRIGGER_UNIT", "") == BY_NAME["ingest"].path
     order = replace(
@@ -80,6 +97,56 @@ def ingest(
             for line in _told_before(report):
                 print_line(line)
     return conclude(outcome)
+
+
+def _list(call: Invocation, *, as_json: bool) -> ExitCode:
+    """Show what each agent has on disk."""
+    with reader_for(call.config, call.store.root, call.now_us).store() as store:
+        sources = store.sources() if store is not None else {}
+    found = agent_files(call.roots, sources, Path("/"), call.now_us)
+    if as_json:
+        print_json("ingest-list", LIST_VERSION, {"agents": found})
+        return OK
+    page = Page(call.environ)
+    for one in found:
+        if one.is_there:
+            page.line((one.title, "bold"), f" · {one.root}")
+            for line in _agent_lines(one, call.now_us):
+                page.line(line, first="  ", rest="    ")
+    if absent := [one.title for one in found if not one.is_there]:
+        page.line(f"Not here: {', '.join(absent)}", rest="  ")
+    if any(one.new_files for one in found):
+        page.line("To read what is new: ", ("memtool ingest", "bold"))
+    return OK
+
+
+def _agent_lines(one: AgentFiles, now_us: int) -> Iterator[str]:
+    if not one.files:
+        yield "no transcript"
+    else:
+        last = f", written last on {local(one.last_us, '%Y-%m-%d')}" if one.last_us else ""
+        yield f"{number(one.files, 'transcript')} ({size(one.size_bytes)}){last}"
+        news = f"{one.new_files:,} to read ({size(one.new_bytes)})"
+        yield f"new: {news}" if one.new_files else "new: nothing"
+    if one.kept is not None:
+        kept = one.kept
+        line = f"{one.title} deletes what was not written for {number(kept.days, 'day')}"
+        line += f" ({kept.setting}: {kept.origin})"
+        if kept.next_us is not None:
+            when = (
+                "at any time" if kept.next_us <= now_us else f"on {local(kept.next_us, '%Y-%m-%d')}"
+            )
+            line += f"; the next one {when}"
+        yield line
+        if kept.unread:
+            yield f"warning: {kept.unread:,} of those to read will be gone within a week"
+    elif one.files:
+        yield f"{one.title} deletes none"
+    for row in one.refused:
+        yield f"refused: {row.path}: {row.reason}"
+    for row in one.passed_over:
+        more = "" if row.count == 1 else f"{row.count:,} files, such as "
+        yield f"passed over: {more}{row.path} ({row.reason})"
 
 
 def wait_for_input(stream: BinaryIO) -> None:

@@ -121,7 +121,7 @@ def add_captured(sums: Captured, more: Captured) -> None:
 def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
     """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
     for path in files:
-        source = sources.get(_key(path))
+        source = sources.get(source_key(path))
         try:
             found = look(path, source)
         except OSError:
@@ -212,7 +212,7 @@ def _take_named(
     """Read a transcript that a hook of the agent has named; return why that is not possible, or ""."""
     if not path.exists() or skip_reason(path, filter(None, [agent_named(agent)])):
         return ""  # the agent makes it when there is something to write
-    file = FileReport(_key(path))
+    file = FileReport(source_key(path))
     source = sources.get(file.path)
     try:
         for chunk in _readable(read_chunks(path, source, limits=replace(_LIMITS, only=agent))):
@@ -308,7 +308,7 @@ def _take_files(
     report.looked = True
     report.unread = found.unread
     _note_failed(report, found)
-    spans = [_unread_span(path, sources.get(_key(path))) for path in found.files]
+    spans = [unread_span(path, sources.get(source_key(path))) for path in found.files]
     done_bytes, total_bytes = 0, sum(map(len, spans))
     for number, (path, span) in enumerate(zip(found.files, spans, strict=True), start=1):
         context.checkpoint()
@@ -319,7 +319,7 @@ def _take_files(
             context.progress(done_bytes + read_bytes, total_bytes, label, is_bytes=True)  # noqa: B023
 
         on_offset(span.start)
-        _take_file(context, path, lease, report, sources.get(_key(path)), on_offset=on_offset)
+        _take_file(context, path, lease, report, sources.get(source_key(path)), on_offset=on_offset)
         done_bytes += len(span)
     if order.paths:  # what a person names must be readable
         report.fatal = [file for file in report.files if file.error]
@@ -353,7 +353,7 @@ def _note_unreadable(
 
 def _gone(roots: Iterable[Root], sources: Iterable[str], found: Discovered) -> list[str]:
     """Return the transcripts below the roots that were read once, and that nothing leads to any more."""
-    there = {_key(path) for path in found.files}
+    there = {source_key(path) for path in found.files}
     places = [root.path for root in roots if any(map(os.path.exists, root.transcripts))]
     closed = [path.absolute() for path, _ in found.failed]
     return [
@@ -378,7 +378,7 @@ def _is_covered(store: Store, session: str, time_us: int, now_us: int) -> bool:
     )
 
 
-def _unread_span(path: Path, source: Source | None) -> range:
+def unread_span(path: Path, source: Source | None) -> range:
     """Return which bytes of the file this run is likely to read; only its progress is measured by them."""
     try:
         found = look(path, source)
@@ -390,13 +390,14 @@ def _unread_span(path: Path, source: Source | None) -> range:
     return range(found.size_bytes if is_read else source.offset, found.size_bytes)
 
 
-def _key(path: Path) -> str:
+def source_key(path: Path) -> str:
+    """Return the name under which the store keeps how far a file was read."""
     return str(path.absolute())
 
 
 def _note_failed(report: Report, found: Discovered) -> None:
     report.files += [
-        FileReport(_key(path), error=why.message, hint=why.hint, number=why.number)
+        FileReport(source_key(path), error=why.message, hint=why.hint, number=why.number)
         for path, why in found.failed
     ]
 
@@ -410,7 +411,7 @@ def _take_file(
     *,
     on_offset: Callable[[int], None],
 ) -> None:
-    file = FileReport(_key(path))
+    file = FileReport(source_key(path))
 
     def is_covered(session: str, time_us: int) -> bool:
         return _is_covered(lease.store(), session, time_us, context.now_us)

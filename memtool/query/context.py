@@ -48,10 +48,11 @@ def context(
     project: str = HERE,
     session: str = "",
     days: int = 0,
+    is_confined: bool = False,
 ) -> Context:
     """Return what fits the budget, the most useful first. `session` is the one that asks: it is left out.
 
-    `days` is how many days are told of; 0: this week.
+    `days` is how many days are told of; 0: this week. With `is_confined` nothing is told of other projects.
     """
     with reader.memory() as store:
         if store is None:
@@ -62,7 +63,7 @@ def context(
             return Context(exists=True)
         left = min(tokens, MOST_TOKENS) * _CHARACTERS_PER_TOKEN - len(_OPENING) - len(_CLOSING) - 2
         lines: list[str] = []
-        for line in _lines(store, reader, projects, session, days):
+        for line in _lines(store, reader, projects, session, days=days, is_confined=is_confined):
             if len(line) + 1 > left:
                 break
             left -= len(line) + 1
@@ -71,7 +72,13 @@ def context(
 
 
 def _lines(
-    store: Store, reader: Reader, projects: Projects, session: str, days: int
+    store: Store,
+    reader: Reader,
+    projects: Projects,
+    session: str,
+    *,
+    days: int,
+    is_confined: bool,
 ) -> Iterator[str]:
     clock = Clock(store.calendar.zone)
     own = [
@@ -87,7 +94,7 @@ def _lines(
         f"This project: {count}, the last on {clock.day(last_us)}. "
         "To look something up: memtool search QUERY --project ."
     )
-    yield from _last_session(store, clock, last, last_us)
+    yield from _last_session(store, clock, last, last_us, projects)
     now_us = reader.now_us
     today = store.calendar.day_of(now_us)
     yield from _noted(store, clock, projects, now_us)
@@ -98,11 +105,13 @@ def _lines(
     for day in range(today - 2, (today - days if days else first - 1), -1):
         yield from _segments(store, clock.day(store.calendar.day_start_us(day)), day, projects)
     month = store.node(period_of(Level.MONTH, today, store.calendar.week_start).id)
-    if month is not None:
+    if month is not None and not is_confined:
         yield _short(f"This month ({month.id}), all projects: {month.title}")
 
 
-def _last_session(store: Store, clock: Clock, session: str, last_us: int) -> Iterator[str]:
+def _last_session(
+    store: Store, clock: Clock, session: str, last_us: int, projects: Projects
+) -> Iterator[str]:
     """Yield what was asked last in the session, how it ended, and which files were changed."""
     row = store.session(session)
     if row is None:
@@ -111,7 +120,7 @@ def _last_session(store: Store, clock: Clock, session: str, last_us: int) -> Ite
     for event in store.events_back(row.first_us, last_us + 1):
         if len(events) == _MOST_EVENTS:
             break
-        if event.session == session and not event.rewound:
+        if event.session == session and not event.rewound and projects.hold_any(event.claims):
             events.append(event)
     yield f"Last session ({ShortNames(store).session(session)}, until {clock.moment(last_us)}):"
     asked = [event.text for event in events if event.kind == "prompt"][:_MOST_PROMPTS]

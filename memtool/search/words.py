@@ -50,6 +50,16 @@ def terms(text: str) -> Iterator[str]:
         yield from expanded(chunk)
 
 
+def joined_terms(text: str) -> str:
+    """Return the terms of a text in order, with a space between two."""
+    return " ".join(filter(None, map(_joined, _CHUNK.findall(_normal(text)))))
+
+
+@lru_cache(maxsize=200_000)
+def _joined(chunk: str) -> str:
+    return " ".join(expanded(chunk))
+
+
 def spans(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Yield where each word of a text begins and ends, and its terms."""
     for match in _CHUNK.finditer(text):

@@ -202,8 +202,8 @@ class CodexParser(Parser):
         if pieces is None:
             return Outcome(Disposition.UNKNOWN, name)
         fresh = [(piece, number) for piece in pieces if (number := self._number(piece)) is not None]
-        if not fresh:
-            return Outcome(Disposition.IGNORED, name)
+        if not fresh:  # nearly always because it is told elsewhere, too
+            return Outcome(Disposition.METADATA, name)
         return self._taken(name, fresh, time_us)
 
     def _number(self, piece: Piece) -> int | None:
