@@ -12,7 +12,7 @@ from memtool.errors import UsageError
 from memtool.model import actions
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, Period, period_of
-from memtool.model.records import Cut, Event, is_by_hand
+from memtool.model.records import FENCE, Cut, Event, is_by_hand
 from memtool.model.threads import join
 from memtool.query.by_hand import noted
 from memtool.query.contents import Tree
@@ -20,7 +20,6 @@ from memtool.query.follow import QUIET_DAYS
 from memtool.query.names import ShortNames
 from memtool.query.projects import HERE, Projects, projects_named
 from memtool.query.reader import Reader
-from memtool.search.documents import FENCE
 from memtool.store.store import Store
 
 MOST_TOKENS = 2000
