@@ -243,7 +243,7 @@ _BREAK = re.compile(
 )
 
 
-BRACKETED = re.compile(r"\s*\([^()]*\)")
+BRACKETED = re.compile(r"(?:^|\s+)\([^()]*\)(?!\w)")
 
 
 def clause(text: str, most: int = MOST_WORDS) -> str:
@@ -253,7 +253,7 @@ def clause(text: str, most: int = MOST_WORDS) -> str:
         return ""
     if len(text.split()) <= most:
         return text
-    bare = BRACKETED.sub("", text)
+    bare = BRACKETED.sub("", text).strip()
     if len(bare.split()) <= most and is_whole(bare, 1.0):
         return bare
     best = ""
