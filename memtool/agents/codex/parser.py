@@ -295,12 +295,12 @@ class CodexParser(Parser):
         name, count = "event_msg/thread_rolled_back", payload.get("num_turns")
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             return Outcome(Disposition.IGNORED, name)
-        turns = self._turns
-        if turns is None:
-            turns = [[]]
-            earlier = CodexParser(self._file._replace(memory=""), turns)
+        if self._turns is None:  # from now on they are kept
+            self._turns = [[]]
+            earlier = CodexParser(self._file._replace(memory=""), self._turns)
             for record in itertools.islice(self._file.whole(""), self._now.number - 1):
                 earlier.parse(record)
+        turns = self._turns
         first = max(1, len(turns) - count)
         taken = [rewind for turn in turns[first:] for rewind in turn]
         del turns[first:]
