@@ -280,6 +280,11 @@ class CostSettings(NamedTuple):
 class McpSettings(NamedTuple):
     """`[mcp]`"""
 
+    scope: Annotated[
+        str,
+        one_of("all", "current"),
+        "What an agent may ask about: all projects, or only the one in which it works.",
+    ] = "all"
     notes: Annotated[
         bool, TRUTH, "Whether an agent may keep notes in the memory (memtool mcp, tool note)."
     ] = False

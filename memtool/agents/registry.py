@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,11 @@ from memtool.agents.hooks import (
     COPILOT_SERVER,
     CURSOR_HOOKS,
     CURSOR_SERVER,
+    GEMINI_HOOKS,
+    GEMINI_SERVER,
     OPENCODE_SERVER,
+    QWEN_HOOKS,
+    QWEN_SERVER,
     Hooks,
     Server,
 )
@@ -149,6 +154,13 @@ class Format:
         return None
 
 
+@cache
+def _format_of(module: str) -> Format:
+    found = importlib.import_module(module).FORMAT
+    assert isinstance(found, Format), module
+    return found
+
+
 class Agent(NamedTuple):
     """One row. `module` has the agent's Format as FORMAT.
 
@@ -177,9 +189,7 @@ class Agent(NamedTuple):
     @property
     def format(self) -> Format:
         """The agent's format, loaded."""
-        found = importlib.import_module(self.module).FORMAT
-        assert isinstance(found, Format), self.module
-        return found
+        return _format_of(self.module)
 
     @property
     def roots_key(self) -> str:
@@ -222,6 +232,8 @@ AGENTS = (
         transcripts=("tmp",),
         suffixes=(".json", ".jsonl"),
         resume="gemini --resume {session}",
+        hooks=GEMINI_HOOKS,
+        server=GEMINI_SERVER,
     ),
     Agent(
         "qwen",
@@ -230,6 +242,8 @@ AGENTS = (
         roots=("~/.qwen",),
         transcripts=("projects",),
         resume="qwen --resume {session}",
+        hooks=QWEN_HOOKS,
+        server=QWEN_SERVER,
     ),
     Agent(
         "copilot",

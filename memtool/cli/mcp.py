@@ -65,7 +65,12 @@ def serve(context: typer.Context) -> None:
     try:
         from memtool.mcp import server
 
-        made = server(reader_now, Path(os.getcwd()), _keeper(call))  # noqa: PTH109
+        made = server(
+            reader_now,
+            Path(os.getcwd()),  # noqa: PTH109
+            _keeper(call),
+            is_confined=call.config.mcp.scope == "current",
+        )
     except ModuleNotFoundError as error:
         raise ConfigError("the MCP server needs the package mcp", hint=extra_hint("mcp")) from error
     made.run("stdio")

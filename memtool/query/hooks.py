@@ -48,6 +48,7 @@ class HookStatus(Struct, frozen=True):
     agents: tuple[AgentHooks, ...]
     directory: str
     waiting: int = 0
+    oldest_us: int | None = None
     rejected: tuple[Rejected, ...] = ()
 
 
@@ -62,6 +63,7 @@ def hook_status(root: Path, environ: Mapping[str, str], name: str = "") -> HookS
         ),
         directory=str(spool.directory(root)),
         waiting=len(spool.names(root)),
+        oldest_us=spool.oldest_us(root),
         rejected=tuple(Rejected(str(path), why) for path, why in spool.rejected(root)),
     )
 

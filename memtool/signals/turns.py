@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.model import actions as act
-from memtool.model.records import Event, is_by_hand
-from memtool.model.threads import Kind, Proof, Signal, Turn, Usage, joined_usage
+from memtool.model.records import (
+    SETTLED_ITEM,
+    SETTLED_THREAD,
+    SETTLED_TIME,
+    Event,
+    is_by_hand,
+)
+from memtool.model.threads import TRUNKS, Kind, Proof, Signal, Turn, Usage, joined_usage
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
 from memtool.signals.prompts import proof
 from memtool.signals.text import Piece, clause, one_line, pieces_of
 
-TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
 _MOST_SIGNALS = 60
 _INTERRUPTED = "[Request interrupted"
 UNNAMED = "…"
@@ -30,10 +35,6 @@ def turns_of(events: Sequence[Event], project: str = "") -> tuple[Turn, ...]:
     if events and is_by_hand(events[0].session):
         return tuple(turn for event in events if (turn := _by_hand(event)) is not None)
     return tuple(_Segment(events, project).turns())
-
-
-SETTLED_THREAD, SETTLED_ITEM, SETTLED_TIME = "thread", "item", "settled_us"
-"""What the metadata of an event says that settles an open item: whose, which, and when that was said."""
 
 
 def _by_hand(event: Event) -> Turn | None:
@@ -285,7 +286,7 @@ class _Segment:
             for path in action.paths:
                 draft.edits[_relative(path, self.project)].append(event.time_us)
         elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
-            outcome = shell.outcome_of(result.text, is_error=is_error)
+            outcome = shell.outcome_of(result.text, is_error=is_error, hidden=action.hidden)
             if outcome:
                 called = proof(event, *_span(event.text, action.command))
                 proofs = (proof(result, *_telling(result.text)), called)

@@ -417,3 +417,44 @@ def test_status_says_what_keeps_hooks_from_working(
     assert "disableAllHooks" in problems(call)[0]["text"]
     path.write_text("{")
     assert f"{path}:1" in problems(call)[0]["text"]
+
+
+def test_a_hook_that_codex_has_not_been_told_to_trust_is_a_problem(call: Call, home: Path) -> None:
+    said = call("hooks", "install", "codex")[1]
+    assert "/hooks" in said
+    (told,) = problems(call, "codex")
+    assert "Stop" in told["text"]
+    path = home / ".codex/hooks.json"
+    events = ("user_prompt_submit", "stop", "subagent_stop", "pre_compact")
+    rows = [f'[hooks.state."{path}:{event}:0:0"]\ntrusted_hash = "sha256:1"\n' for event in events]
+    (home / ".codex/config.toml").write_text("".join(rows[1:]))
+    assert (
+        problems(call, "codex")[0]["text"]
+        == "Codex does not run UserPromptSubmit before you trust it"
+    )
+    (home / ".codex/config.toml").write_text("".join(rows))
+    assert problems(call, "codex") == []
+
+
+def doctors(call: Call) -> tuple[str, str, str]:
+    rows = json.loads(call("doctor", "--json")[1])["checks"]
+    (row,) = (row for row in rows if row["name"] == "hooks")
+    return row["verdict"], row["found"], row["todo"]
+
+
+def test_doctor_says_what_is_wrong_with_hooks_and_what_they_left(
+    call: Call, home: Path, tmp_path: Path
+) -> None:
+    assert doctors(call)[0] == "skipped"
+    call("hooks", "install", "claude-code")
+    assert doctors(call)[:2] == ("ok", "hooks of Claude Code")
+    script = home / ".local/share/memtool/memtool-hook"
+    fire(script, "no")
+    waiting = next((tmp_path / "memory/spool").glob("*.json"))
+    os.utime(waiting, (1_700_000_000, 1_700_000_000))
+    assert doctors(call)[0::2] == ("warning", "memtool ingest")
+    call("ingest")
+    verdict, found, _ = doctors(call)
+    assert (verdict, "not JSON" in found) == ("warning", True)
+    script.unlink()
+    assert doctors(call)[0::2] == ("problem", "memtool hooks install claude-code")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from memtool.search.documents import FENCE
+from memtool.model.records import FENCE
 from tests.cli.history import NOVEMBER, remember
 from tests.cli.test_threads import NOW_US, talks
 from tests.memory import Memory
@@ -27,7 +27,10 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
 
 
 def asked(
-    memory: Memory, *calls: tuple[str, dict[str, Any]], **environ: str
+    memory: Memory,
+    *calls: tuple[str, dict[str, Any]],
+    here: Path = Path(__file__).parents[2],
+    **environ: str,
 ) -> list[tuple[bool, str]]:
     """Return whether each call failed, and its text."""
 
@@ -40,7 +43,7 @@ def asked(
                 "MEMTOOL_SUMMARIZER__NAME": "mock",
                 **environ,
             },
-            cwd=Path(__file__).parents[2],
+            cwd=here,
         )
         async with Client(program) as client:
             found = []
@@ -182,3 +185,66 @@ def test_the_list_of_tools_is_small_and_three_messages_in_one_write_are_answered
     assert {tool["name"] for tool in tools} == TOOLS
     assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
     assert len(json.dumps(tools)) <= 9_000
+
+
+def test_an_agent_that_is_confined_reaches_nothing_of_another_project(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    mine.mkdir()
+    rows = [
+        (mine, "s1", "prompt", "Why does the LED blink?"),
+        (mine, "s1", "answer", "The LED blinks at 151 Hz."),
+        (other, "s2", "prompt", "The LED of the other customer is secret-blue."),
+        (other, "s1", "answer", "secret-blue again, in the session of both"),
+    ]
+    lines = [
+        json.dumps(
+            {
+                "id": f"e{number}",
+                "kind": kind,
+                "session": session,
+                "project": str(project),
+                "agent": "x",
+                "time": f"2026-11-20T10:0{number}:00Z",
+                "text": text,
+            }
+        )
+        for number, (project, session, kind, text) in enumerate(rows)
+    ]
+    memory = Memory(tmp_path / "store")
+    environ = {"HOME": str(tmp_path), "MEMTOOL_SUMMARIZER__NAME": "extractive"}
+    program = [sys.executable, "-m", "memtool", "--store", str(memory.root)]
+    for words, text in ((["ingest", "-"], "\n".join(lines)), (["rollup", "all"], "")):
+        done = subprocess.run(
+            [*program, *words], input=text, env=environ, encoding="utf-8", cwd=mine, check=False
+        )
+        assert done.returncode == 0
+    with memory.access.reading() as store:
+        ids = {event.text: str(event.id) for event in store.events(0, 1 << 60)}
+    secret = [found for text, found in ids.items() if "secret" in text]
+    own = next(found for text, found in ids.items() if "151" in text)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("search", {"query": "LED"}),
+        ("search", {"query": "secret-blue"}),
+        ("search", {"query": "LED", "session": "s2"}),
+        ("search", {"query": "LED", "project": "all"}),
+        ("search", {"query": "LED", "project": "other"}),
+        ("search", {"query": "LED", "level": "day"}),
+        *(("get", {"ids": [one]}) for one in (*secret, "s2", "day:2026-11-20", "s1", own)),
+        *(("around", {"id": one}) for one in (*secret, own)),
+        ("toc", {}),
+        ("toc", {"period": "2026-11-20", "depth": 3}),
+        ("recent", {}),
+        ("recent", {"project": "other"}),
+        ("open", {}),
+        ("open", {"project": "all"}),
+    ]
+    confined = asked(memory, *calls, here=mine, MEMTOOL_MCP__SCOPE="current")
+    assert not any("secret-blue" in text or "other" in text.lower() for _, text in confined[:3])
+    assert [call for call, (_, text) in zip(calls, confined, strict=True) if "blue" in text] == []
+    for number in (3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 18, 20):
+        assert confined[number][0], calls[number]
+    assert sum("151 Hz" in text for _, text in confined) >= 4
+    (tmp_path / "nowhere").mkdir()
+    nowhere = asked(memory, calls[0], here=tmp_path / "nowhere", MEMTOOL_MCP__SCOPE="current")
+    assert "Nothing found" in nowhere[0][1]
+    assert sum("blue" in text for _, text in asked(memory, *calls, here=mine)) >= 6

@@ -117,20 +117,21 @@ def test_a_burst_and_a_hook_every_half_second_are_all_taken(hooked: Side) -> Non
 
 
 def test_what_cannot_be_drained_stops_nothing(hooked: Side) -> None:
-    spool = f"{hooked.root}/spool"
-    hooked.machine.run(
-        "sh", "-c", f"mkdir {spool}/claude-code.1.json; mkfifo {spool}/claude-code.2.json"
+    script = (
+        f"cd {hooked.root}/spool; mkdir claude-code.1.json claude-code.4.json; mkfifo claude-code.2.json; "
+        "mount -t tmpfs tmpfs claude-code.4.json; echo no >claude-code.3.json"
     )
-    hooked.machine.run(
-        "sh", "-c", f"echo no >{spool}/claude-code.3.json; touch {spool}/claude-code.3.json"
-    )
+    done = hooked.machine.run("sh", "-ec", script)
+    assert done.returncode == 0, done.stderr
     say(hooked, 7)
     wait_until(lambda: SESSION.format(7) in known(hooked), "the good one is in the store", 60)
+    wait_until(lambda: hooked.property(INGEST, "ActiveState") == "inactive", "ingest has ended", 60)
     runs = len(hooked.runs("ingest"))
     time.sleep(3)
     assert len(hooked.runs("ingest")) == runs  # it does not start again and again
     say(hooked, 8)
     wait_until(lambda: SESSION.format(8) in known(hooked), "so is the next", 60)
     assert hooked.property(PATH, "ActiveState") == "active"
+    assert waiting(hooked) == ["claude-code.4.json"]
     found = hooked.json("hooks", "status")
     assert any("not JSON" in row["reason"] for row in found["rejected"])

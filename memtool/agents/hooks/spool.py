@@ -49,6 +49,17 @@ def names(root: Path) -> list[str]:
     return sorted(name for name in found if name.endswith(".json"))
 
 
+def oldest_us(root: Path) -> int | None:
+    """Return since when the oldest payload waits, in microseconds since 1970; None if none does."""
+    found = []
+    for name in names(root):
+        try:
+            found.append((directory(root) / name).lstat().st_mtime_ns // 1000)
+        except OSError:
+            continue  # it was taken meanwhile
+    return min(found, default=None)
+
+
 def ring(root: Path) -> bool:
     """Do what a hook does last, which systemd hears; return whether that was possible. Makes no file."""
     try:

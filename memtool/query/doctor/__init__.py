@@ -9,7 +9,12 @@ from pathlib import Path
 
 from memtool.errors import MemtoolError
 from memtool.paths import home_directory
-from memtool.query.doctor.agents import check_ingest, check_retention, check_transcripts
+from memtool.query.doctor.agents import (
+    check_hooks,
+    check_ingest,
+    check_retention,
+    check_transcripts,
+)
 from memtool.query.doctor.days import check_calendar, check_zone_data
 from memtool.query.doctor.disk import check_file_system, check_permissions, check_space
 from memtool.query.doctor.scene import (
@@ -106,6 +111,7 @@ CHECKS: Checks = (
     ("last ingest", check_ingest),
     ("transcripts", check_transcripts),
     ("retention", check_retention),
+    ("hooks", check_hooks),
     ("search index", check_index),
     ("redaction", check_redaction),
     ("summarizer", check_summarizer),

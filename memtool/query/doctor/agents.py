@@ -8,9 +8,9 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+from memtool.agents.discover import waiting
 from memtool.agents.registry import Retention, Root
 from memtool.errors import MemtoolError
-from memtool.jobs.ingest import waiting
 from memtool.query.doctor.scene import (
     Advice,
     Scene,
@@ -21,6 +21,7 @@ from memtool.query.doctor.scene import (
     span,
     warning,
 )
+from memtool.query.hooks import hook_status
 from memtool.systemd.problems import JobStatus
 from memtool.systemd.systemctl import next_times
 
@@ -75,6 +76,27 @@ def _waiting(scene: Scene) -> Iterator[tuple[Path, int]]:
     sources = scene.facts.sources if scene.has_store else {}
     for path, found in waiting(scene.transcripts.files, sources):
         yield path, found.mtime_ns // 1000
+
+
+def check_hooks(scene: Scene) -> Advice:
+    """Check that the hooks which are installed work, and that what they leave is read and understood."""
+    found = hook_status(scene.root, scene.environ)
+    wrong = [one for row in found.agents for one in row.problems]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return problem(f"{wrong[0].text}{more}", wrong[0].hint)
+    if found.oldest_us is not None and scene.now_us - found.oldest_us > _DAY_S * _SECOND_US:
+        waiting = in_words(found.waiting, "payload")
+        age = span((scene.now_us - found.oldest_us) // _SECOND_US)
+        return warning(f"{waiting} of hooks not read, the oldest for {age}", _INGEST)
+    if found.rejected:
+        count, last = in_words(len(found.rejected), "payload"), found.rejected[0]
+        text = f"{count} of hooks not understood, the last: {last.reason}"
+        return warning(text, f"memtool hooks status; then delete {Path(last.path).parent}")
+    names = [row.title for row in found.agents if row.capture or row.context]
+    if not names:
+        return skipped("no agent has hooks of memtool")
+    return ok(f"hooks of {', '.join(names)}")
 
 
 def check_retention(scene: Scene) -> Advice:
