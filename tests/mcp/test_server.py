@@ -13,6 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from memtool.search.documents import FENCE
+from memtool.store.engine import open_writer
 from tests.cli.history import NOVEMBER, remember
 from tests.cli.test_threads import NOW_US, talks
 from tests.memory import Memory
@@ -248,3 +249,15 @@ def test_an_agent_that_is_confined_reaches_nothing_of_another_project(tmp_path: 
     nowhere = asked(memory, calls[0], here=tmp_path / "nowhere", MEMTOOL_MCP__SCOPE="current")
     assert "Nothing found" in nowhere[0][1]
     assert sum("blue" in text for _, text in asked(memory, *calls, here=mine)) >= 6
+
+
+def test_a_store_that_is_being_written_is_read(tmp_path: Path) -> None:
+    memory = remember(tmp_path / "store")
+    query = ("search", {"query": "why do customers pay twice", "project": "all"})
+    engine = open_writer(memory.access.path)
+    try:
+        ((failed, text),) = asked(memory, query)
+    finally:
+        engine.close()
+    assert not failed
+    assert "Why do three customers pay twice?" in text
