@@ -42,14 +42,20 @@ _HEADLINES = (
 
 
 def call_text(name: str, arguments: JsonObject) -> Redacted:
-    """Return the tool's name with the most telling argument, then the other arguments a line each."""
+    """Return the tool's name with the most telling argument, then the other arguments a line each.
+
+    Secrets are masked before any cut: half a secret is one still.
+    """
     headline = next((key for key in _HEADLINES if text_at(arguments, key)), "")
+    texts = {key: _text_of(value) for key, value in arguments.items()}
+    is_suspect = may_hold_secrets("", texts)  # one look at all of it
     rest = [
-        (key, _shown(key, value))
+        (key, redact_field(key, texts[key]) if is_suspect else Redacted(texts[key], 0))
         for key, value in sorted(arguments.items())
         if key != headline and value not in (None, False, "", [], {})
     ]
-    first = _shown(headline, arguments.get(headline, ""))
+    said = texts.get(headline, "")
+    first = redact_field(headline, said) if is_suspect else Redacted(said, 0)
     lines = [f"{name}: {first.text}" if headline else name]
     lines += [f"{key}: {shorten(value.text, _MAX_FIELD_CHARACTERS)}" for key, value in rest]
     return Redacted("\n".join(lines), first.count + sum(value.count for _, value in rest))
@@ -63,11 +69,10 @@ def content_text(content: object) -> str:
     return "\n".join(text for text in map(_block_text, blocks) if text)
 
 
-def _shown(key: str, value: object) -> Redacted:
-    text = (
+def _text_of(value: object) -> str:
+    return (
         value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
     )
-    return redact_field(key, text)  # before any cut: half a secret is one still
 
 
 def _block_text(block: object) -> str:

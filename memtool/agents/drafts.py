@@ -12,7 +12,7 @@ from memtool.agents.registry import File
 from memtool.agents.values import JsonObject
 from memtool.model.actions import METADATA_KEY, with_texts
 from memtool.model.records import ROLES, Claim, Event, event_id
-from memtool.redact import Redacted, may_hold_secrets, redact, redact_account, redact_field, shorten
+from memtool.redact import may_hold_secrets, redact, redact_account, redact_field, shorten
 from memtool.redact.rules import RULESET_VERSION
 
 MAX_TEXT = 64_000
@@ -44,23 +44,26 @@ class Sanitized(msgspec.Struct, frozen=True):
 
 def sanitize(kind: str, text: str, metadata: Mapping[str, str]) -> Sanitized:
     """Return text and metadata without secrets and within the limits; `size_bytes` is the true size of cut text."""
-    accounts = {name: redact_account(name, value) for name, value in metadata.items()}
-    metadata = {name: account.text for name, account in accounts.items()}
-    is_suspect = may_hold_secrets(text, metadata)  # one look at all of it: hardly any does
-    clean = redact(text) if is_suspect else Redacted(text, 0)
+    clean = redact(text)
     short = shorten(clean.text, LIMITS.get(kind, MAX_TEXT))
-    kept = dict(metadata)
+    fields = dict(metadata)
+    redactions = clean.count
+    for name, value in metadata.items():
+        account = redact_account(name, value)
+        if account.count:
+            fields[name] = account.text
+            redactions += account.count
     if short != clean.text:
-        kept.setdefault("size_bytes", str(len(text.encode())))
-    fields = {
-        name: redact_field(name, value) if is_suspect else Redacted(value, 0)
-        for name, value in sorted(kept.items())
-    }
+        fields.setdefault("size_bytes", str(len(text.encode())))
+    if may_hold_secrets("", fields):  # one look at all of them
+        for name, value in fields.items():
+            field = redact_field(name, value)
+            fields[name] = field.text
+            redactions += field.count
     return Sanitized(
         text=short,
-        metadata={name: shorten(field.text, MAX_METADATA_TEXT) for name, field in fields.items()},
-        redactions=clean.count
-        + sum(field.count for field in (*accounts.values(), *fields.values())),
+        metadata={name: shorten(fields[name], MAX_METADATA_TEXT) for name in sorted(fields)},
+        redactions=redactions,
     )
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from memtool.agents.values import MAX_DEPTH, JsonObject, is_too_deep, without_lone_surrogates
 
 _STEP_BYTES = 1 << 20
@@ -72,6 +74,9 @@ def decoded(data: bytes) -> tuple[str, bool]:
 
 def parts_of(text: str) -> Iterator[JsonObject | Damage]:
     """Yield each object on the line, and one Damage for each stretch between them."""
+    if (whole := _only_object(text)) is not None:
+        yield whole
+        return
     position = _skip_space(text, 0)
     while position < len(text):
         value, end = _decode(text, position)
@@ -80,6 +85,18 @@ def parts_of(text: str) -> Iterator[JsonObject | Damage]:
             end = len(text) if resumed is None else resumed
         yield value
         position = _skip_space(text, end)
+
+
+def _only_object(text: str) -> JsonObject | Damage | None:
+    """Return the object that is all of the line, decoded the fast way; None where that refuses, or is no object.
+
+    What it takes it reads as json does; it refuses NaN, lone surrogates, numbers that are too long and trailing text.
+    """
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return _checked(value, text) if isinstance(value, dict) else None
 
 
 def _decode(text: str, position: int) -> tuple[JsonObject | Damage, int]:

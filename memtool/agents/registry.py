@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -153,6 +154,13 @@ class Format:
         return None
 
 
+@cache
+def _format_of(module: str) -> Format:
+    found = importlib.import_module(module).FORMAT
+    assert isinstance(found, Format), module
+    return found
+
+
 class Agent(NamedTuple):
     """One row. `module` has the agent's Format as FORMAT.
 
@@ -181,9 +189,7 @@ class Agent(NamedTuple):
     @property
     def format(self) -> Format:
         """The agent's format, loaded."""
-        found = importlib.import_module(self.module).FORMAT
-        assert isinstance(found, Format), self.module
-        return found
+        return _format_of(self.module)
 
     @property
     def roots_key(self) -> str:

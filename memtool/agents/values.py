@@ -12,6 +12,7 @@ from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US
 JsonObject = dict[str, object]
 
 MAX_DEPTH = 100
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -47,7 +48,7 @@ def count_text(record: JsonObject, key: str) -> str:
 def canonical(record: JsonObject, without: frozenset[str]) -> str:
     """Return the record as ASCII JSON with sorted keys, less some top-level keys: equal records give equal text."""
     kept = {key: value for key, value in record.items() if key not in without}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL(kept)
 
 
 def is_too_deep(value: object) -> bool:

@@ -140,14 +140,17 @@ def _print_setting(run: Invocation, row: Setting) -> None:
 def _print_settings(run: Invocation, settings: list[Setting]) -> None:
     home = str(home_directory(run.environ))
     values = [(row.key, run.config.value(row.key), run.config.origin(row.key)) for row in settings]
-    Page(run.environ).table(
+    page = Page(run.environ)
+    page.table(
         ("setting", "value", "from"),
         [(key, _literal(value), _short(str(origin), home)) for key, value, origin in values],
     )
-    print_line()
-    print_line(f"store        {_short(str(run.store.root), home)} ({run.store.why})")
+    page.blank()
+    where = f"{_short(str(run.store.root), home)} ({run.store.why})"
+    page.line(where, first="store        ", rest="  ", lead="")
     for root in run.roots:
-        print_line(f"agent        {root.agent.title}: {_short(str(root.path), home)}")
+        where = f"{root.agent.title}: {_short(str(root.path), home)}"
+        page.line(where, first="agent        ", rest="  ", lead="")
 
 
 def _short(path: str, home: str) -> str:

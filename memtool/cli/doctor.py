@@ -7,7 +7,7 @@ import os
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import Page, print_json
+from memtool.cli.output import LEAST_TABLE, Page, print_json
 from memtool.cli.scheduler.apply import as_the_jobs
 from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
 from memtool.errors import FAILED, OK, ExitCode
@@ -66,9 +66,12 @@ def _print(page: Page, found: Examination) -> None:
     page.blank()
     for one in found.checks:
         if one.verdict in ("problem", "warning"):
-            first = f"{one.verdict}  {one.name}: "
-            page.line(one.found, first=first, rest=_MARGIN, lead=_STYLES[one.verdict])
-            page.line("do: ", (one.todo, "bold"), first=_MARGIN, rest=_MARGIN * 2)
+            first, style = f"{one.verdict}  {one.name}: ", _STYLES[one.verdict]
+            if page.prose_width < LEAST_TABLE:
+                page.line((first.rstrip(), style))
+                first = _MARGIN
+            page.line(one.found, first=first, rest=_MARGIN, lead=style)
+            page.line((one.todo, "bold"), first=f"{_MARGIN}do: ", rest=_MARGIN * 2)
     for verdict, word in (("ok", "ok"), ("skipped", "not checked")):
         names = [one.name for one in found.checks if one.verdict == verdict]
         if names:

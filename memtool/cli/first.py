@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import typer
 from msgspec import Struct
 
-from memtool.agents.discover import discover
+from memtool.agents.discover import discover, waiting
 from memtool.agents.registry import Root, root_of
 from memtool.cli.ingest import calendar_words, ingest_all
 from memtool.cli.options import Invocation
@@ -31,7 +31,7 @@ from memtool.errors import (
     ExitCode,
     StorageError,
 )
-from memtool.jobs.ingest import Report, waiting
+from memtool.jobs.ingest import Report
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
 from memtool.paths import SYSTEM_STORE, other_owner

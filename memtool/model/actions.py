@@ -45,6 +45,8 @@ class Run(Action, frozen=True, tag="run"):
 
     command: str = ""
     purpose: Literal["", "test", "lint", "build", "undo"] = ""
+    hidden: bool = False
+    """The exit code of the line is not, or not only, that of this command: it is in a pipe, or others follow."""
 
 
 class Commit(Action, frozen=True, tag="commit"):
@@ -153,6 +155,9 @@ _DECODER = msgspec.json.Decoder(tuple[AnyAction, ...])
 
 def encode(actions: Sequence[AnyAction]) -> str:
     """Return the actions as one line of JSON of at most MOST_BYTES: long texts are shortened, late actions dropped."""
+    line = _ENCODER.encode(actions)
+    if len(line) <= _LONGEST_TEXT and line.count(b'"') <= _MOST_ITEMS:
+        return line.decode()  # too short for anything to be bounded
     kept = [_bounded(action) for action in actions[:_MOST_ITEMS]]
     line = _ENCODER.encode(kept)
     while len(line) > MOST_BYTES and len(kept) > 1:

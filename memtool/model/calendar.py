@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -45,6 +46,17 @@ class Calendar(msgspec.Struct, frozen=True):
         while self.day_start_us(day + 1) <= instant_us:
             day += 1
         return day
+
+    def days_of(self, instants_us: Sequence[int]) -> set[int]:
+        """Return the days that hold the instants, which are in order."""
+        found: set[int] = set()
+        end_us = -1
+        for instant_us in instants_us:
+            if instant_us >= end_us:
+                day = self.day_of(instant_us)
+                found.add(day)
+                end_us = self.day_start_us(day + 1)
+        return found
 
     def day_start_us(self, day: int) -> int:
         return _day_start_us(self.zone, self.day_start_minutes, day)

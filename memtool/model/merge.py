@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -26,8 +26,10 @@ class Identity(msgspec.Struct, frozen=True):
 NOTHING = Identity()
 
 
-def merged(known: Identity, records: Iterable[Record]) -> Identity:
+def merged(known: Identity, records: Sequence[Record]) -> Identity:
     """Return what is known after these records of the same id."""
+    if len(records) == 1 and (quick := _merged_event(known, records[0])) is not None:
+        return quick
     events = list(known.revisions)
     rewind, tombstone = known.rewind, known.tombstone
     for record in records:
@@ -40,6 +42,16 @@ def merged(known: Identity, records: Iterable[Record]) -> Identity:
     if tombstone is not None:
         return Identity((), rewind, tombstone)
     return Identity(_revisions(events, rewind), rewind, None)
+
+
+def _merged_event(known: Identity, event: Record) -> Identity | None:
+    """Return what nearly every ingest comes to: an event that is all there is, or that is known as it is; else None."""
+    if not isinstance(event, Event) or known.tombstone is not None:
+        return None
+    if known.revisions:
+        return known if known.revisions[0] == event else None
+    is_plain = known.rewind is None and len(event.claims) == 1 and not event.rewound
+    return Identity((event,)) if is_plain else None
 
 
 def _revisions(events: list[Event], rewind: int | None) -> tuple[Event, ...]:

@@ -11,11 +11,10 @@ from memtool.errors import UsageError
 from memtool.model import actions
 from memtool.model.clock import Clock
 from memtool.model.levels import Level, period_of
-from memtool.model.records import Cut, Event, is_by_hand
+from memtool.model.records import FENCE, Cut, Event, is_by_hand
 from memtool.query.names import ShortNames
 from memtool.query.projects import HERE, Projects, projects_named
 from memtool.query.reader import Reader
-from memtool.search.documents import FENCE
 from memtool.store.store import Store
 
 MOST_TOKENS = 2000

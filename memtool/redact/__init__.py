@@ -13,6 +13,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from memtool.redact.rules import ACCOUNT_NAME, BLOCKS, EMAIL, RULES, SECRET_NAME, Block
 
 _MAX_PASSES = 8  # a mask can complete another secret's shape; two passes do in practice
+_HINTED = tuple(order for order, rule in enumerate(RULES) if rule.hint)
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -21,7 +22,7 @@ def _words() -> tuple[AhoCorasick, tuple[tuple[int, ...], ...], tuple[str, ...]]
     """Return what finds all words in one look, the places of each word's rules in the table, and the words."""
     rules: dict[str, list[int]] = {block.word: [] for block in BLOCKS}
     for order, rule in enumerate(RULES):
-        for word in rule.words:
+        for word in () if rule.hint else rule.words:
             rules.setdefault(word, []).append(order)
     finder = AhoCorasick(list(rules), implementation=Implementation.DFA)
     return finder, tuple(map(tuple, rules.values())), tuple(rules)
@@ -38,8 +39,10 @@ def may_hold_secrets(text: str, fields: Mapping[str, str]) -> bool:
     """Return False where neither text nor named values need a closer look: then redacting them changes nothing."""
     if any(map(_is_secret_name, fields)):
         return True
-    lowered = _lowered("\n".join((text, *fields.values())))
-    return bool(_words()[0].find_matches_as_indexes(lowered))
+    joined = "\n".join((text, *fields.values()))
+    return any(RULES[order].place.search(joined) for order in _HINTED) or bool(
+        _words()[0].find_matches_as_indexes(lowered(joined))
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -79,8 +82,9 @@ def _is_account_name(name: str) -> bool:
 
 def _one_pass(text: str) -> tuple[str, int]:
     finder, rules, words = _words()
-    hits = finder.find_matches_as_indexes(_lowered(text), overlapping=True)
-    if not hits:
+    hits = finder.find_matches_as_indexes(lowered(text), overlapping=True)
+    hinted = _hinted(text)
+    if not hits and not hinted:
         return text, 0
     present = {words[word] for word, _, _ in hits}
     total = 0
@@ -89,13 +93,17 @@ def _one_pass(text: str) -> tuple[str, int]:
             text, count = _mask_blocks(block, text)
             total += count
     if total:
-        hits = finder.find_matches_as_indexes(_lowered(text), overlapping=True)
+        hits = finder.find_matches_as_indexes(lowered(text), overlapping=True)
+        hinted = _hinted(text)
     # At one place a rule that stands earlier in the table goes first.
     tries = sorted(
-        (start - RULES[order].before, order)
-        for word, start, _ in hits
-        for order in rules[word]
-        if start >= RULES[order].before
+        hinted
+        + [
+            (start - RULES[order].before, order)
+            for word, start, _ in hits
+            for order in rules[word]
+            if start >= RULES[order].before
+        ]
     )
     kept: list[str] = []
     position = 0
@@ -112,15 +120,22 @@ def _one_pass(text: str) -> tuple[str, int]:
     return "".join([*kept, text[position:]]), total
 
 
+def _hinted(text: str) -> list[tuple[int, int]]:
+    """Return where to try the rules that have no words: places, and the rules' places in the table."""
+    return [
+        (found.start(), order) for order in _HINTED for found in RULES[order].place.finditer(text)
+    ]
+
+
 def _entropy(text: str) -> float:
     """Return bits per character."""
     return -sum(n / len(text) * log2(n / len(text)) for n in Counter(text).values())
 
 
-def _lowered(text: str) -> str:
+def lowered(text: str) -> str:
     """Return the text in lower case, each character where it was: a few become two in lower case."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
+    small = text.lower()
+    return small if len(small) == len(text) else text.translate(_ASCII_LOWER)
 
 
 def _mask_blocks(block: Block, text: str) -> tuple[str, int]:

@@ -29,6 +29,13 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
     source: str
     before: int = 0
     min_entropy: float = 0.0
+    hint: str = ""
+    """What is looked for in place of the words, where these are in nearly every text."""
+
+    @cached_property
+    def place(self) -> re.Pattern[str]:
+        """The hint, compiled: the pattern is tried where it is found."""
+        return re.compile(self.hint)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -139,6 +146,7 @@ RULES = (
         r"(?P<secret>(?=[A-Za-z]{0,60}[0-9])(?=[a-z0-9]{0,60}[A-Z])(?=[A-Z0-9]{0,60}[a-z])[A-Za-z0-9]{30,80}+)"
         r"(?![A-Za-z0-9+/=_-])",
         min_entropy=4.0,
+        hint=r"[_-](?=[A-Za-z0-9]{30})",
     ),
     Rule(
         "jwt",

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from hashlib import blake2b
 from itertools import groupby
 
 import msgspec
+from ahocorasick_rs import AhoCorasick
 
 from memtool.model.calendar import utc_bounds_us
 from memtool.model.levels import Level
-from memtool.model.records import ROLES, Event, Node, is_by_hand
+from memtool.model.records import FENCE, ROLES, Event, Node, is_by_hand
 from memtool.model.segmenting import in_order
-from memtool.search.words import terms
+from memtool.redact import lowered
+from memtool.search.words import joined_terms
 from memtool.store.store import Store
 
 DATA_KINDS = frozenset({"tool_call", "tool_result", "note", "session_start", "session_end"})
@@ -26,8 +27,6 @@ PROSE_CHARACTERS = 60_000
 POSITION_BITS = 24
 _DATA_PLACES = 1 << 23
 _OWN_TOOL = "memtool"
-FENCE = "<memtool-memory"
-"""How text begins that memtool itself has put into a conversation."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -54,6 +53,8 @@ class Document(msgspec.Struct, frozen=True):
 
 def number_of(text: str, bits: int) -> int:
     """Return a digest of the text as a number of so many bits."""
+    from hashlib import blake2b
+
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> (64 - bits)
 
 
@@ -77,7 +78,7 @@ def documents_of_events(events: Iterable[Event], day: int) -> Iterator[Document]
             place = first_place + (_DATA_PLACES + number_of_data if is_data else position)
             number_of_data += is_data
             position += not is_data
-            found = " ".join(terms(_clipped(event.text, is_data=is_data)))
+            found = joined_terms(_clipped(event.text, is_data=is_data))
             yield Document(
                 event.id,
                 "data" if is_data else "prose",
@@ -98,34 +99,59 @@ QUESTION, WHEN, NUMBER, REASON = 1, 2, 4, 8
 """What a text may answer: it asks itself, says when, how many, or why."""
 
 
+_DAYS = "yesterday today monday tuesday wednesday thursday friday saturday sunday"
+_MONTHS = "january february march april june july august september october november december"
+_SPAN = r"(?:last|next|this|past) (?:\w+ )?(?:week|weekend|month|year|night|summer|winter|spring|fall|time)"
+_WORDS = {
+    WHEN: (*_DAYS.split(), *_MONTHS.split(), "tomorrow", "tonight", "ago", "since", "recently"),
+    NUMBER: (
+        *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+        *("twice", "once", "couple", "several"),
+    ),
+    REASON: (
+        *(
+            "because",
+            "since",
+            "so that",
+            "the reason",
+            "root cause",
+            "due to",
+            "instead",
+            "therefore",
+        ),
+        *("the issue", "the problem", "the bug"),
+    ),
+}
+"""Words of a text that has a shape; of a time also what `_SPAN` matches, where one of its first words stands."""
+_SPAN_WORDS = ("last ", "next ", "this ", "past ")
+_PATTERNS = (
+    (QUESTION, re.compile(r"\?(?:\s|$)")),
+    (WHEN, re.compile(r"\b\d{4}-\d\d\b")),
+    (NUMBER, re.compile(r"\b\d+\b")),
+)
+
+
 @cache
-def _shapes() -> tuple[re.Pattern[str], ...]:
-    return (
-        re.compile(r"\?(?:\s|$)"),
-        re.compile(
-            r"\b(?:(?:yester|to|mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|ago|since|recently"
-            r"|(?:last|next|this|past) (?:\w+ )?(?:week|weekend|month|year|night|summer|winter|spring|fall|time)"
-            r"|january|february|march|april|june|july|august|september|october|november|december|\d{4}-\d\d)\b",
-            re.IGNORECASE,
-        ),
-        re.compile(
-            r"\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twice|once|couple|several)\b",
-            re.IGNORECASE,
-        ),
-        re.compile(
-            r"\b(?:because|since|so that|the reason|root cause|due to|instead|therefore|the (?:issue|problem|bug))\b",
-            re.IGNORECASE,
-        ),
-    )
+def _finder() -> tuple[AhoCorasick, tuple[tuple[int, re.Pattern[str]], ...]]:
+    """Return what finds all words in one look, and what each of them, found somewhere, has to match there."""
+    rows = [(word, shape, rf"\b{word}\b") for shape, words in _WORDS.items() for word in words] + [
+        (word, WHEN, rf"\b{_SPAN}\b") for word in _SPAN_WORDS
+    ]
+    patterns = tuple((shape, re.compile(source, re.IGNORECASE)) for _, shape, source in rows)
+    return AhoCorasick([word for word, _, _ in rows]), patterns
 
 
 def shape_of(text: str) -> int:
     """Return what kind of things a text says, one bit each."""
-    return sum(
-        1 << bit
-        for bit, pattern in enumerate(_shapes())
-        if pattern.search(text, 0, PROSE_CHARACTERS)
-    )
+    found = 0
+    for shape, pattern in _PATTERNS:
+        found |= shape if pattern.search(text, 0, PROSE_CHARACTERS) else 0
+    finder, patterns = _finder()
+    for word, start, _ in finder.find_matches_as_indexes(lowered(text), overlapping=True):
+        shape, pattern = patterns[word]
+        if not found & shape and pattern.match(text, start, PROSE_CHARACTERS):
+            found |= shape
+    return found
 
 
 def _clipped(text: str, *, is_data: bool) -> str:
@@ -182,7 +208,7 @@ def documents_of_nodes(store: Store, day: int) -> Iterator[Document]:
             if cut is not None:
                 tags += (f"agent:{cut.agent}", f"session:{cut.session}", f"project:{cut.project}")
             start_us = cut.start_us if cut else max(0, store.calendar.day_start_us(day))
-            found = " ".join(terms(node_text(node)))
+            found = joined_terms(node_text(node))
             yield Document(
                 node.id,
                 "summary",

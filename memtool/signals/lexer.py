@@ -11,16 +11,18 @@ _HERE_CAT = re.compile(
     r"\$\(\s*cat\s+<<-?\s*(['\"]?)(\w+)\1[^\n]*\n(.*?)\n?[ \t]*\2\s*\)", re.DOTALL
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_CLOSING = frozenset((")", "}"))
 _LONGEST_LINE = 100_000
 
 
 @dataclass(slots=True)
 class Simple:
-    """One simple command: its words, the text of its standard input, the files that it writes."""
+    """One simple command: words, text of standard input, files that it writes, and the operator after it."""
 
     words: list[str] = field(default_factory=list)
     stdin: str = ""
     writes: list[str] = field(default_factory=list)
+    operator: str = ""
 
 
 def simple_commands(line: str) -> list[Simple]:
@@ -56,7 +58,7 @@ class _Lexer:
             self._redirect(match)
         elif (match := _OPERATORS.match(text, here)) and not self._is_word_brace(match[0]):
             self.position = match.end()
-            self._end()
+            self._end(match[0])
             if match[0] == "\n":
                 self._here_documents()
         else:
@@ -97,9 +99,14 @@ class _Lexer:
         while self.position < len(self.text) and self.text[self.position] in " \t":
             self.position += 1
 
-    def _end(self) -> None:
+    def _end(self, operator: str = "") -> None:
         if self.current.words or self.current.writes:
+            self.current.operator = operator
             self.done.append(self.current)
+        elif self.done and (operator in _CLOSING or self.done[-1].operator in _CLOSING):
+            self.done[
+                -1
+            ].operator = operator  # what stands after a group stands after its last command
         self.current = Simple()
 
     def _word(self) -> str:

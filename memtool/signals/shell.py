@@ -108,7 +108,8 @@ def actions_of(line: str) -> tuple[AnyAction, ...]:
     found: list[AnyAction] = []
     files: dict[str, str] = {}
     directory, is_scratch = "", False
-    for simple in simple_commands(line)[: 4 * _MOST_COMMANDS]:
+    commands = simple_commands(line)[: 4 * _MOST_COMMANDS]
+    for place, simple in enumerate(commands):
         words = _bare(simple.words)
         for name in simple.writes:
             files[name] = simple.stdin
@@ -126,9 +127,46 @@ def actions_of(line: str) -> tuple[AnyAction, ...]:
                 directory=action.directory or directory,
                 scratch=is_scratch or _is_temporary(action.directory or directory),
             )
+        if isinstance(action, Run) and not _owns_exit(commands, place):
+            action = Run(command=action.command, purpose=action.purpose, hidden=True)
         if action is not None:
             found.append(action)
     return tuple(found[:_MOST_COMMANDS])
+
+
+# Commands that do not fail where they stand between others, and filters that end as what they read does.
+_CALM = _set("cd export set echo printf mkdir source . pwd true unset ulimit umask sleep date :")
+_FILTERS = _set("tail cat tee sed sort awk uniq wc tr cut")
+
+
+def _owns_exit(commands: list[Simple], place: int) -> bool:
+    """Return whether the line fails if this command does, and only then."""
+    options = [word for one in commands[:place] if one.words[:1] == ["set"] for word in one.words]
+    is_strict = "errexit" in options or any(re.fullmatch(r"-\w*e\w*", word) for word in options)
+    chains = {"&&", ";", "\n"} if is_strict else {"&&"}
+    if commands[place].words[:1] == ["!"]:
+        return False
+    for one in reversed(commands[:place]):
+        if one.operator == "||" or (one.operator in chains and not _is_calm(one)):
+            return False
+        if one.operator not in {*chains, "|", "|&"}:
+            break
+    following = zip(commands[place:], commands[place + 1 :], strict=False)
+    for one, then in following:
+        if one.operator in {"|", "|&"}:
+            if "pipefail" not in options or _name(then) not in _FILTERS:
+                return False
+        elif one.operator not in chains or not _is_calm(then):
+            return False
+    return commands[-1].operator != "&"
+
+
+def _is_calm(simple: Simple) -> bool:
+    return _name(simple) in {"", *_CALM}
+
+
+def _name(simple: Simple) -> str:
+    return next(iter(_bare(simple.words)), "")
 
 
 def _bare(words: list[str]) -> list[str]:
@@ -371,13 +409,25 @@ _PASSED = re.compile(
     r"\ball (?:tests|checks) passed\b|\btest result: ok\b|\bno issues found\b",
     re.MULTILINE | re.IGNORECASE,
 )
+_SUMMED_UP = re.compile(
+    r"\b\d+ pass(?:ed|ing)\b|\ball (?:tests|checks) passed\b|\b0 (?:issues|errors|problems)\b|"
+    r"\bno issues found\b",
+    re.IGNORECASE,
+)
+"""Lines that sum up a whole run. Cargo's `test result:` is that of one program among several."""
 Outcome = Literal["passed", "failed", ""]
 
 
-def outcome_of(output: str, *, is_error: bool) -> Outcome:
-    """Return how a test, lint or build command ended by its output; "" where it does not say."""
-    if is_error or _FAILED.search(output):
+def outcome_of(output: str, *, is_error: bool, hidden: bool = False) -> Outcome:
+    """Return how a test, lint or build command ended; "" where that is not known.
+
+    Where its exit code is `hidden` by others, only its output counts; and of what a pipe may have cut off, only a
+    line that sums up the whole run says that it passed.
+    """
+    if (is_error and not hidden) or _FAILED.search(output):
         return "failed"
-    if _PASSED.search(output):
+    if not hidden and _PASSED.search(output):
+        return "passed"
+    if hidden and _SUMMED_UP.search(output) and "test result:" not in output:
         return "passed"
     return ""

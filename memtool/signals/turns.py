@@ -285,7 +285,7 @@ class _Segment:
             for path in action.paths:
                 draft.edits[_relative(path, self.project)].append(event.time_us)
         elif isinstance(action, act.Run) and result and action.purpose in {"test", "lint"}:
-            outcome = shell.outcome_of(result.text, is_error=is_error)
+            outcome = shell.outcome_of(result.text, is_error=is_error, hidden=action.hidden)
             if outcome:
                 called = proof(event, *_span(event.text, action.command))
                 proofs = (proof(result, *_telling(result.text)), called)

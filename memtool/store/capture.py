@@ -144,13 +144,20 @@ def _put_sessions(store: Store, batch: RawBatch, events: Sequence[Event]) -> Non
             known = seen.get(claim.session) or store.session(claim.session)
             seen[claim.session] = widened(known, event, claim.project)
     for session, value in seen.items():
-        batch.put(keys.SESSIONS, session.encode(), codec.SESSION.encode(value))
+        if value != store.session(session):
+            batch.put(keys.SESSIONS, session.encode(), codec.SESSION.encode(value))
 
 
 def widened(known: Session | None, event: Event, project: str) -> Session:
     """Return the bounds of a session that hold this event of it, too."""
     if known is None:
         return Session(event.time_us, event.time_us, (event.agent,), (project,))
+    if (
+        known.first_us <= event.time_us <= known.last_us
+        and event.agent in known.agents
+        and project in known.projects
+    ):
+        return known
     return Session(
         min(known.first_us, event.time_us),
         max(known.last_us, event.time_us),
@@ -163,8 +170,8 @@ def _put_zone(store: Store, batch: RawBatch, events: Sequence[Event]) -> None:
     """Extend the recorded offsets to the years that the events lie in; those recorded before stay as they were."""
     if not events:
         return
-    years = [year_of(event.time_us) for event in events]
-    first, last = min(years), max(years)
+    times_us = [event.time_us for event in events]
+    first, last = year_of(min(times_us)), year_of(max(times_us))
     for each in store.generations():
         zone, table = each.calendar.zone, each.zone_table()
         new = table.extended(zone, first, last) if table else zone_table(zone, first, last)

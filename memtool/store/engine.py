@@ -163,8 +163,11 @@ class Engine:
         return text
 
     def get(self, family: str, key: bytes) -> bytes | None:
-        with self._translated():
+        try:  # a context manager costs more than the get
             value: bytes | None = self._families[family].get(key)
+        except Exception:
+            with self._translated():
+                raise
         return value
 
     def scan(

@@ -136,10 +136,13 @@ def mark_for_index(store: Store, batch: RawBatch, days: Iterable[int]) -> None:
     """
     if not store.is_current:
         return
+    marked = sorted(set(days))
+    if not marked:
+        return
     number = store.sequence() + 1
-    for day in days:
+    for day in marked:
         batch.put(keys.MARKS, keys.index_mark(day), keys.instant(number))
-        put_meta(batch, "sequence", number)
+    put_meta(batch, "sequence", number)
 
 
 def mark_moments(store: Store, batch: RawBatch, moments_us: Iterable[int]) -> set[int]:
@@ -148,10 +151,10 @@ def mark_moments(store: Store, batch: RawBatch, moments_us: Iterable[int]) -> se
     Every change of events calls this: a rebuild then loses nothing that came while it ran. Return the days of
     this table of contents.
     """
-    moments = set(moments_us)
+    moments = sorted(set(moments_us))
     for each in store.generations():
-        mark_days(each, batch, {each.calendar.day_of(moment_us) for moment_us in moments})
-    return {store.calendar.day_of(moment_us) for moment_us in moments}
+        mark_days(each, batch, each.calendar.days_of(moments))
+    return store.calendar.days_of(moments)
 
 
 def mark_days(store: Store, batch: RawBatch, days: Iterable[int]) -> None:

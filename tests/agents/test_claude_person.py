@@ -253,8 +253,13 @@ def answer(text: str, uuid: str, parent: str) -> dict[str, object]:
     return assistant({"type": "text", "text": text}, uuid=uuid, parentUuid=parent)
 
 
+def first(text: str, uuid: str, /, **fields: object) -> dict[str, object]:
+    """Return a prompt that nothing precedes."""
+    return user(text, uuid, **fields) | {"parentUuid": None}
+
+
 TALK = (
-    user("Start", "u1", parentUuid=None),
+    first("Start", "u1"),
     answer("Ready", "a1", "u1"),
     user("Use threads", "u2", parentUuid="a1"),
     answer("Threads it is", "a2", "u2"),
@@ -282,8 +287,49 @@ def test_a_prompt_with_an_older_parent_takes_the_branch_back(tmp_path: Path) -> 
     ]
 
 
-def test_a_rewind_is_the_same_however_the_file_is_read(tmp_path: Path) -> None:
-    lines = (*TALK, user("Use tasks", "u4", parentUuid="a1"))
+def test_a_rewind_to_the_very_first_prompt_takes_all_of_the_session_back(tmp_path: Path) -> None:
+    other = [
+        first("Elsewhere", "x1", sessionId="other"),
+        answer("Yes", "x2", "x1") | {"sessionId": "other"},
+    ]
+    again = [first("Use tasks", "u4"), answer("Tasks it is", "a4", "u4")]
+    records = all_records(read_chunks(write(tmp_path / "t.jsonl", *other, *TALK, *again)))
+    assert states_of(records) == [
+        ("", "Elsewhere"),
+        ("", "Yes"),
+        *(("back", text) for text in ("Start", "Ready", "Use threads", "Threads it is")),
+        *(("back", text) for text in ("And tests", "Tested")),
+        ("", "Use tasks"),
+        ("", "Tasks it is"),
+    ]
+    back = {one.id for one in records if isinstance(one, Rewind)}
+    starts = [one for one in records if isinstance(one, Event) and one.kind == "session_start"]
+    assert [one.id in back for one in starts] == [False, True, False]
+
+
+def test_a_rewind_past_a_compaction_takes_both_sides_of_it_back(tmp_path: Path) -> None:
+    boundary = {
+        **first("", "b1", logicalParentUuid="a3"),
+        "type": "system", "subtype": "compact_boundary", "content": "Conversation compacted",
+    }  # fmt: skip
+    after = [
+        user("This is what was said.", "s1", parentUuid="b1", isCompactSummary=True),
+        user("Now the docs", "u5", parentUuid="s1"),
+        answer("Docs it is", "a5", "u5"),
+    ]
+    path = write(tmp_path / "t.jsonl", *TALK, boundary, *after)
+    assert {state for state, _ in states(path)} == {""}, "a compaction takes nothing back"
+    path = write(tmp_path / "t.jsonl", *TALK, boundary, *after, first("Use tasks", "u9"))
+    assert {text: state for state, text in states(path)} == {
+        **dict.fromkeys(("Start", "Ready", "Use threads", "Threads it is"), "back"),
+        **dict.fromkeys(("And tests", "Tested", "Now the docs", "Docs it is"), "back"),
+        "Use tasks": "",
+    }
+
+
+@pytest.mark.parametrize("parent", ["a1", None])
+def test_a_rewind_is_the_same_however_the_file_is_read(tmp_path: Path, parent: str | None) -> None:
+    lines = (*TALK, user("Use tasks", "u4") | {"parentUuid": parent})
     path = write(tmp_path / "t.jsonl", *lines)
     whole = states(path)
     for number in range(1, len(lines)):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from memtool.model.records import Claim
-from memtool.search.documents import FENCE
+from memtool.model.records import FENCE, Claim
 from tests.cli.history import ALL, STATION, call, remember
 from tests.memory import Memory
 

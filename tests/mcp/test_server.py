@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from memtool.search.documents import FENCE
+from memtool.model.records import FENCE
 from memtool.store.engine import open_writer
 from tests.cli.history import NOVEMBER, remember
 from tests.cli.test_threads import NOW_US, talks

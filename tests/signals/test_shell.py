@@ -145,6 +145,58 @@ def test_how_a_command_ended(output: str, is_error: bool, outcome: str) -> None:
     assert outcome_of(output, is_error=is_error) == outcome
 
 
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("pytest -q", False),
+        ("cd /srv/shop && pytest -q", False),
+        ("export CI=1; uv run pytest && echo ok", False),
+        ("npm ci; npm test", False),
+        ("(cd web && npm test)", False),
+        ("set -o pipefail; pytest | tail -3", False),
+        ("set -euo pipefail\ncd web\npytest 2>&1 | tee log | tail -3\necho done", False),
+        ("cat data | pytest", False),
+        ("pytest >log 2>&1", False),
+        ("pytest | tail -3", True),
+        ("pytest 2>&1 | grep -c passed", True),
+        ("set -o pipefail; pytest | grep passed", True),
+        ("pytest |& tail", True),
+        ("pytest; echo $?", True),
+        ("pytest\necho done", True),
+        ("pytest || true", True),
+        ("pytest && git push", True),
+        ("npm ci && npm test", True),
+        ("make build || make test", True),
+        ("set -e; make build; make test", True),
+        ("pytest &", True),
+        ("(cd web && npm test) | tail", True),
+        ("{ pytest; } || true", True),
+    ],
+)
+def test_whose_exit_code_it_is(line: str, hidden: bool) -> None:
+    runs = [action for action in actions_of(line) if isinstance(action, Run)]
+    tests = [run.hidden for run in runs if run.purpose == "test"]
+    assert tests[:1] == [hidden]
+
+
+@pytest.mark.parametrize(
+    ("output", "is_error", "outcome"),
+    [
+        ("ok  \tshop/tax\t0.2s", False, ""),
+        ("test result: ok. 5 passed; 0 failed", False, ""),
+        ("==== 412 passed in 3.2s ====", False, "passed"),
+        ("==== 412 passed in 3.2s ====", True, "passed"),
+        ("2 failed, 410 passed", False, "failed"),
+        ("", True, ""),
+        ("collected 3 items", False, ""),
+    ],
+)
+def test_how_a_command_ended_whose_exit_code_is_hidden(
+    output: str, is_error: bool, outcome: str
+) -> None:
+    assert outcome_of(output, is_error=is_error, hidden=True) == outcome
+
+
 def test_what_git_and_the_forge_report() -> None:
     output = "[main (root-commit) 1a2b3c4] first\n[alice/fix-tax 5d6e7f8] tax: Use Decimal\n 1 file"
     assert [(made.branch, made.hash, made.subject) for made in commits_made(output)] == [

@@ -6,6 +6,7 @@ what was taken back, and `retention` reads Claude Code's settings.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from memtool.agents.registry import File, Format, Parser, Retention
@@ -71,6 +72,7 @@ def content_of(record: JsonObject) -> str:
     return canonical(record, _NOT_IN_DIGEST)
 
 
+@lru_cache(maxsize=4096)
 def own_digest(uuid: str) -> str:
     """Return the digest that the id of a record with an id of its own is cut from."""
     return digest_of("id", NAME, uuid)

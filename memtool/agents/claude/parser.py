@@ -181,7 +181,7 @@ class ClaudeParser(Parser):
             time_us = instant_us(left.get("timestamp"))
             if time_us is not None and text_at(left, "type") in {"user", *_TYPES}:
                 digest = own_digest(text_at(left, "uuid"))
-                blocks = [draft.block for draft in self._drafts(left)]
+                blocks = [draft.block for draft in _start(left) + self._drafts(left)]
                 found += [Rewind(event_id(digest, block), time_us) for block in blocks]
         return found
 

@@ -2,7 +2,7 @@
 
 `/rewind` writes no record of its own: the next prompt just has an older parent. Two children of one parent also come
 from parallel results of tools, so only a prompt rewinds, and only where its parent has a prompt below it that was
-answered; and then only that branch is left.
+answered; and then only that branch is left. A prompt without a parent goes back to the very beginning of its session.
 
 What a person typed while Claude Code worked waits in a queue, and may or may not become a record of its own. It is an
 event when it is queued, so that none is lost: some versions hand it to the model without any other trace. When a
@@ -53,14 +53,19 @@ class Rewinds:
         """Return the records of the branches that the prompt leaves: none where it follows the record before it."""
         last, self._last = self._last, text_at(prompt, "uuid")
         parent = text_at(prompt, "parentUuid")
-        is_plain = not parent or parent == last or is_true(prompt, "isSidechain")
-        if is_plain or not self._has_children(parent, prompt):
+        is_first = prompt.get("parentUuid", "") is None
+        is_next = parent == last if parent else not is_first
+        if is_next or is_true(prompt, "isSidechain"):
             return []
+        if not is_first and not self._has_children(parent, prompt):
+            return []
+        session = text_at(prompt, "sessionId")
         children: dict[str, list[str]] = {}
         nodes: dict[str, _Node] = {}
         for record in self._before(prompt, "parentUuid"):
             uuid = text_at(record, "uuid")
-            if uuid and uuid not in nodes and not is_true(record, "isSidechain"):
+            is_other = is_first and text_at(record, "sessionId") != session
+            if uuid and uuid not in nodes and not is_other and not is_true(record, "isSidechain"):
                 is_answer = text_at(record, "type") == "assistant"
                 nodes[uuid] = _Node(
                     text_at(record, "parentUuid"), self._is_prompt(record), is_answer
