@@ -164,7 +164,7 @@ def _sentences(line: str) -> Iterator[tuple[int, int]]:
 
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)")
-_EMPHASIS = re.compile(r"(\*\*|__|\*(?=\S)|(?<=\S)\*(?!\w))")
+_EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w))")
 _SIGNS = re.compile(r"^[\s\W]*?(?=[\w\"'`(/@#$<\[{.~-])", re.UNICODE)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d\u2b00-\u2bff]+ ?")
 
