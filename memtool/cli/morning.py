@@ -50,7 +50,8 @@ _STATUS = len("XY ")
 _LABEL = 9
 _MARGIN = "  "
 _DAY_US = 24 * 3600 * 1_000_000
-_UNFINISHED = ("open", "in work")
+_NOT_TOLD = ("open", "ask", "question", "found")
+"""Kinds of points that do not say what came of the work."""
 
 
 def page(call: Invocation, *, as_json: bool) -> bool:
@@ -172,7 +173,7 @@ def _points(chosen: Sequence[ShownThread]) -> dict[str, list[ShownPoint]]:
         (point, thread.id)
         for thread in chosen
         for point in thread.points
-        if point.shown and point.kind != "open"
+        if point.shown and point.kind not in _NOT_TOLD
     ]
     every.sort(key=lambda row: (-row[0].weight, row[0].time_us, row[0].text))
     found: dict[str, list[ShownPoint]] = {}
@@ -201,12 +202,12 @@ def _print_left_off(call: Invocation, page: Page, whole: Morning, found: LeftOff
     title = "Where you left off"
     project = whole.short_projects.get(found.project, found.project)
     told = f" · {project} · {_when(clock, found.time_us, now_us)}"
-    branch = f" · {found.branch}" if found.branch else ""
+    branch = f" · {found.branch}" if found.branch not in ("", project) else ""
     is_long = len(title) + len(told) + len(branch) > page.prose_width
     page.line((title, "bold"), (told + branch * (not is_long), "dim"))
     names = _edited(environ, found)
     rows: list[tuple[str, str]] = [
-        ("branch", found.branch * is_long),
+        ("branch", found.branch if branch and is_long else ""),
         ("asked", found.asked),
         ("ended", found.ended if found.is_answered else "without an answer"),
         ("edited", names),
