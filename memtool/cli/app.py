@@ -42,6 +42,7 @@ from memtool.errors import (
 )
 from memtool.files import storage_error
 from memtool.paths import sound_environ
+from memtool.person import BecomeUser
 from memtool.process import WITHIN
 from memtool.systemd.jobs import JOBS
 
@@ -152,6 +153,7 @@ class LazyCommands(CommandGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that the arguments name, then let typer find it."""
+        self.words = tuple(args)
         row = _ROWS.get(args[0])
         if row is not None:
             self.add_command(load(row), row.name)
@@ -258,6 +260,10 @@ def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
 
         Alone on a terminal: the last day worked, where you left off, and what is new since you last looked."""
         context.obj = Invocation(environ, now_us, store, config)
+        if os.geteuid() == 0:
+            from memtool.cli.whose import settle
+
+            context.obj = settle(context.obj, getattr(context.command, "words", ()))
         if context.invoked_subcommand is not None:
             if json:
                 raise typer.BadParameter("--json stands after the command")
@@ -277,9 +283,22 @@ def main() -> None:
     """Run the program on the process's own arguments, environment and clock."""
     os.umask(0o077)
     prepare(os.environ)
-    code = run(sys.argv[1:], os.environ, time.time_ns() // 1000)
+    code = _run_or_become()
     gc.freeze()  # so that the interpreter does not walk through everything once more
     sys.exit(code)
+
+
+def _run_or_become() -> int:
+    """Run the program; where root works on the memory of another user, as that user in place of this process."""
+    try:
+        return run(sys.argv[1:], os.environ, time.time_ns() // 1000)
+    except BecomeUser as other:
+        if sys.stderr is not None and sys.stderr.isatty():
+            note(f"memtool: as {other.person.name}, whose memory this is")
+        try:
+            other.run_again()
+        except MemtoolError as error:
+            return _report(error)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
