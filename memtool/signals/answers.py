@@ -99,19 +99,16 @@ def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
 
 
 def _reported(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """Yield the pieces that report, not the items that say how it was before or what an item does."""
-    is_background, parent = False, -1
+    """Yield the pieces that report, not those that say how it was before."""
+    is_background = False
     for piece in pieces:
-        is_lead = piece.kind == "heading" or piece.text.endswith(":")
-        if piece.kind == "item" and not piece.label:
-            if is_background or (parent == piece.paragraph and not _DEED.match(piece.text)):
-                continue
-            parent = piece.paragraph if is_lead else -1
-        elif piece.kind in {"heading", "sentence"} or piece.label:
-            label = _LABEL.match(piece.raw)
-            is_background = bool((is_lead or label) and _BACKGROUND.match(piece.text))
-            parent = piece.paragraph if piece.label and is_lead else -1
-        if not (_BACKGROUND.match(piece.text) and not _LABEL.match(piece.raw)):
+        label = _LABEL.match(piece.raw)
+        if piece.kind in {"heading", "sentence"} or piece.label:
+            is_lead = piece.kind == "heading" or piece.text.endswith(":") or label is not None
+            is_background = is_lead and bool(_BACKGROUND.match(piece.text))
+        elif piece.kind == "item" and is_background:
+            continue
+        if label is not None or not _BACKGROUND.match(piece.text):
             yield piece
 
 
