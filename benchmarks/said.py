@@ -1,4 +1,4 @@
-"""Counts what people typed, chose and rejected in transcripts of Claude Code, and compares it with memtool's events.
+"""Counts what people said in transcripts of Claude Code and Codex, and compares it with memtool's events.
 
     .venv/bin/python benchmarks/said.py DIRECTORY [DIRECTORY ...]
 
@@ -109,6 +109,13 @@ def expected(path: Path) -> Counter[str]:
     return Counter(words[:SHOWN] for words in found.values())
 
 
+def expected_of_codex(path: Path) -> Counter[str]:
+    """Return the prompts of a rollout: Codex writes each as an event of its own, too."""
+    said = (record.get("payload") or {} for record in objects(path))
+    prompts = [one.get("message", "") for one in said if one.get("type") == "user_message"]
+    return Counter(" ".join(text.split())[:SHOWN] for text in prompts)
+
+
 def actual(path: Path) -> Counter[str]:
     """Return what memtool takes as said by a person, in the same form."""
     events = {
@@ -139,7 +146,9 @@ def main(places: list[str]) -> int:
     total: Counter[str] = Counter()
     files = [path for place in places for path in sorted(Path(place).rglob("*.jsonl"))]
     for path in files:
-        want, have = expected(path), actual(path)
+        is_codex = next(objects(path), {}).get("type") == "session_meta"
+        want = expected_of_codex(path) if is_codex else expected(path)
+        have = actual(path)
         for what, texts in (("lost", want - have), ("invented", have - want)):
             for text, count in texts.items():
                 total[what] += count
