@@ -110,10 +110,11 @@ def expected(path: Path) -> Counter[str]:
 
 
 def expected_of_codex(path: Path) -> Counter[str]:
-    """Return the prompts of a rollout: Codex writes each as an event of its own, too."""
+    """Return the prompts of a rollout: each is an event of its own, after what an editor put before it."""
     said = (record.get("payload") or {} for record in objects(path))
     prompts = [one.get("message", "") for one in said if one.get("type") == "user_message"]
-    return Counter(" ".join(text.split())[:SHOWN] for text in prompts)
+    typed_texts = [text.rpartition("## My request for Codex:")[2] for text in prompts]
+    return Counter(" ".join(text.split())[:SHOWN] for text in typed_texts)
 
 
 def actual(path: Path) -> Counter[str]:
