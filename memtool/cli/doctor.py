@@ -7,9 +7,8 @@ import os
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
-from memtool.cli.output import Page, print_json
-from memtool.cli.scheduler.apply import as_the_jobs
-from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
+from memtool.cli.output import LEAST_TABLE, Page, print_json
+from memtool.cli.scheduler.place import place_of, state_of
 from memtool.errors import FAILED, OK, ExitCode
 from memtool.query.doctor import examine
 from memtool.query.doctor.scene import Examination, Scene
@@ -36,10 +35,8 @@ def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
 
 
 def scene_of(call: Invocation) -> Scene:
-    """Return what the checks look at: for the system's timers, as the user whom their jobs run as sees it."""
+    """Return what the checks look at."""
     place = place_of(call, None)
-    if place.scope == "system":
-        place = as_the_jobs(place, _person(place))
     seen = place.call
     return Scene(
         environ=seen.environ,
@@ -54,21 +51,18 @@ def scene_of(call: Invocation) -> Scene:
     )
 
 
-def _person(place: Place) -> str:
-    """Return the user whom the system's jobs run as; empty if systemd does not say."""
-    users = (timer.service.user for timer in timers_of(place).states.values())
-    return next(filter(None, users), "")
-
-
 def _print(page: Page, found: Examination) -> None:
     """Print what is wrong and what to do about it, then in one line each what is right and what was not checked."""
     page.line(("Store: ", "bold"), f"{found.store.path} ({found.store.why})")
     page.blank()
     for one in found.checks:
         if one.verdict in ("problem", "warning"):
-            first = f"{one.verdict}  {one.name}: "
-            page.line(one.found, first=first, rest=_MARGIN, lead=_STYLES[one.verdict])
-            page.line("do: ", (one.todo, "bold"), first=_MARGIN, rest=_MARGIN * 2)
+            first, style = f"{one.verdict}  {one.name}: ", _STYLES[one.verdict]
+            if page.prose_width < LEAST_TABLE:
+                page.line((first.rstrip(), style))
+                first = _MARGIN
+            page.line(one.found, first=first, rest=_MARGIN, lead=style)
+            page.line((one.todo, "bold"), first=f"{_MARGIN}do: ", rest=_MARGIN * 2)
     for verdict, word in (("ok", "ok"), ("skipped", "not checked")):
         names = [one.name for one in found.checks if one.verdict == verdict]
         if names:

@@ -19,6 +19,8 @@ _PIPED_WIDTH = 80
 _MOST_ANSWERS = 3
 _NARROWEST, _WIDEST = 20, 120
 """Prose is not spread over more columns than one can read."""
+LEAST_TABLE = 60
+"""On fewer columns a table is not readable."""
 RIGHT_WIDTH = len("EVENTS")
 _TAB = 4
 
@@ -261,13 +263,22 @@ class Page:
         self._stream.write("\n")
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows of cells; on a terminal all but the first column are folded to its width."""
+        """Print rows of cells; on a terminal all but the first column are folded to its width.
+
+        On a narrow one each row is a paragraph.
+        """
         rows = [[clean(cell) for cell in row] for row in rows]
         if self._console is None:
             widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
             for row in (heads, *rows):
                 cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
                 self._stream.write("  ".join(cells).rstrip() + "\n")
+            return
+        if self._console.width < LEAST_TABLE:
+            for name, *others in rows:
+                self.line((name, "bold"), rest=" " * 2)
+                told = zip(heads[1:], others, strict=True)
+                self.line(", ".join(f"{head} {cell}" for head, cell in told), first=" " * 2)
             return
         from rich.table import Table
 

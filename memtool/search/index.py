@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from memtool.errors import MemtoolError, StorageError, UnavailableError
+from memtool.errors import DamagedError, MemtoolError, StorageError, UnavailableError
 from memtool.files import (
     atomic_write,
     links_to,
@@ -150,11 +150,16 @@ def add(writer: tantivy.IndexWriter, documents: Iterable[Document]) -> int:
 
 
 def keep(context: RunContext, *, rebuild: bool = False) -> Report:
-    """Bring the index up to date at the end of a job. What goes wrong is said, and fails no job: it is derived."""
+    """Bring the index up to date at the end of a job. What goes wrong is said, and fails no job: it is derived.
+
+    A store that is damaged is another matter. Raise DamagedError.
+    """
     if not Access(context.root).exists():
         return Report()
     try:
         report = update(context, rebuild=rebuild)
+    except DamagedError:
+        raise
     except (MemtoolError, OSError, ImportError) as error:
         context.reports.talk(f"the search index was not updated, ignoring: {error}")
         return Report()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +132,37 @@ def test_compaction_tells_sizes_and_all_families(call: Call) -> None:
     assert len(told["families"]) == 14
     assert told["bytes_before"] > 0
     assert call("verify")[0] == 0
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5])
+def test_a_compaction_that_reads_damage_fails_and_says_so(
+    call: Call, tmp_path: Path, part: float
+) -> None:
+    """Also where only the search index, which it keeps afterwards, reads it."""
+    for number in range(2):
+        file = tmp_path / f"more{number}.jsonl"
+        text = random.Random(number).randbytes(4000).hex()  # nothing that can be compressed
+        events = [
+            {"agent": "pi", "session": "s", "time": f"2026-03-{day:02}T10:00:00Z", "kind": "prompt", "text": text}
+            for day in range(1, 20)
+        ]  # fmt: skip
+        file.write_text("".join(json.dumps(event) + "\n" for event in events))
+        call("ingest", str(file))
+    call("compact")
+    tables = sorted((tmp_path / "memory/store").glob("*.sst"), key=lambda path: path.stat().st_size)
+    whole = bytearray(tables[-1].read_bytes())
+    at = int(len(whole) * part)
+    whole[at : at + 8] = bytes(byte ^ 0xFF for byte in whole[at : at + 8])
+    tables[-1].write_bytes(whole)
+    shutil.rmtree(tmp_path / "memory/index", ignore_errors=True)
+    code, out, err = call("compact")
+    assert code == 74, out + err
+    assert "is damaged" in err
+    run = json.loads(call("scheduler", "history", "compaction", "--limit", "1", "--json")[1])[
+        "runs"
+    ][0]
+    assert (run["result"], run["exit_code"]) == ("failed", 74)
+    assert run["hint"] in err
 
 
 def own_frames(frame: FrameType | None) -> list[str]:

@@ -24,6 +24,7 @@ from memtool.locks import Holder, job_lock_path, try_lock
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause, set_pause
 from memtool.systemd.units import COMMON, Installation
+from tests.cli.terminal import Terminal
 from tests.scheduler.fakes import FakeSystemd, install_units, show_text
 from tests.scheduler.ledgers import change
 from tests.scheduler.test_units import RECORDS
@@ -454,3 +455,47 @@ def _without_manager(text: str) -> str:
     found = json.loads(text)
     found.pop("manager", None)
     return json.dumps(found, indent=2)
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_status_and_history_fit_a_narrow_terminal(
+    tmp_path: Path,
+    systemd: FakeSystemd,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("s")  # a long path is one word
+    fill(root)
+    failed = {
+        "ActiveState": "failed", "Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "203",
+        "ExecMainStartTimestamp": "Tue 2026-11-24 11:55:00 UTC",
+    }  # fmt: skip
+    systemd.shows(
+        show_text(services={"day-rollup": failed, "month-rollup": {"LoadState": "masked"}})
+    )
+    set_pause(root, Pause("ingest", NOW_US, None, "alice", "away for a long time " * 3))
+    environ = {"HOME": str(tmp_path.parent), "PATH": f"{tmp_path}/bin", "COLUMNS": str(columns)}
+    for arguments in (["status", "--system"], ["history"]):
+        memtool(["--store", str(root), "scheduler", *arguments], environ, NOW_US)
+        out = capsys.readouterr().out
+        lines = [line for line in out.splitlines() if max(map(len, line.split()), default=0) < 30]
+        assert max(map(len, lines)) <= columns, out
+        assert "week-rollup" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["scheduler", "status"], ["scheduler", "history"], ["doctor"], ["config", "show"]],
+    ids=" ".join,
+)
+def test_a_terminal_of_40_columns_is_enough(tmp_path: Path, arguments: list[str]) -> None:
+    fill(tmp_path / "s")
+    environ = {**os.environ, "HOME": "/nowhere", "XDG_CONFIG_HOME": str(tmp_path)}
+    with Terminal("--store", "s", *arguments, environ=environ, cwd=tmp_path, columns=40) as screen:
+        screen.end()
+        lines = screen.text.splitlines()
+    words = [max(map(len, line.split()), default=0) for line in lines]
+    assert max(len(line) for line, word in zip(lines, words, strict=True) if word < 30) <= 40
+    assert len(lines) > 5
