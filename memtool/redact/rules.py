@@ -66,6 +66,8 @@ _FOR_KEYS = (
     rf"|secret[_-]?access[_-]?key|secret|(?:{'|'.join(_KEYS)})[_-]?key(?:[_-]base)?|credentials?)"
 )
 _NAMES = rf"(?:{_FOR_PASSWORDS}|{_FOR_KEYS})"
+_ELSEWHERE = "passwort|kennwort|mot de passe|contraseña|senha|пароль|密码"  # codespell:ignore mot
+"""What a password is called in other languages."""
 _PASSWORD_WORDS = ("password", "passwd", "passphrase", "passcode", "pwd")
 _KEY_WORDS = (
     *("token", "secret", "credential"),
@@ -268,9 +270,10 @@ RULES = (
     ),
     Rule(
         "secret",
-        ("passwort", "kennwort", "mot de passe", "contrase", "senha", "пароль", "密码"),
-        r"(?i)(?:passwort|kennwort|mot de passe|contraseña|senha|пароль|密码)[\"'*]{0,2}"
-        rf"\s{{0,3}}(?::|=|\uff1a| ist| lautet| est| es)[*]{{0,2}} {{0,3}}(?:{_QUOTE})?"
+        tuple(_ELSEWHERE.split("|")),
+        rf"(?i)(?:{_ELSEWHERE})[\"'*]{{0,2}}"
+        r"\s{0,3}(?::|=|\uff1a| ist| lautet| est| es)[*]{0,2} {0,3}"  # codespell:ignore ist
+        rf"(?:{_QUOTE})?"
         rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}[^\s\"'`\\;,(){{}}\[\]<>]{{5,}}+)",
     ),
     # A name, a slash and the password, after the word credentials.
