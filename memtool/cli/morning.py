@@ -17,7 +17,7 @@ from memtool.cli.reading import STATE_COLOURS, counted, here, read, reader_of, s
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory
 from memtool.model.clock import Clock
-from memtool.paths import other_owner, xdg_directory
+from memtool.paths import looks_file, other_owner
 from memtool.process import run
 from memtool.query.contents import by_state
 from memtool.query.morning import (
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from memtool.query.left_off import LeftOff
 
 VERSION = 1
-_LOOKS = "looked.json"
 _MOST_LOOKS = 20
 _MOST_HEADLINES = 5
 _MOST_POINTS = 4
@@ -77,7 +76,7 @@ def page(call: Invocation, *, as_json: bool) -> bool:
 
 def _looks_file(environ: Mapping[str, str]) -> Path | None:
     with suppress(MemtoolError):
-        return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool" / _LOOKS
+        return looks_file(environ)
     return None
 
 
@@ -337,7 +336,7 @@ def _lines(found: Standup) -> Iterator[str]:
 
 
 def _facts(thread: ShownThread) -> Iterator[str]:
-    yield thread.state
+    yield "note" if {point.kind for point in thread.points} == {"note"} else thread.state
     beside = _beside(thread)
     if beside:
         yield beside
