@@ -72,6 +72,10 @@ BY_HAND = "by-hand-"
 """How its sessions begin; the UTC day follows."""
 
 
+SETTLED_THREAD, SETTLED_ITEM, SETTLED_TIME = "thread", "item", "settled_us"
+"""What the metadata of an event says that settles an open item: whose, which, and when that was said."""
+
+
 def hand_session(time_us: int) -> str:
     """Return the session of what is said by hand about this instant: one for each UTC day."""
     return f"{BY_HAND}{(datetime(1970, 1, 1) + timedelta(microseconds=time_us)).date()}"  # noqa: DTZ001
