@@ -56,7 +56,7 @@ def roots(tmp_path: Path) -> Path:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have timers of the system that run as somebody."""
-    monkeypatch.setattr(whose, "installed_in", lambda _: ("system",))
+    monkeypatch.setattr("memtool.systemd.systemctl.installed_in", lambda _: ("system",))
     monkeypatch.setattr("memtool.systemd.units.run_as_user", lambda: SYSTEM)
 
 
