@@ -42,7 +42,13 @@ from memtool.systemd.systemctl import (
     runs_with,
     schedule_problem,
 )
-from memtool.systemd.units import home_of, possible_unit_paths, sandbox_properties, unit_files
+from memtool.systemd.units import (
+    home_of,
+    lacks_user,
+    possible_unit_paths,
+    sandbox_properties,
+    unit_files,
+)
 
 
 def as_the_jobs(place: Place, person: str) -> Place:
@@ -168,6 +174,9 @@ def _units(place: Place, timers: Timers) -> dict[Path, str]:
         if timers.differing:
             raise MemtoolError(f"{place.units} has timers and no service", hint=INSTALL)
         return {}
+    if lacks_user(installation):
+        text = f"nothing is applied: the user of the jobs, {installation.run_as}, does not exist"
+        raise MemtoolError(text, hint=f"see: getent passwd {installation.run_as}")
     if installation.scope == "user":
         properties = sandbox_properties(home_directory(place.call.environ))
         works = runs_with(place.manager, properties, installation.program)
