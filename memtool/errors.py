@@ -114,7 +114,7 @@ class ConfigError(MemtoolError):
 
 
 _AGAIN = "then run the same command again: what was accepted is kept"
-_OWNER = "check its owner and mode, and which user memtool runs as: ls -ld {path}"
+_OWNER = "check its owner and mode, and those of the directories above it: ls -ld {path}"
 MOVE = "memtool backup DIR, memtool restore BACKUP --to PLACE, memtool config set store.path PLACE"
 """How to move a store. Changing only the setting would start a new, empty one."""
 _LOCAL = f"a store belongs on a local disk; to move it: {MOVE}"
@@ -145,6 +145,16 @@ def _room(path: Path) -> str:
     if disk.f_files and not disk.f_favail:
         return " (no free inodes: no more files fit there)"
     return f" ({size(disk.f_bavail * disk.f_frsize)} free there)"
+
+
+def _as_whom(_: Path) -> str:
+    import pwd
+
+    uid = os.geteuid()
+    try:
+        return f" (as {pwd.getpwuid(uid).pw_name})"
+    except KeyError:
+        return f" (as user {uid})"
 
 
 def _most_open_files(_: Path) -> str:
@@ -188,7 +198,7 @@ ERROR_NUMBERS = (
         "read-only file system",
         "mount it read-write, or choose another place; Linux makes a disk read-only when it fails: dmesg",
     ),
-    ErrorNumber(errno.EACCES, "permission denied", _OWNER),
+    ErrorNumber(errno.EACCES, "permission denied", _OWNER, _as_whom),
     ErrorNumber(
         errno.EPERM,
         "operation not permitted",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from memtool import __version__
 from memtool.errors import MemtoolError, UsageError
 from memtool.model.clock import Clock
-from memtool.model.records import Event, EventId
+from memtool.model.records import FENCE, Event, EventId
 from memtool.model.segmenting import in_order
 from memtool.query.contents import Branch, contents
 from memtool.query.context import context
@@ -22,7 +22,6 @@ from memtool.query.node import show
 from memtool.query.projects import HERE, Projects, UnknownProjectError, projects_named
 from memtool.query.reader import Reader
 from memtool.query.search import EVENT_ID, Ask, Hit, search
-from memtool.search.documents import FENCE
 from memtool.store.store import Store
 
 if TYPE_CHECKING:

@@ -110,18 +110,44 @@ def key_files(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
 
 
 def choose_store(
-    environ: Mapping[str, str], *, configured: str, origin: str, uid: int, root: Path = _ROOT
+    environ: Mapping[str, str],
+    *,
+    configured: str,
+    origin: str,
+    uid: int,
+    root: Path = _ROOT,
+    for_system: bool = False,
 ) -> StoreChoice:
-    """Return the store: the configured one, the service's, an installed one of this user's, else the user's own."""
+    """Return the store: the configured one, the service's, an installed one of this user's, else the user's own.
+
+    Where a system installation serves another user, the store that its configuration names is not this user's; with
+    `for_system` it is asked for that installation.
+    """
+    installed = root / SYSTEM_STORE.relative_to(_ROOT)
+    served = _owner(installed)
     if configured:
-        return StoreChoice(expand(Path(configured), environ), f"store.path is set ({origin})")
+        path = expand(Path(configured), environ)
+        is_systems = origin == str(root / "etc/memtool" / _CONFIG_NAME)
+        if for_system or not is_systems or served in (None, 0, uid) or _owner(path) == uid:
+            return StoreChoice(path, f"store.path is set ({origin})")
+        return StoreChoice(
+            own_store(environ), f"the user's own store; {path} is {name_of(served)}'s"
+        )
     service = _systemd_directories(environ, "STATE_DIRECTORY")
     if service:
         return StoreChoice(service[0], "systemd's state directory ($STATE_DIRECTORY)")
-    installed = root / SYSTEM_STORE.relative_to(_ROOT)
-    if _owner(installed) == uid:
+    if served == uid:
         return StoreChoice(installed, "the installed system store, which runs as this user")
     return StoreChoice(own_store(environ), "the user's own store")
+
+
+LOOKS = "looked.json"
+"""The file in a user's state directory that says when the morning page was looked at."""
+
+
+def looks_file(environ: Mapping[str, str]) -> Path:
+    """Return where the last looks are recorded. Raise ConfigError if there is no home directory."""
+    return own_store(environ) / LOOKS
 
 
 def own_store(environ: Mapping[str, str]) -> Path:

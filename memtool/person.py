@@ -1,17 +1,23 @@
-"""Users in the password database, and acting as one of them, which only root can."""
+"""Users in the password database, whose a file is, and acting as one of them, which only root can."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from memtool.errors import UsageError
+from memtool.errors import StorageError, UsageError
 from memtool.paths import home_directory, name_of
 
 # These describe the terminal and the language, not the user.
 _SHARED = ("PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "TZ")
+
+
+PEOPLE = range(1000, 60_000)
+"""The user numbers that distributions keep for people."""
 
 
 class Person(NamedTuple):
@@ -41,10 +47,86 @@ def person_named(name: str) -> Person:
     return Person(row.pw_name, row.pw_uid, row.pw_gid, Path(row.pw_dir))
 
 
+def person_of(uid: int) -> Person | None:
+    """Return the user of this number, or None if there is none."""
+    import pwd
+
+    try:
+        row = pwd.getpwuid(uid)
+    except KeyError:
+        return None
+    return Person(row.pw_name, row.pw_uid, row.pw_gid, Path(row.pw_dir))
+
+
+def owner_uid(path: Path) -> int:
+    """Return whose the file or directory is, or would be: that of the nearest directory above it that exists."""
+    for place in (path, *path.absolute().parents):
+        try:
+            return place.stat().st_uid
+        except (OSError, ValueError):  # a name that the locale cannot encode
+            continue
+    return 0
+
+
 def this_person(environ: Mapping[str, str]) -> Person:
     """Return the user of this process. The environment may name another home."""
     uid = os.getuid()
     return Person(name_of(uid), uid, os.getgid(), home_directory(environ))
+
+
+class BecomeUser(Exception):  # noqa: N818 - no error: the program goes on as this user
+    """Root is to run this command as another user, in this environment."""
+
+    def __init__(self, person: Person, environ: Mapping[str, str]) -> None:
+        super().__init__(person.name)
+        self.person = person
+        self.environ = environ
+
+    def run_again(self) -> NoReturn:
+        """Replace this process by the same command, run by the user. Raise StorageError if they cannot run it."""
+        person, package = self.person, Path(__file__).parent
+        try:
+            os.initgroups(person.name, person.gid)
+            os.setgid(person.gid)
+            os.setuid(person.uid)
+        except OSError as error:
+            raise StorageError(
+                f"root may not become {person.name}, whose memory this is: {error.strerror}",
+                hint=f"run it as {person.name}",
+            ) from error
+        for path in (Path(sys.executable), package):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise StorageError(
+                    f"{person.name}, whose memory this is, cannot run memtool: {path} is closed to them",
+                    hint="install memtool where everybody can read it: see docs/install.md",
+                )
+        argv = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, argv, self.environ)  # noqa: S606 - it is this very program
+
+
+@contextmanager
+def as_owner(path: Path) -> Iterator[None]:
+    """Within the block, root reads and makes files as the owner of the path. For other users it changes nothing.
+
+    So nothing of root's is left in a user's store, and a link that the user put there leads no further than the user
+    can go. Start no program within it.
+    """
+    uid = owner_uid(path)
+    person = person_of(uid)
+    if os.geteuid() != 0 or uid == 0:
+        yield
+        return
+    groups, gid = os.getgroups(), os.getegid()
+    own = person.gid if person else uid
+    os.setgroups(os.getgrouplist(person.name, own) if person else [own])
+    os.setegid(own)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
 
 
 def as_person(person: Person, act: Callable[[], int]) -> int:
@@ -52,8 +134,6 @@ def as_person(person: Person, act: Callable[[], int]) -> int:
 
     The child keeps the terminal and runs no exit handlers. It shows an exception, which gives 1.
     """
-    import sys
-
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from memtool.agents import registry
-from memtool.agents.registry import Agent, Root
+from memtool.agents.registry import Agent, Format, Found, Root, agent_named
 from memtool.errors import StorageError
 from memtool.files import exists, storage_error
+
+if TYPE_CHECKING:
+    from memtool.model.records import Source
 
 STRAY = "no session transcript"
 BROKEN_LINK = "link that leads nowhere"
@@ -154,3 +157,41 @@ class _Walk:
         except OSError as error:
             self._failed[path] = storage_error(error, path)
             return None
+
+
+# --- What was read before ------------------------------------------------------------------
+
+
+def source_key(path: Path) -> str:
+    """Return the path by which the store knows a file."""
+    return str(path.absolute())
+
+
+def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
+    """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
+    for path in files:
+        source = sources.get(source_key(path))
+        try:
+            found = look(path, source)
+        except OSError:
+            continue
+        if found.size_bytes and (source is None or not unchanged(found, source)):
+            yield path, found
+
+
+def look(path: Path, source: Source | None) -> Found:
+    """Return how a source looks that was perhaps read before. Raise OSError."""
+    agent = agent_named(source.format) if source is not None else None
+    return (Format() if agent is None else agent.format).look(path)
+
+
+def unchanged(found: Found, source: Source) -> bool:
+    """Return whether the source is as it was when it was read to its end: then it need not be opened."""
+    seen = (source.inode, source.size_bytes, source.mtime_ns)
+    return seen == tuple(found) and is_current(source)
+
+
+def is_current(source: Source) -> bool:
+    """Return whether the file was read by the reader of today."""
+    agent = agent_named(source.format)
+    return agent is None or source.reader == agent.format.reader

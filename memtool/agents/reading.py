@@ -20,9 +20,10 @@ from msgspec.structs import replace
 
 from memtool.agents import registry
 from memtool.agents.compressed import SUFFIXES, Unpacked, unpacked
+from memtool.agents.discover import is_current, look, unchanged
 from memtool.agents.lines import Damage, Line, decoded, is_unfinished, lines_of, parts_of
 from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally
-from memtool.agents.registry import Agent, File, Format, Found, Parser, agent_named
+from memtool.agents.registry import Agent, File, Parser, agent_named
 from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
 from memtool.files import storage_error
@@ -105,24 +106,6 @@ def read_stream(stream: BinaryIO, *, name: str = "", limits: Limits = _LIMITS) -
     # Of a stream, nothing can be looked at again or ahead: each record counts by itself.
     parser = _parser(agent, File(name, lambda _: iter(())), limits.own)
     yield from _fill_chunks(lines, parser, Source(format=agent.name), limits, is_growing=False)
-
-
-def look(path: Path, source: Source | None) -> Found:
-    """Return how a source looks that was perhaps read before. Raise OSError."""
-    agent = agent_named(source.format) if source is not None else None
-    return (Format() if agent is None else agent.format).look(path)
-
-
-def unchanged(found: Found, source: Source) -> bool:
-    """Return whether the source is as it was when it was read to its end: then it need not be opened."""
-    seen = (source.inode, source.size_bytes, source.mtime_ns)
-    return seen == tuple(found) and _is_current(source)
-
-
-def _is_current(source: Source) -> bool:
-    """Return whether the file was read by the reader of today."""
-    agent = agent_named(source.format)
-    return agent is None or source.reader == agent.format.reader
 
 
 # --- Files of lines, and documents ---------------------------------------------------------
@@ -280,12 +263,7 @@ def _stem(path: Path) -> str:
 
 def _resume_at(descriptor: int, found: os.stat_result, source: Source | None) -> Source:
     """Return the state to go on from: the recorded one where the file only grew, else a fresh one."""
-    if (
-        source is not None
-        and source.offset
-        and source.inode == found.st_ino
-        and _is_current(source)
-    ):
+    if source is not None and source.offset and source.inode == found.st_ino and is_current(source):
         grew = found.st_size > source.size_bytes
         if grew and _fingerprint(descriptor, source.offset) == source.fingerprint:
             return replace(source, problem="")
@@ -324,7 +302,7 @@ def _with_file_state(
 def _read_rows(path: Path, agent: Agent, source: Source | None, limits: Limits) -> Iterator[Chunk]:
     found = agent.format.look(path)  # before it is read: what comes later is read again
     state = Source(format=agent.name, reader=agent.format.reader)
-    if source is not None and source.format == agent.name and _is_current(source):
+    if source is not None and source.format == agent.name and is_current(source):
         state = replace(source, problem="", size_bytes=0, mtime_ns=0)
 
     def rows(_word: str) -> Iterator[JsonObject]:

@@ -7,8 +7,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -42,6 +42,7 @@ from memtool.errors import (
 )
 from memtool.files import storage_error
 from memtool.paths import sound_environ
+from memtool.person import BecomeUser
 from memtool.process import WITHIN
 from memtool.systemd.jobs import JOBS
 
@@ -152,6 +153,7 @@ class LazyCommands(CommandGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that the arguments name, then let typer find it."""
+        self.words = tuple(args)
         row = _ROWS.get(args[0])
         if row is not None:
             self.add_command(load(row), row.name)
@@ -258,6 +260,10 @@ def build(environ: Mapping[str, str], now_us: int) -> typer.Typer:
 
         Alone on a terminal: the last day worked, where you left off, and what is new since you last looked."""
         context.obj = Invocation(environ, now_us, store, config)
+        if os.geteuid() == 0:
+            from memtool.cli.whose import settle
+
+            context.obj = settle(context.obj, getattr(context.command, "words", ()))
         if context.invoked_subcommand is not None:
             if json:
                 raise typer.BadParameter("--json stands after the command")
@@ -277,9 +283,22 @@ def main() -> None:
     """Run the program on the process's own arguments, environment and clock."""
     os.umask(0o077)
     prepare(os.environ)
-    code = run(sys.argv[1:], os.environ, time.time_ns() // 1000)
+    code = _run_or_become()
     gc.freeze()  # so that the interpreter does not walk through everything once more
     sys.exit(code)
+
+
+def _run_or_become() -> int:
+    """Run the program; where root works on the memory of another user, as that user in place of this process."""
+    try:
+        return run(sys.argv[1:], os.environ, time.time_ns() // 1000)
+    except BecomeUser as other:
+        if sys.stderr is not None and sys.stderr.isatty():
+            note(f"memtool: as {other.person.name}, whose memory this is")
+        try:
+            other.run_again()
+        except MemtoolError as error:
+            return _report(error)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
@@ -288,43 +307,53 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> in
     With --scheduled nothing is printed where nothing went wrong: cron would mail it.
     """
     environ = sound_environ(environ)
-    is_quiet = SCHEDULED in arguments and _JOB_COMMANDS.intersection(arguments)
-    code = (_run_quietly if is_quiet else _run)(arguments, environ, now_us)
-    error = sys.stdout.drain() if isinstance(sys.stdout, Stream) else None
-    if error is None or isinstance(error, BrokenPipeError):  # the reader has left, as `head` does
-        return code
-    unwritten = _report(storage_error(error, "standard output"))
-    return code or unwritten
+    app = build(environ, now_us)
+    with _quiet_where_scheduled(arguments) as ended:
+        try:
+            if environ.get(COMPLETE):
+                return _complete(app)
+            _refuse_within(arguments, environ)
+            result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
+            ended.code = result.code if isinstance(result, ExitCode) else result or OK.code
+        except MemtoolError as error:
+            ended.code = _report(error)
+        except TyperError as error:
+            ended.code = _report(_usage_error(error))
+        except (OSError, MemoryError) as error:  # what no layer below gave a better name
+            place = getattr(error, "filename", None) or "input or output"
+            ended.code = _report(storage_error(error, place))
+        except (KeyboardInterrupt, typer.Abort):
+            ended.code = INTERRUPTED.code
+    unwritten = sys.stdout.drain() if isinstance(sys.stdout, Stream) else None
+    if unwritten is None or isinstance(
+        unwritten, BrokenPipeError
+    ):  # the reader has left, as `head` does
+        return ended.code
+    code = _report(storage_error(unwritten, "standard output"))
+    return ended.code or code
 
 
-def _run_quietly(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
-    said, code = StringIO(), FAILED.code
+class _Ended:
+    """How an invocation ended; a crash is a failure."""
+
+    code = FAILED.code
+
+
+@contextmanager
+def _quiet_where_scheduled(arguments: Sequence[str]) -> Iterator[_Ended]:
+    """Keep what is printed, and print it on stderr if something went wrong, for a job with --scheduled."""
+    ended = _Ended()
+    if SCHEDULED not in arguments or not _JOB_COMMANDS.intersection(arguments):
+        yield ended
+        return
+    said = StringIO()
     stdout = nullcontext() if "--json" in arguments else redirect_stdout(said)
     try:
         with stdout, redirect_stderr(said):
-            code = _run(arguments, environ, now_us)
+            yield ended
     finally:
-        if code not in (OK.code, SKIPPED.code) and sys.stderr is not None:
+        if ended.code not in (OK.code, SKIPPED.code):
             sys.stderr.write(said.getvalue())
-    return code
-
-
-def _run(arguments: Sequence[str], environ: Mapping[str, str], now_us: int) -> int:
-    app = build(environ, now_us)
-    try:
-        if environ.get(COMPLETE):
-            return _complete(app)
-        _refuse_within(arguments, environ)
-        result = app(args=list(arguments), prog_name="memtool", standalone_mode=False)
-    except MemtoolError as error:
-        return _report(error)
-    except TyperError as error:
-        return _report(_usage_error(error))
-    except (OSError, MemoryError) as error:  # what no layer below gave a better name
-        return _report(storage_error(error, getattr(error, "filename", None) or "input or output"))
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED.code
-    return result.code if isinstance(result, ExitCode) else result or OK.code
 
 
 def _complete(app: typer.Typer) -> int:

@@ -57,17 +57,17 @@ KeyArgument = Annotated[
 @config.command("path")
 def path_command(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """Show which files are read, weakest first."""
-    files = invocation(context).config_files
+    files, written = invocation(context).config_files, invocation(context).config_to_write.path
     rows = [
         {"path": str(file.path), "role": file.role.value, "state": _state(file.path)}
         for file in files
     ]
     if as_json:
-        print_json("config-path", 1, {"files": rows, "written": str(files[-1].path)})
+        print_json("config-path", 1, {"files": rows, "written": str(written)})
         return
     for row in rows:
         print_line(f"{row['role']:<8} {row['state']:<12} {row['path']}")
-    print_line(f"{'set':<8} {'writes':<12} {files[-1].path}")
+    print_line(f"{'set':<8} {'writes':<12} {written}")
 
 
 def _state(path: Path) -> str:
@@ -186,7 +186,8 @@ def set_command(
 ) -> None:
     """Change one setting. The previous file is kept.
 
-    The last file that `memtool config path` names is written; the previous one stays beside it as config.toml.bak.
+    `memtool config path` says which file is written: of root for the system's timers, /etc/memtool/config.toml. The
+    previous one stays beside it as config.toml.bak.
     """
     if unset == (value is not None):
         raise UsageError(
@@ -228,14 +229,15 @@ def _ask_systemd(run: Invocation, row: Setting, value: object) -> tuple[str, boo
 
 
 def _change(run: Invocation, key: str, value: Value | None) -> None:
-    path = run.config_files[-1].path
+    file = run.config_to_write
+    path = file.path
     text = read_text(ConfigFile(path, Role.USER))
     document = parse(text, path)
     old = _replace(document, key, value)
     if old == value:
         print_line(f"{key} is {_shown(value)} in {path} already")
         return
-    _write(path, text, document)
+    _write(path, text, document, for_all=file.role is Role.SYSTEM)
     print_line(f"{key}: {_shown(old)} → {_shown(value)} in {path}")
     print_line(f"undo: {_undo(run, key, old)}")
     _say_what_to_know(run, key, path, text)
@@ -262,7 +264,8 @@ def _replace(document: dict[str, object], key: str, value: Value | None) -> obje
     return old
 
 
-def _write(path: Path, text: str, document: Mapping[str, object]) -> None:
+def _write(path: Path, text: str, document: Mapping[str, object], *, for_all: bool) -> None:
+    """Write the file, private if it is new. That of the system is readable by all: jobs and other users read it."""
     import tomli_w
 
     path = path.resolve()  # the file behind a link, as dotfile managers make them
@@ -271,6 +274,10 @@ def _write(path: Path, text: str, document: Mapping[str, object]) -> None:
     with reporting(path):
         if path.exists():
             mode = stat.S_IMODE(path.stat().st_mode)
+        if for_all:
+            mode |= 0o444
+            path.parent.chmod(stat.S_IMODE(path.parent.stat().st_mode) | 0o555)
+        if path.exists():
             atomic_write(path.with_name(f"{path.name}.bak"), text.encode(), mode=mode)
     atomic_write(path, tomli_w.dumps(document).encode(), mode=mode)
 
@@ -279,6 +286,8 @@ def _undo(run: Invocation, key: str, old: object) -> str:
     words = ["memtool", "config", "set", key, "--unset" if old is None else str(old)]
     if run.config_option is not None:
         words[1:1] = ["--config", str(run.config_option)]
+    if run.administers is not None and "SUDO_USER" in run.environ:
+        words.insert(0, "sudo")
     return shlex.join(words)
 
 

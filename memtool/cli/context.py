@@ -59,7 +59,7 @@ def context(
     try:
         payload = _payload() if hook else {}
         directory = Path(payload.get("cwd") or os.getcwd())  # noqa: PTH109 - absolute, and refused if it is gone
-        reader = reader_of(invocation(context))
+        reader = reader_of(invocation(context), with_recipe=False)
         found = collected(
             reader,
             directory,

@@ -8,8 +8,7 @@ import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import LEAST_TABLE, Page, print_json
-from memtool.cli.scheduler.apply import as_the_jobs
-from memtool.cli.scheduler.place import Place, place_of, state_of, timers_of
+from memtool.cli.scheduler.place import place_of, state_of
 from memtool.errors import FAILED, OK, ExitCode
 from memtool.query.doctor import examine
 from memtool.query.doctor.scene import Examination, Scene
@@ -36,10 +35,8 @@ def doctor(context: typer.Context, *, json: JsonOption = False) -> ExitCode:
 
 
 def scene_of(call: Invocation) -> Scene:
-    """Return what the checks look at: for the system's timers, as the user whom their jobs run as sees it."""
+    """Return what the checks look at."""
     place = place_of(call, None)
-    if place.scope == "system":
-        place = as_the_jobs(place, _person(place))
     seen = place.call
     return Scene(
         environ=seen.environ,
@@ -52,12 +49,6 @@ def scene_of(call: Invocation) -> Scene:
         look=lambda: state_of(place),
         manager=None if place.scope is None else place.manager,
     )
-
-
-def _person(place: Place) -> str:
-    """Return the user whom the system's jobs run as; empty if systemd does not say."""
-    users = (timer.service.user for timer in timers_of(place).states.values())
-    return next(filter(None, users), "")
 
 
 def _print(page: Page, found: Examination) -> None:

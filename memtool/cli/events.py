@@ -76,7 +76,7 @@ def events(
     """List matching events by time, the newest at the end."""
     call = invocation(context)
     query = Query(session, project, agent, tuple(kind or ()), since, until, limit, here())
-    found = read(call, lambda reader: listed(reader, query), as_json=json)
+    found = read(call, lambda reader: listed(reader, query), as_json=json, with_recipe=False)
     shown = tuple(reversed(found.events)) if reverse else found.events
     if json:
         print_json("events", VERSION, replace(found, events=shown))

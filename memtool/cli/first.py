@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import typer
 from msgspec import Struct
 
-from memtool.agents.discover import discover
+from memtool.agents.discover import discover, waiting
 from memtool.agents.registry import Root, root_of
 from memtool.cli.ingest import calendar_words, ingest_all
 from memtool.cli.options import Invocation
@@ -31,10 +30,9 @@ from memtool.errors import (
     ExitCode,
     StorageError,
 )
-from memtool.jobs.ingest import Report, waiting
+from memtool.jobs.ingest import Report
 from memtool.jobs.runner import Outcome
 from memtool.model.levels import PERIOD_LEVELS
-from memtool.paths import SYSTEM_STORE, other_owner
 from memtool.query.reader import reader_for
 from memtool.rollup.plan import Choices
 from memtool.store.access import Access
@@ -93,7 +91,7 @@ def offer(call: Invocation, *, as_json: bool) -> bool:
     """
     found = find_transcripts(call)
     can_ask = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    if as_json or not can_ask or not found.files or _whose(call) is not None:
+    if as_json or not can_ask or not found.files:
         say_what_helps(call, found)
         if as_json:
             return False
@@ -168,9 +166,7 @@ def say_what_helps(call: Invocation, found: Found | None = None) -> None:
     """Say on stderr that there is no memory yet, which sessions can be ingested, and how."""
     found = found or find_transcripts(call)
     note(f"memtool: no memory yet in {call.store.root}. {found.words}")
-    if (owner := _whose(call)) is not None:
-        note(f"hint: you are root, and this memory is {owner}'s: sudo -u {owner} memtool toc")
-    elif not found.files and found.unreadable is not None:
+    if not found.files and found.unreadable is not None:
         note(f"hint: {found.unreadable.hint or 'look at it: ls -l'}")
     elif not found.files:
         variables = " or ".join(filter(None, (root.agent.variable for root in found.roots)))
@@ -201,21 +197,6 @@ def find_transcripts(call: Invocation) -> Found:
 def _has_memory(call: Invocation) -> bool:
     with reader_for(call.config, call.store.root, call.now_us).memory() as store:
         return store is not None
-
-
-def _whose(call: Invocation) -> str | None:
-    """Return the owner of the memory that root asks for; None if this user can make it.
-
-    Root makes no file in the directory of another user, and no second memory beside the system's unless it is named.
-    """
-    if os.getuid() != 0:
-        return None
-    root = call.store.root
-    place = next(path for path in (root, *root.parents) if path.exists())
-    owner = other_owner(place)
-    if owner is None and not _is_named(call):
-        owner = other_owner(SYSTEM_STORE)
-    return owner
 
 
 def _is_named(call: Invocation) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import select
 import sys
 from collections.abc import Iterator
@@ -14,18 +13,15 @@ from typing import Annotated, BinaryIO
 import typer
 from msgspec.structs import replace
 
-from memtool.agents.discover import discover
-from memtool.agents.hooks import spool
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
 from memtool.cli.output import NOTICE, Page, note, number, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
 from memtool.cli.scheduler.text import local
-from memtool.errors import OK, ExitCode, MemtoolError, SkippedError, UsageError
+from memtool.errors import OK, ExitCode, SkippedError, UsageError
 from memtool.files import storage_error
-from memtool.jobs.ingest import STDIN, FileReport, Order, Report, waiting
+from memtool.jobs.ingest import STDIN, FileReport, Order, Report
 from memtool.jobs.ingest import ingest as ingest_body
 from memtool.jobs.runner import Outcome
-from memtool.locks import WRITER, WRITER_QUEUE, is_free, job_lock_path, lock_path
 from memtool.query.found import AgentFiles, agent_files
 from memtool.query.reader import reader_for
 from memtool.rollup.configured import calendar_for_new_store
@@ -163,35 +159,16 @@ def ingest_all(call: Invocation, report: Report, *, show: Show) -> Outcome:
     )
 
 
-def take_in_news(call: Invocation) -> None:
-    """Ingest what is new, for a command that reads: only where it can begin at once, and as the store's owner."""
-    root = call.store.root
-    try:
-        if not os.access(root, os.W_OK) or root.stat().st_uid != os.getuid():
-            return
-        access = Access(root)
-        busy = [
-            job_lock_path(root, "ingest"),
-            lock_path(root, WRITER),
-            lock_path(root, WRITER_QUEUE),
-        ]
-        if not access.exists() or not all(map(is_free, busy)):
-            return
-        with access.reading() as store:
-            sources = store.sources()
-        found = discover(roots=call.roots).files
-        if not spool.names(root) and next(waiting(found, sources), None) is None:
-            return
-        if (pause := pause_of(root, "ingest", call.now_us)) is not None:
-            raise SkippedError(f"ingest is {described(pause)}")
-        report, order = Report(), _order(call)
-        outcome = run(
-            call, "ingest", lambda running: ingest_body(running, order, report), show=Show.NEVER
-        )
-        if outcome.error is not None:
-            raise outcome.error
-    except MemtoolError as error:
-        note(f"memtool: new transcripts were not read: {error.message}")
+def ingest_quietly(call: Invocation) -> None:
+    """Run the ingest of everything there is, and show nothing of it. Raise its error, SkippedError if it is paused."""
+    if (pause := pause_of(call.store.root, "ingest", call.now_us)) is not None:
+        raise SkippedError(f"ingest is {described(pause)}")
+    report, order = Report(), _order(call)
+    outcome = run(
+        call, "ingest", lambda running: ingest_body(running, order, report), show=Show.NEVER
+    )
+    if outcome.error is not None:
+        raise outcome.error
 
 
 def _order(call: Invocation) -> Order:

@@ -17,7 +17,8 @@ from memtool.cli.reading import STATE_COLOURS, counted, here, read, reader_of, s
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory
 from memtool.model.clock import Clock
-from memtool.paths import other_owner, xdg_directory
+from memtool.paths import looks_file, other_owner
+from memtool.process import run
 from memtool.query.contents import by_state
 from memtool.query.morning import (
     MOST_DAYS,
@@ -35,17 +36,21 @@ if TYPE_CHECKING:
     from memtool.query.left_off import LeftOff
 
 VERSION = 1
-_LOOKS = "looked.json"
 _MOST_LOOKS = 20
 _MOST_HEADLINES = 5
 _MOST_POINTS = 4
 """Points are shown where there are fewer headlines than so many."""
 _MOST_NEWS = 3
 _MOST_FILES = 3
+_MOST_ASKED = 100
+_GIT_S = 2
+_STATUS = len("XY ")
+"""What stands before a path in git's list."""
 _LABEL = 9
 _MARGIN = "  "
 _DAY_US = 24 * 3600 * 1_000_000
-_UNFINISHED = ("open", "in work")
+_NOT_TOLD = ("open", "ask", "question", "found")
+"""Kinds of points that do not say what came of the work."""
 
 
 def page(call: Invocation, *, as_json: bool) -> bool:
@@ -58,7 +63,7 @@ def page(call: Invocation, *, as_json: bool) -> bool:
         return True
     if not found.exists:
         return False
-    _print(Page(call.environ), found, call.now_us)
+    _print(call, found)
     if file is not None:
         kept = {**looks, found.store: Look(call.now_us, found.newest_us)}
         newest = sorted(kept.items(), key=lambda row: -row[1].time_us)[:_MOST_LOOKS]
@@ -71,7 +76,7 @@ def page(call: Invocation, *, as_json: bool) -> bool:
 
 def _looks_file(environ: Mapping[str, str]) -> Path | None:
     with suppress(MemtoolError):
-        return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool" / _LOOKS
+        return looks_file(environ)
     return None
 
 
@@ -95,13 +100,14 @@ def _keep(file: Path, looks: Mapping[str, Look]) -> None:
 # The page.
 
 
-def _print(page: Page, found: Morning, now_us: int) -> None:
+def _print(call: Invocation, found: Morning) -> None:
+    page, now_us = Page(call.environ), call.now_us
     clock = Clock(found.zone)
     if found.work is not None:
         _print_work(page, found, found.work)
     if found.left_off is not None:
         page.blank()
-        _print_left_off(page, clock, found, found.left_off, now_us)
+        _print_left_off(call, page, found, found.left_off)
     shown = {thread.id for thread in _chosen(found.work)} if found.work else set[str]()
     if found.news is not None and (found.news.delivered or found.news.open):
         page.blank()
@@ -166,7 +172,7 @@ def _points(chosen: Sequence[ShownThread]) -> dict[str, list[ShownPoint]]:
         (point, thread.id)
         for thread in chosen
         for point in thread.points
-        if point.shown and point.kind != "open"
+        if point.shown and point.kind not in _NOT_TOLD
     ]
     every.sort(key=lambda row: (-row[0].weight, row[0].time_us, row[0].text))
     found: dict[str, list[ShownPoint]] = {}
@@ -190,19 +196,20 @@ def _when(clock: Clock, time_us: int, now_us: int) -> str:
     return f"{day} {clock.minute(time_us)}"
 
 
-def _print_left_off(page: Page, clock: Clock, whole: Morning, found: LeftOff, now_us: int) -> None:
+def _print_left_off(call: Invocation, page: Page, whole: Morning, found: LeftOff) -> None:
+    clock, now_us, environ = Clock(whole.zone), call.now_us, call.environ
     title = "Where you left off"
     project = whole.short_projects.get(found.project, found.project)
     told = f" · {project} · {_when(clock, found.time_us, now_us)}"
-    branch = f" · {found.branch}" if found.branch else ""
+    branch = f" · {found.branch}" if found.branch not in ("", project) else ""
     is_long = len(title) + len(told) + len(branch) > page.prose_width
     page.line((title, "bold"), (told + branch * (not is_long), "dim"))
-    names = _names(found.files)
+    names = _edited(environ, found)
     rows: list[tuple[str, str]] = [
-        ("branch", found.branch * is_long),
+        ("branch", found.branch if branch and is_long else ""),
         ("asked", found.asked),
         ("ended", found.ended if found.is_answered else "without an answer"),
-        ("edited", f"{names}; no commit since" if names else ""),
+        ("edited", names),
         ("next", found.next),
         ("resume", found.resume),
     ]
@@ -214,6 +221,23 @@ def _print_left_off(page: Page, clock: Clock, whole: Morning, found: LeftOff, no
                 first=_MARGIN + label.ljust(_LABEL),
                 rest=" " * (len(_MARGIN) + _LABEL),
             )
+
+
+def _edited(environ: Mapping[str, str], found: LeftOff) -> str:
+    """Return which files were edited and not committed: by git where the repository is here, else by the session."""
+    files, project = found.files, Path(found.project)
+    is_elsewhere = any(path.startswith(("/", "~", ".claude/", ".worktrees/")) for path in files)
+    if files and not is_elsewhere and (project / ".git").is_dir():
+        options = ("--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(project))
+        status = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--")
+        plain = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+        done = run(["git", *options, *status, *files[:_MOST_ASKED]], plain, timeout_s=_GIT_S)
+        if done.is_ok:
+            changed = {entry[_STATUS:] for entry in done.stdout.split("\0")}
+            names = _names([path for path in files if path in changed])
+            return f"{names}, not committed" if names else ""
+    names = _names(files)
+    return f"{names}; no commit since" if names else ""
 
 
 def _names(files: Sequence[str]) -> str:

@@ -7,29 +7,29 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct, field
 
 from memtool.agents.projects import branch_of, project_of
-from memtool.cli.ingest import say_new_memory
 from memtool.cli.options import Invocation, JsonOption, invocation, periods
 from memtool.cli.output import Page, cleaned, note, number, print_json, print_line
 from memtool.cli.reading import here, read, reader_of
-from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.by_hand import Author, keep, note_event, note_named, noted, taken_back
-from memtool.jobs.runner import Outcome
 from memtool.model.clock import Clock
 from memtool.model.records import HAND, Event, Record
+from memtool.query.by_hand import note_named, noted
 from memtool.query.events import ShownEvent, shown_event, span_us
 from memtool.query.names import shortest
 from memtool.query.projects import HERE, projects_named, short_projects, shortest_paths
 from memtool.query.reader import Reader
-from memtool.rollup.configured import calendar_for_new_store
 from memtool.store.access import Access
 from memtool.store.store import Store
+
+if TYPE_CHECKING:
+    from memtool.jobs.by_hand import Author
+    from memtool.jobs.runner import Outcome
 
 VERSION = 1
 _DIGITS = 6
@@ -109,6 +109,10 @@ def note_(
 
 
 def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -> ExitCode:
+    from memtool.cli.ingest import say_new_memory  # a list needs none of this
+    from memtool.cli.running import conclude, outcome_json
+    from memtool.jobs.by_hand import note_event
+
     with reader_of(call).store() as store:
         author = author_of(store, project)
         time_us = _instant(reader_of(call), store, at) if at else call.now_us
@@ -132,6 +136,8 @@ def _add(call: Invocation, text: str, project: str, at: str, *, as_json: bool) -
 
 def author_of(store: Store | None, project: str) -> Author:
     """Return whose note it is: of the project that is named, else of the one here, with its branch."""
+    from memtool.jobs.by_hand import Author
+
     if project in ("", HERE):
         if not here():
             raise UsageError(
@@ -158,11 +164,18 @@ def _instant(reader: Reader, store: Store | None, text: str) -> int:
 
 def keep_note(call: Invocation, records: list[Record]) -> Outcome:
     """Store what was noted, or taken back, as a run of its own."""
+    from memtool.cli.running import run
+    from memtool.jobs.by_hand import keep
+    from memtool.rollup.configured import calendar_for_new_store
+
     calendar = partial(calendar_for_new_store, call.config, call.environ, call.now_us)
     return run(call, "note", lambda running: keep(running, records, calendar), waits=True)
 
 
 def _remove(call: Invocation, texts: list[str], *, as_json: bool) -> ExitCode:
+    from memtool.cli.running import conclude, outcome_json
+    from memtool.jobs.by_hand import taken_back
+
     with reader_of(call).store() as store:
         if store is None:
             raise UsageError(

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memtool.cli.options import Invocation, JsonOption, invocation
 from memtool.cli.output import Page, number, print_json, print_line
 from memtool.cli.reading import STATE_COLOURS, here, read, reader_of, say_no_memory, sign
-from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
-from memtool.jobs.by_hand import Settled, keep, settled_event, settlements, taken_back
 from memtool.model.clock import Clock
-from memtool.model.records import Event, Record
+from memtool.model.records import SETTLED_ITEM, SETTLED_THREAD, Event, Record
 from memtool.model.threads import item_id
+from memtool.query.by_hand import settlements
 from memtool.query.follow import (
     ITEM_DIGITS,
     QUIET_DAYS,
@@ -28,8 +27,10 @@ from memtool.query.follow import (
     open_threads,
 )
 from memtool.query.names import MIN_DIGITS, THREAD_DIGITS
-from memtool.signals.turns import SETTLED_ITEM, SETTLED_THREAD
 from memtool.store.store import Store
+
+if TYPE_CHECKING:
+    from memtool.jobs.by_hand import Settled
 
 VERSION = 2
 _DEEP = "    "
@@ -89,6 +90,9 @@ def open_(
 
 
 def _settle(call: Invocation, texts: Sequence[str], *, as_json: bool) -> ExitCode:
+    from memtool.cli.running import conclude, outcome_json, run  # a list needs none of this
+    from memtool.jobs.by_hand import Settled, keep
+
     reader = reader_of(call)
     with reader.memory() as store:
         if store is None:
@@ -122,6 +126,8 @@ def _settle(call: Invocation, texts: Sequence[str], *, as_json: bool) -> ExitCod
 
 def _settled(store: Store, item: Settled, now_us: int) -> Event:
     """Return the event that settles an item: a new one, also where the same was said and undone before."""
+    from memtool.jobs.by_hand import settled_event
+
     event = settled_event(item, now_us)
     while store.has_event(event.id):
         now_us += 1
@@ -130,6 +136,9 @@ def _settled(store: Store, item: Settled, now_us: int) -> Event:
 
 
 def _open_again(call: Invocation, texts: Sequence[str], *, as_json: bool) -> ExitCode:
+    from memtool.cli.running import conclude, outcome_json, run
+    from memtool.jobs.by_hand import keep, taken_back
+
     with reader_of(call).memory() as store:
         if store is None:
             say_no_memory(call)

@@ -14,7 +14,8 @@ from typer.core import TyperGroup
 from memtool.agents.registry import AGENTS, Root, roots_of
 from memtool.cli.output import WARNING, note
 from memtool.errors import UsageError
-from memtool.paths import ConfigFile, StoreChoice, choose_store, config_files
+from memtool.paths import ConfigFile, Role, StoreChoice, choose_store, config_files
+from memtool.person import PEOPLE, Person
 from memtool.settings import Config, load_config
 from memtool.systemd.jobs import SETTINGS
 
@@ -83,7 +84,7 @@ def people() -> Offers:
     """Offer this user, and those of the machine that are people by the range that distributions keep for them."""
     import pwd
 
-    uids = {os.getuid(), *range(1000, 60_000)}
+    uids = {os.getuid(), *PEOPLE}
     return [(row.pw_name, "") for row in pwd.getpwall() if row.pw_uid in uids]
 
 
@@ -132,22 +133,33 @@ class Invocation:
         self.config_option = config_option
         self.is_scheduled = False
         """Whether a scheduler other than systemd began this, as --scheduled says."""
+        self.administers: Person | None = None
+        """Whom the system's jobs run as, where root administers them; `environ` has that user's home."""
 
     def fresh(
         self, environ: Mapping[str, str] | None = None, store_option: Path | None = None
     ) -> Self:
         """Return the same invocation with another environment or store, its configuration not read yet."""
-        return type(self)(
+        made = type(self)(
             environ or self.environ,
             self.now_us,
             store_option or self.store_option,
             self.config_option,
         )
+        made.is_scheduled, made.administers = self.is_scheduled, self.administers
+        return made
 
     @cached_property
     def config_files(self) -> tuple[ConfigFile, ...]:
         """The files that settings are read from, weakest first."""
         return config_files(self.environ, self.config_option)
+
+    @property
+    def config_to_write(self) -> ConfigFile:
+        """The file that `config set` changes: the last one, and of root for the system's installation the system's."""
+        if self.administers is not None and self.config_files[-1].role is not Role.NAMED:
+            return self.config_files[0]
+        return self.config_files[-1]
 
     @cached_property
     def config(self) -> Config:
@@ -169,7 +181,8 @@ class Invocation:
             self.environ,
             configured=self.config.store.path,
             origin=str(self.config.origin("store.path")),
-            uid=os.getuid(),
+            uid=self.administers.uid if self.administers else os.getuid(),
+            for_system=self.administers is not None,
         )
 
     @cached_property

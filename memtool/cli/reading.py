@@ -34,18 +34,20 @@ def here() -> str:
         return ""
 
 
-def reader_of(call: Invocation) -> Reader:
+def reader_of(call: Invocation, *, with_recipe: bool = True) -> Reader:
     """Return the reader that the options and the configuration ask for."""
-    return reader_for(call.config, call.store.root, call.now_us)
+    return reader_for(call.config, call.store.root, call.now_us, with_recipe=with_recipe)
 
 
-def read(call: Invocation, ask: Callable[[Reader], R], *, as_json: bool) -> R:
+def read(
+    call: Invocation, ask: Callable[[Reader], R], *, as_json: bool, with_recipe: bool = True
+) -> R:
     """Return what `ask` found.
 
     If nothing is remembered yet, offer a person at a terminal to ingest, and ask again; else say what to do and end the
     program, or with `as_json` return the empty result.
     """
-    reader = reader_of(call)
+    reader = reader_of(call, with_recipe=with_recipe)
     found = ask(reader)
     if not found.exists:
         from memtool.cli.first import offer

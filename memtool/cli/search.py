@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
+from memtool.cli.news import with_news
 from memtool.cli.options import (
     Invocation,
     JsonOption,
@@ -21,6 +22,7 @@ from memtool.cli.options import (
 from memtool.cli.output import Line, Page, cleaned, note, print_json, print_line
 from memtool.cli.reading import ROLE_STYLES, here, read
 from memtool.model.clock import Clock
+from memtool.query.reader import Reader
 from memtool.query.search import Ask, Hit, Hits
 from memtool.query.search import search as searched
 
@@ -125,9 +127,13 @@ def search(
         limit,
         tokens,
     )
-    if not no_ingest:
-        _take_in_news(call)
-    found = read(call, lambda reader: searched(reader, ask), as_json=json)
+
+    def find(reader: Reader) -> Hits:
+        if no_ingest:
+            return searched(reader, ask)
+        return with_news(call, reader, lambda found: searched(found, ask))
+
+    found = read(call, find, as_json=json, with_recipe=False)
     if json:
         hits = found.hits if explain else tuple(replace(hit, parts={}) for hit in found.hits)
         print_json("search", VERSION, replace(found, hits=hits))
@@ -137,13 +143,6 @@ def search(
         _print(call, found, explain=explain)
     for lack in found.lacks:
         note(f"memtool: {lack}")
-
-
-def _take_in_news(call: Invocation) -> None:
-    """Ingest what agents have written since the last time, where that can be done at once and by this user."""
-    from memtool.cli.ingest import take_in_news
-
-    take_in_news(call)
 
 
 def _print(call: Invocation, found: Hits, *, explain: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -11,8 +11,10 @@ from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.model.calendar import Calendar
 from memtool.model.records import (
-    BY_HAND,
     HAND,
+    SETTLED_ITEM,
+    SETTLED_THREAD,
+    SETTLED_TIME,
     Claim,
     Event,
     Record,
@@ -20,15 +22,11 @@ from memtool.model.records import (
     digest_of,
     event_id,
     hand_session,
-    is_by_hand,
 )
 from memtool.search import index
-from memtool.signals.turns import SETTLED_ITEM, SETTLED_THREAD, SETTLED_TIME
 from memtool.store.access import Access
 from memtool.store.capture import capture
-from memtool.store.store import Store
 
-MIN_DIGITS = 4
 SETTLED_TEXT = "Settled by hand."
 
 
@@ -103,37 +101,6 @@ def keep(
     index.keep(context)
 
 
-def noted(store: Store) -> Iterable[Event]:
-    """Yield the notes by hand that stand, the newest first. Only the days that have any are read."""
-    sessions = [row for _, row in store.sessions(BY_HAND)]
-    for row in sorted(sessions, key=lambda each: each.last_us, reverse=True):
-        for event in store.events_back(row.first_us, row.last_us + 1):
-            if event.kind == "note" and is_by_hand(event.session) and not event.rewound:
-                yield event
-
-
-def note_named(store: Store, text: str) -> Event:
-    """Return the note whose ID begins so. Raise UsageError if there is none, or several."""
-    digits = text.strip("[] ").lower()
-    found = [event for event in noted(store) if event.id.startswith(digits)]
-    if len(digits) < MIN_DIGITS or not found:
-        raise UsageError(f"there is no note {text}", hint="memtool note lists the notes")
-    if len(found) > 1:
-        listed = ", ".join(event.id[:12] for event in found[:5])
-        raise UsageError(f"{text} is ambiguous", hint=f"type more of it: {listed}")
-    return found[0]
-
-
 def taken_back(event: Event) -> Rewind:
     """Return what takes an event back: it is kept, and no longer told."""
     return Rewind(event.id, event.revision)
-
-
-def settlements(store: Store) -> list[Event]:
-    """Return the events that settle items, without those that were taken back."""
-    return [
-        event
-        for _, row in store.sessions(BY_HAND)
-        for event in store.events(row.first_us, row.last_us + 1)
-        if event.kind == "settled" and not event.rewound
-    ]

@@ -8,17 +8,24 @@ import math
 import os
 import select
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec.structs import replace
 
-from memtool.agents.discover import Discovered, discover, skip_reason
+from memtool.agents.discover import (
+    Discovered,
+    discover,
+    look,
+    skip_reason,
+    source_key,
+    unchanged,
+)
 from memtool.agents.hooks import spool
 from memtool.agents.outcomes import Counts, total
-from memtool.agents.reading import Chunk, Limits, look, read_chunks, read_stream, unchanged
+from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream
 from memtool.agents.registry import Found, Root, agent_named
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
@@ -116,18 +123,6 @@ def add_captured(sums: Captured, more: Captured) -> None:
     sums.known += more.known
     sums.forgotten += more.forgotten
     sums.days |= more.days
-
-
-def waiting(files: Iterable[Path], sources: Mapping[str, Source]) -> Iterator[tuple[Path, Found]]:
-    """Yield the transcripts that are not in the store as they are now. What cannot be looked at is left out."""
-    for path in files:
-        source = sources.get(source_key(path))
-        try:
-            found = look(path, source)
-        except OSError:
-            continue
-        if found.size_bytes and (source is None or not unchanged(found, source)):
-            yield path, found
 
 
 def ingest(context: RunContext, order: Order, report: Report) -> None:
@@ -388,11 +383,6 @@ def unread_span(path: Path, source: Source | None) -> range:
         return range(found.size_bytes)
     is_read = unchanged(found, source)
     return range(found.size_bytes if is_read else source.offset, found.size_bytes)
-
-
-def source_key(path: Path) -> str:
-    """Return the name under which the store keeps how far a file was read."""
-    return str(path.absolute())
 
 
 def _note_failed(report: Report, found: Discovered) -> None:

@@ -38,6 +38,8 @@ _INTEGERS = range(-(2**63), 2**63)  # what SQLite stores
 
 WROTE = "wrote_"
 """How the details of a run begin that say how many nodes of a level it wrote, such as `wrote_week`."""
+PAUSED = "paused"
+"""The reason of what waits behind a pause: its own job's, or that of a job whose work it is made from."""
 
 Left = Mapping[str, Mapping[str, int]]
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import cached_property
-from hashlib import blake2b
-from typing import NewType
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, NewType
 
 import msgspec
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from hashlib import blake2b
+
 DIGEST_BYTES = 16
+
+
+@cache
+def _hash() -> Callable[..., blake2b]:
+    """Return BLAKE2b. hashlib loads OpenSSL: that takes milliseconds, and most readers need no digest."""
+    from hashlib import blake2b
+
+    return blake2b
 
 
 def digest_of(*parts: str | int | bytes) -> str:
@@ -18,7 +29,7 @@ def digest_of(*parts: str | int | bytes) -> str:
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode()
         framed += (len(data).to_bytes(8, "big"), data)
-    return blake2b(b"".join(framed), digest_size=DIGEST_BYTES).hexdigest()
+    return _hash()(b"".join(framed), digest_size=DIGEST_BYTES).hexdigest()
 
 
 EventId = NewType("EventId", str)
@@ -26,6 +37,8 @@ RecordId = NewType("RecordId", str)
 NodeId = NewType("NodeId", str)
 GripId = NewType("GripId", str)
 
+FENCE = "<memtool-memory"
+"""How text begins that memtool itself has put into a conversation."""
 EVENT_ID_DIGITS = 32
 RECORD_DIGITS = 28
 FIRST_INSTANT_US = 0
@@ -57,6 +70,10 @@ HAND = "memtool"
 """The agent of what a person says to memtool itself: notes, and that something open is settled."""
 BY_HAND = "by-hand-"
 """How its sessions begin; the UTC day follows."""
+
+
+SETTLED_THREAD, SETTLED_ITEM, SETTLED_TIME = "thread", "item", "settled_us"
+"""What the metadata of an event says that settles an open item: whose, which, and when that was said."""
 
 
 def hand_session(time_us: int) -> str:

@@ -220,6 +220,8 @@ class Thread(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
         return tuple(item for item in self.items if not item.closed_us)
 
 
+TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
+"""Branches that are no feature branches."""
 PERSON_TITLE = 0
 """The rank of a headline that the person gave."""
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from memtool.agents.discover import Discovered, discover
-from memtool.agents.reading import look
+from memtool.agents.discover import Discovered, discover, look, source_key, waiting
 from memtool.agents.registry import Root
-from memtool.jobs.ingest import source_key, unread_span, waiting
+from memtool.jobs.ingest import unread_span
 from memtool.model.records import Source
 
 _DAY_US = 86_400_000_000

@@ -11,12 +11,10 @@ from msgspec import Struct, field
 from memtool.agents.registry import resume_of
 from memtool.model.records import FIRST_INSTANT_US, Event
 from memtool.model.segmenting import in_order
-from memtool.model.threads import Signal, Turn
+from memtool.model.threads import TRUNKS, Signal, Turn, turns_in
 from memtool.model.words import content_words
 from memtool.query.names import ShortNames
-from memtool.signals.answers import closing_question
 from memtool.signals.text import Piece, one_line, pieces_of
-from memtool.signals.turns import TRUNKS, turns_of
 from memtool.store.store import Store
 
 MOST_BACK = 20_000
@@ -70,16 +68,15 @@ def left_off(store: Store, now_us: int) -> LeftOff | None:
         for event in islice(store.events_back(bounds.first_us, now_us + 1), MOST_BACK)
         if event.session == last.session and not event.rewound
     ]
-    turns = turns_of(in_order(held), last.project)
+    turns = _turns(store, last, held)
     ending = [event for event in in_order(held) if event.time_us >= last.time_us]
     answer = next((event for event in reversed(ending) if _is_answer(event)), None)
     signals = [signal for turn in turns for signal in turn.signals]
-    branches = [turn.branch for turn in turns if turn.branch not in TRUNKS]
     return LeftOff(
         last.session,
         last.agent,
         last.project,
-        branches[-1] if branches and turns[-1].branch not in TRUNKS else "",
+        turns[-1].branch if turns and turns[-1].branch not in TRUNKS else "",
         held[0].time_us,
         _asked(signals, last),
         _ended(turns, last, answer),
@@ -89,6 +86,20 @@ def left_off(store: Store, now_us: int) -> LeftOff | None:
         resume_of(last.agent, last.session),
         ShortNames(store).session(last.session),
     )
+
+
+def _turns(store: Store, last: Event, held: Sequence[Event]) -> Sequence[Turn]:
+    """Return the turns of the session: from its segments' nodes, or from its events where these are not up to date."""
+    days = sorted({store.calendar.day_of(event.time_us) for event in held})
+    cuts = [cut for day in days for cut in store.cuts(day) if cut.session == last.session]
+    nodes = [store.node(cut.id) for cut in cuts]
+    known = {event_id for cut in cuts for event_id in cut.events}
+    stored = [turn for node in nodes if node is not None for turn in turns_in(node.body)]
+    if stored and known >= {event.id for event in held}:
+        return stored
+    from memtool.signals.turns import turns_of  # these tables are large, and mostly not needed
+
+    return turns_of(in_order(held), last.project)
 
 
 def _prompts(store: Store, now_us: int) -> Iterator[Event]:
@@ -131,13 +142,10 @@ def _ended(turns: Sequence[Turn], last: Event, answer: Event | None) -> str:
     if told:
         return _short(told[-1].text)
     pieces = pieces_of(answer.text) if answer is not None else []
-    said = [
-        piece.text
-        for piece in pieces
-        if piece.kind in ("sentence", "item") and not piece.text.endswith(":")
-    ]
-    telling = (text for text in said if len(content_words(text)) >= _FEWEST_WORDS)
-    return _short(next(telling, said[0] if said else ""))
+    said = [piece.text for piece in pieces if piece.kind in ("sentence", "item", "heading")]
+    whole = [text for text in said if not text.endswith(":")] or said
+    telling = (text for text in whole if len(content_words(text)) >= _FEWEST_WORDS)
+    return _short(next(telling, whole[0] if whole else ""))
 
 
 def _uncommitted(turns: Sequence[Turn]) -> Iterator[str]:
@@ -164,10 +172,12 @@ def _next(signals: Sequence[Signal], answer: Event | None) -> str:
         if waiting:
             return _short(waiting[0])
     left = [s.text for s in signals if s.kind == "open" and answer and s.time_us >= answer.time_us]
-    question = closing_question(pieces)
     if left:
         return _short(left[0])
-    return _short(question.text) if question is not None else ""
+    asked = [
+        s.text for s in signals if s.kind == "question" and answer and s.time_us >= answer.time_us
+    ]
+    return _short(asked[-1]) if asked else ""
 
 
 def _named_next(pieces: Sequence[Piece]) -> Iterator[str]:

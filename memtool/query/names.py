@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from memtool.errors import UsageError
 from memtool.model.levels import Segment, parse_segment
-from memtool.model.records import Cut, GripId
+from memtool.model.records import Cut, GripId, is_by_hand
 from memtool.store.store import Store
 
 MIN_DIGITS = 4
@@ -38,7 +38,9 @@ class ShortNames(Struct, frozen=True):
         return self._known[grip_id]
 
     def session(self, session: str) -> str:
-        """Return the beginning of a session's id."""
+        """Return the beginning of a session's id; all of it where it is no conversation."""
+        if is_by_hand(session):
+            return session
         if session not in self._known:
             rivals = (rival for rival, _ in self.store.sessions(session[:SHOWN_SESSION]))
             self._known[session] = shortest(session, rivals, at_least=SHOWN_SESSION)

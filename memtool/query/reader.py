@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from memtool.errors import ConfigError, UsageError
 from memtool.model.calendar import Calendar
@@ -25,16 +26,27 @@ class Reader(Struct, frozen=True):
     now_us: int
     calendar: Calendar
     recipe: Recipe | None = None
+    opened: Store | None = None
+    """The store that is open already, between `held` and its end."""
 
     @contextmanager
     def store(self) -> Iterator[Store | None]:
         """Give the store as it is now, or None if there is none yet."""
+        if self.opened is not None:
+            yield self.opened
+            return
         access = Access(self.root)
         if not access.exists():
             yield None
             return
         with access.reading() as store:
             yield store
+
+    @contextmanager
+    def held(self) -> Iterator[Reader]:
+        """Give a reader whose store is opened only once, if there is one."""
+        with self.store() as store:
+            yield replace(self, opened=store)
 
     @contextmanager
     def memory(self) -> Iterator[Store | None]:
@@ -51,9 +63,10 @@ class Reader(Struct, frozen=True):
         return period
 
 
-def reader_for(config: Config, root: Path, now_us: int) -> Reader:
-    """Return the reader with the calendar and the recipe of the configuration."""
-    return Reader(root, now_us, wanted_calendar(config), _recipe(config))
+def reader_for(config: Config, root: Path, now_us: int, *, with_recipe: bool = True) -> Reader:
+    """Return the reader with the calendar of the configuration, and its recipe, which takes longer to find."""
+    recipe = _recipe(config) if with_recipe else None
+    return Reader(root, now_us, wanted_calendar(config), recipe)
 
 
 def _recipe(config: Config) -> Recipe | None:

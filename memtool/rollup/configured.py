@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memtool.files import reporting
-from memtool.ledger.reading import Spent
 from memtool.model.calendar import Calendar, calendar_from
 from memtool.model.levels import Level
 from memtool.model.records import Recipe
 from memtool.paths import key_files
 from memtool.process import SUMMARIZER_DIRECTORY
 from memtool.settings import Config
-from memtool.summarize import Options, Summarizer, make, row
-from memtool.summarize.calls import Budget
+
+if TYPE_CHECKING:
+    from memtool.ledger.reading import Spent
+    from memtool.summarize import Options, Summarizer
+    from memtool.summarize.calls import Budget
 
 
 def recipe_of(config: Config) -> Recipe:
@@ -24,6 +27,8 @@ def recipe_of(config: Config) -> Recipe:
 
 def without_key(config: Config) -> Summarizer:
     """Return the configured summarizer for what needs no call: its recipe, its prices."""
+    from memtool.summarize import make
+
     return make(config.summarizer.name, _options(config))
 
 
@@ -32,6 +37,8 @@ def summarizer_of(config: Config, environ: Mapping[str, str], root: Path) -> Sum
 
     Raise StorageError where a key file cannot be read.
     """
+    from memtool.summarize import make
+
     return make(config.summarizer.name, options_of(config, environ, root))
 
 
@@ -39,6 +46,8 @@ def options_of(
     config: Config, environ: Mapping[str, str], root: Path, *, name: str = ""
 ) -> Options:
     """Return the options of the summarizer of that name, by default the configured one."""
+    from memtool.summarize import row
+
     found = row(name or config.summarizer.name)
     # The variable holds the key of the provider's own endpoint: another one must not be shown it.
     variable = "" if config.summarizer.endpoint else found.key_variable
@@ -53,6 +62,8 @@ def _options(
     directory: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Options:
+    from memtool.summarize import Options
+
     settings = config.summarizer
     return Options(
         max_bullets=settings.max_bullets,
@@ -90,6 +101,8 @@ def _first_line(file: Path | None) -> str:
 
 def budget_of(config: Config, max_calls: int | None) -> Budget:
     """Return the configured budgets, with what a person allowed this run in place of its own."""
+    from memtool.summarize.calls import Budget
+
     settings = config.budget
     return Budget(
         calls_per_run=(settings.calls_per_run or None) if max_calls is None else max_calls,

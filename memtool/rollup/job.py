@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memtool.context import RunContext
+from memtool.ledger.file import PAUSED
 from memtool.model.levels import Level, place_of
 from memtool.rollup.plan import (
     RollupOptions,
@@ -20,7 +21,6 @@ from memtool.store.access import Access
 from memtool.store.store import Store
 from memtool.summarize import CallRefused
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.problems import PAUSED
 
 
 def roll_up(context: RunContext, options: RollupOptions) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from hashlib import blake2b
 from itertools import groupby
 
 import msgspec
@@ -13,7 +12,7 @@ from ahocorasick_rs import AhoCorasick
 
 from memtool.model.calendar import utc_bounds_us
 from memtool.model.levels import Level
-from memtool.model.records import ROLES, Event, Node, is_by_hand
+from memtool.model.records import FENCE, ROLES, Event, Node, is_by_hand
 from memtool.model.segmenting import in_order
 from memtool.redact import lowered
 from memtool.search.words import joined_terms
@@ -28,8 +27,6 @@ PROSE_CHARACTERS = 60_000
 POSITION_BITS = 24
 _DATA_PLACES = 1 << 23
 _OWN_TOOL = "memtool"
-FENCE = "<memtool-memory"
-"""How text begins that memtool itself has put into a conversation."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -56,6 +53,8 @@ class Document(msgspec.Struct, frozen=True):
 
 def number_of(text: str, bits: int) -> int:
     """Return a digest of the text as a number of so many bits."""
+    from hashlib import blake2b
+
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> (64 - bits)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import mul
 
 import msgspec
 
@@ -94,7 +95,13 @@ class Ranked(msgspec.Struct, frozen=True):
 
     candidate: Candidate
     score: float
-    features: dict[str, float]
+    values: tuple[float, ...]
+    """Of the features, in the order of WEIGHTS."""
+
+    @property
+    def features(self) -> dict[str, float]:
+        """What is known of the candidate, by name."""
+        return dict(zip(WEIGHTS, self.values, strict=True))
 
     @property
     def parts(self) -> dict[str, float]:
@@ -106,19 +113,20 @@ def ranked(
     question: Question, candidates: Sequence[Candidate], summaries: Iterable[Summary] = ()
 ) -> list[Ranked]:
     """Return the candidates, the best first."""
+    weights = tuple(WEIGHTS.values())
     rows = [
-        Ranked(candidate, sum(WEIGHTS[name] * value for name, value in features.items()), features)
-        for candidate, features in zip(
-            candidates, features_of(question, candidates, summaries), strict=True
+        Ranked(candidate, sum(map(mul, weights, values)), values)
+        for candidate, values in zip(
+            candidates, values_of(question, candidates, summaries), strict=True
         )
     ]
     return sorted(rows, key=lambda row: (-row.score, -row.candidate.time, row.candidate.id))
 
 
-def features_of(
+def values_of(
     question: Question, candidates: Sequence[Candidate], summaries: Iterable[Summary]
-) -> list[dict[str, float]]:
-    """Return what is known of each candidate, most of it between 0 and 1."""
+) -> list[tuple[float, ...]]:
+    """Return what is known of each candidate, in the order of WEIGHTS, most of it between 0 and 1."""
     share = _Shares(question.weights)
     place = {one.place: one for one in candidates}
     best = max((one.text for one in candidates), default=0) or 1
@@ -133,35 +141,37 @@ def features_of(
         pattern.search(question.text) is not None for pattern in (_WHEN, _NUMBER, _WHY, _PERSON)
     )
     start_us, end_us = question.span_us or (0, 0)
-    found = []
+    found: list[tuple[float, ...]] = []
     for one in candidates:
-        near = [place.get(one.place + step) for step in (-1, -2, 1)]
+        at, shape = one.place, one.shape
+        near = (place.get(at - 1), place.get(at - 2), place.get(at + 1))
         before, session, turn = near[0], sessions[one.session], turns[one.turn]
         bits = one.terms
         for other in near:
-            bits |= other.terms if other is not None else 0
+            if other is not None:
+                bits |= other.terms
         over = [s.score for s in above.get(one.session, ()) if s.start <= one.time <= s.end]
         kind = KINDS[one.kind] if one.kind < len(KINDS) else ""
         found.append(
-            {
-                "text": one.text / best,
-                "coverage": share[one.terms],
-                "around": share[bits],
-                "before": before.text / best if before is not None else 0.0,
-                "turn": turn.best_beside(one) / best,
-                "session": session.strength / strongest,
-                "session_coverage": share[session.bits],
-                "summary": max(over, default=0) / best_above,
-                "common": one.common.bit_count() / question.common if question.common else 0.0,
-                "length": math.log(one.size + 1) / _LENGTH_SCALE,
-                "asked_of_person": float(of_person and ROLES.get(kind) == "user"),
-                "asks_when": float(asks_when and bool(one.shape & WHEN)),
-                "asks_number": float(asks_number and bool(one.shape & NUMBER)),
-                "asks_why": float(asks_why and bool(one.shape & REASON)),
-                "is_question": float(bool(one.shape & QUESTION)),
-                "dates": float(start_us <= one.time < end_us),
-                "kind": KIND_WEIGHTS.get(kind, 0.0),
-            }
+            (
+                one.text / best,  # text
+                share[one.terms],  # coverage
+                share[bits],  # around
+                before.text / best if before is not None else 0.0,  # before
+                turn.best_beside(one) / best,  # turn
+                session.strength / strongest,  # session
+                share[session.bits],  # session_coverage
+                max(over) / best_above if over else 0.0,  # summary
+                one.common.bit_count() / question.common if question.common else 0.0,  # common
+                math.log(one.size + 1) / _LENGTH_SCALE,  # length
+                float(of_person and ROLES.get(kind) == "user"),  # asked_of_person
+                float(asks_when and bool(shape & WHEN)),  # asks_when
+                float(asks_number and bool(shape & NUMBER)),  # asks_number
+                float(asks_why and bool(shape & REASON)),  # asks_why
+                float(bool(shape & QUESTION)),  # is_question
+                float(start_us <= one.time < end_us),  # dates
+                KIND_WEIGHTS.get(kind, 0.0),  # kind
+            )
         )
     return found
 

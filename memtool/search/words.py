@@ -18,10 +18,6 @@ _EDGE = ".:/\\@+-'\u2019"
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PIECE = re.compile(r"[/\\:@]+")
-_BIGRAM = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+"
-)
-"""Scripts that write no spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) and Korean: pairs of characters."""
 _ACCENT = re.compile("[\u0300-\u036f]")
 """Not those of Japanese, which tell other sounds."""
 _POSSESSIVE = re.compile(r"['\u2019]s$")
@@ -109,13 +105,24 @@ def _of_piece(piece: str) -> Iterator[str]:
         yield from _of_word(folded(part))
 
 
+@cache
+def _bigram() -> re.Pattern[str]:
+    """Return what finds scripts that write no spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer), and Korean.
+
+    To compile it takes 2 ms. These are indexed as pairs of characters.
+    """
+    return re.compile(
+        "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+"
+    )
+
+
 def _of_word(word: str) -> Iterator[str]:
     if word.isascii():
         if len(word) <= _LONGEST:
             yield _stem(word) if word.isalpha() else word
         return
     end = 0
-    for match in _BIGRAM.finditer(word):
+    for match in _bigram().finditer(word):
         if match.start() > end:
             yield word[end : match.start()]
         run, end = match.group(), match.end()

@@ -17,6 +17,7 @@ from memtool.signals.text import (
     clause,
     is_made_of,
     is_whole,
+    without,
     without_path,
 )
 
@@ -40,10 +41,11 @@ _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`")
 _TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
-    r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|folgende)\W*:$"
+    r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|"
+    r"shows?|reads?|runs?|returns?|covers?|includes?|contains?|supports?|has|have|is|are|will|to|folgende)\W*:$"
 )
 _BRACKETS = re.compile(
-    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) [\w.]+(?:[-/][\w.]+)+(?=$|[.,;])"
+    r"\([^)]*\)|\b[0-9a-f]{7,40}\b|#\d+|\b(?:on|to|in) `?[\w.]+(?:[-/][\w.]+)+`?(?=$|[.,;])"
 )
 _LIST_VERB = re.compile(r",?\s+(?:that|which)\s+\w+s\Z")
 """What announced the list that followed: "a section that explains: …"."""
@@ -135,6 +137,11 @@ _DEED = re.compile(
 _PASSIVE = re.compile(
     r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
 )
+_CHANGE = re.compile(
+    r"\A(?:(?! [–—-] ).)*?\b(?:now|no longer|has been|have been)\b| [–—-] (?:now|no longer)\b",
+    re.IGNORECASE,
+)
+"""What is so now; not what a thing after a dash verifies or does now."""
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
@@ -157,7 +164,7 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
         return  # a label
     if "?" in text or _TO_YOU.search(text):
         return
-    if piece.kind != "sentence" and not (is_deed or _is_telling(piece)):
+    if piece.kind != "sentence" and not (is_deed or _CHANGE.search(text) or _is_telling(piece)):
         return  # a part of an explanation, what a thing does, a heading
     if (first in _VERBS or first in _TO_THE_READER) and not is_deed:
         return  # what the reader should do, or a step
@@ -176,8 +183,8 @@ def is_deed(text: str) -> bool:
 
 def lead_of(text: str) -> str:
     """Return a statement without greeting and first person, in whole clauses; "" where it says nothing."""
-    bare = _REPORT.sub("", _GREETING.sub("", text, count=1), count=1).strip()
-    bare = without_path(_GREETING.sub("", bare, count=1)).strip("` ")
+    bare = without(_REPORT, without(_GREETING, text)).strip()
+    bare = without_path(without(_GREETING, bare)).strip("` ")
     if (
         not bare
         or bare.endswith("?")
@@ -192,8 +199,9 @@ def lead_of(text: str) -> str:
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
         bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
-    elif _PASSIVE.search(bare):
+    elif _PASSIVE.search(bare) or (_CHANGE.search(bare) and not _ANNOUNCES.search(bare)):
         bare = bare.rstrip(": ")
+    is_deed |= bool(_CHANGE.search(bare))
     most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE_TOLD
     clauses = (clause(bare, most) for most in (MOST_WORDS, *_FEWER_WORDS))
     short = next((text for text in clauses if is_whole(text, most_code)), "")

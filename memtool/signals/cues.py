@@ -126,7 +126,8 @@ ENGLISH = Cues(
         r"always\b|keep\b|only\b|revert\b|leave\b|remove\b|drop\b|rather\b|thinking again)"
     ),
     correction=(
-        r"(?:no[,.!]|no (?:i|that|this|it|you)\b|sorry, (?:my point|i meant|that)|my point is|i "
+        r"(?:no[,.!](?! (?:don't|do not|let's|leave|keep|not yet|need))|"
+        r"no (?:i|that|this|it|you)\b|sorry, (?:my point|i meant|that)|my point is|i "
         r"meant\b|that(?:'s| is)(?: still)? (?:not|wrong|incorrect)|this is (?:still )?(?:not|"
         r"wrong|incorrect)|"
         r"again,? this is not|not (?:quite|correct|what i)|the \w+ (?:part|one) is (?:not|wrong)|"
@@ -216,8 +217,8 @@ ENGLISH = Cues(
         "stored"
     ),
     announcement=(
-        r"(?:here(?:['\u2019]s| is| are)|the following|these are|below|summary of|now (?:let me|"
-        r"i(?:'ll| will| need| can| have)|let's|add|the|run|update|we)|let me|i(?:'ll| will|'m "
+        r"(?:here(?:['\u2019]s| is| are)|the following|these are|below|summary of|now (?:let me|for|that|"
+        r"i(?:'ll| will| need| can| have)|let's|add|run|update|we)|let me|i(?:'ll| will|'m "
         r"going| am going| need to| should| can see| want to| see\b| understand)|next,? i|"
         r"first,? (?:let|i)|"
         r"one more|looking at|so the answer|a few (?:options|things)|there are (?:\w+ "
@@ -228,7 +229,7 @@ ENGLISH = Cues(
         r"(?:explored|searched|analy[sz]ed|examined|investigated)\b|"
         r"all (?:changes|tasks|of)|good,|great,|perfect,|want me|would you|do you|shall i|should "
         r"i|if you|you can|to (?:answer|verify|test|summarize)|what (?:do|would|was|changed|i|"
-        r"were)|(?:this|that|it|they|these|those|he|she|both|nothing|we)\s+\w+|"
+        r"were)|(?:this|that|it|they|these|those|he|she|we)\s+\w+|"
         r"now (?:it|this|that|they|you)\b|that's|it's|note\b|yes\b|no\b)"
     ),
     next=r"(?:(?:ok(?:ay)?|now|first|next|good|great)[,.!]? )*(?:let me|i(?:'ll| will|'m going to))\b",
@@ -255,7 +256,10 @@ ENGLISH = Cues(
         r"not (?:done|fixed|addressed|covered|tested)(?: yet)?|known (?:limitations|issues)|"
         r"follow-?ups?|deferred|left out)\b"
     ),
-    open_label=r"(?:still open|(?:what is )?left|open|remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+",
+    open_label=(
+        r"(?:still open|(?:what is )?left|open(?: on `?[\w-]+`?)?|"
+        r"remaining|to ?do|not done|deferred|follow-?up)\s*[:–—-]\s+"
+    ),
     dropped=(
         r"\b(?:abandon(?:ed)?|drop(?:ped)? (?:this|the) (?:branch|work|idea|approach|pr)|give up "
         r"on (?:this|it)|close (?:this|the) pr without|throw (?:this|it) away|scrap (?:this|the) "

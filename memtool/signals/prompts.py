@@ -22,6 +22,7 @@ from memtool.signals.text import (
     is_whole,
     one_line,
     pieces_of,
+    without,
     without_path,
 )
 
@@ -56,6 +57,8 @@ _STEP = re.compile(r"^(?:step|task|phase|part)\s+\w+\s*[:.–—-]\s*|^\d+[.)]\s
 _GOAL = re.compile(
     r"^(?:goal|overview|summary|context|problem|motivation|background|objective)\b", re.IGNORECASE
 )
+_FINDINGS = re.compile(r"(?:issues|findings|problems|observations|review|results)\b", re.IGNORECASE)
+"""A section of a plan whose numbered headings are no steps."""
 _PROCESS_QUESTION = re.compile(
     r"\b(?:what would you like|like to do next|how (?:should|would you like) (?:i|me|we) (?:to "
     r")?proceed|next step|ready to|shall i|should i (?:proceed|continue|start))\b",
@@ -138,19 +141,14 @@ def _outside(event: Event, action: act.AnyAction, calls: Mapping[str, Event]) ->
 
 
 def _steps(event: Event, steps: Sequence[str], said: Event) -> Iterator[Signal]:
-    """Yield the steps of a plan that the event which said them still holds, and that stand by themselves."""
+    """Yield the steps of a plan that the event which said them still holds."""
     rank = 0
     for step in steps:
         text, where = clean(_STEP.sub("", step)), said.text.find(step)
-        if where >= 0 and _is_step(text) and rank < MOST_STEPS:
+        if where >= 0 and text and rank < MOST_STEPS:
             rank += 1
             held = proof(said, where, where + len(step))
             yield _signal("plan", text, event, held, state="step", rank=rank)
-
-
-def _is_step(text: str) -> bool:
-    """Return whether a line of a plan says what is to be done; else it is a heading or a finding."""
-    return is_whole(text) and text.split(" ", 1)[0].lower().strip(",.:") in _VERBS
 
 
 def _answered(event: Event, asked: act.Asked) -> Iterator[Signal]:
@@ -214,9 +212,11 @@ def _plan(event: Event) -> Iterator[Signal]:
     section, told, steps = "", False, 0
     for piece in pieces:
         if piece.kind == "heading":
-            section = piece.text
+            is_step = bool(_STEP.match(piece.text))
+            section = section if is_step else piece.text
             step = without_path(_STEP.sub("", piece.text))
-            if _STEP.match(piece.text) and _is_step(step) and steps < MOST_STEPS:
+            is_told = is_step and is_whole(step) and not _FINDINGS.match(section)
+            if is_told and steps < MOST_STEPS:
                 steps += 1
                 yield _signal(
                     "plan",
@@ -272,7 +272,7 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
     for piece in _first_paragraph(pieces) if answer else ():
         if not _is_ruling(piece):
             continue
-        text = clause(_without_interjections(piece.text))
+        text = clause(without(_INTERJECTIONS, piece.text))
         words = content_words(text)
         if (
             len(words - PROCESS) < FEWEST_TOLD - 1
@@ -284,12 +284,6 @@ def _rulings(event: Event, pieces: Sequence[Piece], answer: Answer | None) -> It
             continue
         proofs = [proof(event, piece.start, piece.end)]
         yield _signal("decision", capitalised(text), event, *proofs, state="ruling")
-
-
-def _without_interjections(text: str) -> str:
-    match = _INTERJECTIONS.match(text)
-    assert match is not None
-    return text[match.end() :]
 
 
 def _is_ruling(piece: Piece) -> bool:
@@ -330,8 +324,7 @@ def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
 def wanted(text: str) -> str:
     """Return a ruling as an act: without what stands before it, and without what was rejected."""
     bare = _REJECTED.sub("", text)
-    wish = _WISH.match(bare)
-    return capitalised(_ADVERB.sub("", bare[wish.end() :] if wish else bare))
+    return capitalised(without(_ADVERB, without(_WISH, bare)))
 
 
 _REJECTED = re.compile(r" \(rejected: [^)]*\)$")
@@ -397,7 +390,7 @@ def _asks(
 
 
 def _wanted(piece: Piece) -> Iterator[_Wanted]:
-    text = _SLASH.sub("", piece.text)
+    text = without(_SLASH, piece.text)
     if choices.is_reply(text):
         return
     wish = _WISH.match(text)
@@ -413,7 +406,7 @@ def _wanted(piece: Piece) -> Iterator[_Wanted]:
     is_imperative = bare.split(" ", 1)[0].lower().strip(",.") in _VERBS
     is_wish = bool(_REQUESTS.search(lead))
     if is_wish and not is_imperative:
-        bare = _without_interjections(text)
+        bare = without(_INTERJECTIONS, text)
     short = clause(bare)
     if text.endswith("?") and is_imperative:
         short = short.rstrip("? ")
@@ -433,7 +426,7 @@ _CORRECTION = cues.start("correction")
 def corrects(text: str) -> bool:
     """Return whether a prompt says that what was said or done before it is wrong."""
     bare = text.strip()
-    return bool(_CORRECTION.match(bare) or _CORRECTION.match(_without_interjections(bare)))
+    return bool(_CORRECTION.match(bare) or _CORRECTION.match(without(_INTERJECTIONS, bare)))
 
 
 _ABOUT_ME = re.compile(

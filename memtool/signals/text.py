@@ -164,21 +164,26 @@ def _sentences(line: str) -> Iterator[tuple[int, int]]:
 
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)")
-_EMPHASIS = re.compile(r"(\*\*|__|\*(?=\S)|(?<=\S)\*(?!\w))")
+_EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w))")
 _SIGNS = re.compile(r"^[\s\W]*?(?=[\w\"'`(/@#$<\[{.~-])", re.UNICODE)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d\u2b00-\u2bff]+ ?")
 
 
 def clean(text: str) -> str:
     """Return one line without markup, emoji and marks at its start."""
-    text = _LINK.sub(r"\1", text)
-    text = "`".join(  # a star in code is no emphasis
-        part if number % 2 else _EMPHASIS.sub("", part)
-        for number, part in enumerate(text.split("`"))
-    )
-    text = _EMOJI.sub("", text)
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    if "*" in text or "__" in text:
+        text = "`".join(  # a star in code is no emphasis
+            part if number % 2 else _EMPHASIS.sub("", part)
+            for number, part in enumerate(text.split("`"))
+        )
+    if not text.isascii():
+        text = _EMOJI.sub("", text)
     text = " ".join(text.split())
-    return _SIGNS.sub("", text, count=1).strip(" -–—•·")
+    if not text[:1].isalnum():
+        text = _SIGNS.sub("", text, count=1)
+    return text.strip(" -–—•·")
 
 
 _CODE = re.compile(
@@ -238,13 +243,19 @@ _BREAK = re.compile(
 )
 
 
+BRACKETED = re.compile(r"(?:^|\s+)\([^()]*\)(?!\w)")
+
+
 def clause(text: str, most: int = MOST_WORDS) -> str:
-    """Return the text, shortened to whole clauses where it is longer than `most` words; "" where it cannot be."""
+    """Return the text; where it is longer than `most` words, without brackets or only whole clauses, else ""."""
     text = text.rstrip(" .;,")
     if text.endswith(":"):
         return ""
     if len(text.split()) <= most:
         return text
+    bare = BRACKETED.sub("", text).strip()
+    if len(bare.split()) <= most and is_whole(bare, 1.0):
+        return bare
     best = ""
     for match in _BREAK.finditer(text):
         head = text[: match.start()].rstrip(" ,;:")
@@ -279,7 +290,14 @@ _TOLD_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 def is_made_of(text: str, words: frozenset[str]) -> bool:
     """Return whether a text has no other words than these, numbers and signs apart."""
-    return all(word.lower().replace("\u2019", "'") in words for word in _TOLD_WORD.findall(text))
+    found = (match[0].lower().replace("\u2019", "'") for match in _TOLD_WORD.finditer(text))
+    return all(word in words for word in found)
+
+
+def without(start: re.Pattern[str], text: str) -> str:
+    """Return the text without what fits the pattern at its start."""
+    match = start.match(text)
+    return text[match.end() :] if match else text
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")

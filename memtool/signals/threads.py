@@ -13,6 +13,7 @@ from memtool.model.records import Event, digest_of
 from memtool.model.segmenting import segments_of
 from memtool.model.threads import (
     QUESTION,
+    TRUNKS,
     Item,
     Point,
     Reference,
@@ -28,7 +29,7 @@ from memtool.model.threads import (
 )
 from memtool.model.words import content_words
 from memtool.signals import answers
-from memtool.signals.turns import TRUNKS, turns_of
+from memtool.signals.turns import turns_of
 from memtool.signals.weighing import DROPPED, Weighing
 
 DELIVERED_SHARE = 1 / 3

@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memtool.model import actions as act
-from memtool.model.records import Event, is_by_hand
-from memtool.model.threads import Kind, Proof, Signal, Turn, Usage, joined_usage
+from memtool.model.records import (
+    SETTLED_ITEM,
+    SETTLED_THREAD,
+    SETTLED_TIME,
+    Event,
+    is_by_hand,
+)
+from memtool.model.threads import TRUNKS, Kind, Proof, Signal, Turn, Usage, joined_usage
 from memtool.model.words import content_words
 from memtool.signals import answers, prompts, recaps, shell
 from memtool.signals.prompts import proof
 from memtool.signals.text import Piece, clause, one_line, pieces_of
 
-TRUNKS = frozenset({"", "main", "master", "develop", "trunk", "HEAD"})
 _MOST_SIGNALS = 60
 _INTERRUPTED = "[Request interrupted"
 UNNAMED = "…"
@@ -30,10 +35,6 @@ def turns_of(events: Sequence[Event], project: str = "") -> tuple[Turn, ...]:
     if events and is_by_hand(events[0].session):
         return tuple(turn for event in events if (turn := _by_hand(event)) is not None)
     return tuple(_Segment(events, project).turns())
-
-
-SETTLED_THREAD, SETTLED_ITEM, SETTLED_TIME = "thread", "item", "settled_us"
-"""What the metadata of an event says that settles an open item: whose, which, and when that was said."""
 
 
 def _by_hand(event: Event) -> Turn | None:
@@ -190,18 +191,17 @@ class _Segment:
             if read is not None and (event.kind == "subagent_end" or _is_main(event)):
                 read(draft, event)
         draft.signals += tests.values()
+        said = [event for event in draft.events if event.kind == "answer" and _is_main(event)]
+        pieces = pieces_of(said[-1].text) if said else []
         last = self._last_word(draft)
-        draft.is_cut = (
-            last is None or last.kind != "answer" or answers.announces(pieces_of(last.text))
-        )
+        draft.is_cut = last is None or last.kind != "answer" or answers.announces(pieces)
         if last is not None and last.kind == "answer":
-            self._final(draft, last)
+            self._final(draft, last, pieces)
         elif last is not None and is_last:
             text = clause(last.text.strip().split("\n", 1)[0])
             self._add(draft, "error", last, text, (0, len(last.text)))
-        said = [event for event in draft.events if event.kind == "answer" and _is_main(event)]
         if said:
-            self.answer = (said[-1], pieces_of(said[-1].text))
+            self.answer = (said[-1], pieces)
 
     def _last_word(self, draft: _Draft) -> Event | None:
         """Return the last answer, if no call followed it and nothing interrupted it, or the error that came last."""
@@ -254,8 +254,7 @@ class _Segment:
         if said is not None:
             self._add(draft, "subagent", event, said.text, (said.start, said.end))
 
-    def _final(self, draft: _Draft, event: Event) -> None:
-        pieces = pieces_of(event.text)
+    def _final(self, draft: _Draft, event: Event, pieces: Sequence[Piece]) -> None:
         question = answers.closing_question(pieces)
         if question is not None:
             self._add(draft, "question", event, question.text, (question.start, question.end))

@@ -12,7 +12,7 @@ import msgspec
 from memtool.model.threads import PERSON_TITLE, Candidate, Kind, Point, Reference, Signal, Turn
 from memtool.model.words import content_words, share
 from memtool.signals import cues, prompts
-from memtool.signals.text import clause, prose
+from memtool.signals.text import BRACKETED, clause, prose
 from memtool.signals.turns import UNNAMED
 
 MOST_HEADLINE = 90
@@ -65,7 +65,7 @@ _SIDE_SHARE = 0.3
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
 # What names a thread, the best first, after a title that the person gave.
-PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK = range(1, 9)
+PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, BRANCH, ACT, ASK, ISSUE = range(1, 9)
 NAME, RESULT, QUESTION, SHORT_NAME, NOTE = range(9, 14)
 """NAME: the branch alone, where nothing says what was done on it."""
 
@@ -360,7 +360,7 @@ def _short(signal: Signal) -> Signal:
     """Return the signal with as many whole clauses of its text as fit a headline."""
     if len(signal.text) <= MOST_HEADLINE:
         return signal
-    bare = _BRACKETED.sub("", signal.text)
+    bare = BRACKETED.sub("", signal.text)
     unlabelled = _LABELLED.sub("", bare)
     texts = (bare, *(clause(bare, most) for most in _FEWER_WORDS), unlabelled)
     fitting = next((text for text in texts if text and len(text) <= MOST_HEADLINE), signal.text)
@@ -369,7 +369,6 @@ def _short(signal: Signal) -> Signal:
 
 _FEWER_WORDS = (18, 14, 10)
 _LABELLED = re.compile(r"\A[^:]{3,30}: (?=\S)")
-_BRACKETED = re.compile(r"\s*\([^()]*\)")
 
 
 def _is_side(text: str) -> bool:

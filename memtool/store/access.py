@@ -21,8 +21,6 @@ from memtool.files import (
 )
 from memtool.locks import WRITER_QUEUE, Lock, is_free, lock_path
 from memtool.model.calendar import Calendar
-from memtool.program import upgrade_hint
-from memtool.redact.rules import RULESET_VERSION
 from memtool.store.engine import (
     WAY_BACK,
     Engine,
@@ -159,6 +157,8 @@ class Access(msgspec.Struct, frozen=True):
         import secrets
         import shutil
 
+        from memtool.redact.rules import RULESET_VERSION
+
         making = self.root / "store.new"
         with reporting(self.root):
             shutil.rmtree(making, ignore_errors=True)
@@ -191,6 +191,8 @@ class Access(msgspec.Struct, frozen=True):
     def _check_format(self) -> None:
         number = recorded_format(self.root)
         if number is not None and number > FORMAT:
+            from memtool.program import upgrade_hint
+
             raise ConfigError(
                 f"the store at {self.root} has format {number}, this memtool knows up to {FORMAT}",
                 hint=f"{upgrade_hint()}; or name another store with --store; if the file FORMAT is damaged, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -30,7 +31,10 @@ class Codec(Generic[T]):
     def __init__(self, kind: type[T], **more: object) -> None:
         self._kind = kind
         self._more = more
-        self._decoder = msgspec.msgpack.Decoder(kind)
+
+    @cached_property
+    def _decoder(self) -> msgspec.msgpack.Decoder[T]:
+        return msgspec.msgpack.Decoder(self._kind)
 
     def encode(self, value: T) -> bytes:
         assert isinstance(value, self._kind), value

@@ -30,6 +30,12 @@ _HEAD = (
 _CALENDAR = "# The store's calendar: {zone}, days start at minute {start}, weeks on day {week}.\n"
 _MADE_FOR = "# Made for the settings "
 _RESTART_MODE_SINCE = 254
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - PrivateTmp= gives a job its own
+_EMPTIED: Mapping[Scope, tuple[Path, ...]] = {
+    "system": (*HIDDEN, *_TEMPORARY),
+    "user": _TEMPORARY,
+}
+"""Where a job sees an empty directory in the place of the machine's."""
 # By how a line begins: the setting that it comes from.
 _SETTINGS = (
     ("OnCalendar=", "{section}.schedule"),
@@ -40,6 +46,7 @@ _SETTINGS = (
     ("ConditionACPower=", "scheduler.rollups_on_battery"),
     ("ConditionPathExists=", "store.path"),
     ("ReadWritePaths=", "store.path"),
+    ("BindPaths=", "store.path"),
 )
 _WHOLE_FILES = {
     NETWORK_DROP_IN: "summarizer.name",
@@ -289,7 +296,11 @@ def _service(job: Job, own: TimerSettings, wanted: Wanted) -> str:
     if wanted.store is not None:
         flags = wanted.store / "pause"
         unit += [f"ConditionPathExists=!{plain_path(flags / name)}" for name in ("all", job.name)]
-        service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
+        if _is_below(wanted.store, _EMPTIED[wanted.scope]):
+            # Not "-": without the store, the job would write into an empty directory that ends with it.
+            service.append(f"BindPaths={bound_path(wanted.store, may_be_missing=False)}")
+        else:
+            service.append(f'ReadWritePaths="-{plain_path(wanted.store)}"')
         if wanted.scope == "user":
             service.append("ExecStartPre=")  # which would make the directory of the shipped place
     if own.timeout_s != job.settings.timeout_s:

@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from memtool.errors import StorageError, UsageError
 from memtool.files import atomic_write, private_directory, reporting
+from memtool.person import as_owner
 from memtool.text import first_line
 
 ALL = "all"
@@ -106,22 +107,21 @@ def paused(root: Path, jobs: Iterable[str], now_us: int) -> Mapping[str, Pause]:
 
 def set_pause(root: Path, pause: Pause) -> None:
     """Record the pause. It replaces an earlier one of the same job, or of all. Raise StorageError."""
-    where = private_directory(directory(root))
-    _hand_over(where, root)
     kind = "" if pause.until_us is None else _UNTIL
-    path = where / (pause.who + kind)
-    atomic_write(path, _text(pause).encode())
-    _hand_over(path, root)
-    for other in _KINDS:
-        if other != kind:
-            _remove(where / (pause.who + other))
+    with as_owner(root):  # the jobs have to read and remove it
+        where = private_directory(directory(root))
+        atomic_write(where / (pause.who + kind), _text(pause).encode())
+        for other in _KINDS:
+            if other != kind:
+                _remove(where / (pause.who + other))
 
 
 def end_pause(root: Path, who: str) -> None:
     """Remove the pause of this job; for `all`, every pause. Raise StorageError."""
-    for name in _names(root):
-        if who == ALL or name in {who + kind for kind in (*_KINDS, _ONCE)}:
-            _remove(directory(root) / name)
+    with as_owner(root):
+        for name in _names(root):
+            if who == ALL or name in {who + kind for kind in (*_KINDS, _ONCE)}:
+                _remove(directory(root) / name)
 
 
 def admit(
@@ -157,20 +157,20 @@ def ignoring(root: Path, job: str) -> Iterator[None]:
 
     If this process is killed, the pause still holds: the runner respects a lifted one, and puts it back.
     """
-    where = private_directory(directory(root))
-    _hand_over(where, root)
-    once = where / (job + _ONCE)
-    atomic_write(once, b"")
-    _hand_over(once, root)
-    with reporting(where):
-        for who in (job, ALL):
-            if (where / who).exists():
-                (where / who).rename(where / (who + _LIFTED))
+    once = directory(root) / (job + _ONCE)
+    with as_owner(root):
+        where = private_directory(directory(root))
+        atomic_write(once, b"")
+        with reporting(where):
+            for who in (job, ALL):
+                if (where / who).exists():
+                    (where / who).rename(where / (who + _LIFTED))
     try:
         yield
     finally:
-        _remove(once)
-        _put_back(root)
+        with as_owner(root):
+            _remove(once)
+            _put_back(root)
 
 
 def described(pause: Pause) -> str:
@@ -233,13 +233,6 @@ def _put_back(root: Path) -> None:
                     path.rename(path.with_name(name.removesuffix(_LIFTED)))
                 except FileNotFoundError:
                     continue  # another was faster
-
-
-def _hand_over(path: Path, root: Path) -> None:
-    """Make the store's owner the owner of what root made: the jobs have to read and remove it."""
-    with reporting(path):
-        if os.geteuid() == 0 and (owner := root.stat()).st_uid != 0:
-            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _remove(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from memtool.ledger.file import BAD_RESULTS, Left, Run
+from memtool.ledger.file import BAD_RESULTS, PAUSED, Left, Run
 from memtool.ledger.reading import History
 from memtool.systemd.exits import exit_name, exit_words, is_before_start
 from memtool.systemd.jobs import JOBS, Job
@@ -107,8 +107,6 @@ def waiting_words(row: JobStatus) -> str:
     return words(left)
 
 
-PAUSED = "paused"
-"""The reason of what waits behind a pause: its own job's, or that of a job whose work it is made from."""
 SILENT = frozenset({None, "skipped"})  # not the end of a run
 _SECOND_US = 1_000_000
 # A unit's process starts, and its run is recorded, within this; less than that is one and the same run.

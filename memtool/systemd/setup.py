@@ -12,7 +12,7 @@ from typing import NamedTuple
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory, reporting
 from memtool.paths import SYSTEM_STORE, home_directory, shipped, xdg_directory
-from memtool.person import Person, as_person
+from memtool.person import Person, as_person, owner_uid
 from memtool.process import run
 from memtool.program import DISTRIBUTION, Way
 from memtool.systemd.changes import Change, tell_systemd, write
@@ -181,7 +181,8 @@ def zsh_advice(places: Places, environ: Mapping[str, str]) -> str:
 def check_owner(store: Path, owner: str, run_as: str, take_over: str) -> None:
     """Raise MemtoolError if the system's memory belongs to another user than `run_as`.
 
-    `owner` owns it now, empty if there is none; `take_over` is the owner that the command line names.
+    `owner` owns it now, or is whom the installed jobs run as; empty if there is neither. `take_over` is the owner that
+    the command line names.
     """
     if take_over and take_over != owner:
         whose = f"belongs to {owner}" if owner else "does not exist"
@@ -221,6 +222,8 @@ class Plan(NamedTuple):
     """Who will own the store: the system's run-as user; None for the user who runs this."""
     take_over: str = ""
     """The user whose store becomes the owner's."""
+    is_of_system: bool = True
+    """Whether the system's settings name the store, not the user's own."""
 
 
 def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> tuple[str, ...]:
@@ -276,25 +279,45 @@ def _record_directories(plan: Plan) -> None:
 
 
 def _make_stores(plan: Plan) -> None:
-    """Make the store's directory, so that jobs can be paused before the first run.
+    """Make the store's directory, so that jobs can be paused before the first run."""
+    if plan.owner is not None and not plan.take_over:
+        give_to(plan.places.store, plan.owner)
+    make_store(plan.store, plan.owner, is_of_system=plan.is_of_system)
 
-    A store that the settings name is made as the user, since the settings are the user's, not root's.
+
+def make_store(store: Path, owner: Person | None, *, is_of_system: bool) -> None:
+    """Make the store's directory for this user, or for the present one, unless it exists.
+
+    Only where the system's settings name it root makes it, and gives it away. What a user's own settings name is made
+    as that user: root makes no directory for a user where that user could not. Raise MemtoolError if it cannot be made.
     """
-    person = plan.owner
-    if person is None:
-        private_directory(plan.store)
+    if store.exists():
         return
-    if not plan.take_over:
-        give_to(plan.places.store, person)
+    if owner is None or owner.uid == os.geteuid():
+        private_directory(store)
+        return
+    if is_of_system and owner_uid(store) != owner.uid:
+        with reporting(store):
+            for folder in reversed(store.parents):
+                if not folder.is_dir():
+                    folder.mkdir()
+                    folder.chmod(0o755)
+            store.mkdir(0o700)
+            os.chown(store, owner.uid, owner.gid)
+        return
 
     def make() -> int:
-        private_directory(plan.store)
+        try:
+            private_directory(store)
+        except MemtoolError:
+            return 1
         return 0
 
-    if not plan.store.exists() and as_person(person, make) != 0:
-        raise MemtoolError(
-            f"{person.name} cannot make {plan.store}", hint="make it, and give it to this user"
-        )
+    if as_person(owner, make) != 0:
+        command = shlex.join(
+            ["sudo", "install", "-d", "-m", "700", "-o", owner.name, "-g", str(owner.gid), str(store)]
+        )  # fmt: skip
+        raise MemtoolError(f"{owner.name} cannot make {store}", hint=command)
 
 
 def read_record(store: Path) -> list[Path]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from memtool.ledger.file import BAD_RESULTS, WROTE, Left, Run, as_json
+from memtool.ledger.file import BAD_RESULTS, PAUSED, WROTE, Left, Run, as_json
 from memtool.ledger.reading import History
 from memtool.systemd.jobs import BY_NAME, JOBS, Job
 from memtool.systemd.pauses import Pause
 from memtool.systemd.problems import (
-    PAUSED,
     SILENT,
     JobStatus,
     Look,

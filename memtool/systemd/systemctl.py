@@ -31,7 +31,7 @@ Scope = Literal["system", "user"]
 SCOPES: tuple[Scope, ...] = ("system", "user")
 
 _ROOT = Path("/")
-_SYSTEM_UNITS = (
+SYSTEM_UNITS = (
     "etc/systemd/system",
     "run/systemd/system",
     "usr/local/lib/systemd/system",
@@ -183,7 +183,7 @@ def is_booted(root: Path = _ROOT) -> bool:
 def installed_in(environ: Mapping[str, str], root: Path = _ROOT) -> tuple[Scope, ...]:
     """Return the managers for which timers are installed, found by their files, without asking systemd."""
     found: dict[Scope, Iterator[Path]] = {
-        "system": (root / part for part in _SYSTEM_UNITS),
+        "system": (root / part for part in SYSTEM_UNITS),
         "user": _user_units(environ, root),
     }
     return tuple(

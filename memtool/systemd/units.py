@@ -16,7 +16,7 @@ from memtool.paths import shipped
 from memtool.systemd.changes import UNREADABLE, changes
 from memtool.systemd.jobs import BY_NAME, JOBS, STARTERS, Job
 from memtool.systemd.states import SLICE
-from memtool.systemd.systemctl import Scope
+from memtool.systemd.systemctl import SYSTEM_UNITS, Scope
 
 SHARED = "memtool-.service.d"
 """Where drop-ins for all services are. systemd reads them for every service whose name begins with "memtool-"."""
@@ -136,6 +136,15 @@ def installation_in(directory: Path, scope: Scope, home: Path) -> Installation |
     return Installation(scope, Path(program), has_sandbox=has_sandbox)
 
 
+def run_as_user(root: Path = Path("/")) -> str:
+    """Return whom the system's jobs run as, by the installed units, also those of a package; empty if none are."""
+    for name in (RUN_AS, f"{_INGEST.unit}.d/{_OLD_RUN_AS}", _INGEST.unit):
+        for directory in SYSTEM_UNITS:
+            if user := _value(root / directory / name, "User"):
+                return user.replace("%%", "%")
+    return ""
+
+
 def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
     """Return which unit files in the directory are not as `unit_files` gives them: changed, missing or too many.
 
@@ -196,13 +205,13 @@ def plain_path(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def bound_path(path: Path) -> str:
-    """Return the path as one word of a Bind…Paths= whose source may be missing.
+def bound_path(path: Path, *, may_be_missing: bool = True) -> str:
+    """Return the path as one word of a Bind…Paths=.
 
     systemd splits the word at a colon even between quotes, unless a backslash is before it. Outside quotes, versions
     differ in what a backslash means (seen: 252, 257, 262).
     """
-    text = f"-{plain_path(path)}"
+    text = f"{'-' if may_be_missing else ''}{plain_path(path)}"
     if not re.search(r"[\s:\\\"']", text):
         return text
     quote = "'" if '"' in text else '"'

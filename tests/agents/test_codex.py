@@ -219,6 +219,14 @@ def test_a_file_that_has_only_events_tells_the_answers(tmp_path: Path) -> None:
     assert said(read(tmp_path, [thread])) == [("prompt", "Why?"), ("answer", "Because.")]
 
 
+def test_a_file_without_events_tells_the_prompts(tmp_path: Path) -> None:
+    thread = Thread("t", turn_ids=False)
+    for text in ("# AGENTS.md instructions for /w", "<environment_context>x", "Why?", "And how?"):
+        content = [{"type": "input_text", "text": text}]
+        thread.add("response_item", role="user", content=content)
+    assert said(read(tmp_path, [thread])) == [("prompt", "Why?"), ("prompt", "And how?")]
+
+
 @pytest.mark.parametrize(
     ("output", "text", "is_error"),
     [

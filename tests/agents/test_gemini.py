@@ -136,6 +136,20 @@ def test_a_project_is_known_by_a_note_a_list_or_a_path_in_the_session(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("path", "is_read"),
+    [
+        ("/tmp/a/session-1.json", True),
+        ("/h/.gemini/tmp/abc/chats/session-1.json", True),
+        ("/h/.gemini/tmp/abc/chats/s1/sub.jsonl", True),
+        ("/h/.gemini/tmp/abc/logs.json", False),
+        ("/h/.gemini/tmp/abc/checkpoints/c.json", False),
+    ],
+)
+def test_only_chats_are_read(path: str, is_read: bool) -> None:
+    assert (FORMAT.skip_reason(Path(path)) == "") is is_read
+
+
+@pytest.mark.parametrize(
     ("settings", "expected"),
     [
         (None, (30, False)),

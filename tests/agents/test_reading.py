@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memtool.agents.reading import Limits, look, read_chunks, read_stream, unchanged
+from memtool.agents.discover import look, unchanged
+from memtool.agents.reading import Limits, read_chunks, read_stream
 from memtool.errors import StorageError
 from memtool.model.records import Event, Source
 from tests.agents.records import (

@@ -12,8 +12,9 @@ import pytest
 import zstandard
 
 from memtool.agents import registry
+from memtool.agents.discover import look, unchanged
 from memtool.agents.outcomes import Disposition, Outcome
-from memtool.agents.reading import CUT_SHORT, FOREIGN, Limits, look, read_chunks, unchanged
+from memtool.agents.reading import CUT_SHORT, FOREIGN, Limits, read_chunks
 from memtool.agents.registry import AGENTS, Agent, File, Format, Found, Parser, Row
 from memtool.agents.values import JsonObject, list_at, text_at
 from memtool.model.records import Claim, Event, Source, digest_of, event_id

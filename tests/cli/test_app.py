@@ -173,7 +173,7 @@ def call(*arguments: str) -> int:
     [
         ("memtool", UNAVAILABLE.code, "memtool: the endpoint is down\nhint: try again\n"),
         ("interrupt", INTERRUPTED.code, ""),
-        ("system", 74, "memtool: /some/where: permission denied\nhint: "),
+        ("system", 74, "memtool: /some/where: permission denied (as "),
         ("pipe", 74, "memtool: a pipe: broken pipe\n"),
     ],
 )

@@ -131,7 +131,7 @@ def test_naming_commands_imports_none_of_them(memtool: Program) -> None:
     done = memtool(env={**asked("memtool "), "PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     verbs = {name for name in loaded if name.startswith("memtool.cli.")}
-    assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output")}
+    assert verbs == {f"memtool.cli.{name}" for name in ("app", "options", "output", "streams")}
     assert not {name.partition(".")[0] for name in loaded} & {"rich", "rocksdict", "msgspec"}
 
 

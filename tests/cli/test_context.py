@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from memtool.model.records import Claim
-from memtool.search.documents import FENCE
+from memtool.model.records import FENCE, Claim
+from memtool.summarize import Options, make
 from tests.cli.history import ALL, STATION, call, remember
+from tests.cli.test_threads import NOW_US, talks
 from tests.memory import Memory
 
 Output = pytest.CaptureFixture[str]
@@ -30,6 +31,22 @@ def test_it_tells_of_the_last_session_and_of_recent_work(memory: Memory, capsys:
     assert last == "</memtool-memory>"
     assert "2 earlier sessions, the last on Thu 10 Dec 2026" in text
     assert "- asked: Add gift vouchers" in text
+
+
+def test_it_tells_what_is_open_and_noted_as_it_stands_now(tmp_path: Path, capsys: Output) -> None:
+    memory = Memory(tmp_path / "store")
+    memory.take_in([event for talk in talks() for event in talk.events], now_us=NOW_US)
+    memory.roll_up_all(NOW_US, summarizer=make("extractive", Options(max_bullets=5)))
+    assert call(memory.root, "note", "-p", "handbook", "The laptops come on Monday") == 0
+    capsys.readouterr()
+    text = told(memory, capsys, "--project", "handbook")
+    item = "- Write the chapter about laptops (Rewrite the onboarding chapter for new colleagues)"
+    assert item in text.splitlines()
+    assert "Noted on Thu 10 Dec 2026: The laptops come on Monday" in text
+    assert "laptops" not in told(memory, capsys, "--project", "shop")
+    assert call(memory.root, "open", "--done", "thread:docs/onboarding") == 0
+    capsys.readouterr()
+    assert item not in told(memory, capsys, "--project", "handbook")
 
 
 def test_another_project_is_not_told_of(memory: Memory, capsys: Output) -> None:

@@ -17,14 +17,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from memtool.cli import first, running
-from memtool.cli.app import run
+from memtool.cli import running
 from memtool.cli.first import take_in
 from memtool.cli.options import Invocation
 from memtool.context import Progress
 from memtool.ledger.reading import read
 from memtool.locks import Holder, job_lock_path, try_lock
-from memtool.paths import other_owner
 from memtool.text import size
 from tests.cli.golden import Golden
 from tests.cli.history import NOW_US, call, grips_of
@@ -280,32 +278,8 @@ def test_what_cannot_be_read_is_said(claude: Path, environ: dict[str, str]) -> N
     done = piped("toc", environ=environ, within=drop if os.getuid() == 0 else [])
     (claude / "projects").chmod(0o700)
     assert (done.returncode, done.stdout) == (0, "")
-    assert f"Cannot read {claude}/projects: permission denied." in done.stderr
+    assert f"Cannot read {claude}/projects: permission denied (as " in done.stderr
     assert f"ls -ld {claude}/projects" in done.stderr
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make another's directory")
-def test_root_makes_no_memory_in_anothers_home(environ: dict[str, str], home: Path) -> None:
-    os.chown(home, 1, 1)  # daemon, on Debian
-    assert other_owner(home) == "daemon"
-    with terminal("toc", environ=environ) as opened:
-        opened.wait_for("you are root, and this memory is daemon's: sudo -u daemon memtool toc")
-        assert opened.end() == 0
-    assert not store_of(home).exists()
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make another's directory")
-def test_root_makes_no_second_memory_beside_the_systems_unless_it_is_named(
-    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
-    system = tmp_path / "system"
-    system.mkdir()
-    os.chown(system, 1, 1)
-    monkeypatch.setattr(first, "SYSTEM_STORE", system)
-    assert run(["toc"], environ, NOW_US) == 0
-    assert "sudo -u daemon memtool toc" in capsys.readouterr().err
-    assert run(["--store", str(tmp_path / "own"), "toc"], environ, NOW_US) == 0
-    assert "daemon" not in capsys.readouterr().err
 
 
 # Without a person
@@ -483,4 +457,5 @@ def test_what_ingest_says_of_its_progress_adds_up(
 def test_ingest_and_rollup_show_nothing_where_they_are_piped(environ: dict[str, str]) -> None:
     for words in (["ingest"], ["rollup", "all"]):
         done = piped(*words, environ=environ)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0
+        assert not set(done.stderr) & set("\r\x1b%")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,34 @@ def test_without_an_answer_it_says_so(tmp_path: Path) -> None:
     found = left(tmp_path, said)
     assert not found.is_answered
     assert found.asked == "Now do the same for the discounts of each invoice"
+
+
+def test_git_says_what_is_committed_where_the_repository_is_here(tmp_path: Path) -> None:
+    repository = tmp_path / "shop"
+
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        subprocess.run(["git", "-C", repository, *who, *arguments], check=True, capture_output=True)
+
+    repository.mkdir()
+    git("init", "-q")
+    said = Talk("99999999-aaaa", "fix/vat", at("2026-12-09T08:00:00"), str(repository))
+    said.prompt("Fix the rounding of the VAT on the printed invoice")
+    said.edit("vat.py").edit("src/a b.py").edit("gone.py").answer("The VAT is now rounded once.")
+    memory = Memory(tmp_path / "store")
+    memory.take_in(said.events, now_us=NOW_US)
+    (repository / "src").mkdir()
+    (repository / "src/a b.py").write_text("1")
+    (repository / "vat.py").write_text("1")
+    assert "edited   a b.py and vat.py, not committed" in page(memory)
+    git("add", "vat.py")
+    git("commit", "-qm", "Round")
+    assert "edited   a b.py, not committed" in page(memory)
+    git("add", "-A")
+    git("commit", "-qm", "Round all")
+    assert "edited" not in page(memory)
+    (repository / ".git/HEAD").unlink()  # git refuses: the session decides
+    assert "no commit since" in page(memory)
 
 
 # Stand-up and timeline

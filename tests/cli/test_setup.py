@@ -381,6 +381,7 @@ def test_a_purge_deletes_a_store_behind_a_link_and_the_link(
     assert memtool("setup", "--user", "--yes", env=environ).returncode == 0
     sample(home)
     assert memtool("ingest").returncode == 0
+    (disk / "looked.json").write_text("{}")
     done = memtool("setup", "--user", "--remove", "--purge", "--yes", env=environ)
     assert done.returncode == 0, done.stderr
     assert (disk.exists(), link.is_symlink()) == (False, False)

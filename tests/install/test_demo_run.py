@@ -50,6 +50,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
         "DATABASE_PASSWORD=[redacted:",
         "Healthy: ",
         "month-rollup",  # in the table of jobs
+        "all 118 old invoices have stored totals now",  # the answers, and their proofs
+        "the only valid image",
+        "the sale itself carries no VAT",
+        "proof: demo/transcripts/projects/",
     ],
 )
 def test_the_demo_shows_what_it_promises(shown: str, words: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from memtool.search.documents import FENCE
+from memtool.model.records import FENCE
+from memtool.store.engine import open_writer
 from tests.cli.history import NOVEMBER, remember
 from tests.cli.test_threads import NOW_US, talks
 from tests.memory import Memory
@@ -248,3 +249,44 @@ def test_an_agent_that_is_confined_reaches_nothing_of_another_project(tmp_path: 
     nowhere = asked(memory, calls[0], here=tmp_path / "nowhere", MEMTOOL_MCP__SCOPE="current")
     assert "Nothing found" in nowhere[0][1]
     assert sum("blue" in text for _, text in asked(memory, *calls, here=mine)) >= 6
+
+
+def test_a_store_that_is_being_written_is_read(tmp_path: Path) -> None:
+    memory = remember(tmp_path / "store")
+    query = ("search", {"query": "why do customers pay twice", "project": "all"})
+    engine = open_writer(memory.access.path)
+    try:
+        ((failed, text),) = asked(memory, query)
+    finally:
+        engine.close()
+    assert not failed
+    assert "Why do three customers pay twice?" in text
+
+
+def test_from_a_question_to_its_proof_in_few_tokens(tmp_path: Path) -> None:
+    """The figures of the README, over the sample of the demo."""
+    memory = Memory(tmp_path / "store")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "memtool",
+            "--store",
+            str(memory.root),
+            "ingest",
+            "demo/transcripts",
+        ],
+        env={"HOME": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 0
+    query = {"query": "why do old invoices have stored totals", "project": "teeladen", "limit": 3}
+    ((_, found),) = asked(memory, ("search", query))
+    best = found[found.index("- [") + 3 :].partition("]")[0]
+    (_, full), (_, beside) = asked(
+        memory, ("get", {"ids": [best]}), ("around", {"id": best, "before": 1, "after": 1})
+    )
+    assert "all 118 old invoices have stored totals now (migration 0016)" in full
+    assert "Does February come out at 1906.55 now?" in beside
+    assert (len(found) + len(full) + len(beside)) // 4 <= 700

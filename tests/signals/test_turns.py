@@ -204,6 +204,14 @@ def test_a_plan_that_is_pasted_gives_heading_goal_and_steps() -> None:
     assert talk.told("ask") == ["The order table outgrows sqlite on big shops"]
 
 
+def test_the_findings_of_a_plan_are_no_steps() -> None:
+    findings = "## Issues Found\n\n### 1. Two counters of failed jobs\n\n## Changes\n\n"
+    steps = "### Step 1: Keep one counter of failed jobs\n\nIn queue.py."
+    prompt = f"Implement the following plan:\n\n# Count failed jobs once\n\n{findings}{steps}"
+    told = ["Count failed jobs once", "Keep one counter of failed jobs"]
+    assert Talk().prompt(prompt).told("plan") == told
+
+
 def test_only_an_approved_plan_is_a_plan() -> None:
     plan = Plan(heading="Plan: Move orders to Postgres", verdict="approved")
     assert Talk().prompt("Plan approved", plan).told("plan") == ["Move orders to Postgres"]
@@ -265,6 +273,28 @@ def test_deeds_are_results_and_parts_of_explanations_are_not() -> None:
     ]
 
 
+SORTED = "Failed jobs are sorted by the time of their last try"
+RATHER = "rather than by the time at which they were first added"
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ("The command is now `shop queue retry`.", ["The command is now shop queue retry"]),
+        (
+            "Now the queue will show each failed job:\n\n    job 1",
+            ["Now the queue will show each failed job"],
+        ),
+        ("The page of the queue now shows:\n\n    job 1", []),
+        (f"{SORTED} (newest first, then by their number) {RATHER}.", [f"{SORTED} {RATHER}"]),
+    ],
+)
+def test_what_is_so_now_is_a_result(answer: str, result: list[str]) -> None:
+    assert (
+        Talk().prompt("Retry failed jobs").edit("queue.py").answer(answer).told("result") == result
+    )
+
+
 def test_a_call_that_was_rejected_has_no_outcome() -> None:
     talk = Talk().prompt("Run the tests of invoices")
     talk.shell("pytest tests/invoices", "The user doesn't want to proceed", error="true")
@@ -274,10 +304,10 @@ def test_a_call_that_was_rejected_has_no_outcome() -> None:
 
 
 def test_steps_of_a_plan_are_told_as_far_as_the_event_holds_them() -> None:
-    steps = ("Keep **jobs** that failed", "Missing tests of jobs", "Add a timer for failed jobs")
-    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Missing tests of jobs"
+    steps = ("Keep **jobs** that failed", "Backfill", "Add a timer for failed jobs")
+    text = "Plan approved: Retry queue\n1. Keep **jobs** that failed\n2. Backfill"
     talk = Talk().prompt(text, Plan(heading="Retry queue of jobs", steps=steps, verdict="approved"))
-    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed"]
+    assert talk.told("plan") == ["Retry queue of jobs", "Keep jobs that failed", "Backfill"]
 
 
 def test_an_answer_before_a_call_is_no_result() -> None:

@@ -71,3 +71,21 @@ def test_resuming_makes_up_for_what_was_missed(side: Side) -> None:
     assert side.wait_for_runs("ingest", 1)[0]["events"] > 0
     assert side.start("day-rollup").returncode == 0
     assert side.runs("day-rollup")[0]["nodes"] > 0
+
+
+def test_a_paused_level_is_not_written_by_the_jobs_of_others(side: Side) -> None:
+    side.take_in()
+    pause(side, "day-rollup", "--for", "2h")
+    done = side.start("week-rollup", "month-rollup", "year-rollup")
+    assert done.returncode == 0
+    assert {run["nodes"] for name in ("week", "month") for run in side.runs(f"{name}-rollup")} == {
+        0
+    }
+    row = side.status("week-rollup")
+    assert row["waits_for"] == ["day-rollup"]
+    assert set(row["left"]["week"]) == {"paused"}
+    assert row["healthy"]
+    said = " ".join(side.memtool("scheduler", "status").stdout.split())
+    assert "waiting for day-rollup, which is paused" in said
+    assert side.memtool("rollup", "all").returncode == 0  # by hand
+    assert set(side.json("stats")["stale"].values()) == {0}

@@ -55,8 +55,21 @@ CallOf = Callable[[str], JsonObject]
 
 def response_pieces(payload: JsonObject, call_of: CallOf) -> list[Piece] | None:
     """Return what an item of the conversation with the model says; None where its type is not known."""
-    make = _RESPONSES.get(text_at(payload, "type"))
+    make = _RESPONSES.get(text_at(payload, "type") or ("message" if "role" in payload else ""))
     return None if make is None else make(payload, call_of)
+
+
+def model_prompt(payload: JsonObject) -> list[Piece]:
+    """Return a message that the model got as the user's, unless Codex wrote it: for files without events."""
+    if text_at(payload, "role") != "user":
+        return []
+    blocks = [block for block in list_at(payload, "content") if isinstance(block, dict)]
+    text = "\n".join(filter(None, (text_at(block, "text") for block in blocks)))
+    images = sum("image" in text_at(block, "type") for block in blocks)
+    return [] if _INJECTED.match(text) else prompt_pieces(text, images, MODEL)
+
+
+_INJECTED = re.compile(r"\s*(?:<[a-z_]+>|# AGENTS\.md )")
 
 
 def _message(payload: JsonObject, _call_of: CallOf) -> list[Piece]:

@@ -21,6 +21,7 @@ from memtool.agents.codex.items import (
     MODEL,
     Piece,
     event_pieces,
+    model_prompt,
     response_pieces,
     usage_of,
 )
@@ -70,6 +71,8 @@ class _State(msgspec.Struct):
     prompt: str = ""
     """The last prompt, and where it was written, until it was seen elsewhere."""
     written: str = ""
+    has_events: bool = False
+    """Whether there are events: they tell all prompts."""
     has_items: bool = False
     """Whether there are items of the conversation with the model: they tell all answers, with their tokens."""
     parent: str = ""
@@ -170,11 +173,15 @@ class CodexParser(Parser):
             if len(self._calls) >= _MOST_CALLS:
                 self._calls.clear()
             self._calls[call_id] = payload
-        return self._outcome(name, response_pieces(payload, self._call), time_us)
+        pieces = response_pieces(payload, self._call)
+        if pieces == [] and not self._now.has_events:
+            pieces = model_prompt(payload)
+        return self._outcome(name, pieces, time_us)
 
     def _event(self, payload: JsonObject, time_us: int) -> Outcome:
         kind = text_at(payload, "type")
         name = f"event_msg/{kind}"
+        self._now.has_events = True
         if kind == "item_completed":
             name = f"item/{text_at(object_at(payload, 'item'), 'type')}"
         if kind in ("task_started", "turn_started"):
@@ -295,12 +302,12 @@ class CodexParser(Parser):
         name, count = "event_msg/thread_rolled_back", payload.get("num_turns")
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             return Outcome(Disposition.IGNORED, name)
-        turns = self._turns
-        if turns is None:
-            turns = [[]]
-            earlier = CodexParser(self._file._replace(memory=""), turns)
+        if self._turns is None:  # from now on they are kept
+            self._turns = [[]]
+            earlier = CodexParser(self._file._replace(memory=""), self._turns)
             for record in itertools.islice(self._file.whole(""), self._now.number - 1):
                 earlier.parse(record)
+        turns = self._turns
         first = max(1, len(turns) - count)
         taken = [rewind for turn in turns[first:] for rewind in turn]
         del turns[first:]

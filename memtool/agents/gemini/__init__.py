@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from memtool.agents.registry import File, Format, Parser, Retention
@@ -54,9 +55,10 @@ class Gemini(Format):
 
     def skip_reason(self, path: Path) -> str:
         """Return why a file of this name and place is not read, or ""."""
-        if path.suffix == ".json" and "tmp" in path.parts and "chats" not in path.parts[:-1]:
-            return NOT_A_CHAT
-        return ""
+        places = path.parts[:-1]
+        below = any(pair == (".gemini", "tmp") for pair in pairwise(places))
+        is_other = below and "chats" not in places
+        return NOT_A_CHAT if is_other or path.name == "logs.json" else ""
 
     def retention(self, root: Path, machine: Path) -> Retention | None:  # noqa: ARG002
         """Return how long it keeps chats: `general.sessionRetention` of its settings."""

@@ -260,13 +260,12 @@ class GeminiParser(Parser):
 
     def _before(self) -> Alive:
         """Return the messages that are alive before this record."""
-        if self._alive is not None:
-            return self._alive
-        alive: Alive = {}
-        earlier = GeminiParser(self._file._replace(memory=""), alive)
-        for record in itertools.islice(self._file.whole(""), self._now.number - 1):
-            earlier.parse(record)
-        return alive
+        if self._alive is None:  # from now on they are kept
+            self._alive = {}
+            earlier = GeminiParser(self._file._replace(memory=""), self._alive)
+            for record in itertools.islice(self._file.whole(""), self._now.number - 1):
+                earlier.parse(record)
+        return self._alive
 
     def _rewind(self, message: str) -> Outcome:
         """Take out the message and all after it; all there are where it is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import note, print_line
-from memtool.cli.scheduler.place import Place, other_store, place_of, timers_of, version_of
+from memtool.cli.scheduler.place import Place, other_store, timers_of, version_of
 from memtool.errors import ConfigError, MemtoolError
 from memtool.model.calendar import Calendar
 from memtool.paths import expand, home_directory
+from memtool.person import as_owner, person_named
 from memtool.settings import Config, TimerSettings
 from memtool.systemd.changes import Change, changes, diff, tell_systemd, write
 from memtool.systemd.crontab import crontab_lines
@@ -30,6 +32,7 @@ from memtool.systemd.dropins import (
 )
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.programs import HIDDEN, find_program
+from memtool.systemd.setup import make_store
 from memtool.systemd.systemctl import (
     INSTALL,
     Manager,
@@ -42,22 +45,7 @@ from memtool.systemd.systemctl import (
     runs_with,
     schedule_problem,
 )
-from memtool.systemd.units import (
-    home_of,
-    lacks_user,
-    possible_unit_paths,
-    sandbox_properties,
-    unit_files,
-)
-
-
-def as_the_jobs(place: Place, person: str) -> Place:
-    """Return the place with the settings of the jobs' user, who is not root for the system's jobs."""
-    home = home_of(person) if place.scope == "system" and person else None
-    if home is None:
-        return place
-    kept = {name: text for name, text in place.call.environ.items() if name != "XDG_CONFIG_HOME"}
-    return place_of(place.call.fresh({**kept, "HOME": str(home)}), is_system=True)
+from memtool.systemd.units import lacks_user, possible_unit_paths, sandbox_properties, unit_files
 
 
 def needs_network(place: Place) -> bool:
@@ -119,7 +107,6 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
         raise MemtoolError(f"nothing is applied: {timers.problem}", hint=timers.hint)
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
     units = _units(place, timers)
-    place = as_the_jobs(place, person)
     manager = place.manager
     made = changes(
         units | drop_ins(place, person),
@@ -128,6 +115,14 @@ def apply_settings(place: Place, *, is_dry: bool) -> None:
     if is_dry:
         _show(made)
         return
+    if made and place.scope == "system" and os.geteuid() != 0:
+        text = "nothing is applied: the system's timers are root's to change"
+        raise MemtoolError(text, hint="sudo memtool scheduler apply")
+    if (store := other_store(place)) is not None and not store.exists():
+        is_systems = place.scope == "system"
+        owner = person_named(person) if is_systems and person else None
+        make_store(store, owner, is_of_system=is_of_system(place))
+        print_line(f"made {store}")
     for change in made:
         write(change)
         print_line(f"{'removed' if change.new is None else 'wrote'} {change.path}")
@@ -224,7 +219,7 @@ def _calendar(place: Place) -> Calendar | None:
         "Callable[[Config, Path, int], _Reader]", getattr(import_module(module), name)
     )
     reader = reader_for(place.call.config, place.root, place.call.now_us)
-    with reader.store() as store:
+    with as_owner(place.root), reader.store() as store:
         if store is not None:
             return store.calendar
     return reader.calendar if place.call.config.calendar.timezone != "auto" else None
@@ -249,6 +244,11 @@ def _store_of_cron(call: Invocation) -> Path:
     if named := call.environ.get("MEMTOOL_CONFIG"):
         environ["MEMTOOL_CONFIG"] = named
     return Invocation(environ, call.now_us, None, call.config_option).store.root
+
+
+def is_of_system(place: Place) -> bool:
+    """Return whether the system's settings name the store, which only root can change."""
+    return place.call.config.origin("store.path").name == str(place.call.config_files[0].path)
 
 
 def _check(

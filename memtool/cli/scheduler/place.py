@@ -10,9 +10,10 @@ from typing import Annotated, NamedTuple
 import typer
 
 from memtool.cli.options import Invocation
-from memtool.errors import DamagedError, MemtoolError
+from memtool.errors import DamagedError, MemtoolError, StorageError
 from memtool.ledger.reading import History, look_newest
-from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory, name_of
+from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory, name_of, other_owner
+from memtool.person import PEOPLE
 from memtool.settings import DEFAULT
 from memtool.systemd.dropins import (
     Wanted,
@@ -45,7 +46,7 @@ from memtool.systemd.systemctl import (
     units_directory,
     unread_drop_ins,
 )
-from memtool.systemd.units import Installation, differing, installation_in
+from memtool.systemd.units import Installation, differing, installation_in, run_as_user
 
 NONE_INSTALLED = "no timers of memtool are installed"
 
@@ -67,14 +68,21 @@ class Place(NamedTuple):
 
     @property
     def root(self) -> Path:
-        """The store's directory."""
+        """The store's directory. Raise StorageError if it is that of the system's timers, and these run as another."""
+        if self.scope == "system" and self.store.root == SYSTEM_STORE and os.getuid() != 0:
+            whose = other_owner(SYSTEM_STORE)
+            if whose not in (None, name_of(os.getuid())):
+                raise StorageError(
+                    f"the system's timers run as {whose}, and their memory is {whose}'s",
+                    hint=f"as root or {whose}: sudo memtool scheduler status",
+                )
         return self.store.root
 
     @property
     def manager(self) -> Manager:
         """The systemd. Raise MemtoolError if there is none."""
         if self.scope is None:
-            text, hint = nothing_installed()
+            text, hint = nothing_installed(self)
             raise MemtoolError(text, hint=hint)
         return manager_of(self.scope, self.call.environ, os.getuid())
 
@@ -95,7 +103,7 @@ class Place(NamedTuple):
 def place_of(call: Invocation, is_system: bool | None) -> Place:
     """Return the place that was named, else the one with units for this user."""
     installed = installed_in(call.environ)
-    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE
+    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE or _runs_system_jobs()
     if is_system is None:
         mine = installed if is_ours else tuple(scope for scope in installed if scope == "user")
         scope = default_scope(mine, prefers_system=is_ours)
@@ -159,7 +167,8 @@ def _unapplied(place: Place, timers: Timers) -> tuple[str, ...]:
     """
     assert place.scope is not None
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
-    if place.scope == "system" and person != name_of(os.getuid()):
+    is_theirs = place.call.administers is not None or person == name_of(os.getuid())
+    if place.scope == "system" and not is_theirs:
         return ()
     config, environ = place.call.config, place.call.environ
     admin = admin_directory(place.scope, environ)
@@ -240,8 +249,29 @@ def nothing_installed(place: Place | None = None) -> tuple[str, str]:
     if not is_booted():
         return NOT_BOOTED, BY_HAND
     if place is not None and "system" in place.installed:
-        return "the system's timers are for another user", "--system shows them"
+        whose = run_as_user() or "another user"
+        hint = (
+            "for timers of your own: memtool setup; as root, those: sudo memtool scheduler status"
+        )
+        return f"no timers of memtool are yours; the system's are {whose}'s", hint
+    if os.getuid() == 0 and (user := _with_timers(place)):
+        is_sudo = place is not None and place.call.environ.get("SUDO_USER") == user
+        how = "without sudo" if is_sudo else f"as {user} (sudo -iu {user})"
+        text = f"root and the system have no timers of memtool; {user} has timers of their own"
+        return text, f"{how}: memtool scheduler status"
     return NONE_INSTALLED, INSTALL
+
+
+def _with_timers(place: Place | None) -> str:
+    """Return a user who has timers of their own: the one who called sudo, else the first one; empty if none has."""
+    import pwd
+
+    caller = place.call.environ.get("SUDO_USER", "") if place else ""
+    people = [row for row in pwd.getpwall() if row.pw_name == caller or row.pw_uid in PEOPLE]
+    for row in sorted(people, key=lambda row: row.pw_name != caller):
+        if "user" in installed_in({"HOME": row.pw_dir}):
+            return row.pw_name
+    return ""
 
 
 def state_of(place: Place) -> Status:

@@ -13,14 +13,14 @@ from memtool import __version__
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root
 from memtool.cli.output import ask, note, print_json, print_line
-from memtool.cli.scheduler.apply import crontab_of, drop_ins, possible_drop_ins
+from memtool.cli.scheduler.apply import crontab_of, drop_ins, is_of_system, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of, state_of
 from memtool.cli.scheduler.text import local, print_status
 from memtool.cli.setup import EXTRAS, Order, installed_person, managers, scope_of, store_owner
 from memtool.errors import EXIT_CODES, FAILED, OK, ExitCode, MemtoolError, UsageError
 from memtool.model.calendar import Calendar
 from memtool.paths import SYSTEM_STORE, other_owner
-from memtool.person import Person, as_person, person_named, this_person
+from memtool.person import Person, as_owner, as_person, person_named, this_person
 from memtool.process import run
 from memtool.program import Program, Way, extra_hint, running_program
 from memtool.query.reader import reader_for
@@ -97,6 +97,7 @@ def setup_of(order: Order) -> Setup:
     call = order.call
     if scope == "system":
         call = call.fresh(person.environ(call.environ))
+        call.administers = person
         parts = (launcher, program.prefix, Path(sys.executable), Path(sys.base_prefix))
         check_visible(parts, lasting_command(program.way, person.name))
     elif other_owner(SYSTEM_STORE) == person.name:
@@ -112,7 +113,9 @@ def setup_of(order: Order) -> Setup:
     is_named = place.call.config.origin("store.path").kind == "file"
     store = place.root if is_named else where.store
     if scope == "system":
-        check_owner(store, store_owner(store), person.name, order.take_over)
+        before = installed_person(order)
+        owner = store_owner(store) or (before.name if before is not None else "")
+        check_owner(store, owner, person.name, order.take_over)
     installation = _installation(place, person, launcher, manager)
     calendar, is_pinned = _calendar(place)
     return Setup(
@@ -127,6 +130,7 @@ def setup_of(order: Order) -> Setup:
             store=store,
             owner=person if scope == "system" else None,
             take_over=order.take_over,
+            is_of_system=is_of_system(place),
         ),
         installation=installation,
         calendar=calendar,
@@ -194,7 +198,7 @@ def _changes(
 def _calendar(place: Place) -> tuple[Calendar, bool]:
     """Return the calendar, and whether a store has it already."""
     config, root = place.call.config, place.root
-    with reader_for(config, root, place.call.now_us).store() as store:
+    with as_owner(root), reader_for(config, root, place.call.now_us).store() as store:
         if store is not None:
             return store.calendar, True
     return calendar_for_new_store(config, place.call.environ, place.call.now_us), False

@@ -8,9 +8,9 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+from memtool.agents.discover import waiting
 from memtool.agents.registry import Retention, Root
 from memtool.errors import MemtoolError
-from memtool.jobs.ingest import waiting
 from memtool.query.doctor.scene import (
     Advice,
     Scene,

@@ -1,0 +1,41 @@
+"""Reads what a person told memtool itself: the notes that stand, and what was settled. Loads nothing that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memtool.errors import UsageError
+from memtool.model.records import BY_HAND, Event, is_by_hand
+from memtool.query.names import MIN_DIGITS
+from memtool.store.store import Store
+
+
+def noted(store: Store) -> Iterator[Event]:
+    """Yield the notes by hand that stand, the newest first. Only the days that have any are read."""
+    sessions = [row for _, row in store.sessions(BY_HAND)]
+    for row in sorted(sessions, key=lambda each: each.last_us, reverse=True):
+        for event in store.events_back(row.first_us, row.last_us + 1):
+            if event.kind == "note" and is_by_hand(event.session) and not event.rewound:
+                yield event
+
+
+def note_named(store: Store, text: str) -> Event:
+    """Return the note whose ID begins so. Raise UsageError if there is none, or several."""
+    digits = text.strip("[] ").lower()
+    found = [event for event in noted(store) if event.id.startswith(digits)]
+    if len(digits) < MIN_DIGITS or not found:
+        raise UsageError(f"there is no note {text}", hint="memtool note lists the notes")
+    if len(found) > 1:
+        listed = ", ".join(event.id[:12] for event in found[:5])
+        raise UsageError(f"{text} is ambiguous", hint=f"type more of it: {listed}")
+    return found[0]
+
+
+def settlements(store: Store) -> list[Event]:
+    """Return the events that settle items, without those that were taken back."""
+    return [
+        event
+        for _, row in store.sessions(BY_HAND)
+        for event in store.events(row.first_us, row.last_us + 1)
+        if event.kind == "settled" and not event.rewound
+    ]
