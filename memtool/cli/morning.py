@@ -336,7 +336,7 @@ def _lines(found: Standup) -> Iterator[str]:
 
 
 def _facts(thread: ShownThread) -> Iterator[str]:
-    yield thread.state
+    yield "note" if {point.kind for point in thread.points} == {"note"} else thread.state
     beside = _beside(thread)
     if beside:
         yield beside

@@ -14,7 +14,6 @@ from memtool.cli.options import Invocation
 from memtool.errors import ConfigError, MemtoolError, StorageError, UsageError
 from memtool.paths import choose_store, expand, home_directory
 from memtool.person import BecomeUser, Person, owner_uid, person_named, person_of
-from memtool.systemd.systemctl import installed_in
 
 STAYS_ROOT: Mapping[str, frozenset[str]] = {
     "setup": frozenset(),
@@ -39,6 +38,8 @@ def settle(call: Invocation, words: Sequence[str]) -> Invocation:
     named = call.store_option or call.environ.get("MEMTOOL_STORE__PATH")
     if named and not is_of_home and (store := expand(Path(named), call.environ)).exists():
         return _as(call, owner_uid(store), store)
+    from memtool.systemd.systemctl import installed_in
+
     is_for_system = "--user" not in words and "system" in installed_in(call.environ)
     if command == "setup" and (is_for_system or _OF_SYSTEM.intersection(_options(words))):
         return call  # it asks itself which user it is for

@@ -245,7 +245,8 @@ def named_items(store: Store, reader: Reader, texts: Sequence[str]) -> list[Stan
         for thread, item in _named_by(text.strip("[] ").lower(), every):
             found[item_id(thread.id, item.key)] = thread, item
     return [
-        Standing(thread, item, tuple(_times(tree, thread, item))) for thread, item in found.values()
+        Standing(thread, item, tuple(_times(tree, thread, item)) or (item.time_us,))
+        for thread, item in found.values()
     ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -239,6 +240,13 @@ class Store:
                 return
             yield key.decode(), codec.SESSION.decode(value, key)
 
+    def sessions_beside(self, session: str) -> Iterator[str]:
+        """Yield the ids just before and just after that of a session: no other shares more of its beginning."""
+        key = session.encode()
+        before = (row for row, _ in self.engine.scan_back(keys.SESSIONS, key) if row != key)
+        after = (row for row, _ in self.engine.scan(keys.SESSIONS, key) if row != key)
+        yield from (row.decode() for rows in (before, after) for row in islice(rows, 1))
+
     def sources(self) -> dict[str, Source]:
         """Return what is recorded of each transcript file, by path."""
         return {
@@ -422,6 +430,24 @@ def put_meta(batch: RawBatch, name: str, value: object) -> None:
 
 
 UNREADABLE = "unreadable"
+MOVED = "moved"
+
+
+def moves(store: Store) -> dict[str, str]:
+    """Return where projects moved, as a person said: the new path by the old one."""
+    return store.meta(MOVED, dict[str, str]) or {}
+
+
+def moved(project: str, rule: Mapping[str, str]) -> str:
+    """Return the path that a project, or a directory below one, has now."""
+    start = project
+    while start:
+        if start in rule:
+            return rule[start] + project[len(start) :]
+        start = start.rpartition("/")[0]
+    return project
+
+
 ERASING = "erasing"
 RULES_APPLIED = "redaction"
 

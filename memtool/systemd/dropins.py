@@ -48,6 +48,7 @@ _SETTINGS = (
     ("ReadWritePaths=", "store.path"),
     ("PathChanged=", "store.path"),
     ("BindPaths=", "store.path"),
+    ("PathChanged=", "store.path"),
 )
 _WHOLE_FILES = {
     NETWORK_DROP_IN: "summarizer.name",

@@ -15,6 +15,7 @@ import pytest
 
 from memtool.agents.hooks import spool
 from memtool.agents.registry import AGENTS
+from tests.crash.disk import read_only, small_disk
 from tests.waiting import HUNG_S
 
 Call = Callable[..., tuple[int, str, str]]
@@ -257,6 +258,76 @@ def test_two_hundred_at_once_of_which_many_are_killed(script: Path, tmp_path: Pa
     assert len(found) == len(set(found))
     assert set(ended) <= set(found)
     assert len(ended) >= 150
+
+
+def test_on_a_full_disk_a_payload_is_whole_or_not_there_and_the_agent_sees_nothing(
+    script: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "memory/spool"
+    shutil.rmtree(folder)
+    payloads = [json.dumps({"number": number, "text": "x" * 9000}) for number in range(200)]
+    with small_disk(folder, 64 << 10):
+        running = [
+            subprocess.Popen(
+                [str(script), "capture", "claude-code"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            for _ in payloads
+        ]
+        for one, payload in zip(running, payloads, strict=True):
+            said, _ = one.communicate(payload.encode(), timeout=HUNG_S)
+            assert (one.returncode, said) == (0, b"")
+        found = [data.decode() for data in waiting(tmp_path / "memory")]
+        assert found
+        assert set(found) <= set(payloads)
+        assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
+        for name in spool.names(tmp_path / "memory"):
+            (folder / name).unlink()
+        fire(script, payloads[0])  # there is room again
+        assert [data.decode() for data in waiting(tmp_path / "memory")] == payloads[:1]
+        with read_only(folder):
+            fire(script, payloads[1])
+
+
+def given(script: Path, root: Path, agent: str, payload: dict[str, str], **environ: str) -> str:
+    done = subprocess.run(
+        [str(script), "context", agent],
+        input=json.dumps(payload),
+        capture_output=True,
+        encoding="utf-8",
+        env={"PATH": os.environ["PATH"], "MEMTOOL_STORE__PATH": str(root), **environ},
+        timeout=HUNG_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_new_session_is_given_what_is_known_and_no_agent_an_error(
+    call: Call, script: Path, home: Path, tmp_path: Path
+) -> None:
+    root, shop = tmp_path / "memory", tmp_path / "shop"
+    shop.mkdir()
+    path = transcript(home / "x", 1)
+    path.write_text(path.read_text().replace("/home/x/shop", str(shop)))
+    assert call("ingest", str(path))[0] == 0
+    here = {"cwd": str(shop), "session_id": "another"}
+    told = given(script, root, "claude-code", here)
+    assert "- asked: number 1" in told
+    assert told.startswith("<memtool-memory")
+    answer = json.loads(given(script, root, "gemini", here))["hookSpecificOutput"]
+    assert answer == {"hookEventName": "SessionStart", "additionalContext": told.rstrip("\n")}
+    assert given(script, root, "claude-code", {**here, "session_id": path.stem}) == ""
+    assert given(script, root, "gemini", {"cwd": str(tmp_path)}) == ""
+    assert given(script, root, "claude-code", here, MEMTOOL_WITHIN="1") == ""
+    assert given(script, root, "claude-code", {}, MEMTOOL_MCP__SCOPE="wrong") == ""
+    text = script.read_text()
+    for program in ("/no/such/memtool", "false", "sh -c 'kill -9 $$'"):
+        line = next(line for line in text.splitlines() if line.startswith("memtool="))
+        script.write_text(text.replace(line, f'memtool="{program}"'))
+        assert given(script, root, "claude-code", here) == ""
 
 
 # --- What ingest makes of it -------------------------------------------------------------------
