@@ -144,6 +144,10 @@ def pause(
     if until:
         until_us = instant_of(until, now_us)
     _check_scheduled(place)
+    if place.call.administers is not None:  # one that was deleted
+        from memtool.systemd.setup import make_store
+
+        make_store(place.root, place.call.administers, is_of_system=True)
     by = place.call.environ.get("SUDO_USER") or name_of(os.getuid())
     made = Pause(who, now_us, until_us, by, reason)
     set_pause(place.root, made)

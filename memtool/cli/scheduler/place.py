@@ -12,7 +12,14 @@ import typer
 from memtool.cli.options import Invocation
 from memtool.errors import DamagedError, MemtoolError, StorageError
 from memtool.ledger.reading import History, look_newest
-from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory, name_of, other_owner
+from memtool.paths import (
+    SYSTEM_STORE,
+    StoreChoice,
+    home_directory,
+    is_served_by_system,
+    name_of,
+    other_owner,
+)
 from memtool.person import PEOPLE
 from memtool.settings import DEFAULT
 from memtool.systemd.dropins import (
@@ -103,7 +110,7 @@ class Place(NamedTuple):
 def place_of(call: Invocation, is_system: bool | None) -> Place:
     """Return the place that was named, else the one with units for this user."""
     installed = installed_in(call.environ)
-    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE or _runs_system_jobs()
+    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE or is_served_by_system()
     if is_system is None:
         mine = installed if is_ours else tuple(scope for scope in installed if scope == "user")
         scope = default_scope(mine, prefers_system=is_ours)
@@ -230,18 +237,11 @@ def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:
     The other manager is asked only if it has our units, and the system's jobs run as this user.
     """
     others = [scope for scope in place.installed if scope != place.scope]
-    if not others or not _runs_system_jobs():
+    if not others or not is_served_by_system():
         return frozenset()
     there = ask(manager_of(others[0], place.call.environ, os.getuid())).states
     live = (job for job, timer in there.items() if timer.is_live)
     return frozenset(job for job in live if job in timers.states and timers.states[job].is_live)
-
-
-def _runs_system_jobs() -> bool:
-    try:
-        return SYSTEM_STORE.stat().st_uid == os.getuid()
-    except OSError:
-        return False
 
 
 def nothing_installed(place: Place | None = None) -> tuple[str, str]:
