@@ -33,6 +33,7 @@ from memtool.systemd.dropins import (
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
 from memtool.systemd.problems import Look
+from memtool.systemd.states import UNUSABLE
 from memtool.systemd.status import Status, status_of
 from memtool.systemd.systemctl import (
     BY_HAND,
@@ -146,8 +147,23 @@ def timers_of(place: Place) -> Timers:
         elsewhere=_elsewhere(place, timers),
         lacks_linger=lacks_linger(os.getuid()) if place.scope == "user" else "",
         is_sandbox_untried=_is_sandbox_untried(place, timers),
+        replaced=_replaced(place, timers),
         unapplied=_unapplied(place, timers),
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
+    )
+
+
+def _replaced(place: Place, timers: Timers) -> tuple[str, ...]:
+    """Return the files that systemd uses in the place of memtool's, as `systemctl edit --full` makes them."""
+    found = [unit.fragment for unit in timers.others.values() if unit.state not in UNUSABLE]
+    for timer in timers.states.values():
+        found += [timer.fragment] * (timer.state not in UNUSABLE)
+        found += [timer.service.fragment] * (timer.service.state not in UNUSABLE)
+    paths = [Path(path) for path in found if path]
+    return tuple(
+        str(path)
+        for path in paths
+        if path.parent != place.units and (place.units / path.name).exists()
     )
 
 
@@ -158,7 +174,8 @@ def _unapplied(place: Place, timers: Timers) -> tuple[str, ...]:
     """
     assert place.scope is not None
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
-    if place.scope == "system" and person != name_of(os.getuid()):
+    is_theirs = place.call.administers is not None or person == name_of(os.getuid())
+    if place.scope == "system" and not is_theirs:
         return ()
     config, environ = place.call.config, place.call.environ
     admin = admin_directory(place.scope, environ)
