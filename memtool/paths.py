@@ -141,6 +141,15 @@ def choose_store(
     return StoreChoice(own_store(environ), "the user's own store")
 
 
+LOOKS = "looked.json"
+"""The file in a user's state directory that says when the morning page was looked at."""
+
+
+def looks_file(environ: Mapping[str, str]) -> Path:
+    """Return where the last looks are recorded. Raise ConfigError if there is no home directory."""
+    return own_store(environ) / LOOKS
+
+
 def own_store(environ: Mapping[str, str]) -> Path:
     """Return where a user's own store is, unless the settings name another."""
     return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool"

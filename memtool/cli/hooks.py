@@ -22,7 +22,6 @@ from memtool.text import nearest
 
 T = TypeVar("T")
 VERSION = 1
-BACKUP = "memtool-hooks"
 _LISTED = 5
 
 hooks = command_group()
@@ -71,7 +70,9 @@ def install(
     if gives_context:
         commands[facts.start] = _command(script, CONTEXT, row)
     path = facts.place.path(call.environ)
-    change = files.entering(path, BACKUP, lambda text: merging.with_hooks(text, facts, commands))
+    change = files.entering(
+        path, files.HOOKS_BACKUP, lambda text: merging.with_hooks(text, facts, commands)
+    )
     if prints:
         print(change.new, end="")
         return
@@ -127,7 +128,7 @@ def remove_hooks(
     """Take memtool's hooks out of an agent's settings; all else stays as it is."""
     call = invocation(context)
     row, facts = named(agent, lambda one: one.hooks, "hooks")
-    change = _removal(facts, call.environ)
+    change = files.hooks_removal(facts, call.environ)
     if prints:
         print(change.new or "", end="")
         return
@@ -138,17 +139,6 @@ def remove_hooks(
         return
     for line in change_lines(change, "hooks"):
         print_line(line)
-
-
-def _removal(facts: Hooks, environ: Mapping[str, str]) -> files.Change:
-    command = "memtool-hook capture x"
-    return files.leaving(
-        facts.place.path(environ),
-        BACKUP,
-        lambda text: merging.without_hooks(text, facts),
-        lambda text: merging.with_hooks(text, facts, dict.fromkeys(facts.events, command)),
-        facts.top,
-    )
 
 
 def _remove_unused(call: Invocation) -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from memtool.mcp import Keep
 
 VERSION = 1
-BACKUP = "memtool-mcp"
 
 mcp = command_group()
 
@@ -129,7 +128,7 @@ def install(
         return
     refuse_absent(row, facts.place.directory(call.environ))
     _refuse_without_sdk()
-    change = files.entering(target.path, BACKUP, target.with_server(argv))
+    change = files.entering(target.path, files.SERVER_BACKUP, target.with_server(argv))
     files.carry_out(change, keeps_backup=True)
     wrote_skill = target.skill is not None and _write_skill(target.skill)
     if json:
@@ -156,9 +155,7 @@ def remove_server(
     call = invocation(context)
     row, facts = named(agent, lambda one: one.server, "MCP settings")
     target = _target(call, facts)
-    change = files.leaving(
-        target.path, BACKUP, target.without_server, target.with_server(_argv(call)), {}
-    )
+    change = files.server_removal(facts, call.environ)
     files.carry_out(change, keeps_backup=False)
     had_skill = target.skill is not None and target.skill.exists()
     if target.skill is not None:
@@ -226,17 +223,9 @@ class _Target(NamedTuple):
         """Return the edit that enters the server."""
         return lambda text: merging.with_server(text, self.facts, argv, is_toml=self.is_toml)
 
-    def without_server(self, text: str) -> str:
-        """Return the text without it."""
-        return merging.without_server(text, self.facts, is_toml=self.is_toml)
-
 
 def _target(call: Invocation, facts: Server) -> _Target:
-    place = facts.place
-    skill = (
-        place.directory(call.environ) / facts.skills / SERVER / "SKILL.md" if facts.skills else None
-    )
-    return _Target(facts, place.path(call.environ), skill)
+    return _Target(facts, facts.place.path(call.environ), files.skill_path(facts, call.environ))
 
 
 def _argv(call: Invocation) -> list[str]:

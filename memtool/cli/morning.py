@@ -17,7 +17,7 @@ from memtool.cli.reading import STATE_COLOURS, counted, here, read, reader_of, s
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory
 from memtool.model.clock import Clock
-from memtool.paths import other_owner, xdg_directory
+from memtool.paths import looks_file, other_owner
 from memtool.process import run
 from memtool.query.contents import by_state
 from memtool.query.morning import (
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from memtool.query.left_off import LeftOff
 
 VERSION = 1
-_LOOKS = "looked.json"
 _MOST_LOOKS = 20
 _MOST_HEADLINES = 5
 _MOST_POINTS = 4
@@ -50,7 +49,8 @@ _STATUS = len("XY ")
 _LABEL = 9
 _MARGIN = "  "
 _DAY_US = 24 * 3600 * 1_000_000
-_UNFINISHED = ("open", "in work")
+_NOT_TOLD = ("open", "ask", "question", "found")
+"""Kinds of points that do not say what came of the work."""
 
 
 def page(call: Invocation, *, as_json: bool) -> bool:
@@ -76,7 +76,7 @@ def page(call: Invocation, *, as_json: bool) -> bool:
 
 def _looks_file(environ: Mapping[str, str]) -> Path | None:
     with suppress(MemtoolError):
-        return xdg_directory(environ, "XDG_STATE_HOME", ".local/state") / "memtool" / _LOOKS
+        return looks_file(environ)
     return None
 
 
@@ -172,7 +172,7 @@ def _points(chosen: Sequence[ShownThread]) -> dict[str, list[ShownPoint]]:
         (point, thread.id)
         for thread in chosen
         for point in thread.points
-        if point.shown and point.kind != "open"
+        if point.shown and point.kind not in _NOT_TOLD
     ]
     every.sort(key=lambda row: (-row[0].weight, row[0].time_us, row[0].text))
     found: dict[str, list[ShownPoint]] = {}
@@ -201,12 +201,12 @@ def _print_left_off(call: Invocation, page: Page, whole: Morning, found: LeftOff
     title = "Where you left off"
     project = whole.short_projects.get(found.project, found.project)
     told = f" · {project} · {_when(clock, found.time_us, now_us)}"
-    branch = f" · {found.branch}" if found.branch else ""
+    branch = f" · {found.branch}" if found.branch not in ("", project) else ""
     is_long = len(title) + len(told) + len(branch) > page.prose_width
     page.line((title, "bold"), (told + branch * (not is_long), "dim"))
     names = _edited(environ, found)
     rows: list[tuple[str, str]] = [
-        ("branch", found.branch * is_long),
+        ("branch", found.branch if branch and is_long else ""),
         ("asked", found.asked),
         ("ended", found.ended if found.is_answered else "without an answer"),
         ("edited", names),
@@ -336,7 +336,7 @@ def _lines(found: Standup) -> Iterator[str]:
 
 
 def _facts(thread: ShownThread) -> Iterator[str]:
-    yield thread.state
+    yield "note" if {point.kind for point in thread.points} == {"note"} else thread.state
     beside = _beside(thread)
     if beside:
         yield beside

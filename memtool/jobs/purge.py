@@ -12,6 +12,7 @@ from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
 from memtool.ledger.file import ledger_path
 from memtool.locks import TREE, WRITER, Holder, LockWait, job_lock_path, lock_path, wait_for
+from memtool.paths import LOOKS
 from memtool.search import index
 from memtool.store.access import FORMAT_FILE, SWAP
 from memtool.systemd.jobs import JOBS, TASKS
@@ -30,7 +31,7 @@ def is_store(root: Path) -> bool:
 
 def is_used(root: Path) -> bool:
     """Return whether there is more in the directory than what setup puts there."""
-    return any(path.name != RECORD for path in root.iterdir())
+    return any(path.name not in (RECORD, LOOKS) for path in root.iterdir())
 
 
 def purge(root: Path, now_us: int) -> list[Path]:
@@ -67,6 +68,7 @@ def _own(root: Path) -> Iterator[Path]:
     names = {
         FORMAT_FILE,
         RECORD,
+        LOOKS,
         *_DIRECTORIES,
         ledger_path(root).parent.name,
         pause_directory(root).name,

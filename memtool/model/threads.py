@@ -469,9 +469,21 @@ def weight_of(thread: Thread) -> float:
     )
 
 
-def by_weight(thread: Thread) -> tuple[float, int, str]:
+class _ById:
+    """A thread that is compared by its ID, which is a digest: most threads differ before that."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self, thread: Thread) -> None:
+        self._thread = thread
+
+    def __lt__(self, other: _ById) -> bool:
+        return self._thread.id < other._thread.id
+
+
+def by_weight(thread: Thread) -> tuple[float, int, _ById]:
     """Order threads: the heaviest first, then the earlier, then by ID."""
-    return (-round(weight_of(thread), 6), thread.first_us, thread.id)
+    return (-round(weight_of(thread), 6), thread.first_us, _ById(thread))
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from memtool.model.levels import Level, Period
-from memtool.model.records import Cut, EventId, Node
+from memtool.model.records import Cut, EventId, Node, is_by_hand
 from memtool.model.shown import WORDS, view_of
 from memtool.model.threads import LIMITS, Proof, Thread, Turn, threads_in, turns_in
 from memtool.model.words import content_words, share
@@ -25,7 +25,8 @@ def problems_of_segment(store: Store, node: Node, cut: Cut) -> Iterator[str]:
     except msgspec.DecodeError as error:
         yield f"its turns cannot be read: {error}"
         return
-    if any(turn.session != cut.session for turn in turns):
+    session = "" if is_by_hand(cut.session) else cut.session
+    if any(turn.session != session for turn in turns):
         yield "a turn belongs to another session"
     proofs = [each for turn in turns for signal in turn.signals for each in signal.proofs]
     if {each.event for each in proofs} - set(cut.events):

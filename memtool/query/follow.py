@@ -190,6 +190,11 @@ def _open_ones(tree: Tree) -> list[Thread]:
     return [thread for thread in threads if thread.open_items and thread.state != "dropped"]
 
 
+def is_quiet(thread: Thread, now_us: int) -> bool:
+    """Return whether nothing was heard of the thread for so long that it is listed apart."""
+    return now_us - thread.last_us > QUIET_DAYS * _DAY_US
+
+
 def _open(thread: Thread, now_us: int, names: ShortNames, ids: Sequence[str]) -> OpenThread:
     items = sorted(thread.open_items, key=lambda item: (item.time_us, item.key))
     return OpenThread(
@@ -199,7 +204,7 @@ def _open(thread: Thread, now_us: int, names: ShortNames, ids: Sequence[str]) ->
         thread.branch,
         thread.state,
         thread.last_us,
-        now_us - thread.last_us > QUIET_DAYS * _DAY_US,
+        is_quiet(thread, now_us),
         tuple(_point(item_id(thread.id, item.key), item, names, ids) for item in items),
     )
 
@@ -240,7 +245,8 @@ def named_items(store: Store, reader: Reader, texts: Sequence[str]) -> list[Stan
         for thread, item in _named_by(text.strip("[] ").lower(), every):
             found[item_id(thread.id, item.key)] = thread, item
     return [
-        Standing(thread, item, tuple(_times(tree, thread, item))) for thread, item in found.values()
+        Standing(thread, item, tuple(_times(tree, thread, item)) or (item.time_us,))
+        for thread, item in found.values()
     ]
 
 

@@ -142,13 +142,10 @@ def _ended(turns: Sequence[Turn], last: Event, answer: Event | None) -> str:
     if told:
         return _short(told[-1].text)
     pieces = pieces_of(answer.text) if answer is not None else []
-    said = [
-        piece.text
-        for piece in pieces
-        if piece.kind in ("sentence", "item") and not piece.text.endswith(":")
-    ]
-    telling = (text for text in said if len(content_words(text)) >= _FEWEST_WORDS)
-    return _short(next(telling, said[0] if said else ""))
+    said = [piece.text for piece in pieces if piece.kind in ("sentence", "item", "heading")]
+    whole = [text for text in said if not text.endswith(":")] or said
+    telling = (text for text in whole if len(content_words(text)) >= _FEWEST_WORDS)
+    return _short(next(telling, whole[0] if whole else ""))
 
 
 def _uncommitted(turns: Sequence[Turn]) -> Iterator[str]:

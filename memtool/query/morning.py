@@ -11,6 +11,7 @@ from memtool.model.levels import Level, Period, heading
 from memtool.model.records import FIRST_INSTANT_US, NodeId, is_by_hand
 from memtool.model.threads import State, Thread, item_id, join
 from memtool.query.contents import Tree, by_state
+from memtool.query.follow import is_quiet
 from memtool.query.projects import Projects, projects_named
 from memtool.query.reader import Reader
 from memtool.query.threads import ShownThread, shown_threads
@@ -101,7 +102,11 @@ def morning(reader: Reader, looks: Mapping[str, Look]) -> Morning:
             None if day is None else work(tree, [day]),
             left_off(store, reader.now_us),
             None if look is None else _news(threads, look),
-            sum(len(thread.open_items) for thread in threads if thread.state != "dropped"),
+            sum(
+                len(thread.open_items)
+                for thread in threads
+                if thread.state != "dropped" and not is_quiet(thread, reader.now_us)
+            ),
             min(span[1], reader.now_us) if span else 0,
             tree.short_projects,
         )

@@ -42,7 +42,7 @@ class ShortNames(Struct, frozen=True):
         if is_by_hand(session):
             return session
         if session not in self._known:
-            rivals = (rival for rival, _ in self.store.sessions(session[:SHOWN_SESSION]))
+            rivals = self.store.sessions_beside(session)
             self._known[session] = shortest(session, rivals, at_least=SHOWN_SESSION)
         return self._known[session]
 

@@ -137,7 +137,11 @@ _DEED = re.compile(
 _PASSIVE = re.compile(
     r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
 )
-_CHANGE = re.compile(r"\b(?:now|no longer|has been|have been)\b", re.IGNORECASE)
+_CHANGE = re.compile(
+    r"\A(?:(?! [–—-] ).)*?\b(?:now|no longer|has been|have been)\b| [–—-] (?:now|no longer)\b",
+    re.IGNORECASE,
+)
+"""What is so now; not what a thing after a dash verifies or does now."""
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
 _TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 

@@ -217,7 +217,7 @@ ENGLISH = Cues(
         "stored"
     ),
     announcement=(
-        r"(?:here(?:['\u2019]s| is| are)|the following|these are|below|summary of|now (?:let me|"
+        r"(?:here(?:['\u2019]s| is| are)|the following|these are|below|summary of|now (?:let me|for|that|"
         r"i(?:'ll| will| need| can| have)|let's|add|run|update|we)|let me|i(?:'ll| will|'m "
         r"going| am going| need to| should| can see| want to| see\b| understand)|next,? i|"
         r"first,? (?:let|i)|"

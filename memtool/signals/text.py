@@ -164,7 +164,7 @@ def _sentences(line: str) -> Iterator[tuple[int, int]]:
 
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)")
-_EMPHASIS = re.compile(r"(\*\*|__|\*(?=\S)|(?<=\S)\*(?!\w))")
+_EMPHASIS = re.compile(r"(\*\*|__|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w))")
 _SIGNS = re.compile(r"^[\s\W]*?(?=[\w\"'`(/@#$<\[{.~-])", re.UNICODE)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d\u2b00-\u2bff]+ ?")
 
@@ -243,7 +243,7 @@ _BREAK = re.compile(
 )
 
 
-BRACKETED = re.compile(r"\s*\([^()]*\)")
+BRACKETED = re.compile(r"(?:^|\s+)\([^()]*\)(?!\w)")
 
 
 def clause(text: str, most: int = MOST_WORDS) -> str:
@@ -253,7 +253,7 @@ def clause(text: str, most: int = MOST_WORDS) -> str:
         return ""
     if len(text.split()) <= most:
         return text
-    bare = BRACKETED.sub("", text)
+    bare = BRACKETED.sub("", text).strip()
     if len(bare.split()) <= most and is_whole(bare, 1.0):
         return bare
     best = ""

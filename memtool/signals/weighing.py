@@ -65,7 +65,7 @@ _SIDE_SHARE = 0.3
 _QUESTION = 0.6
 _UNANSWERED_SUBAGENT = 1.6
 # What names a thread, the best first, after a title that the person gave.
-PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, ISSUE, BRANCH, ACT, ASK = range(1, 9)
+PULL_REQUEST, PLAN, AGENT_TITLE, COMMIT, BRANCH, ACT, ASK, ISSUE = range(1, 9)
 NAME, RESULT, QUESTION, SHORT_NAME, NOTE = range(9, 14)
 """NAME: the branch alone, where nothing says what was done on it."""
 

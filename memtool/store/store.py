@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -238,6 +239,13 @@ class Store:
             if not key.startswith(prefix.encode()):
                 return
             yield key.decode(), codec.SESSION.decode(value, key)
+
+    def sessions_beside(self, session: str) -> Iterator[str]:
+        """Yield the ids just before and just after that of a session: no other shares more of its beginning."""
+        key = session.encode()
+        before = (row for row, _ in self.engine.scan_back(keys.SESSIONS, key) if row != key)
+        after = (row for row, _ in self.engine.scan(keys.SESSIONS, key) if row != key)
+        yield from (row.decode() for rows in (before, after) for row in islice(rows, 1))
 
     def sources(self) -> dict[str, Source]:
         """Return what is recorded of each transcript file, by path."""

@@ -47,6 +47,7 @@ _SETTINGS = (
     ("ConditionPathExists=", "store.path"),
     ("ReadWritePaths=", "store.path"),
     ("BindPaths=", "store.path"),
+    ("PathChanged=", "store.path"),
 )
 _WHOLE_FILES = {
     NETWORK_DROP_IN: "summarizer.name",

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import pytest
 from memtool.cli.app import run as memtool
 from memtool.jobs.forget import Selector
 from memtool.model.actions import Item, Todo
+from memtool.model.threads import thread_id
+from memtool.query.verify import verify
+from memtool.rollup.plan import Choices
 from memtool.summarize import Options, make
 from tests.cli.history import at, call
 from tests.cli.test_threads import DOCS, NOW_US, SHOP, read, talks
@@ -82,6 +86,9 @@ def test_any_note_is_shown_found_and_listed(work: Memory, capsys: Output, text: 
         one for one in read(work, capsys, "show", "today")["threads"] if one["project"] == DOCS
     ]
     assert thread["shown"]
+    work.roll_up_all(NOW_US, summarizer=EXTRACTIVE, choices=Choices(include_open=True))
+    with work.access.reading() as store:
+        assert verify(store, NOW_US).problems == []
     told = thread["points"][0]["text"]
     assert told.removesuffix(" …") in text
     if len(text) < 1000:
@@ -314,3 +321,50 @@ def test_an_item_that_is_said_again_later_is_open_again(work: Memory, capsys: Ou
     work.take_in(later.events, now_us=NOW_US)
     work.roll_up_all(NOW_US, summarizer=EXTRACTIVE)
     assert "Write the chapter about laptops" in open_texts(work, capsys)
+
+
+def _late() -> Talk:
+    late = Talk("88888888-aaaa", "docs/onboarding", at("2026-12-08T12:00:00"), DOCS)
+    late.prompt("List the accounts that new colleagues need").edit("accounts.md")
+    late.todo(Todo((Item("Write the chapter about laptops", "pending"), Item("x y z", "started"))))
+    return late.answer("Listed the accounts of the shop and of the bank.")
+
+
+STEPS = ("note", "settle", "undo", "late", "roll up")
+
+
+@pytest.mark.parametrize("order", list(permutations(STEPS))[::17])
+def test_in_any_order_the_nodes_are_those_of_a_rebuild(
+    work: Memory, capsys: Output, order: tuple[str, ...]
+) -> None:
+    """Whatever was said by hand, and whenever a rollup ran in between."""
+    for step in order:
+        if step == "note":
+            arguments = ["note", "-p", "handbook", "The printer is broken", "--at", "2026-12-08"]
+            assert call(work.root, *arguments) == 0
+        elif step == "settle":
+            assert call(work.root, "open", "--done", "thread:docs/onboarding") == 0
+        elif step == "undo":
+            memtool_later(work, "open", "--undo", "thread:" + _thread_id())
+        elif step == "late":
+            work.take_in(_late().events, now_us=NOW_US)
+        else:
+            work.roll_up_all(NOW_US, summarizer=EXTRACTIVE)
+        capsys.readouterr()
+    at_once = open_texts(work, capsys)
+    work.roll_up_all(NOW_US, summarizer=EXTRACTIVE)
+    assert open_texts(work, capsys) == at_once
+    fresh = Memory(work.root.parent / "fresh")
+    lines = said(work, capsys, "export")
+    (work.root.parent / "lines.jsonl").write_text(lines)
+    path = str(work.root.parent / "lines.jsonl")
+    assert call(fresh.root, "ingest", path, MEMTOOL_CALENDAR__TIMEZONE="UTC") == 0
+    capsys.readouterr()
+    fresh.roll_up_all(NOW_US, summarizer=EXTRACTIVE)
+    assert fresh.closed_part(NOW_US) == work.closed_part(NOW_US)
+    with work.access.reading() as store:
+        assert verify(store, NOW_US).problems == []
+
+
+def _thread_id() -> str:
+    return thread_id(DOCS, "docs/onboarding", "")

@@ -15,6 +15,7 @@ import pytest
 
 from memtool.agents.hooks import spool
 from memtool.agents.registry import AGENTS
+from tests.crash.disk import read_only, small_disk
 from tests.waiting import HUNG_S
 
 Call = Callable[..., tuple[int, str, str]]
@@ -257,6 +258,37 @@ def test_two_hundred_at_once_of_which_many_are_killed(script: Path, tmp_path: Pa
     assert len(found) == len(set(found))
     assert set(ended) <= set(found)
     assert len(ended) >= 150
+
+
+def test_on_a_full_disk_a_payload_is_whole_or_not_there_and_the_agent_sees_nothing(
+    script: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "memory/spool"
+    shutil.rmtree(folder)
+    payloads = [json.dumps({"number": number, "text": "x" * 9000}) for number in range(200)]
+    with small_disk(folder, 64 << 10):
+        running = [
+            subprocess.Popen(
+                [str(script), "capture", "claude-code"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            for _ in payloads
+        ]
+        for one, payload in zip(running, payloads, strict=True):
+            said, _ = one.communicate(payload.encode(), timeout=HUNG_S)
+            assert (one.returncode, said) == (0, b"")
+        found = [data.decode() for data in waiting(tmp_path / "memory")]
+        assert found
+        assert set(found) <= set(payloads)
+        assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
+        for name in spool.names(tmp_path / "memory"):
+            (folder / name).unlink()
+        fire(script, payloads[0])  # there is room again
+        assert [data.decode() for data in waiting(tmp_path / "memory")] == payloads[:1]
+        with read_only(folder):
+            fire(script, payloads[1])
 
 
 # --- What ingest makes of it -------------------------------------------------------------------

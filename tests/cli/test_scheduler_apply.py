@@ -415,3 +415,27 @@ def test_another_command_is_not_applied_and_its_text_is_in_no_unit(
     assert told(text) == []
     assert told(text.replace("geheim", "anders")) == ["summarizer.command"]
     assert not any("geheim" in made for made in files(units).values())
+
+
+def test_a_path_unit_that_an_older_memtool_did_not_have_is_written_and_enabled(
+    apply: Apply, units: Path, systemd: FakeSystemd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = units / "memtool-spool.path"
+    path.unlink()
+    assert apply("") == 0
+    assert path.is_file()
+    assert "enabled memtool-spool.path" in capsys.readouterr().out
+    assert systemd.calls[-1].endswith("enable --now memtool-spool.path")
+    path.write_text(path.read_text().replace("PathChanged", "PathModified"))
+    assert apply("") == 0
+    assert systemd.calls[-1].endswith("try-restart memtool-spool.path")
+
+
+def test_a_store_elsewhere_is_watched_for_hooks(
+    apply: Apply, units: Path, systemd: FakeSystemd, tmp_path: Path
+) -> None:
+    store = tmp_path / "else where"
+    assert apply(f'[store]\npath = "{store}"\n') == 0
+    assert systemd.calls
+    text = files(units)[f"memtool-spool.path.d/{DROP_IN}"]
+    assert f"[Path]\nPathChanged=\nPathChanged={store}/spool/ring\n" in text

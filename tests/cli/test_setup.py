@@ -381,6 +381,7 @@ def test_a_purge_deletes_a_store_behind_a_link_and_the_link(
     assert memtool("setup", "--user", "--yes", env=environ).returncode == 0
     sample(home)
     assert memtool("ingest").returncode == 0
+    (disk / "looked.json").write_text("{}")
     done = memtool("setup", "--user", "--remove", "--purge", "--yes", env=environ)
     assert done.returncode == 0, done.stderr
     assert (disk.exists(), link.is_symlink()) == (False, False)
@@ -493,3 +494,28 @@ def test_without_systemctl_a_crontab_is_printed_and_no_unit_is_written(
     assert "crontab -e" in done.stderr
     assert not units(home).exists()
     assert (home / ".local/share/man/man1/memtool.1").exists()
+
+
+def test_removing_takes_memtool_out_of_the_agents_settings(
+    memtool: Program, home: Path, environ: dict[str, str]
+) -> None:
+    old = '{\n  "model": "opus"\n}\n'
+    settings = home / ".claude/settings.json"
+    settings.parent.mkdir()
+    settings.write_text(old)
+    for words in (("setup", "--user", "--yes"), ("hooks", "install", "claude-code", "--context")):
+        assert memtool(*words, env=environ).returncode == 0
+    assert memtool("mcp", "install", "claude-code", env=environ).returncode == 0
+    broken = home / ".claude.json"
+    assert "memtool" in broken.read_text()
+    done = memtool("setup", "--user", "--remove", "--yes", env=environ)
+    assert done.returncode == 0, done.stderr
+    assert str(settings) in done.stderr
+    assert settings.read_text() == old
+    assert not broken.exists()
+    assert not (home / ".local/share/memtool").exists()
+    assert not (home / ".claude/skills/memtool").exists()
+    settings.write_text("{")
+    done = memtool("setup", "--user", "--remove", "--yes", env=environ)
+    assert f"{settings}:1" in done.stderr
+    assert settings.read_text() == "{"

@@ -190,3 +190,18 @@ def test_what_a_person_names_must_be_readable(forks: Forks, root: Path, tmp_path
     with mode(file, 0):
         for _ in range(2):
             assert_refused(forks.run(without_privileges, root, "ingest", file), file)
+
+
+def test_a_search_starts_no_ingest_for_what_cannot_be_read(
+    forks: Forks, root: Path, home: Path
+) -> None:
+    first, *_ = sorted(history.early(home / ".claude/projects/x").iterdir())
+    history.write(first, history.exchange("alpha", "2025-01-05", 8), more=True)
+    with mode(first, 0):
+        assert ingested(forks, root)[0] == 1
+        before = forks.run(program, root, "scheduler", "history", "--json").output
+        ended = forks.run(without_privileges, root, "search", "clock")
+        assert (ended.value, ended.errors) == (0, "")
+        assert forks.run(program, root, "scheduler", "history", "--json").output == before
+    assert forks.run(without_privileges, root, "search", "clock").value == 0
+    assert forks.run(program, root, "scheduler", "history", "--json").output != before

@@ -78,7 +78,8 @@ def test_a_broken_program_is_a_loud_failure_and_no_skip(side: Side, damage: str)
     assert side.property(DAY, "ActiveState") == "failed"  # not waiting for another try
 
 
-def test_a_command_of_the_person_is_told_of_a_failure(side: Side) -> None:
+def tell_of_failures(side: Side) -> str:
+    """Have a command of the person run after each failure; return the file into which it writes."""
     settings = """[scheduler]\non_failure = 'echo "$MEMTOOL_JOB failed" >>~/told'\n"""
     own = f"{side.home}/.config/memtool/config.toml"
     side.write(own if side.mode == "user" else "/etc/memtool/config.toml", settings)
@@ -86,7 +87,33 @@ def test_a_command_of_the_person_is_told_of_a_failure(side: Side) -> None:
     apply = ("scheduler", "apply")  # the system's drop-ins are root's to write
     done = side.memtool(*apply) if side.mode == "user" else side.machine.run("memtool", *apply)
     assert done.returncode == 0, done.stdout + done.stderr
+    return f"{side.home}/told"
+
+
+def test_a_command_of_the_person_is_told_of_a_failure(side: Side) -> None:
+    told = tell_of_failures(side)
     side.drop_in("memtool-ingest.service", "[Service]\nExecStart=\nExecStart=/bin/false\n")
     assert side.start("ingest").returncode != 0
-    told = f"{side.home}/told"
     wait_until(lambda: side.machine.run("cat", told).stdout == "ingest failed\n", "it is told")
+
+
+def test_a_transcript_that_cannot_be_read_is_told_once(side: Side) -> None:
+    told = tell_of_failures(side)
+    side.take_in()
+    closed = f"{side.home}/.claude/projects/closed.jsonl"
+    side.machine.run("sh", "-c", f"echo '{{}}' >{closed}; chown root {closed}; chmod 600 {closed}")
+    assert side.start("ingest").returncode != 0
+    wait_until(lambda: side.machine.run("cat", told).stdout == "ingest failed\n", "it is told")
+    name = "_SYSTEMD_UNIT" if side.mode == "system" else "_SYSTEMD_USER_UNIT"
+    words = ("journalctl", "--output=cat", "-p", "err", f"{name}=memtool-ingest.service")
+    assert f"cannot read {closed}: permission denied" in side.machine.run(*words).stdout
+    for _ in range(2):
+        assert side.start("ingest").returncode == 0
+    assert side.machine.run("cat", told).stdout == "ingest failed\n"
+    assert [run["result"] for run in side.runs("ingest")][-3:] == ["failed", "done", "done"]
+    found = side.json("scheduler", "status")["warnings"]
+    (problem,) = [each for each in found if each["kind"] == "unreadable"]
+    assert "permission denied" in problem["text"]
+    side.machine.run("rm", closed)
+    assert side.start("ingest").returncode == 0
+    assert side.status("ingest")["healthy"]

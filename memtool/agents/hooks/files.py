@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from memtool.agents.hooks import SCRIPT
+from memtool.agents.hooks import SCRIPT, SERVER, Hooks, Server, merging
 from memtool.agents.hooks.jsonc import BrokenError
 from memtool.errors import ConfigError, UnavailableError
 from memtool.files import atomic_write, private_directory, remove, reporting
@@ -17,7 +17,8 @@ from memtool.paths import shipped, xdg_directory
 Edit = Callable[[str], str]
 """Gives the new text of a file for the one that it has; raises BrokenError."""
 
-_MOST_TRIES = 3
+HOOKS_BACKUP, SERVER_BACKUP = "memtool-hooks", "memtool-mcp"
+"""What the copies of settings files are called, beside them."""
 _MODE = 0o600
 
 
@@ -61,6 +62,38 @@ def leaving(path: Path, suffix: str, edit: Edit, again: Edit, top: Mapping[str, 
     elif old != new and _is_bare(new or "", top):
         new = None
     return Change(path, old, new, backup)
+
+
+def hooks_removal(hooks: Hooks, environ: Mapping[str, str]) -> Change:
+    """Return the change that takes memtool's hooks out of an agent's settings."""
+    commands = dict.fromkeys(hooks.events, f"{SCRIPT} capture")
+    return leaving(
+        hooks.place.path(environ),
+        HOOKS_BACKUP,
+        lambda text: merging.without_hooks(text, hooks),
+        lambda text: merging.with_hooks(text, hooks, commands),
+        hooks.top,
+    )
+
+
+def server_removal(server: Server, environ: Mapping[str, str]) -> Change:
+    """Return the change that takes memtool's MCP server out of an agent's settings."""
+    path = server.place.path(environ)
+    is_toml = path.suffix == ".toml"
+    return leaving(
+        path,
+        SERVER_BACKUP,
+        lambda text: merging.without_server(text, server, is_toml=is_toml),
+        lambda text: merging.with_server(text, server, [SERVER, "mcp"], is_toml=is_toml),
+        {},
+    )
+
+
+def skill_path(server: Server, environ: Mapping[str, str]) -> Path | None:
+    """Return where the skill is that says how to search; None for an agent that takes none from memtool."""
+    if not server.skills:
+        return None
+    return server.place.directory(environ) / server.skills / SERVER / "SKILL.md"
 
 
 def _is_bare(text: str, top: Mapping[str, object]) -> bool:

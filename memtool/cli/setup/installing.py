@@ -12,7 +12,7 @@ from typing import NamedTuple
 from memtool import __version__
 from memtool.agents.discover import discover
 from memtool.agents.registry import Root
-from memtool.cli.output import ask, note, print_json, print_line
+from memtool.cli.output import ask, note, number, print_json, print_line
 from memtool.cli.scheduler.apply import crontab_of, drop_ins, is_of_system, possible_drop_ins
 from memtool.cli.scheduler.place import Place, place_of, state_of
 from memtool.cli.scheduler.text import local, print_status
@@ -421,7 +421,8 @@ def _done_lines(setup: Setup, again: tuple[str, ...]) -> Iterator[str]:
         yield f"restarted {', '.join(again)}"
     if plan.enable:
         when = "" if setup.manager else "; they start when systemd runs"
-        yield f"{len(plan.enable)} timers enabled{when}."
+        count = sum(name.endswith(".timer") for name in plan.enable)
+        yield f"{number(count, 'timer')} enabled{when}."
     if setup.offline is not None and (off := timers_off(setup.manager or setup.offline)):
         yield f"not enabled: {', '.join(off)}"
         user = "--user " if setup.scope == "user" else ""

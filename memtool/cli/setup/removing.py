@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from memtool.agents.hooks.files import Change as FileChange
+from memtool.agents.hooks.files import (
+    carry_out,
+    hooks_removal,
+    script_path,
+    server_removal,
+    skill_path,
+)
+from memtool.agents.registry import AGENTS, Agent
 from memtool.cli.output import ask, note, number, print_json
 from memtool.cli.scheduler.apply import possible_drop_ins
 from memtool.cli.setup import Order, installed_person, managers, scope_of
@@ -68,6 +77,8 @@ def remove(order: Order, *, is_purge: bool) -> ExitCode:
         order.say("Nothing was removed.")
         return FAILED
     removal = _remove(order, target, is_purge=is_purge)
+    if scope == "user":
+        _leave_agents(order, removal)
     if order.json:
         print_json("setup-remove", VERSION, _json(target, removal))
     else:
@@ -174,6 +185,33 @@ def _remove(order: Order, target: Target, *, is_purge: bool) -> Removal:
             removal.remove(target.where.store / RECORD)
     remove_directories(target.where, target.stores, made)
     return removal
+
+
+def _leave_agents(order: Order, removal: Removal) -> None:
+    """Take hooks and MCP server out of the agents' settings: without the program, these would fail there."""
+    environ = order.call.environ
+    for agent in AGENTS:
+        for edit in _edits(agent, environ):
+            with removal.step():
+                change = edit()
+                carry_out(change, keeps_backup=False)
+                if change.is_needed:
+                    order.say(f"Took memtool out of {change.path}, settings of {agent.title}.")
+        skill = skill_path(agent.server, environ) if agent.server is not None else None
+        if skill is not None:
+            removal.remove(skill.parent)
+    script = script_path(environ)
+    removal.remove(script)
+    with suppress(OSError):  # something else is in it, or it was not there
+        script.parent.rmdir()
+
+
+def _edits(agent: Agent, environ: Mapping[str, str]) -> Iterator[Callable[[], FileChange]]:
+    hooks, server = agent.hooks, agent.server
+    if hooks is not None:
+        yield lambda: hooks_removal(hooks, environ)
+    if server is not None:
+        yield lambda: server_removal(server, environ)
 
 
 def _purge(order: Order, target: Target, removal: Removal) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from memtool.errors import MemtoolError
+from memtool.files import storage_error
 from memtool.paths import home_directory
 from memtool.query.doctor.agents import (
     check_hooks,
@@ -139,6 +140,9 @@ def examine(scene: Scene, checks: Checks = CHECKS) -> Examination:
             else:
                 told[id(error)] = name
                 advice = problem(error.message, error.hint or STATUS)
+        except OSError as error:
+            refused = storage_error(error, error.filename or scene.root)
+            advice = problem(refused.message, refused.hint or STATUS)
         found.append(Finding(name, advice.verdict, advice.found, advice.todo))
     counts = Counter(finding.verdict for finding in found)
     return Examination(
