@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -29,3 +30,9 @@ def nearest(word: str, words: Sequence[str]) -> str:
     by_lower = {candidate.lower(): candidate for candidate in words}
     found = get_close_matches(word.lower(), list(by_lower), n=1)
     return by_lower[found[0]] if found else ""
+
+
+def lowered(text: str) -> str:
+    """Return the text in lower case, each character where it was: a few become two in lower case."""
+    small = text.lower()
+    return small if len(small) == len(text) else text.translate(_ASCII_LOWER)

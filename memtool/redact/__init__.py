@@ -11,10 +11,10 @@ import msgspec
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from memtool.redact.rules import ACCOUNT_NAME, BLOCKS, EMAIL, RULES, SECRET_NAME, Block
+from memtool.text import lowered
 
 _MAX_PASSES = 8  # a mask can complete another secret's shape; two passes do in practice
 _HINTED = tuple(order for order, rule in enumerate(RULES) if rule.hint)
-_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 @cache
@@ -130,12 +130,6 @@ def _hinted(text: str) -> list[tuple[int, int]]:
 def _entropy(text: str) -> float:
     """Return bits per character."""
     return -sum(n / len(text) * log2(n / len(text)) for n in Counter(text).values())
-
-
-def lowered(text: str) -> str:
-    """Return the text in lower case, each character where it was: a few become two in lower case."""
-    small = text.lower()
-    return small if len(small) == len(text) else text.translate(_ASCII_LOWER)
 
 
 def _mask_blocks(block: Block, text: str) -> tuple[str, int]:

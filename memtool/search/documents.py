@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import msgspec
-from ahocorasick_rs import AhoCorasick
 
 from memtool.model.calendar import utc_bounds_us
 from memtool.model.levels import Level
 from memtool.model.records import FENCE, ROLES, Event, Node, is_by_hand
 from memtool.model.segmenting import in_order
-from memtool.redact import lowered
 from memtool.search.words import joined_terms
 from memtool.store.store import Store
+from memtool.text import lowered
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import AhoCorasick
 
 DATA_KINDS = frozenset({"tool_call", "tool_result", "note", "session_start", "session_end"})
 """Kinds that hold data rather than what a person or an agent said: they are clipped, and count less."""
@@ -134,6 +137,8 @@ _PATTERNS = (
 @cache
 def _finder() -> tuple[AhoCorasick, tuple[tuple[int, re.Pattern[str]], ...]]:
     """Return what finds all words in one look, and what each of them, found somewhere, has to match there."""
+    from ahocorasick_rs import AhoCorasick
+
     rows = [(word, shape, rf"\b{word}\b") for shape, words in _WORDS.items() for word in words] + [
         (word, WHEN, rf"\b{_SPAN}\b") for word in _SPAN_WORDS
     ]
