@@ -393,6 +393,7 @@ def _delete(context: RunContext, lease: Lease, found: Found, report: Report) -> 
     drop_half_built(lease.store())
     for nodes in slices(context, found.suspects, "stale nodes"):
         erase.drop_nodes(lease.store(), nodes, now_us)
+    erase.forget_moves(lease.store(), found.projects.keys() - found.projects_left, now_us)
     for paths in slices(context, found.sources, "sources"):
         erase.drop_sources(lease.store(), paths, now_us)
     for ids in slices(context, found.ids, "events"):
