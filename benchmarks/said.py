@@ -1,4 +1,4 @@
-"""Counts what people typed, chose and rejected in transcripts of Claude Code, and compares it with memtool's events.
+"""Counts what people said in transcripts of Claude Code and Codex, and compares it with memtool's events.
 
     .venv/bin/python benchmarks/said.py DIRECTORY [DIRECTORY ...]
 
@@ -109,6 +109,14 @@ def expected(path: Path) -> Counter[str]:
     return Counter(words[:SHOWN] for words in found.values())
 
 
+def expected_of_codex(path: Path) -> Counter[str]:
+    """Return the prompts of a rollout: each is an event of its own, after what an editor put before it."""
+    said = (record.get("payload") or {} for record in objects(path))
+    prompts = [one.get("message", "") for one in said if one.get("type") == "user_message"]
+    typed_texts = [text.rpartition("## My request for Codex:")[2] for text in prompts]
+    return Counter(" ".join(text.split())[:SHOWN] for text in typed_texts)
+
+
 def actual(path: Path) -> Counter[str]:
     """Return what memtool takes as said by a person, in the same form."""
     events = {
@@ -139,7 +147,9 @@ def main(places: list[str]) -> int:
     total: Counter[str] = Counter()
     files = [path for place in places for path in sorted(Path(place).rglob("*.jsonl"))]
     for path in files:
-        want, have = expected(path), actual(path)
+        is_codex = next(objects(path), {}).get("type") == "session_meta"
+        want = expected_of_codex(path) if is_codex else expected(path)
+        have = actual(path)
         for what, texts in (("lost", want - have), ("invented", have - want)):
             for text, count in texts.items():
                 total[what] += count

@@ -163,6 +163,11 @@ def _owner(directory: Path) -> int | None:
     return found.st_uid if S_ISDIR(found.st_mode) else None
 
 
+def is_served_by_system() -> bool:
+    """Return whether the system's jobs run as the user of this process."""
+    return _owner(SYSTEM_STORE) == os.geteuid()
+
+
 def name_of(uid: int) -> str:
     """Return the user's name, or the number if there is none."""
     import pwd

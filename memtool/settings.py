@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 from memtool.errors import ConfigError
 from memtool.files import reporting
-from memtool.paths import ConfigFile, Role
+from memtool.paths import ConfigFile, Role, is_served_by_system
 from memtool.text import nearest
 
 Value = str | int
@@ -502,7 +502,8 @@ def read_text(file: ConfigFile) -> str:
                     hint='--config or $MEMTOOL_CONFIG names it; "memtool config set" makes it',
                 ) from None
         except PermissionError:
-            if file.role is not Role.SYSTEM:  # root may keep the service's own from other users
+            # Root may keep the system's from other users, but not from the one as whom the jobs run.
+            if file.role is not Role.SYSTEM or is_served_by_system():
                 raise
         except UnicodeDecodeError as error:
             raise _unreadable(file.path, error) from error

@@ -98,6 +98,7 @@ COMMANDS = (
     ),
     Row("verify", "memtool.cli.verify:verify", "Check the store's integrity."),
     Row("forget", "memtool.cli.forget:forget", "Permanently delete events."),
+    Row("project", "memtool.cli.project:project", "Say that a project moved."),
     Row("redact", "memtool.cli.redact:redact", "Mask secrets in what is already stored."),
     Row(
         "rebuild",

@@ -35,15 +35,18 @@ def settle(call: Invocation, words: Sequence[str]) -> Invocation:
         return call
     command = words[0] if words else ""  # alone, memtool shows the morning's page
     is_of_home = command in ("setup", "config")  # these open no store
-    named = call.store_option or call.environ.get("MEMTOOL_STORE__PATH")
-    if named and not is_of_home and (store := expand(Path(named), call.environ)).exists():
-        return _as(call, owner_uid(store), store)
+    named = None if is_of_home else call.store_option or call.environ.get("MEMTOOL_STORE__PATH")
     from memtool.systemd.systemctl import installed_in
 
     is_for_system = "--user" not in words and "system" in installed_in(call.environ)
     if command == "setup" and (is_for_system or _OF_SYSTEM.intersection(_options(words))):
         return call  # it asks itself which user it is for
-    if is_for_system and (is_of_home or not named) and (person := _run_as_user()) is not None:
+    if named and (store := expand(Path(named), call.environ)).exists():
+        person = _run_as_user() if is_for_system and _administers(words) else None
+        if person is None or owner_uid(store) != person.uid:
+            return _as(call, owner_uid(store), store)
+        named = None  # it is that of the system's jobs, or another one of the same user
+    if is_for_system and not named and (person := _run_as_user()) is not None:
         if not _administers(words) and person.uid != 0:
             raise BecomeUser(person, environ_of(person, call.environ))
         call.administers = person

@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from memtool.agents.hooks.spool import REJECTED, SPOOL
 from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.files import remove, reporting, sync_directory
@@ -51,7 +52,7 @@ EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {EVENT_ID_DIGITS} hex digits, a
 
 
 SAMPLES = 5
-LOOSE = ("rejected", "spool")
+LOOSE = (REJECTED, SPOOL)
 """Directories beside the store with texts of agents that are in no event."""
 _SHORTEST_NAME = 4
 """Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""
@@ -392,6 +393,7 @@ def _delete(context: RunContext, lease: Lease, found: Found, report: Report) -> 
     drop_half_built(lease.store())
     for nodes in slices(context, found.suspects, "stale nodes"):
         erase.drop_nodes(lease.store(), nodes, now_us)
+    erase.forget_moves(lease.store(), found.projects.keys() - found.projects_left, now_us)
     for paths in slices(context, found.sources, "sources"):
         erase.drop_sources(lease.store(), paths, now_us)
     for ids in slices(context, found.ids, "events"):

@@ -14,7 +14,7 @@ import msgspec
 
 from memtool.redact.tokens import MARKED_LATER, TOKENS
 
-RULESET_VERSION = 2
+RULESET_VERSION = 3
 
 
 class Rule(msgspec.Struct, frozen=True, dict=True):
@@ -66,6 +66,8 @@ _FOR_KEYS = (
     rf"|secret[_-]?access[_-]?key|secret|(?:{'|'.join(_KEYS)})[_-]?key(?:[_-]base)?|credentials?)"
 )
 _NAMES = rf"(?:{_FOR_PASSWORDS}|{_FOR_KEYS})"
+_ELSEWHERE = "passwort|kennwort|mot de passe|contraseña|senha|пароль|密码"  # codespell:ignore mot
+"""What a password is called in other languages."""
 _PASSWORD_WORDS = ("password", "passwd", "passphrase", "passcode", "pwd")
 _KEY_WORDS = (
     *("token", "secret", "credential"),
@@ -247,9 +249,46 @@ RULES = (
     ),
     Rule(
         "secret",
-        ("pw: ", "pw=", "pw is "),
-        rf"(?i)(?<![a-z])pw(?:: |=| is )(?:{_QUOTE})?"
+        ("pw: ", "pw=", "pw is ", "psk="),
+        rf"(?i)(?<![a-z])(?:pw(?:: |=| is )|psk=)(?:{_QUOTE})?"
         rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}{_UNQUOTED}{{5,}}+)(?![(.\[])",
+    ),
+    # --passphrase X, -password X, --db-password X: after a flag, on the line of any program.
+    Rule(
+        "secret",
+        ("pass", "pwd"),
+        rf"(?i)(?:(?<=--)|(?<= -)|(?<=--db-)|(?<=--root-)|(?<=--user-)|(?<=--admin-)|(?<=--http-)|(?<=--proxy-))"
+        rf"(?:{_FOR_PASSWORDS}|pass) {{1,2}}(?:{_QUOTE})?"
+        rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}(?!(?:flag)?[0-9]{{1,8}}(?:\s|\Z)){_UNQUOTED}{{6,}}+)(?![(\[])",
+    ),
+    # **Password:** `X` and | password | X |, as in Markdown; and in other languages.
+    Rule(
+        "secret",
+        _PASSWORD_WORDS,
+        rf"(?i){_FOR_PASSWORDS}(?::?\*\*:? {{0,2}}|(?:\*\*)? {{0,20}}\| {{0,20}})`?"
+        rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}[^\s\"'`|\\;,(){{}}\[\]<>]{{5,}}+)",
+    ),
+    Rule(
+        "secret",
+        tuple(_ELSEWHERE.split("|")),
+        rf"(?i)(?:{_ELSEWHERE})[\"'*]{{0,2}}"
+        r"\s{0,3}(?::|=|\uff1a| ist| lautet| est| es)[*]{0,2} {0,3}"  # codespell:ignore ist
+        rf"(?:{_QUOTE})?"
+        rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}[^\s\"'`\\;,(){{}}\[\]<>]{{5,}}+)",
+    ),
+    # A name, a slash and the password, after the word credentials.
+    Rule(
+        "secret",
+        ("credentials", "login: "),
+        r"(?i)(?:credentials|login)(?: are)?: {0,2}`?[\w.@-]{1,40}`? {0,2}/ {0,2}`?"
+        rf"(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}[^\s\"'`\\;,/(){{}}\[\]<>]{{6,}}+)",
+    ),
+    # The password for staging: X
+    Rule(
+        "secret",
+        _PASSWORD_WORDS,
+        rf"(?i){_FOR_PASSWORDS} (?:for|of|on|to|at) [^\n:=\"'`]{{1,40}}[:=] {{0,3}}(?:{_QUOTE})?"
+        rf"(?P<secret>{_STAND_IN}{_NO_WORDS}{_UNLIKE_WORDS}[^\s\"'`\\;,(){{}}\[\]<>]{{5,}}+)(?![(\[])",
     ),
     # api_key: 0a1b2c…, token=…: bare, long, letters and digits mixed; after a mere space they must look random.
     *(
@@ -268,6 +307,26 @@ RULES = (
         _ALL_WORDS,
         rf"(?i){_NAMES}(?:{_QUOTE})?\]?(?:{_SEPARATOR}[^\n\"'`]{{0,60}}\({_QUOTE}[\w.-]{{1,60}}{_QUOTE}|\)?)"
         rf" ?(?:,|\|\||\?\?) ?{_QUOTE}(?P<secret>{_STAND_IN}{_NO_WORDS}{_UNLIKE_WORDS}[^\s\"'`\\]{{6,}}+)",
+    ),
+    # variable "db_password" { default = "…" }, as Terraform has it.
+    Rule(
+        "secret",
+        _ALL_WORDS,
+        rf"(?i){_NAMES}{_QUOTE} {{0,3}}\{{(?:[^{{}}\n]{{0,120}}(?:\n|\\n)){{0,6}}"
+        r"[^{}\n]{0,40}?default\s{0,8}=\s{0,4}"
+        rf"{_QUOTE}(?P<secret>{_STAND_IN}{_NO_WORDS}[^\s\"'`\\]{{4,}}+)",
+    ),
+    # auth=("bob", "…"), as in Python; and a line of .pgpass.
+    Rule(
+        "secret",
+        ("auth=(", "basicauth(", "basic_auth("),
+        rf"(?i)(?:auth=|basic_?auth)\({_QUOTE}[^\"'\n]{{1,80}}{_QUOTE}, {{0,3}}{_QUOTE}"
+        rf"(?P<secret>{_STAND_IN}[^\s\"'`\\]{{4,}}+)",
+    ),
+    Rule(
+        "secret",
+        (":5432:", ":5433:", ":*:"),
+        r"(?<=[\w*]):(?:543[0-9]|\*):[\w*.-]{1,60}:[\w*.-]{1,60}:(?P<secret>(?![$<{*]|\[redacted:)[^\s:]{4,}+)(?=\s|\Z|\\n)",
     ),
     # <password>…</password>, key="ApiKey" value="…", setPassword("…"), PASSWORD '…' in SQL.
     Rule(
@@ -335,6 +394,21 @@ RULES = (
     _of_command("sqlcmd bcp", r"-P ?"),
     _of_command("ldap", r"-w "),
     _of_command("openssl keytool", r"-pass(?:in|out)? pass:|-storepass |-keypass "),
+    _of_command(
+        "openssl",
+        r"-k ",
+        rf"(?:{_QUOTE})?(?P<secret>{_STAND_IN}{_UNLIKE_WORDS}[^\s\"'`\\.]{{5,}})(?!\S)",
+    ),
+    _of_command("zip unzip", r"-P ?"),
+    _of_command("7z rar unrar", r"-p(?=\S)"),
+    _of_command("ssh-keygen", r"-[NP] "),
+    _of_command("rclone", r"pass(?:word)?[ =]"),
+    _of_command(
+        "sqlplus sqlldr impdp expdp rman",
+        "",
+        rf"(?:{_QUOTE})?[^\s/@\"']{{1,60}}/(?P<secret>{_STAND_IN}[^\s/@\"'`]{{3,}})@",
+    ),
+    _of_command("sudo", r"-S {0,3}<<< {0,3}"),
     _of_command(
         "htpasswd", r"-[a-zA-Z]{0,3}b[a-zA-Z]{0,3} (?:-\S{1,3} ){0,3}(?:[^\s\"']{1,200} ){1,2}"
     ),

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from memtool.model.calendar import ZoneTable, utc_day, year_of, zone_table
 from memtool.model.merge import Identity, merged
-from memtool.model.records import Event, EventId, Record, Session, Source
+from memtool.model.records import Claim, Event, EventId, Record, Session, Source
 from memtool.store import codec, keys
 from memtool.store.engine import RawBatch
-from memtool.store.store import UNREADABLE, Store, note_erasing, put_meta
+from memtool.store.store import MOVED, UNREADABLE, Store, moved, moves, note_erasing, put_meta
 from memtool.store.toc import mark_days, mark_for_index, mark_moments
 
 
@@ -41,8 +42,9 @@ def capture(
     """
     result = Captured()
     by_id: dict[EventId, list[Record]] = defaultdict(list)
+    rule = moves(store)
     for record in records:
-        by_id[record.id].append(record)
+        by_id[record.id].append(_as_moved(record, rule) if rule else record)
     fresh: list[Event] = []
     moments: set[int] = set()
     changed: set[int] = set()
@@ -69,6 +71,44 @@ def capture(
             if store.engine.get(keys.SOURCES, key) != value:
                 batch.put(keys.SOURCES, key, value)
     return result
+
+
+def _as_moved(record: Record, rule: Mapping[str, str]) -> Record:
+    if not isinstance(record, Event):
+        return record
+    claims = (Claim(claim.session, moved(claim.project, rule)) for claim in record.claims)
+    return replace(record, claims=tuple(sorted(claims)))
+
+
+def put_moves(store: Store, rule: Mapping[str, str]) -> None:
+    """Record where projects moved: from now on it holds for all that is captured."""
+    with store.batch(sync=True) as batch:
+        put_meta(batch, MOVED, rule)
+
+
+def rename_events(store: Store, ids: Iterable[EventId], rule: Mapping[str, str]) -> None:
+    """Give the events the paths that their projects have now, in one synced batch."""
+    moments: set[int] = set()
+    with store.batch(sync=True) as batch:
+        for event_id in ids:
+            before = store.identity(event_id)
+            revisions = tuple(_as_moved(one, rule) for one in before.revisions)
+            after = replace(before, revisions=revisions)
+            if after != before:
+                put_identity(batch, event_id, before, after)
+                moments |= {one.time_us for one in before.revisions[:1]}
+        mark_moments(store, batch, moments)
+        mark_for_index(store, batch, map(utc_day, moments))
+
+
+def rename_sessions(store: Store, rule: Mapping[str, str]) -> None:
+    """Give the rows of sessions the paths that projects have now, in one synced batch."""
+    with store.batch(sync=True) as batch:
+        for name, row in store.sessions():
+            projects = tuple(sorted({moved(project, rule) for project in row.projects}))
+            if projects != row.projects:
+                now = replace(row, projects=projects)
+                batch.put(keys.SESSIONS, name.encode(), codec.SESSION.encode(now))
 
 
 def drop_sources(store: Store, paths: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ Must never leave a tombstone without its event gone, nor a node that quotes an e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
@@ -39,10 +40,12 @@ from memtool.store.capture import put_identity, widened
 from memtool.store.engine import RawBatch
 from memtool.store.store import (
     ERASING,
+    MOVED,
     RULES_APPLIED,
     Erasing,
     Store,
     erasing,
+    moves,
     note_erasing,
     put_meta,
 )
@@ -135,6 +138,16 @@ def _put_session_stones(batch: RawBatch, gone: Sequence[Event], now_us: int) -> 
     for session in {claim.session for event in told for claim in event.claims}:
         stone = Tombstone(session_stone(session), WHOLE_SESSION, now_us)
         batch.put(keys.TOMBSTONES, keys.identifier(stone.id), codec.TOMBSTONE.encode(stone))
+
+
+def forget_moves(store: Store, projects: AbstractSet[str], now_us: int) -> None:
+    """Delete the rules that name a project of which all is forgotten, as the old path or the new one."""
+    known = moves(store)
+    left = {old: new for old, new in known.items() if projects.isdisjoint((old, new))}
+    if left != known:
+        with store.batch(sync=True) as batch:
+            put_meta(batch, MOVED, left)
+            note_erasing(store, batch, now_us)
 
 
 class Masked(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -430,6 +430,24 @@ def put_meta(batch: RawBatch, name: str, value: object) -> None:
 
 
 UNREADABLE = "unreadable"
+MOVED = "moved"
+
+
+def moves(store: Store) -> dict[str, str]:
+    """Return where projects moved, as a person said: the new path by the old one."""
+    return store.meta(MOVED, dict[str, str]) or {}
+
+
+def moved(project: str, rule: Mapping[str, str]) -> str:
+    """Return the path that a project, or a directory below one, has now."""
+    start = project
+    while start:
+        if start in rule:
+            return rule[start] + project[len(start) :]
+        start = start.rpartition("/")[0]
+    return project
+
+
 ERASING = "erasing"
 RULES_APPLIED = "redaction"
 

@@ -46,6 +46,7 @@ _SETTINGS = (
     ("ConditionACPower=", "scheduler.rollups_on_battery"),
     ("ConditionPathExists=", "store.path"),
     ("ReadWritePaths=", "store.path"),
+    ("PathChanged=", "store.path"),
     ("BindPaths=", "store.path"),
     ("PathChanged=", "store.path"),
 )

@@ -205,6 +205,7 @@ TASKS = (
     Task("rebuild", ("rebuild",)),
     Task("forget", ("forget",)),
     Task("redact", ("redact",)),
+    Task("rename", ("project", "rename")),
     Task("backup", ("backup",)),
     Task("restore", ("restore",)),
     Task("note", ("note",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from memtool.ledger.file import BAD_RESULTS, PAUSED, Left, Run
@@ -140,6 +140,8 @@ def common_problems(timers: Timers) -> tuple[Problem, ...]:
         _in_both(timers),
         _no_linger(timers),
         _untried_sandbox(timers),
+        *_of_others(timers),
+        _replaced_units(timers),
         _not_reloaded(timers),
         _differing_units(timers),
         _not_applied(timers),
@@ -155,6 +157,27 @@ def _no_answer(timers: Timers) -> Problem | None:
     return Problem("manager", "", what, detail=timers.problem, hint=timers.hint)
 
 
+def _of_others(timers: Timers) -> Iterator[Problem]:
+    """Yield what is wrong with the slice, and with what starts a job beside its timer."""
+    for name, unit in timers.others.items():
+        again = f"{timers.systemctl} restart {name}"
+        if unit.state in ("masked", "broken"):
+            what = f"{name} is masked" if unit.state == "masked" else f"systemd cannot use {name}"
+            steps = [*_mended(unit.state, name, (), timers), *[again] * name.endswith(".path")]
+            yield Problem(unit.state, "", what, detail=unit.load_error, hint=" && ".join(steps))
+        elif unit.state in ("stopped", "failed"):
+            what = f"{name} {'is enabled, but not started' if unit.state == 'stopped' else 'has failed'}"
+            yield Problem("not-armed", "", what, hint=again)
+
+
+def _replaced_units(timers: Timers) -> Problem | None:
+    if not timers.replaced:
+        return None
+    what = "systemd uses other unit files in the place of memtool's"
+    hint = f"{timers.sudo}rm {' '.join(timers.replaced)} && {timers.systemctl} daemon-reload"
+    return Problem("replaced", "", what, detail=_named(timers.replaced), hint=hint)
+
+
 def _not_reloaded(timers: Timers) -> Problem | None:
     names = [
         unit
@@ -165,6 +188,11 @@ def _not_reloaded(timers: Timers) -> Problem | None:
             (job.unit, timer.service.needs_reload and timer.service.state not in UNUSABLE),
         )
         if is_stale
+    ]
+    names += [
+        name
+        for name, unit in timers.others.items()
+        if unit.needs_reload and unit.state not in UNUSABLE
     ]
     if not names:
         return None
@@ -255,7 +283,9 @@ def _bad_run(row: JobStatus, _: Look) -> Problem | None:
 def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
     """systemd says that the unit failed, and the ledger does not: a broken Python, a timeout, no memory."""
     service = row.timer.service if row.timer else None
-    if service is None or service.state != "failed" or _is_told(row.last, service.started_us):
+    if service is None or service.state not in ("failed", "retrying"):
+        return None
+    if _is_told(row.last, service.started_us):
         return None
     code = service.exit_code or 0
     is_recorded = _is_same_run(row.last, service) and not is_before_start(code)
@@ -268,7 +298,8 @@ def _unit_failed(row: JobStatus, _: Look) -> Problem | None:
     note = exit_name(code) if code else service.result
     detail = exit_words(code) if code and not is_recorded else ""
     hint = _logs(row.job)
-    return Problem("unit", row.job.name, what, service.started_us, note, detail, hint)
+    since_us = service.started_us or service.failed_us
+    return Problem("unit", row.job.name, what, since_us, note, detail, hint)
 
 
 def _logs(job: Job) -> str:

@@ -16,8 +16,9 @@ from memtool.systemd.changes import Change, write
 from memtool.systemd.dropins import ON_FAILURE
 from memtool.systemd.jobs import STARTERS
 from memtool.systemd.setup import SERVICES, STOP_TIMEOUT_S, Places
+from memtool.systemd.states import SLICE
 from memtool.systemd.systemctl import Manager, failure
-from memtool.systemd.units import SHARED, SLICE
+from memtool.systemd.units import SHARED
 
 UNITS = (*STARTERS, *SERVICES, SLICE, ON_FAILURE)
 _MASK = Path("/dev/null")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from memtool.errors import MemtoolError
 from memtool.files import atomic_write, private_directory, reporting
 from memtool.paths import SYSTEM_STORE, home_directory, shipped, xdg_directory
-from memtool.person import Person, as_person, owner_uid
+from memtool.person import Person, as_owner, as_person, owner_uid
 from memtool.process import run
 from memtool.program import DISTRIBUTION, Way
 from memtool.systemd.changes import Change, tell_systemd, write
@@ -233,7 +233,8 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
     is no systemctl. Raise MemtoolError at the first step that fails; doing it again continues.
     """
     _record_directories(plan)
-    _make_stores(plan)
+    # Also the store, so that jobs can be paused before the first run.
+    make_store(plan.store, plan.owner, is_of_system=plan.is_of_system)
     states: Mapping[str, TimerState] = ask(manager).states if manager else {}
     for change in plan.changes:
         write(change)
@@ -251,13 +252,16 @@ def carry_out(plan: Plan, manager: Manager | None, offline: Manager | None) -> t
 
 
 def give_to(root: Path, owner: Person) -> None:
-    """Make the user the owner of the directory and everything in it, without following links."""
+    """Make the user the owner of the directory and everything in it.
+
+    No link is followed, also none that the present owner puts in the place of a directory meanwhile.
+    """
     with reporting(root):
         if root.stat().st_uid == owner.uid:
             return
-        for folder, directories, files in os.walk(root):
+        for _, directories, files, descriptor in os.fwalk(root):
             for name in (*directories, *files):
-                os.chown(Path(folder) / name, owner.uid, owner.gid, follow_symlinks=False)
+                os.chown(name, owner.uid, owner.gid, dir_fd=descriptor, follow_symlinks=False)
         os.chown(root, owner.uid, owner.gid)
 
 
@@ -268,21 +272,13 @@ def _record_directories(plan: Plan) -> None:
     paths += [place / RECORD, plan.store / "x", plan.places.stamps / "x"]
     made = {*read_record(place), *missing_directories(paths)}
     private_directory(place)
+    if plan.owner is not None and not plan.take_over:
+        give_to(place, plan.owner)
     text = json.dumps({"version": _RECORD_VERSION, "directories": sorted(map(str, made))}, indent=2)
     record, data = place / RECORD, f"{text}\n".encode()
-    if not record.exists() or record.read_bytes() != data:
-        atomic_write(record, data)
-    if plan.owner is not None:
-        with reporting(record):
-            owner = place.stat()
-            os.chown(record, owner.st_uid, owner.st_gid)
-
-
-def _make_stores(plan: Plan) -> None:
-    """Make the store's directory, so that jobs can be paused before the first run."""
-    if plan.owner is not None and not plan.take_over:
-        give_to(plan.places.store, plan.owner)
-    make_store(plan.store, plan.owner, is_of_system=plan.is_of_system)
+    with as_owner(place):
+        if not record.exists() or record.read_bytes() != data:
+            atomic_write(record, data)
 
 
 def make_store(store: Path, owner: Person | None, *, is_of_system: bool) -> None:

@@ -14,6 +14,7 @@ PROPERTIES = (
     "Id",
     "LoadState",
     "LoadError",
+    "FragmentPath",
     "ActiveState",
     "SubState",
     "UnitFileState",
@@ -28,7 +29,7 @@ PROPERTIES = (
     "RandomizedDelayUSec",
     "ExecStart",
     "ExecMainStartTimestamp",
-    "ExecMainExitTimestamp",
+    "StateChangeTimestamp",
     "RestartUSec",
     "ExecMainCode",
     "ExecMainStatus",
@@ -56,6 +57,9 @@ _SPAN_S = {
     "y": 31_557_600,
 }
 
+SLICE = "memtool.slice"
+OTHERS = (SLICE, *(job.path for job in JOBS if job.path))
+"""The units beside timers and services."""
 UNUSABLE = ("masked", "missing", "broken")
 """The states of a timer or service that systemd cannot use."""
 
@@ -75,6 +79,8 @@ class ServiceState(NamedTuple):
     exit_code: int | None = None
     """Of its last process: negative for the signal that killed it; None if none is known."""
     user: str = ""
+    failed_us: int | None = None
+    """When it failed, if that is its state, or it will be tried again."""
     retry_us: int | None = None
     """When systemd tries it again, if it waits for that."""
     programs: tuple[str, ...] = ()
@@ -83,6 +89,8 @@ class ServiceState(NamedTuple):
     needs_reload: bool = False
     load_error: str = ""
     """Why its file cannot be used, as systemd says it."""
+    fragment: str = ""
+    """The path of its file."""
 
 
 class TimerState(NamedTuple):
@@ -102,6 +110,7 @@ class TimerState(NamedTuple):
     drop_ins: tuple[str, ...] = ()
     needs_reload: bool = False
     load_error: str = ""
+    fragment: str = ""
     service: ServiceState = ServiceState()
 
     @property
@@ -122,6 +131,32 @@ def parse_show(text: str) -> dict[str, Properties]:
         if rows.get("Id"):
             units[rows["Id"]] = rows
     return units
+
+
+class UnitState(NamedTuple):
+    """A unit that is neither a timer nor a service: its state is as a timer's, or empty if nothing is to be said."""
+
+    state: str
+    needs_reload: bool = False
+    load_error: str = ""
+    fragment: str = ""
+
+
+def others_of(units: Mapping[str, Properties]) -> dict[str, UnitState]:
+    """Return the state of the units beside timers and services by their names."""
+    empty: Properties = {}
+    return {name: _unit_from(units.get(name, empty)) for name in OTHERS}
+
+
+def _unit_from(unit: Properties) -> UnitState:
+    state = _timer_state(unit)
+    is_slice = unit.get("Id", "").endswith(".slice")  # systemd starts it with the first service
+    return UnitState(
+        state="" if is_slice and state not in UNUSABLE else state,
+        needs_reload=unit.get("NeedDaemonReload") == "yes",
+        load_error=_load_error(unit),
+        fragment=unit.get("FragmentPath", ""),
+    )
 
 
 def timers_of(units: Mapping[str, Properties]) -> dict[str, TimerState]:
@@ -147,6 +182,7 @@ def _timer_from(timer: Properties, service: Properties) -> TimerState:
         drop_ins=tuple(timer.get("DropInPaths", "").split()),
         needs_reload=timer.get("NeedDaemonReload") == "yes",
         load_error=_load_error(timer),
+        fragment=timer.get("FragmentPath", ""),
         service=_service_from(service),
     )
 
@@ -171,7 +207,7 @@ def _timer_state(timer: Properties) -> str:
 def _service_from(service: Properties) -> ServiceState:
     code = service.get("ExecMainStatus", "")
     started_us = time_us(service.get("ExecMainStartTimestamp", ""))
-    ended_us = time_us(service.get("ExecMainExitTimestamp", ""))
+    changed_us = time_us(service.get("StateChangeTimestamp", ""))
     has_ended = service.get("ExecMainCode", "0") != "0" and code.isdigit()
     sign = -1 if service.get("ExecMainCode") in _KILLED else 1
     state = _service_state(service)
@@ -182,11 +218,13 @@ def _service_from(service: Properties) -> ServiceState:
         started_us=started_us,
         exit_code=sign * int(code) if has_ended else None,
         user=service.get("User", ""),
-        retry_us=ended_us + wait_us if state == "retrying" and ended_us else None,
+        retry_us=changed_us + wait_us if state == "retrying" and changed_us else None,
+        failed_us=changed_us if state in ("failed", "retrying") else None,
         programs=tuple(_EXEC.findall(service.get("ExecStart", ""))),
         drop_ins=tuple(service.get("DropInPaths", "").split()),
         needs_reload=service.get("NeedDaemonReload") == "yes",
         load_error=_load_error(service),
+        fragment=service.get("FragmentPath", ""),
     )
 
 

@@ -12,7 +12,17 @@ from memtool.errors import MemtoolError, UnavailableError
 from memtool.paths import name_of, xdg_directory
 from memtool.process import Finished, run
 from memtool.systemd.jobs import JOBS
-from memtool.systemd.states import PROPERTIES, UNUSABLE, TimerState, parse_show, time_us, timers_of
+from memtool.systemd.states import (
+    OTHERS,
+    PROPERTIES,
+    UNUSABLE,
+    TimerState,
+    UnitState,
+    others_of,
+    parse_show,
+    time_us,
+    timers_of,
+)
 
 _ITERATION = re.compile(r"^ *(?:Next elapse|Iter\. #\d+): (.*)$", re.MULTILINE)
 _NEVER = "elapse: never"
@@ -110,6 +120,8 @@ class Timers(NamedTuple):
 
     scope: Scope | None = None
     states: Mapping[str, TimerState] = {}
+    others: Mapping[str, UnitState] = {}
+    """The units beside timers and services, by their names."""
     problem: str = ""
     hint: str = ""
     is_installed: bool = False
@@ -118,6 +130,8 @@ class Timers(NamedTuple):
     """Jobs whose timers also fire in the other manager."""
     lacks_linger: str = ""
     """The user whose manager ends at logout; empty if it does not."""
+    replaced: tuple[str, ...] = ()
+    """Files that systemd uses in the place of memtool's own."""
     differing: tuple[str, ...] = ()
     """Unit files that differ from what this program writes, by their paths below the directory of units."""
     unapplied: tuple[str, ...] = ()
@@ -214,12 +228,13 @@ def default_scope(installed: Sequence[Scope], *, prefers_system: bool) -> Scope 
 
 def ask(manager: Manager) -> Timers:
     """Return what the manager says of every job's timer, by one call."""
-    units = [unit for job in JOBS for unit in (job.timer, job.unit)]
-    done = manager.call("show", "-p", ",".join(PROPERTIES), *units)
+    asked = [unit for job in JOBS for unit in (job.timer, job.unit)]
+    done = manager.call("show", "-p", ",".join(PROPERTIES), *asked, *OTHERS)
     if not done.is_ok:
         problem, hint = meaning(done, manager)
         return Timers(manager.scope, problem=problem, hint=hint)
-    return Timers(manager.scope, timers_of(parse_show(done.stdout)))
+    units = parse_show(done.stdout)
+    return Timers(manager.scope, timers_of(units), others_of(units))
 
 
 def unread_drop_ins(

@@ -15,9 +15,9 @@ from memtool.agents import registry
 from memtool.paths import shipped
 from memtool.systemd.changes import UNREADABLE, changes
 from memtool.systemd.jobs import BY_NAME, JOBS, STARTERS, Job
+from memtool.systemd.states import SLICE
 from memtool.systemd.systemctl import SYSTEM_UNITS, Scope
 
-SLICE = "memtool.slice"
 SHARED = "memtool-.service.d"
 """Where drop-ins for all services are. systemd reads them for every service whose name begins with "memtool-"."""
 COMMON = f"{SHARED}/10-memtool.conf"
@@ -156,12 +156,21 @@ def differing(directory: Path, scope: Scope, home: Path) -> tuple[str, ...]:
         is_ours = any(map(os.path.lexists, ours))
         return tuple(job.unit for job in JOBS) if is_ours else ()
     wanted = {directory / name: text for name, text in unit_files(installation).items()}
+    unknown = (
+        [directory / name for name in (RUN_AS, *TRANSCRIPTS)] if lacks_user(installation) else []
+    )
     return tuple(
         str(change.path.relative_to(directory))
         for change in changes(wanted, ours)
+        if change.path not in unknown
         # Of a file of the system that this user may not read, nothing is known.
-        if change.old != UNREADABLE or scope == "user" or os.access(change.path, os.R_OK)
+        and (change.old != UNREADABLE or scope == "user" or os.access(change.path, os.R_OK))
     )
+
+
+def lacks_user(installation: Installation) -> bool:
+    """Return whether the user of the jobs does not exist, so that no one knows what the jobs may read."""
+    return bool(installation.run_as) and installation.home is None
 
 
 def sandbox_properties(home: Path) -> tuple[str, ...]:

@@ -93,13 +93,6 @@ def test_records_that_a_newer_version_wrote_again_are_no_second_events() -> None
     assert len({event.id for event in again}) == 1
 
 
-def test_transcripts_of_other_agents_are_foreign_for_now() -> None:
-    for directory in ("codex", "gemini"):
-        for path in sorted((Path(ROOT) / "transcripts" / directory).iterdir()):
-            [chunk] = read_chunks(path)
-            assert "foreign" in chunk.source.problem
-
-
 def test_an_independent_count_finds_nothing_lost_and_nothing_invented() -> None:
     """The count shares no code with the reader."""
     done = subprocess.run(

@@ -97,6 +97,21 @@ def test_the_server_is_entered_once_and_removed_to_the_byte(
     assert tree(home) == {str(path.relative_to(home)): old.encode()}
 
 
+def test_installing_more_later_keeps_what_was_there_first(call: Call, home: Path) -> None:
+    path = home / ".claude/settings.json"
+    path.write_text(OLD)
+    call("hooks", "install", "claude-code")
+    call("hooks", "install", "claude-code", "--context")
+    script = home / ".local/share/memtool/memtool-hook"
+    path.write_text(path.read_text().replace(str(script), "/elsewhere/memtool-hook"))
+    assert call("hooks", "install", "claude-code")[0] == 0
+    assert path.read_text().count(f"{script} context") == 1
+    assert "/elsewhere" not in path.read_text()
+    assert path.with_name("settings.json.memtool-hooks-backup").read_text() == OLD
+    call("hooks", "remove", "claude-code")
+    assert path.read_text() == OLD
+
+
 def test_what_a_person_changes_meanwhile_stays(call: Call, home: Path) -> None:
     path = home / ".claude/settings.json"
     path.write_text(OLD)
@@ -289,6 +304,45 @@ def test_on_a_full_disk_a_payload_is_whole_or_not_there_and_the_agent_sees_nothi
         assert [data.decode() for data in waiting(tmp_path / "memory")] == payloads[:1]
         with read_only(folder):
             fire(script, payloads[1])
+
+
+def given(script: Path, root: Path, agent: str, payload: dict[str, str], **environ: str) -> str:
+    done = subprocess.run(
+        [str(script), "context", agent],
+        input=json.dumps(payload),
+        capture_output=True,
+        encoding="utf-8",
+        env={"PATH": os.environ["PATH"], "MEMTOOL_STORE__PATH": str(root), **environ},
+        timeout=HUNG_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_new_session_is_given_what_is_known_and_no_agent_an_error(
+    call: Call, script: Path, home: Path, tmp_path: Path
+) -> None:
+    root, shop = tmp_path / "memory", tmp_path / "shop"
+    shop.mkdir()
+    path = transcript(home / "x", 1)
+    path.write_text(path.read_text().replace("/home/x/shop", str(shop)))
+    assert call("ingest", str(path))[0] == 0
+    here = {"cwd": str(shop), "session_id": "another"}
+    told = given(script, root, "claude-code", here)
+    assert "- asked: number 1" in told
+    assert told.startswith("<memtool-memory")
+    answer = json.loads(given(script, root, "gemini", here))["hookSpecificOutput"]
+    assert answer == {"hookEventName": "SessionStart", "additionalContext": told.rstrip("\n")}
+    assert given(script, root, "claude-code", {**here, "session_id": path.stem}) == ""
+    assert given(script, root, "gemini", {"cwd": str(tmp_path)}) == ""
+    assert given(script, root, "claude-code", here, MEMTOOL_WITHIN="1") == ""
+    assert given(script, root, "claude-code", {}, MEMTOOL_MCP__SCOPE="wrong") == ""
+    text = script.read_text()
+    for program in ("/no/such/memtool", "false", "sh -c 'kill -9 $$'"):
+        line = next(line for line in text.splitlines() if line.startswith("memtool="))
+        script.write_text(text.replace(line, f'memtool="{program}"'))
+        assert given(script, root, "claude-code", here) == ""
 
 
 # --- What ingest makes of it -------------------------------------------------------------------

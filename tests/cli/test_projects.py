@@ -212,3 +212,105 @@ def test_nothing_of_a_forgotten_session_comes_back_from_its_files(
     assert call("ingest")[0] == 0
     assert listed(call) == ["Session started", "Something else"]
     assert in_files(root, NEEDLES[:2]) == {}
+
+
+def test_stats_count_by_the_same_rule_before_and_after_a_rollup(memory: Memory, call: Call) -> None:
+    expected = {A: 4, B: 1, C: 1, f"{A}-old": 1, "": 1}
+    assert parts(call) == expected
+    memory.take_in([an_event(70, START_US, "one more", Claim("two", f"{A}/api"))])
+    assert parts(call) == expected | {A: 5}, "the day is marked: its events are counted"
+    memory.roll_up_all(NOW_US)
+    assert parts(call) == expected | {A: 5}
+    assert json.loads(call("stats", "--json")[1])["projects"] == len(expected)
+
+
+# --- Projects that moved
+
+
+def parts(call: Call) -> dict[str, int]:
+    found = json.loads(call("stats", "--by", "project", "--json")[1])["parts"]
+    return {part["name"]: part["events"] for part in found if part["events"]}
+
+
+def test_a_project_that_moved_keeps_its_past_and_what_is_read_later_joins_it(
+    memory: Memory, call: Call
+) -> None:
+    new = "/elsewhere/store"
+    before = parts(call)
+    code, out, err = call("project", "rename", "a/shop", new)
+    assert (code, err) == (0, "")
+    assert f"of {A} belong to {new} now." in out
+    renamed = {name.replace(A, new, 1) if name.startswith(f"{A}/") or name == A else name: count
+               for name, count in before.items()}  # fmt: skip
+    assert parts(call) == renamed
+    assert listed(call, "--project", new) == listed(call, "--project", "store")
+    assert len(listed(call, "--project", new)) == len(NEEDLES)
+    memory.take_in([an_event(60, START_US, "from an old transcript", Claim("nine", A))])
+    assert "from an old transcript" in listed(call, "--project", new)
+    assert call("verify")[0] == 0
+    memory.roll_up_all(NOW_US)
+    assert call("verify")[0] == 0
+    assert parts(call) == renamed | {new: renamed[new] + 1}
+    hits = json.loads(call("search", "needle", "--project", new, "--no-ingest", "--json")[1])
+    assert {hit["project"].partition("/api")[0] for hit in hits["hits"] if hit["project"]} <= {
+        new,
+        f"{new}/.worktrees/x",
+        "",
+    }
+
+
+def test_a_rename_is_taken_back_by_the_opposite_one(memory: Memory, call: Call) -> None:
+    before = parts(call)
+    assert call("project", "rename", A, "/elsewhere/store")[0] == 0
+    assert call("project", "rename", "/elsewhere/store", A)[0] == 0
+    assert parts(call) == before
+    memory.take_in([an_event(61, START_US, "at the old place", Claim("ten", A))])
+    assert parts(call)[A] == before[A] + 1
+
+
+def test_a_dry_run_of_a_rename_changes_nothing_and_names_what_is_there(
+    memory: Memory, call: Call
+) -> None:
+    before = memory.everything()
+    code, out, _ = call("project", "rename", A, B, "--dry-run")
+    assert code == 0
+    assert f"would belong to {B}." in out
+    assert "It has 1 event already; they cannot be told apart afterwards." in out
+    found = json.loads(call("project", "rename", A, B, "--dry-run", "--json")[1])
+    assert (found["old"], found["new"], found["known"]) == (A, B, 1)
+    assert memory.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("shop", C), (A, f"{A}/sub"), (A, A), ("nothing-like-it", C)]
+)
+def test_what_cannot_be_renamed_is_refused(memory: Memory, call: Call, old: str, new: str) -> None:
+    before = memory.everything()
+    assert call("project", "rename", old, new)[0] == 2
+    assert memory.everything() == before
+
+
+def test_a_rename_that_was_killed_is_ended_by_the_same_command(
+    memory: Memory, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memtool.jobs.rename.rename_sessions", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call("project", "rename", A, C)
+    monkeypatch.undo()
+    assert call("project", "rename", A, C)[0] == 0
+    assert A not in parts(call)
+    with memory.access.reading() as store:
+        assert all(A not in row.projects for _, row in store.sessions())
+
+
+def test_forgetting_a_project_that_moved_leaves_neither_of_its_paths(
+    memory: Memory, call: Call
+) -> None:
+    assert call("project", "rename", A, "/elsewhere/store")[0] == 0
+    code, out, _ = call("forget", "--project", "/elsewhere/store", "--yes")
+    assert code == 0
+    assert "No file of the store holds anything that was forgotten." in out
+    assert in_files(memory.root, [*NEEDLES, b"/elsewhere/store", f"{A}/api".encode()]) == {}
+    assert "moved" not in {key.decode() for key in memory.everything()["meta"]} or (
+        memory.everything()["meta"][b"moved"] == b"{}"
+    )

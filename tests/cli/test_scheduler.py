@@ -232,15 +232,18 @@ def test_a_running_job_and_one_in_the_queue_are_told(
     ran(tmp_path)
     between = {
         "ActiveState": "activating", "SubState": "auto-restart", "RestartUSec": "5min",
-        "ExecMainExitTimestamp": "Tue 2026-11-24 11:58:00 UTC", "ExecMainCode": "1", "ExecMainStatus": "69",
+        "StateChangeTimestamp": "Tue 2026-11-24 11:58:00 UTC", "ExecMainCode": "1", "ExecMainStatus": "69",
     }  # fmt: skip
     queued, at_work = {"Job": "12"}, {"ActiveState": "activating", "SubState": "start"}
     services = {"day-rollup": between, "week-rollup": queued, "ingest": at_work}
     systemd.shows(show_text(services=services))
-    assert call(tmp_path, "status", "--system") == 0
+    assert call(tmp_path, "status", "--system") == 1
     assert shown(capsys)[8:] == [
         "day-rollup failed (exit 69) and will be tried again in 3min 12:03.",
         "week-rollup waits until ingest has run.",
+        "warning: day-rollup failed before it could record a run 2min ago (exit 69): an",
+        "    endpoint is down or a lock was not free in time; try again later",
+        "  hint: memtool scheduler logs day-rollup",
     ]
 
 

@@ -56,7 +56,7 @@ def roots(tmp_path: Path) -> Path:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have timers of the system that run as somebody."""
-    monkeypatch.setattr(whose, "installed_in", lambda _: ("system",))
+    monkeypatch.setattr("memtool.systemd.systemctl.installed_in", lambda _: ("system",))
     monkeypatch.setattr("memtool.systemd.units.run_as_user", lambda: SYSTEM)
 
 
@@ -133,6 +133,11 @@ def test_a_named_store_is_its_owners_and_a_new_one_is_roots(home: Path, roots: P
     assert other is not None
     assert other.person.name == OTHER
     assert becomes(("--store", str(roots / "second"), "toc"), environ) is None
+    give(store, SYSTEM)
+    assert becomes(("--store", str(store), "scheduler", "run", "ingest"), environ) is None
+    other = becomes(("--store", str(store), "scheduler", "status"), environ)
+    assert other is not None
+    assert other.person.name == SYSTEM
     assert becomes(("toc",), {**environ, "MEMTOOL_STORE__PATH": str(store)}) is not None
 
 

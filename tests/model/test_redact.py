@@ -259,7 +259,7 @@ def test_a_change_of_the_rules_has_a_new_version() -> None:
     rows = [(row.name, row.words, row.source, row.before, row.min_entropy) for row in RULES]
     blocks = [(row.name, row.begin.pattern, row.end.pattern, row.is_open_masked) for row in BLOCKS]
     digest = hashlib.sha256(repr((rows, blocks)).encode()).hexdigest()[:12]
-    assert (RULESET_VERSION, digest) == (2, "00508664b1ea")
+    assert (RULESET_VERSION, digest) == (3, "925369414658")
 
 
 @given(st.lists(st.sampled_from([*SECRETS.values(), *HARMLESS, "a", "\n", "key"]), max_size=4))
@@ -279,3 +279,52 @@ def test_every_kind_of_secret_is_suspect_in_text_and_in_fields(name: str) -> Non
 def test_a_name_that_says_secret_is_suspect() -> None:
     assert may_hold_secrets("", {"db_password": "x"})
     assert not may_hold_secrets("all quiet", {"branch": "main"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "openssl enc -aes-256-cbc -k {} -in x",
+        "zip -P {} a.zip f",
+        "7z x -p{} a.7z",
+        "ssh-keygen -t ed25519 -N {} -f k",
+        "gpg --batch --passphrase {} -d x",
+        "influx -username bob -password {}",
+        "psqlx --db-password {} y",
+        "rclone config create x sftp pass {}",
+        "sqlplus scott/{}@db",
+        "sudo -S <<< '{}' ls",
+        "db.example.org:5432:app:bob:{}",
+        "the password for staging: {}",
+        "**Password:** `{}`",
+        "| password | {} |",
+        "Passwort: {}",
+        "credentials: bob / {}",
+        "psk={}",
+        'requests.get(u, auth=("bob", "{}"))',
+        'variable "db_password" {{\n  default = "{}"\n}}',
+    ],
+)
+def test_a_password_is_masked_in_many_places(line: str) -> None:
+    secret = "Tr0ub4dor" + "Xy7q"
+    assert secret[:7] not in redact(line.format(secret)).text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ffmpeg -pass 2 -i x",
+        "use --password to set it, and the --pass flag2 too",
+        "a two-pass O(n1) algorithm",
+        "openssl dgst -k file1.txt",
+        "unzip -p a.zip file1.txt",
+        "| password | string |",
+        "**Password:** required (8 chars)",
+        "das Passwort ist falsch",  # codespell:ignore ist
+        "host:5432:db",
+        'variable "region" { default = "eu-1" }',
+        "--pass-through abc123de",
+    ],
+)
+def test_what_only_looks_like_a_password_is_kept(line: str) -> None:
+    assert redact(line).text == line

@@ -12,7 +12,7 @@ from memtool.ledger.reading import History
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import Pause
 from memtool.systemd.problems import Look, Problem, sentence
-from memtool.systemd.states import ServiceState, TimerState
+from memtool.systemd.states import ServiceState, TimerState, UnitState
 from memtool.systemd.status import status_of
 from memtool.systemd.systemctl import Timers
 
@@ -60,12 +60,13 @@ def found(
     others: str = "disabled",
     now_us: int = NOW_US,
     skips_on_battery: bool = False,
+    others_found: Mapping[str, UnitState] | None = None,
     **timers: object,
 ) -> list[Problem]:
     """Return the problems of a system whose week-rollup is like this, and the other timers have this state."""
     idle = ServiceState() if others == "missing" else IDLE
     states = {job.name: TimerState(others, service=idle) for job in JOBS} | {"week-rollup": week}
-    asked = Timers("system", states)._replace(**timers)  # type: ignore[arg-type] # as above
+    asked = Timers("system", states, others_found or {})._replace(**timers)  # type: ignore[arg-type] # as above
     look = Look(now_us, asked, pauses or {}, skips_on_battery)
     return list(status_of(History(runs), look).problems)
 
@@ -129,6 +130,15 @@ def test_a_unit_that_failed_after_its_run_was_recorded_is_told() -> None:
     assert sentence(problem) == "week-rollup failed after its run was recorded (exit 1)"
 
 
+def test_a_failure_without_a_record_is_told_before_the_next_try_too() -> None:
+    service = ServiceState("retrying", "signal", failed_us=NOW_US)
+    (problem,) = found(timer(service=service), run(RAN_ON_TIME))
+    assert (problem.kind, problem.since_us) == ("unit", NOW_US)
+    assert sentence(problem) == "week-rollup failed before it could record a run (signal)"
+    service = ServiceState("retrying", "exit-code", RAN_ON_TIME, 69)
+    assert kinds(found(timer(service=service), run(RAN_ON_TIME, "failed"))) == ["failed"]
+
+
 def test_a_failure_is_told_once() -> None:
     service = ServiceState("failed", "exit-code", RAN_ON_TIME, 69)
     assert kinds(found(timer(service=service), run(RAN_ON_TIME + 400_000, "failed"))) == ["failed"]
@@ -186,6 +196,29 @@ def test_a_unit_that_systemd_cannot_use_is_told(state: str, hint: str) -> None:
     if state == "broken":  # by a file of memtool's own
         (problem, _) = found(timer(service=broken), WELL, sudo="sudo ", differing=("x.service",))
         assert problem.hint == APPLY
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "kind", "hint"),
+    [
+        ("memtool.slice", "masked", "masked", "systemctl unmask memtool.slice && memtool scheduler apply"),
+        ("memtool-spool.path", "stopped", "not-armed", "systemctl restart memtool-spool.path"),
+        ("memtool-spool.path", "failed", "not-armed", "systemctl restart memtool-spool.path"),
+    ],
+)  # fmt: skip
+def test_what_the_jobs_need_beside_their_units_is_told(
+    name: str, state: str, kind: str, hint: str
+) -> None:
+    (problem,) = found(timer(), WELL, others_found={name: UnitState(state)})
+    assert (problem.kind, problem.job, problem.hint) == (kind, "", hint)
+    assert name in problem.what
+    assert found(timer(), WELL, others_found={name: UnitState("missing")}) == []
+
+
+def test_files_that_replace_those_of_memtool_are_told() -> None:
+    (problem,) = found(timer(), WELL, replaced=("/etc/x.service",), sudo="sudo ")
+    assert (problem.kind, problem.detail) == ("replaced", "/etc/x.service")
+    assert problem.hint == "sudo rm /etc/x.service && sudo systemctl daemon-reload"
 
 
 def test_files_that_systemd_has_not_read_again_are_named() -> None:
@@ -260,7 +293,7 @@ def test_what_a_timer_did_before_it_was_started_says_nothing() -> None:
     assert found(new, OLD) == []
 
 
-@pytest.mark.parametrize("state", ["running", "queued", "retrying"])
+@pytest.mark.parametrize("state", ["running", "queued"])
 def test_a_run_on_its_way_is_not_overdue(state: str) -> None:
     assert found(timer(service=ServiceState(state)), OLD) == []
 

@@ -12,11 +12,11 @@ import pytest
 from memtool.systemd.changes import Change, changes, write
 from memtool.systemd.dropins import possible_paths
 from memtool.systemd.jobs import JOBS, STARTERS
+from memtool.systemd.states import SLICE
 from memtool.systemd.units import (
     COMMON,
     RUN_AS,
     SANDBOX,
-    SLICE,
     TRANSCRIPTS,
     Installation,
     installation_in,

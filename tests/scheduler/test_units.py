@@ -141,7 +141,7 @@ def test_states_that_were_not_recorded(rows: str, expected: str) -> None:
 
 def test_a_service_between_two_tries_is_told_with_the_time_of_the_next() -> None:
     text = "Id=memtool-ingest.service\nLoadState=loaded\nActiveState=activating\nSubState=auto-restart\n"
-    text += "RestartUSec=5min\nExecMainExitTimestamp=Tue 2026-11-24 12:00:00 UTC\n"
+    text += "RestartUSec=5min\nStateChangeTimestamp=Tue 2026-11-24 12:00:00 UTC\n"
     service = timers_of(parse_show(text))["ingest"].service
     assert (service.state, service.retry_us) == ("retrying", 1_795_521_900_000_000)
 

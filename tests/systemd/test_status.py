@@ -17,6 +17,8 @@ DAMAGE = {
     "masked": [
         "rm -f $U/UNIT.service; $S mask UNIT.service; $S daemon-reload",
         "$S stop UNIT.timer; rm -f $U/UNIT.timer; $S mask UNIT.timer; $S daemon-reload",
+        "rm -f $U/memtool.slice; $S mask memtool.slice; $S daemon-reload",
+        "$S stop memtool-spool.path; rm -f $U/memtool-spool.path; $S mask memtool-spool.path; $S daemon-reload",
     ],
     "missing": [
         "rm $U/UNIT.service; $S daemon-reload",
@@ -36,7 +38,7 @@ DAMAGE = {
     "units": [
         "sed -i 's/^TimeoutStartSec=.*/TimeoutStartSec=9/' $U/UNIT.service; $S daemon-reload"
     ],
-    "not-armed": ["$S stop UNIT.timer"],
+    "not-armed": ["$S stop UNIT.timer", "$S stop memtool-spool.path"],
     "not-enabled": ["$S disable UNIT.timer"],
 }
 UNITS = ("memtool-ingest", "memtool-day-rollup", "memtool-compaction")
@@ -115,6 +117,31 @@ def test_a_users_systemd_that_does_not_run_is_a_problem_with_the_advice_that_is_
     wait_until(lambda: status(user) == (0, []), "it is well")
 
 
+def test_a_unit_file_that_replaces_one_of_memtool_is_named(system: Side) -> None:
+    script = (
+        "cp $U/memtool-ingest.service /etc/systemd/system/\n"
+        "sed -i 's|^ExecStart=.*|ExecStart=/bin/true|' /etc/systemd/system/memtool-ingest.service\n"
+        "$S daemon-reload"
+    )
+    as_operator(system, script)
+    code, (problem,) = status(system)
+    assert (code, problem["kind"]) == (1, "replaced")
+    assert "/etc/systemd/system/memtool-ingest.service" in problem["text"]
+    done = as_operator(system, "memtool scheduler run ingest")
+    assert done.returncode == 1
+    assert "recorded no run" in done.stderr
+    assert "different programs" in as_operator(system, "memtool doctor").stdout
+    as_operator(system, problem["hint"])
+    assert status(system) == (0, [])
+
+
+def test_a_condition_that_is_not_met_is_no_run(side: Side) -> None:
+    side.drop_in("memtool-compaction.service", "[Unit]\nConditionPathExists=/nonexistent\n")
+    done = as_operator(side, "memtool scheduler run compaction")
+    assert done.returncode == 1
+    assert "did not run: a condition in its unit file is not met" in done.stderr
+
+
 @pytest.mark.parametrize("runtime", ["", "/run/user/2001", "/run/user/0", "/nonexistent"])
 def test_a_runtime_directory_of_another_user_hides_nothing(user: Side, runtime: str) -> None:
     program = f"{user.prefix}/bin/memtool"
@@ -150,6 +177,30 @@ def test_a_run_says_which_job_it_waits_for(side: Side) -> None:
     done = as_operator(side, "memtool scheduler run day-rollup")
     assert done.returncode == 0, done.stderr
     assert "day-rollup waits until ingest has run." in done.stderr
+
+
+def test_without_the_user_of_the_jobs_nothing_is_applied(system: Side) -> None:
+    system.machine.run("sed", "-i", "s/^mira:/mirx:/", "/etc/passwd")
+    assert system.start("ingest").returncode != 0
+    code, found = status(system)
+    assert (code, [problem["kind"] for problem in found]) == (1, ["unit"])
+    assert "exit 217" in found[0]["text"]
+    done = as_operator(system, "memtool scheduler apply")
+    assert done.returncode == 1
+    assert "the user of the jobs, mira, does not exist" in done.stderr
+
+
+def test_a_job_that_is_killed_before_it_is_recorded_says_so_while_it_waits(side: Side) -> None:
+    assert side.start("day-rollup").returncode == 0
+    side.drop_in("memtool-day-rollup.service", "[Service]\nExecStartPre=/bin/sleep 60\n")
+    side.control("start", "--no-block", "memtool-day-rollup.service")
+    state = ("memtool-day-rollup.service", "SubState")
+    wait_until(lambda: side.property(*state) == "start-pre", "it is at work")
+    side.control("kill", "--signal=KILL", "memtool-day-rollup.service")
+    wait_until(lambda: side.property(*state) in ("auto-restart", "failed"), "it has failed")
+    code, (problem,) = status(side)
+    assert (code, problem["kind"], problem["job"]) == (1, "unit", "day-rollup")
+    assert "failed before it could record a run" in problem["text"]
 
 
 @pytest.mark.parametrize(

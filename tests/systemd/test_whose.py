@@ -105,6 +105,12 @@ def test_settings_of_root_are_the_system_s_and_everybody_reads_them(system: Side
         assert '"05:10"' in said.stdout
     assert root(system, "scheduler apply").returncode == 0
     assert "05:10:00" in system.property("memtool-day-rollup.timer", "TimersCalendar")
+    system.machine.run("chmod", "600", "/etc/memtool/config.toml")
+    done = system.memtool("toc")  # else the jobs and the person would do without, and say nothing
+    assert done.returncode == 74
+    assert "/etc/memtool/config.toml: permission denied (as mira)" in done.stderr
+    assert noor(system, "config show day_rollup.schedule").returncode == 0
+    system.machine.run("chmod", "644", "/etc/memtool/config.toml")
     # And those of the person are the jobs', also for root, who alone can apply them.
     system.memtool("config", "set", "week_rollup.schedule", "Mon 06:20")
     done = system.memtool("scheduler", "apply")

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from memtool.systemd import units
+from memtool.systemd import states, units
 from memtool.systemd.jobs import JOBS, Job
 from tests.waiting import HUNG_S
 
@@ -32,7 +32,7 @@ for _folder, _installation in INSTALLATIONS.items():
         (_folder / _name).write_text(_text, encoding="utf-8")
 SANDBOX = USER / units.SANDBOX
 COMMON = {folder: folder / units.COMMON for folder in (SYSTEM, USER)}
-SLICE = SYSTEM / units.SLICE
+SLICE = SYSTEM / states.SLICE
 PROGRAMS = {SYSTEM: "/usr/local/bin/memtool", USER: "%h/.local/bin/memtool"}
 ROOTS = {SYSTEM: "/var/lib/memtool", USER: "%h/.local/state/memtool"}
 SERVICES = [folder / job.unit for folder in (SYSTEM, USER) for job in JOBS]

@@ -16,6 +16,8 @@ from memtool.model.records import RECORD_DIGITS, digest_of
 NAME = "claude-code"
 READER = 3
 """To be increased with what the parser gives: events that an older one gave are then replaced."""
+_BESIDE = frozenset(("subagents", "tool-results", "memory", "todos"))
+"""Directories beside transcripts."""
 COMPACTION_COPY = "subagent that wrote a compaction: repeats the main session"
 JOURNAL = "journal of a workflow: no conversation"
 
@@ -43,6 +45,11 @@ class ClaudeCode(Format):
         from memtool.agents.claude.parser import ClaudeParser
 
         return ClaudeParser(file)
+
+    def ignores(self, path: Path) -> bool:
+        """Return whether it is one of the files that a session has besides its transcripts."""
+        is_beside = not _BESIDE.isdisjoint(path.parts[:-1]) and path.suffix != ".jsonl"
+        return is_beside or path.name.endswith(".meta.json") or path.name == "custom-title.json"
 
     def skip_reason(self, path: Path) -> str:
         """Return why a transcript of this name and place is not read, or ""."""

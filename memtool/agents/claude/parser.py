@@ -130,7 +130,7 @@ class ClaudeParser(Parser):
 
     def parse(self, record: JsonObject) -> Outcome:
         """Return what one record says."""
-        if self._is_subagent and "isSidechain" not in record:
+        if self._is_subagent and not is_true(record, "isSidechain"):
             record = {**record, "isSidechain": True}
         self._session = self._session or text_at(record, "sessionId")
         kind = text_at(record, "type")

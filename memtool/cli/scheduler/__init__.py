@@ -144,6 +144,10 @@ def pause(
     if until:
         until_us = instant_of(until, now_us)
     _check_scheduled(place)
+    if place.call.administers is not None:  # one that was deleted
+        from memtool.systemd.setup import make_store
+
+        make_store(place.root, place.call.administers, is_of_system=True)
     by = place.call.environ.get("SUDO_USER") or name_of(os.getuid())
     made = Pause(who, now_us, until_us, by, reason)
     set_pause(place.root, made)
@@ -225,11 +229,7 @@ def run(
         error = _start(place, row)
     runs = [run for run in look(place.root, job=row.name).runs if run.run not in before]
     if not runs:
-        hint = (
-            f"memtool scheduler logs {row.name} shows what it said; is it the store of this unit?"
-        )
-        text = f"{row.unit} was started, but recorded no run in this store"
-        raise error or MemtoolError(text, hint=hint)
+        raise error or _unrecorded(place, row)
     _show(place, runs[-1], json=json)
     # A run that died, or has not ended, has no exit code.
     return next((code for code in EXIT_CODES if code.code == runs[-1].exit_code), FAILED)
@@ -377,6 +377,18 @@ def _start(place: Place, job: Job) -> MemtoolError | None:
     error = failure(done, manager, f"{job.unit} did not run")
     error.hint = error.hint or f"memtool scheduler logs {job.name}"
     return error
+
+
+def _unrecorded(place: Place, job: Job) -> MemtoolError:
+    """Return why a unit that was started without an error has recorded no run."""
+    done = place.manager.call("show", "-p", "ConditionResult", job.unit)
+    if "ConditionResult=no" in done.stdout:
+        command = " ".join(("systemctl", *place.manager.arguments, "status", job.unit))
+        text = f"{job.unit} did not run: a condition in its unit file is not met"
+        return MemtoolError(text, hint=f"{command} says which")
+    text = f"{job.unit} was started, but recorded no run in this store"
+    hint = f"memtool scheduler logs {job.name} shows what it said; is it the store of this unit?"
+    return MemtoolError(text, hint=hint)
 
 
 def _manager(place: Place, job: Job) -> Manager:

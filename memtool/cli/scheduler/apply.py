@@ -45,7 +45,7 @@ from memtool.systemd.systemctl import (
     runs_with,
     schedule_problem,
 )
-from memtool.systemd.units import possible_unit_paths, sandbox_properties, unit_files
+from memtool.systemd.units import lacks_user, possible_unit_paths, sandbox_properties, unit_files
 
 
 def needs_network(place: Place) -> bool:
@@ -169,6 +169,9 @@ def _units(place: Place, timers: Timers) -> dict[Path, str]:
         if timers.differing:
             raise MemtoolError(f"{place.units} has timers and no service", hint=INSTALL)
         return {}
+    if lacks_user(installation):
+        text = f"nothing is applied: the user of the jobs, {installation.run_as}, does not exist"
+        raise MemtoolError(text, hint=f"see: getent passwd {installation.run_as}")
     if installation.scope == "user":
         properties = sandbox_properties(home_directory(place.call.environ))
         works = runs_with(place.manager, properties, installation.program)

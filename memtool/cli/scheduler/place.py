@@ -12,7 +12,14 @@ import typer
 from memtool.cli.options import Invocation
 from memtool.errors import DamagedError, MemtoolError, StorageError
 from memtool.ledger.reading import History, look_newest
-from memtool.paths import SYSTEM_STORE, StoreChoice, home_directory, name_of, other_owner
+from memtool.paths import (
+    SYSTEM_STORE,
+    StoreChoice,
+    home_directory,
+    is_served_by_system,
+    name_of,
+    other_owner,
+)
 from memtool.person import PEOPLE
 from memtool.settings import DEFAULT
 from memtool.systemd.dropins import (
@@ -26,6 +33,7 @@ from memtool.systemd.dropins import (
 from memtool.systemd.jobs import JOBS
 from memtool.systemd.pauses import paused
 from memtool.systemd.problems import Look
+from memtool.systemd.states import UNUSABLE
 from memtool.systemd.status import Status, status_of
 from memtool.systemd.systemctl import (
     BY_HAND,
@@ -102,7 +110,7 @@ class Place(NamedTuple):
 def place_of(call: Invocation, is_system: bool | None) -> Place:
     """Return the place that was named, else the one with units for this user."""
     installed = installed_in(call.environ)
-    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE or _runs_system_jobs()
+    is_ours = os.getuid() == 0 or call.store.root == SYSTEM_STORE or is_served_by_system()
     if is_system is None:
         mine = installed if is_ours else tuple(scope for scope in installed if scope == "user")
         scope = default_scope(mine, prefers_system=is_ours)
@@ -139,8 +147,23 @@ def timers_of(place: Place) -> Timers:
         elsewhere=_elsewhere(place, timers),
         lacks_linger=lacks_linger(os.getuid()) if place.scope == "user" else "",
         is_sandbox_untried=_is_sandbox_untried(place, timers),
+        replaced=_replaced(place, timers),
         unapplied=_unapplied(place, timers),
         differing=differing(place.units, place.scope, home_directory(place.call.environ)),
+    )
+
+
+def _replaced(place: Place, timers: Timers) -> tuple[str, ...]:
+    """Return the files that systemd uses in the place of memtool's, as `systemctl edit --full` makes them."""
+    found = [unit.fragment for unit in timers.others.values() if unit.state not in UNUSABLE]
+    for timer in timers.states.values():
+        found += [timer.fragment] * (timer.state not in UNUSABLE)
+        found += [timer.service.fragment] * (timer.service.state not in UNUSABLE)
+    paths = [Path(path) for path in found if path]
+    return tuple(
+        str(path)
+        for path in paths
+        if path.parent != place.units and (place.units / path.name).exists()
     )
 
 
@@ -151,7 +174,8 @@ def _unapplied(place: Place, timers: Timers) -> tuple[str, ...]:
     """
     assert place.scope is not None
     person = min({timer.service.user for timer in timers.states.values()} - {""}, default="")
-    if place.scope == "system" and person != name_of(os.getuid()):
+    is_theirs = place.call.administers is not None or person == name_of(os.getuid())
+    if place.scope == "system" and not is_theirs:
         return ()
     config, environ = place.call.config, place.call.environ
     admin = admin_directory(place.scope, environ)
@@ -213,18 +237,11 @@ def _elsewhere(place: Place, timers: Timers) -> frozenset[str]:
     The other manager is asked only if it has our units, and the system's jobs run as this user.
     """
     others = [scope for scope in place.installed if scope != place.scope]
-    if not others or not _runs_system_jobs():
+    if not others or not is_served_by_system():
         return frozenset()
     there = ask(manager_of(others[0], place.call.environ, os.getuid())).states
     live = (job for job, timer in there.items() if timer.is_live)
     return frozenset(job for job in live if job in timers.states and timers.states[job].is_live)
-
-
-def _runs_system_jobs() -> bool:
-    try:
-        return SYSTEM_STORE.stat().st_uid == os.getuid()
-    except OSError:
-        return False
 
 
 def nothing_installed(place: Place | None = None) -> tuple[str, str]:

@@ -250,7 +250,7 @@ def _last_run(row: JobStatus, state: Status, now_us: int) -> list[str]:
         spent = "-" if star else took(shown, now_us)
     if row.failed_unit is not None and not row.running:
         result, spent = "failed", "-"
-        started_us = row.failed_unit.started_us or started_us
+        started_us = row.failed_unit.started_us or row.failed_unit.failed_us or started_us
     if started_us is None:
         return ["never", result, spent]
     when = f"{ago(started_us, now_us)}{star}"
@@ -303,7 +303,8 @@ def queue_words(row: JobStatus, state: Status, now_us: int) -> str:
     """Return what the job waits for, or would wait for if it were started now; empty if it need not wait."""
     service = row.timer.service if row.timer else ServiceState()
     if service.state == "retrying":
-        why = f" ({exit_name(service.exit_code)})" if service.exit_code else ""
+        code = service.exit_code
+        why = f" ({exit_name(code) if code else service.result})"
         when = "soon" if service.retry_us is None else coming(service.retry_us, now_us)
         return f"failed{why} and will be tried again {when}"
     first = [

@@ -71,6 +71,9 @@ def check_program(scene: Scene) -> Advice:
     if runs and runs[-1].version != __version__:
         text = f"this is memtool {__version__}, the timers' last run was of {runs[-1].version}"
         return warning(text, "memtool setup updates what the timers run")
+    if len(programs) > 1:
+        text = f"the units start different programs: {', '.join(programs)}"
+        return warning(text, "systemctl cat 'memtool-*.service' shows where")
     if not programs:
         raise CannotCheckError("systemd names no program of our units")
     return ok(f"the units start {', '.join(programs)}")
