@@ -142,6 +142,7 @@ FREE = {
     "GRIP",
     "ID",
     "N",
+    "OLD",
     "PROJECT",
     "QUERY",
     "REGEX",

@@ -55,5 +55,5 @@ def test_every_field_is_described(
     assert call(memory.root, *words, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kind"] == kind
-    described = set(re.findall(r"`(\w+)`", section(kind) + section(REFERS_TO.get(kind, kind))))
+    described = set(re.findall(r"`([\w ]+)`", section(kind) + section(REFERS_TO.get(kind, kind))))
     assert set(fields(found)) - described - ELSEWHERE == set()
