@@ -142,7 +142,6 @@ FREE = {
     "GRIP",
     "ID",
     "N",
-    "OLD",
     "PROJECT",
     "QUERY",
     "REGEX",
