@@ -210,13 +210,15 @@ def _notes(reader: Reader, project: str, limit: int) -> Notes:
         wanted = projects_named(store, project, here()) if project else None
         events = (one for one in noted(store) if wanted is None or wanted.hold_any(one.claims))
         found = list(islice(events, limit + 1))
-        ids = [event.id for event in noted(store)]
         return Notes(
             True,
             store.calendar.zone,
             tuple(map(shown_event, found[:limit])),
             len(found) > limit,
-            tuple(shortest(event.id, ids, at_least=_DIGITS) for event in found[:limit]),
+            tuple(
+                shortest(event.id, store.ids_from(event.id[:_DIGITS]), at_least=_DIGITS)
+                for event in found[:limit]
+            ),
             short_projects(store),
         )
 

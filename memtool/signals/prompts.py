@@ -34,7 +34,6 @@ _INTERJECTIONS = cues.start("interjections")
 _RULING = cues.start("ruling")
 _VERBS = cues.words("verbs")
 PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
-_OFFER = cues.anywhere("offer")
 _POINTING = cues.words("pointing")
 _VAGUE = PROCESS | {word for each in cues.words("vague") for word in content_words(each)}
 _WORD = re.compile(r"[^\W_]+")

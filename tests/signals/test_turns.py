@@ -423,6 +423,7 @@ def test_an_amended_commit_counts_once() -> None:
         ("git commit -m 'tax: Use Decimal'", "nothing to commit, working tree clean", ""),
         ("git commit -m 'tax: Use Decimal'", "hook failed", "true"),
         ("git init && git commit -m initial", "[main (root-commit) 1a2b3c4] initial", ""),
+        ("git commit -m \"Merge branch 'main' into x\"", "[x 1a2b3c4] Merge branch 'main'", ""),
     ],
 )
 def test_what_made_no_commit_is_none(line: str, result: str, error: str) -> None:
