@@ -78,16 +78,12 @@ PYTEST = """\
             ["Fix the rounding of vouchers"],
         ),
         (
-            "You also said:\n2. The printer keeps old invoices\n\nBut the printer has no memory at all",
-            ["The printer has no memory at all"],
-        ),
-        (
             "Checkout takes four seconds and the orders are coming in. Find the queries.",
             ["Checkout takes four seconds and the orders are coming in"],
         ),
     ],
 )
-def test_what_a_program_or_the_agent_said_is_no_ask(prompt: str, asks: list[str]) -> None:
+def test_what_a_program_said_is_no_ask(prompt: str, asks: list[str]) -> None:
     assert Talk().prompt(prompt).told("ask") == asks
 
 
