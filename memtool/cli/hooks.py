@@ -66,12 +66,18 @@ def install(
         )
     refuse_absent(row, facts.place.directory(call.environ))
     root, script = call.store.root, files.script_path(call.environ)
-    commands = dict.fromkeys(facts.events, _command(script, CAPTURE, row))
-    if gives_context:
-        commands[facts.start] = _command(script, CONTEXT, row)
     path = facts.place.path(call.environ)
+
+    def edit(text: str) -> str:
+        commands = dict.fromkeys(facts.events, _command(script, CAPTURE, row))
+        if gives_context or any(
+            one.path[1] == facts.start for one in merging.hooks_in(text, facts)
+        ):
+            commands[facts.start] = _command(script, CONTEXT, row)
+        return merging.with_hooks(text, facts, commands)
+
     change = files.entering(
-        path, files.HOOKS_BACKUP, lambda text: merging.with_hooks(text, facts, commands)
+        path, files.HOOKS_BACKUP, edit, lambda text: merging.without_hooks(text, facts)
     )
     if prints:
         print(change.new, end="")
@@ -79,7 +85,7 @@ def install(
     program = running_program().launcher()
     private_directory(spool.directory(root))
     renewed = files.write_script(script, files.script_text(spool.directory(root), program))
-    files.carry_out(change, keeps_backup=True)
+    files.carry_out(change)
     if json:
         print_json("hooks-install", VERSION, {"agent": row.name, **change_json(change)})
         return
@@ -132,7 +138,7 @@ def remove_hooks(
     if prints:
         print(change.new or "", end="")
         return
-    files.carry_out(change, keeps_backup=False)
+    files.carry_out(change)
     _remove_unused(call)
     if json:
         print_json("hooks-remove", VERSION, {"agent": row.name, **change_json(change)})

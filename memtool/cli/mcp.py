@@ -128,8 +128,10 @@ def install(
         return
     refuse_absent(row, facts.place.directory(call.environ))
     _refuse_without_sdk()
-    change = files.entering(target.path, files.SERVER_BACKUP, target.with_server(argv))
-    files.carry_out(change, keeps_backup=True)
+    change = files.entering(
+        target.path, files.SERVER_BACKUP, target.with_server(argv), target.without_server
+    )
+    files.carry_out(change)
     wrote_skill = target.skill is not None and _write_skill(target.skill)
     if json:
         skill = str(target.skill) if target.skill else None
@@ -156,7 +158,7 @@ def remove_server(
     row, facts = named(agent, lambda one: one.server, "MCP settings")
     target = _target(call, facts)
     change = files.server_removal(facts, call.environ)
-    files.carry_out(change, keeps_backup=False)
+    files.carry_out(change)
     had_skill = target.skill is not None and target.skill.exists()
     if target.skill is not None:
         remove(target.skill.parent)
@@ -222,6 +224,10 @@ class _Target(NamedTuple):
     def with_server(self, argv: list[str]) -> Callable[[str], str]:
         """Return the edit that enters the server."""
         return lambda text: merging.with_server(text, self.facts, argv, is_toml=self.is_toml)
+
+    def without_server(self, text: str) -> str:
+        """Return the text without it."""
+        return merging.without_server(text, self.facts, is_toml=self.is_toml)
 
 
 def _target(call: Invocation, facts: Server) -> _Target:

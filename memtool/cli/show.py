@@ -234,11 +234,14 @@ def _print_threads(page: Page, clock: Clock, found: Shown) -> None:
     """Print the threads by project: headline, facts, then the points with their grips."""
     short = {grip.id: grip.short for grip in found.grips}
     shown = [thread for thread in found.threads if thread.shown]
-    for project in dict.fromkeys(thread.project for thread in shown):
+    names = {
+        thread.id: found.short_projects.get(thread.project, thread.project) for thread in shown
+    }
+    for name in dict.fromkeys(names.values()):
         page.blank()
-        page.line((found.short_projects.get(project, project), "bold"))
+        page.line((name, "bold"))
         for thread in shown:
-            if thread.project == project:
+            if names[thread.id] == name:
                 _print_thread(page, clock, thread, short, level=found.level or "")
     if found.rest:
         page.blank()

@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from memtool.agents.hooks.spool import REJECTED, SPOOL
 from memtool.context import RunContext
 from memtool.errors import UsageError
 from memtool.files import remove, reporting, sync_directory
@@ -51,7 +52,7 @@ EVENT_FORM = f"an event is {MIN_EVENT_DIGITS} to {EVENT_ID_DIGITS} hex digits, a
 
 
 SAMPLES = 5
-LOOSE = ("rejected", "spool")
+LOOSE = (REJECTED, SPOOL)
 """Directories beside the store with texts of agents that are in no event."""
 _SHORTEST_NAME = 4
 """Session ids and projects shorter than this are not looked for in other texts: they would be found anywhere."""

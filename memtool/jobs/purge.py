@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from memtool.agents.hooks.spool import REJECTED, SPOOL
 from memtool.files import remove, reporting
 from memtool.jobs.backup import STAGING
 from memtool.jobs.restore import ASIDE, INTERRUPTED, NEW
@@ -19,7 +20,10 @@ from memtool.systemd.jobs import JOBS, TASKS
 from memtool.systemd.pauses import directory as pause_directory
 from memtool.systemd.setup import RECORD
 
-_DIRECTORIES = ("store", "store.new", "locks", index.DIRECTORY, STAGING, NEW, SWAP)
+_DIRECTORIES = (
+    *("store", "store.new", "locks", index.DIRECTORY, STAGING, NEW, SWAP),
+    *(SPOOL, REJECTED),
+)
 _BEGINNINGS = (f"{ASIDE}-", f"{INTERRUPTED}-", f".{FORMAT_FILE}.")
 
 

@@ -107,14 +107,30 @@ def _unknown(known: Sequence[str], text: str) -> UsageError:
     )
 
 
+def roots_of(known: Iterable[str]) -> Mapping[str, str]:
+    """Return the project that each path belongs to: itself, or the known one whose subdirectory it is."""
+    found: dict[str, str] = {}
+    for name in sorted({*known}):  # what is above comes first
+        parts = name.split("/")
+        above = ("/".join(parts[:end]) for end in range(len(parts) - 1, 1, -1))
+        root = next((one for one in above if one in found and _belongs(name, one)), None)
+        found[name] = name if root is None else found[root]
+    return found
+
+
 def short_projects(store: Store) -> Mapping[str, str]:
-    """Return the name of each project of a store: as much of the end of its path as tells it apart."""
-    return shortest_paths({name for _, row in store.sessions() for name in row.projects})
+    """Return the name of each project of a store: as much of the end of its path as tells it apart.
+
+    A subdirectory has the name of the project that it belongs to.
+    """
+    roots = roots_of(name for _, row in store.sessions() for name in row.projects)
+    names = shortest_paths(roots.values())
+    return {path: names[root] for path, root in roots.items()}
 
 
 def shortest_paths(paths: Iterable[str]) -> Mapping[str, str]:
     """Return as many of the last parts of each path as no other path ends in; all of it where that is needed."""
-    parts = {path: [part for part in path.split("/") if part] for path in paths}
+    parts = {path: [part for part in path.split("/") if part] for path in {*paths}}
     ends: dict[tuple[str, ...], int] = {}
     for one in parts.values():
         for count in range(1, len(one) + 1):

@@ -20,6 +20,7 @@ from memtool.model.calendar import Calendar
 from memtool.model.levels import WEEKDAYS, Level, Period
 from memtool.model.records import Session, is_by_hand
 from memtool.query.contents import current_events
+from memtool.query.projects import roots_of
 from memtool.query.reader import Reader
 from memtool.query.recipes import Counts, Written, by_level, recipes
 from memtool.rollup.plan import left_over
@@ -195,20 +196,37 @@ class _Sessions(Struct):
 
     number: int = 0
     of: dict[By, dict[str, Part]] = field(default_factory=lambda: {by: {} for by in By})
+    roots: Mapping[str, str] = {}
+    named: Mapping[str, str] = {}
+    """By session, the project that what has none belongs to."""
 
     @classmethod
     def counted(cls, store: Store) -> _Sessions:
         """Return the count of a store's sessions."""
-        found = cls()
+        rows = dict(store.sessions())
+        found = cls(
+            roots=roots_of(name for row in rows.values() for name in row.projects),
+            named={
+                name: min(filter(None, row.projects))
+                for name, row in rows.items()
+                if any(row.projects)
+            },
+        )
         for session_id, session in store.sessions():
             if is_by_hand(session_id):
                 continue
             found.number += 1
-            for name in session.projects:
+            names = {found.project_of(session_id, name) for name in session.projects}
+            for name in names:
                 found._add(By.PROJECT, name, session)
             for name in session.agents:
                 found._add(By.AGENT, name, session)
         return found
+
+    def project_of(self, session: str, project: str) -> str:
+        """Return the project that something of a session belongs to, as every command has it."""
+        name = project or self.named.get(session, "")
+        return self.roots.get(name, name)
 
     def _add(self, by: By, name: str, session: Session) -> None:
         old = self.of[by].get(name)
@@ -219,14 +237,14 @@ class _Sessions(Struct):
 
 
 def _parts(store: Store, sessions: _Sessions, by: By, on_progress: Progress) -> Iterator[Part]:
-    events = _events_by(store, by, on_progress)
+    events = _events_by(store, sessions, by, on_progress)
     names = sorted({*sessions.of[by], *events}, key=lambda name: (-events[name], name))
     for name in names:
         part = sessions.of[by].get(name, Part(name, 0, 0, 0, 0))
         yield replace(part, events=events[name])
 
 
-def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
+def _events_by(store: Store, sessions: _Sessions, by: By, on_progress: Progress) -> Counter[str]:
     """Count by the segments of each day, or by its events if the day is marked."""
     marked = {period.first for period in store.marks() if period.level is Level.DAY}
     first_us, last_us = store.span_us() or (0, 0)
@@ -236,10 +254,12 @@ def _events_by(store: Store, by: By, on_progress: Progress) -> Counter[str]:
         on_progress(min(1, max(0, done_us / max(1, last_us - first_us))))
         cuts = [] if day in marked else store.cuts(day)
         for cut in cuts:
-            counts[cut.project if by is By.PROJECT else cut.agent] += len(cut.events)
+            project = sessions.project_of(cut.session, cut.project)
+            counts[project if by is By.PROJECT else cut.agent] += len(cut.events)
         if not cuts:
             for event in current_events(store, Period(Level.DAY, day)):
-                counts[event.project if by is By.PROJECT else event.agent] += 1
+                project = sessions.project_of(event.session, event.project)
+                counts[project if by is By.PROJECT else event.agent] += 1
     return counts
 
 

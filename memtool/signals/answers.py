@@ -39,7 +39,6 @@ _MISSING = cues.anywhere("missing")
 _CROSSED = re.compile(r"^\W*[\u274c\u2717\u2718\u2610\u26a0]")
 """Crosses, empty boxes and warnings turn the words after them round."""
 _QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`")
-_TAGGED = re.compile(r"<\w+>\w+:")
 _ANNOUNCES = re.compile(
     r"\b(?:following|these|below|see|get|like|changes|summary|things|places|ways|files|"
     r"shows?|reads?|runs?|returns?|covers?|includes?|contains?|supports?|has|have|is|are|will|to|folgende)\W*:$"
@@ -53,7 +52,6 @@ _LINES = re.compile(
     r"\s*\((?:[\w./-]+:)?(?:lines? )?\d+(?:\s*[-–,]\s*\d+)*\)|(?<=\w)(\.\w{1,4}):\d+(?:-\d+)?\b"
 )
 """The numbers of lines that a statement is about."""
-_CODE_ONLY = re.compile(r"^[\w./:`()*-]+$")
 _LABEL = re.compile(r"^\s*(?:[-*•]\s+)?\*\*(?P<label>[A-Z][\w /-]{2,24}):?\*\*:?\s+")
 _TELLING_LABELS = re.compile(
     r"root cause|cause|problem|bug|fix|fixed|solution|result|change|issue|finding|conclusion",
@@ -99,19 +97,16 @@ def results_of(pieces: Sequence[Piece]) -> Iterator[Said]:
 
 
 def _reported(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """Yield the pieces that report, not the items that say how it was before or what an item does."""
-    is_background, parent = False, -1
+    """Yield the pieces that report, not those that say how it was before."""
+    is_background = False
     for piece in pieces:
-        is_lead = piece.kind == "heading" or piece.text.endswith(":")
-        if piece.kind == "item" and not piece.label:
-            if is_background or (parent == piece.paragraph and not _DEED.match(piece.text)):
-                continue
-            parent = piece.paragraph if is_lead else -1
-        elif piece.kind in {"heading", "sentence"} or piece.label:
-            label = _LABEL.match(piece.raw)
-            is_background = bool((is_lead or label) and _BACKGROUND.match(piece.text))
-            parent = piece.paragraph if piece.label and is_lead else -1
-        if not (_BACKGROUND.match(piece.text) and not _LABEL.match(piece.raw)):
+        label = _LABEL.match(piece.raw)
+        if piece.kind in {"heading", "sentence"} or piece.label:
+            is_lead = piece.kind == "heading" or piece.text.endswith(":") or label is not None
+            is_background = is_lead and bool(_BACKGROUND.match(piece.text))
+        elif piece.kind == "item" and is_background:
+            continue
+        if label is not None or not _BACKGROUND.match(piece.text):
             yield piece
 
 
@@ -134,21 +129,17 @@ _DEED = re.compile(
     r"no longer)\b",
     re.IGNORECASE,
 )
-_PASSIVE = re.compile(
-    r"\b(?:has|have|was|were|is now|are now)(?: been)?(?: \w+ly)? \w+ed\b[^:]*:\Z"
-)
 _CHANGE = re.compile(
     r"\A(?:(?! [–—-] ).)*?\b(?:now|no longer|has been|have been)\b| [–—-] (?:now|no longer)\b",
     re.IGNORECASE,
 )
 """What is so now; not what a thing after a dash verifies or does now."""
 _STATE_DEED = re.compile(r"(?:now|new|no longer)\b", re.IGNORECASE)
-_TO_YOU = re.compile(r"\byou (?:just |can |could |now |will )*(?:saw|see|seen)\b", re.IGNORECASE)
 
 
 def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
     is_told = piece.kind not in {"code", "quote"} and not _OPEN_LABEL.match(piece.text)
-    if not is_told or _CROSSED.match(piece.raw) or _TAGGED.search(piece.raw):
+    if not is_told or _CROSSED.match(piece.raw):
         return
     text = piece.text
     if piece.kind == "row":
@@ -162,7 +153,7 @@ def _statement(piece: Piece) -> Iterator[tuple[Said, Piece]]:
     is_verb = is_deed and not _STATE_DEED.match(text)
     if piece.kind != "sentence" and len(content_words(text)) < FEWEST_OF_ITEM - is_verb:
         return  # a label
-    if "?" in text or _TO_YOU.search(text):
+    if "?" in text:
         return
     if piece.kind != "sentence" and not (is_deed or _CHANGE.search(text) or _is_telling(piece)):
         return  # a part of an explanation, what a thing does, a heading
@@ -190,7 +181,6 @@ def lead_of(text: str) -> str:
         or bare.endswith("?")
         or bare[0] in "\"“'("
         or is_made_of(_BRACKETS.sub("", bare), _EMPTY)
-        or _CODE_ONLY.match(bare)
     ):
         return ""
     if _ANNOUNCEMENT.match(bare) or _OFFER.match(bare):
@@ -199,7 +189,7 @@ def lead_of(text: str) -> str:
     is_deed = bool(_DEED.match(bare))
     if is_deed and not _ANNOUNCES.search(bare) and not bare.rstrip(": ").endswith("ing"):
         bare = _LIST_VERB.sub("", bare.rstrip(": ")) if bare.endswith(":") else bare
-    elif _PASSIVE.search(bare) or (_CHANGE.search(bare) and not _ANNOUNCES.search(bare)):
+    elif _CHANGE.search(bare) and not _ANNOUNCES.search(bare):
         bare = bare.rstrip(": ")
     is_deed |= bool(_CHANGE.search(bare))
     most_code = MOST_CODE_OF_DEED if is_deed else MOST_CODE_TOLD
@@ -234,15 +224,6 @@ def announces(pieces: Sequence[Piece]) -> bool:
 
 
 _NEXT = cues.start("next")
-_OPTIONS = re.compile(
-    r"\b(?:options|alternatives|approaches|choices|possibilities|ways to)\b[^.!?]*:$",
-    re.IGNORECASE,
-)
-
-
-def gives_options(pieces: Sequence[Piece]) -> bool:
-    """Return whether an answer announces options: they are candidates for a choice, not results."""
-    return any(_OPTIONS.search(piece.text) for piece in pieces if piece.kind == "sentence")
 
 
 def is_offer(question: str) -> bool:

@@ -34,7 +34,6 @@ _INTERJECTIONS = cues.start("interjections")
 _RULING = cues.start("ruling")
 _VERBS = cues.words("verbs")
 PROCESS = frozenset(word for each in cues.words("process") for word in content_words(each))
-_OFFER = cues.anywhere("offer")
 _POINTING = cues.words("pointing")
 _VAGUE = PROCESS | {word for each in cues.words("vague") for word in content_words(each)}
 _WORD = re.compile(r"[^\W_]+")
@@ -306,7 +305,7 @@ def _first_paragraph(pieces: Sequence[Piece]) -> list[Piece]:
 
 def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
     """Yield the pieces that are no output of a program: not those after such a line, up to the next paragraph."""
-    paragraph, before = -1, ""
+    paragraph = -1
     for piece in pieces:
         if _REVIEW.match(piece.text):
             return
@@ -316,18 +315,14 @@ def _typed(pieces: Sequence[Piece], text: str) -> Iterator[Piece]:
             paragraph = piece.paragraph
         elif piece.paragraph != paragraph and not is_indented:
             paragraph = -1
-            if not (piece.kind == "item" and _QUOTES.match(before)):
-                yield piece
-                before = piece.text
+            yield piece
 
 
 def wanted(text: str) -> str:
-    """Return a ruling as an act: without what stands before it, and without what was rejected."""
-    bare = _REJECTED.sub("", text)
-    return capitalised(without(_ADVERB, without(_WISH, bare)))
+    """Return a ruling as an act: without what stands before it."""
+    return capitalised(without(_ADVERB, without(_WISH, text)))
 
 
-_REJECTED = re.compile(r" \(rejected: [^)]*\)$")
 _ADVERB = re.compile(
     r"^(?:thinking again:? (?:let's )?)?(?:completely|simply|just|also|only|instead,?)?\s*",
     re.IGNORECASE,
@@ -442,9 +437,6 @@ _PASTED = re.compile(
 )
 """Signs that a line is a program's output."""
 _OUTPUT = re.compile(r"\s*[•⎿⏺\u276f]")
-_QUOTES = re.compile(
-    r"(?:(?:and|but|so)\s+)?you (?:also |just )?(?:said|wrote|mentioned|listed)\b", re.IGNORECASE
-)
 _REVIEW = re.compile(r"(?:critical|high|medium|low|major|minor) severity\W*$", re.IGNORECASE)
 """What follows the title of a comment that a reviewing program made."""
 _REQUESTS = re.compile(

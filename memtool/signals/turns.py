@@ -259,9 +259,7 @@ class _Segment:
         if question is not None:
             self._add(draft, "question", event, question.text, (question.start, question.end))
         kind: Kind = "result" if draft.is_work else "found"
-        draft.asks_back = (
-            question is not None or answers.gives_options(pieces)
-        ) and not draft.is_work
+        draft.asks_back = question is not None and not draft.is_work
         is_choice = question is not None and not answers.is_offer(question.text)
         if not draft.asks_back:
             for said in answers.results_of(pieces):
@@ -347,7 +345,7 @@ class _Segment:
             holder.signals[holder.signals.index(old)] = signal
             self.commits.append((holder, signal))
             return
-        if not subject:
+        if not subject or _MERGE.match(subject):
             return
         self._add(draft, "commit", event, subject, _span(event.text, subject), key=known, more=more)
         self.commits.append((draft, draft.signals[-1]))
@@ -411,6 +409,8 @@ def _proved(result: Event | None, words: str) -> tuple[Proof, ...]:
     return (proof(result, *_span(result.text, words)),) if result is not None and words else ()
 
 
+_MERGE = re.compile(r"Merge (?:branch|remote-tracking branch|tag|commit) ")
+"""How git names a merge by itself: the commits that it brings were made elsewhere."""
 _TELLING = re.compile(
     r"^.*(?:FAIL|failed|passed|\bok\b|error|PASS|0 issues|problems).*$", re.MULTILINE
 )

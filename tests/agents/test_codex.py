@@ -231,6 +231,7 @@ def test_a_file_without_events_tells_the_prompts(tmp_path: Path) -> None:
     ("output", "text", "is_error"),
     [
         ("plain", "plain", False),
+        ("unsupported custom tool call: apply_patch", "unsupported custom tool call: apply_patch", True),
         ('{"output":"no such file\\n","metadata":{"exit_code":1}}', "Exit code 1\nno such file\n", True),
         ("Exit code: 0\nWall time: 1 seconds\nOutput:\nok", "ok", False),
         ("Exit code: 2\nWall time: 1 seconds\nTotal output lines: 9\nOutput:\nbad", "Exit code 2\nbad", True),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from contextlib import nullcontext, suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from memtool.agents.registry import AGENTS, resume_of
 from memtool.errors import StorageError
 from memtool.model.actions import decode
 from memtool.model.records import Event, Record
+from memtool.process import SUMMARIZER_DIRECTORY
 from tests.agents.contract import (
     ROWS,
     SAMPLES,
@@ -203,6 +205,24 @@ def test_no_secret_is_stored(row: Sample, root: Path) -> None:
     assert held or any(".pack" in path.name for path in SAMPLES.rglob("*"))
     assert not [one for one in records if SECRET in repr(one)]
     assert [one for one in records if "[redacted:" in repr(one)]
+
+
+@EVERY
+def test_what_memtool_itself_started_is_not_read(row: Sample, root: Path) -> None:
+    """Sessions of agents that write summaries are in a directory of this name."""
+    if row.is_bare or row.agent == "opencode":
+        pytest.skip("its sample names the project in another way")
+    own = f"/home/ann/{SUMMARIZER_DIRECTORY}"
+    old, new = (sha256(place.encode()).hexdigest().encode() for place in (row.project, own))
+    for path in list(root.rglob("*")):
+        if path.is_file() and path.suffix != ".zst":
+            data = path.read_bytes().replace(old, new)
+            path.write_bytes(data.replace(row.project.encode(), own.encode()))
+    files = [path for path in files_of(row, root) if path.suffix != ".zst"]
+    places = {one.project for one in current(records_of(files))}
+    assert own in places
+    left = current(records_of(files, Limits(own=SUMMARIZER_DIRECTORY)))
+    assert {event.metadata.get("source", event.kind) for event in left} <= {"history"}
 
 
 @EVERY

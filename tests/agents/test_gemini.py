@@ -135,6 +135,21 @@ def test_a_project_is_known_by_a_note_a_list_or_a_path_in_the_session(tmp_path: 
     assert place_of(path) == {"/noted"}
 
 
+def test_calls_that_were_made_together_have_their_own_results(tmp_path: Path) -> None:
+    parts = [
+        {"functionResponse": {"id": f"c{n}", "name": "t", "response": {"output": f"result {n}"}}}
+        for n in (1, 2)
+    ]
+    calls = [
+        {"id": f"c{n}", "name": "t", "args": {}, "result": parts, "status": "success"}
+        for n in (1, 2)
+    ]
+    path = write(tmp_path / "s.jsonl", HEAD, {**message(1, "", "gemini"), "toolCalls": calls})
+    results = [event for event in current(read(path)) if event.kind == "tool_result"]
+    told = {event.metadata["tool_use_id"]: event.text for event in results}
+    assert told == {"c1": "result 1", "c2": "result 2"}
+
+
 @pytest.mark.parametrize(
     ("path", "is_read"),
     [
@@ -180,6 +195,7 @@ def test_how_long_sessions_are_kept(
         ("Command: ls\nDirectory: (root)\nOutput: a\nb\nError: (none)\nExit Code: 0", "success", "a\nb", False),
         ("Output: a\nStderr: bad\nExit Code: 2", "success", "Exit code 2\na\nbad", True),
         ("Output: (empty)\nExit Code: 0", "success", "", False),
+        ("<untrusted_context>\nOutput: a\nExit Code: 1\n</untrusted_context>", "success", "Exit code 1\na", True),
         ("plain", "success", "plain", False),
         ("plain", "cancelled", "plain", True),
     ],

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memtool import settings
+from memtool.agents.registry import AGENTS
 from memtool.errors import ConfigError, StorageError
 from memtool.paths import ConfigFile, Role
 from memtool.settings import DEFAULT, REMOVED, Config, Setting, examine, load_config
@@ -115,7 +116,7 @@ BAD: dict[str, list[object]] = {
     "calendar.week_starts_on": ["Sunday", "", 6],
     "store.path": ["relative", "a\0b", "/a\0b", 1],
     "ingest.claude_root": [".claude", []],
-    "agents.claude-code.roots": ["/a:b", 1],
+    **{row.roots_key: ["/a:b", 1] for row in AGENTS if row.roots},
     "summarizer.name": ["gpt", {}],
     "summarizer.max_bullets": [0, 21, 2.0, True, "5"],
     "locks.wait_s": [-1, 10**9, "5s"],
@@ -127,7 +128,7 @@ GOOD: dict[str, list[str | int]] = {
     "calendar.week_starts_on": ["sunday", "monday", "wednesday"],
     "store.path": ["", "/a b", "~/x"],
     "ingest.claude_root": ["", "/c"],
-    "agents.claude-code.roots": ["", "/c", "~/c:/d"],
+    **{row.roots_key: ["", "/c", "~/c:/d"] for row in AGENTS if row.roots},
     "summarizer.name": ["extractive", "openai", "anthropic", "command", "mock"],
     "summarizer.max_bullets": [1, 20],
     "locks.wait_s": [0, 300],

@@ -97,6 +97,21 @@ def test_the_server_is_entered_once_and_removed_to_the_byte(
     assert tree(home) == {str(path.relative_to(home)): old.encode()}
 
 
+def test_installing_more_later_keeps_what_was_there_first(call: Call, home: Path) -> None:
+    path = home / ".claude/settings.json"
+    path.write_text(OLD)
+    call("hooks", "install", "claude-code")
+    call("hooks", "install", "claude-code", "--context")
+    script = home / ".local/share/memtool/memtool-hook"
+    path.write_text(path.read_text().replace(str(script), "/elsewhere/memtool-hook"))
+    assert call("hooks", "install", "claude-code")[0] == 0
+    assert path.read_text().count(f"{script} context") == 1
+    assert "/elsewhere" not in path.read_text()
+    assert path.with_name("settings.json.memtool-hooks-backup").read_text() == OLD
+    call("hooks", "remove", "claude-code")
+    assert path.read_text() == OLD
+
+
 def test_what_a_person_changes_meanwhile_stays(call: Call, home: Path) -> None:
     path = home / ".claude/settings.json"
     path.write_text(OLD)

@@ -214,6 +214,16 @@ def test_nothing_of_a_forgotten_session_comes_back_from_its_files(
     assert in_files(root, NEEDLES[:2]) == {}
 
 
+def test_stats_count_by_the_same_rule_before_and_after_a_rollup(memory: Memory, call: Call) -> None:
+    expected = {A: 4, B: 1, C: 1, f"{A}-old": 1, "": 1}
+    assert parts(call) == expected
+    memory.take_in([an_event(70, START_US, "one more", Claim("two", f"{A}/api"))])
+    assert parts(call) == expected | {A: 5}, "the day is marked: its events are counted"
+    memory.roll_up_all(NOW_US)
+    assert parts(call) == expected | {A: 5}
+    assert json.loads(call("stats", "--json")[1])["projects"] == len(expected)
+
+
 # --- Projects that moved
 
 

@@ -78,16 +78,12 @@ PYTEST = """\
             ["Fix the rounding of vouchers"],
         ),
         (
-            "You also said:\n2. The printer keeps old invoices\n\nBut the printer has no memory at all",
-            ["The printer has no memory at all"],
-        ),
-        (
             "Checkout takes four seconds and the orders are coming in. Find the queries.",
             ["Checkout takes four seconds and the orders are coming in"],
         ),
     ],
 )
-def test_what_a_program_or_the_agent_said_is_no_ask(prompt: str, asks: list[str]) -> None:
+def test_what_a_program_said_is_no_ask(prompt: str, asks: list[str]) -> None:
     assert Talk().prompt(prompt).told("ask") == asks
 
 
@@ -423,6 +419,7 @@ def test_an_amended_commit_counts_once() -> None:
         ("git commit -m 'tax: Use Decimal'", "nothing to commit, working tree clean", ""),
         ("git commit -m 'tax: Use Decimal'", "hook failed", "true"),
         ("git init && git commit -m initial", "[main (root-commit) 1a2b3c4] initial", ""),
+        ("git commit -m \"Merge branch 'main' into x\"", "[x 1a2b3c4] Merge branch 'main'", ""),
     ],
 )
 def test_what_made_no_commit_is_none(line: str, result: str, error: str) -> None:

@@ -193,6 +193,10 @@ _HEADER = re.compile(
     r"(?:(?:Chunk ID|Exit code|Wall time|Process exited with code|Process running with session ID"
     r"|Original token count|Total output lines|Script \w+|\s)[^\n]*\n)*Output:\n"
 )
+_FAILED = re.compile(
+    r"unsupported (?:custom tool )?call: |apply_patch verification failed"
+    r"|failed to parse function arguments|aborted by user"
+)
 _CODE = re.compile(r"^(?:Exit code: |Process exited with code )(-?\d{1,9})", re.MULTILINE)
 
 
@@ -211,7 +215,7 @@ def result_of(output: object) -> Result:
             return _with_code(found["output"], object_at(found, "metadata").get("exit_code"))
     header = _HEADER.match(text)
     if header is None:
-        return Result(text)
+        return Result(text, is_error=_FAILED.match(text) is not None)
     code = _CODE.search(header[0])
     return _with_code(text[header.end() :], int(code[1]) if code else None)
 

@@ -18,6 +18,7 @@ from memtool.agents.drafts import Draft, event_of, filled, sanitize
 from memtool.agents.gemini import COMMANDS, NAME, READER
 from memtool.agents.gemini.parts import (
     call_draft,
+    own_parts,
     prompt_draft,
     result_drafts,
     result_of,
@@ -312,7 +313,9 @@ def _of_call(call: JsonObject) -> list[tuple[str, list[Draft]]]:
     status = text_at(call, "status")
     found = [(f"call {call_id}", [call_draft(name, given, call_id, is_subagent=is_subagent)])]
     if call.get("result") or status in ("success", "error", "cancelled"):
-        result = result_of(call.get("result") or call.get("resultDisplay") or "", status)
+        result = result_of(
+            own_parts(call.get("result"), call_id) or call.get("resultDisplay") or "", status
+        )
         drafts = result_drafts(name, given, call_id, result, is_subagent=is_subagent)
         found.append((f"result {call_id}", drafts))
     return found

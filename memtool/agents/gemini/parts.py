@@ -202,7 +202,15 @@ _SHELL = re.compile(
 )
 _CODE = re.compile(r"^Exit Code: (-?\d{1,9})", re.MULTILINE)
 _STDERR = re.compile(rf"^(?:Error|Stderr): (.*?){_NEXT}", re.DOTALL | re.MULTILINE)
+_UNTRUSTED = re.compile(r"<untrusted_context>\n(.*?)\n?</untrusted_context>\s*", re.DOTALL)
 _NOTHING = frozenset({"(none)", "(empty)"})
+
+
+def own_parts(result: object, call_id: str) -> list[JsonObject]:
+    """Return the parts of a result that answer this call: of calls that were made together, each has them all."""
+    parts = parts_of(result) if result else []
+    own = [part for part in parts if text_at(object_at(part, "functionResponse"), "id") == call_id]
+    return own or parts
 
 
 def result_of(result: object, status: str) -> Result:
@@ -223,6 +231,8 @@ def result_of(result: object, status: str) -> Result:
 
 
 def _of_shell(text: str, failed: bool) -> Result:
+    wrapped = _UNTRUSTED.fullmatch(text)
+    text = wrapped[1] if wrapped else text
     found = _SHELL.match(text)
     if found is None:
         return Result(text, failed)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from memtool.agents.hooks import SCRIPT, SERVER, Hooks, Server, merging
 from memtool.agents.hooks.jsonc import BrokenError
-from memtool.errors import ConfigError, UnavailableError
+from memtool.errors import ConfigError, MemtoolError, UnavailableError
 from memtool.files import atomic_write, private_directory, remove, reporting
 from memtool.paths import shipped, xdg_directory
 
@@ -29,6 +29,9 @@ class Change(NamedTuple):
     old: str | None
     new: str | None
     backup: Path
+    is_first: bool = False
+    """Whether the old text has nothing of memtool: then it is kept as what was there before."""
+    is_removal: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -36,10 +39,11 @@ class Change(NamedTuple):
         return self.old != self.new
 
 
-def entering(path: Path, suffix: str, edit: Edit) -> Change:
-    """Return the change that an edit makes. Raise ConfigError if the file is not what it has to be."""
+def entering(path: Path, suffix: str, edit: Edit, without: Edit) -> Change:
+    """Return the change that an edit makes, which `without` undoes. Raise ConfigError if the file is not valid."""
     old = read(path)
-    return Change(path, old, _edited(path, edit, old or ""), _backup(path, suffix))
+    is_first = old is not None and _edited(path, without, old) == old
+    return Change(path, old, _edited(path, edit, old or ""), _backup(path, suffix), is_first)
 
 
 def leaving(path: Path, suffix: str, edit: Edit, again: Edit, top: Mapping[str, object]) -> Change:
@@ -50,7 +54,7 @@ def leaving(path: Path, suffix: str, edit: Edit, again: Edit, top: Mapping[str, 
     """
     old, backup = read(path), _backup(path, suffix)
     if old is None:
-        return Change(path, None, None, backup)
+        return Change(path, None, None, backup, is_removal=True)
     new: str | None = _edited(path, edit, old)
     before = read(backup)
     if before is not None:
@@ -61,7 +65,7 @@ def leaving(path: Path, suffix: str, edit: Edit, again: Edit, top: Mapping[str, 
             pass  # the copy is of no use
     elif old != new and _is_bare(new or "", top):
         new = None
-    return Change(path, old, new, backup)
+    return Change(path, old, new, backup, is_removal=True)
 
 
 def hooks_removal(hooks: Hooks, environ: Mapping[str, str]) -> Change:
@@ -102,24 +106,34 @@ def _is_bare(text: str, top: Mapping[str, object]) -> bool:
     return not text.strip() or (text.lstrip()[0] == "{" and parse(text).data in ({}, dict(top)))
 
 
-def carry_out(change: Change, *, keeps_backup: bool) -> None:
-    """Make the change, with a copy of what was there. Raise UnavailableError if the file is changed meanwhile.
+def carry_out(change: Change) -> None:
+    """Make the change; what was there first is kept beside the file until memtool's part goes.
 
-    A link stays one: the file that it leads to is replaced.
+    A link stays one: the file that it leads to is replaced. Raise UnavailableError if the file is changed meanwhile.
     """
     if change.is_needed:
-        if keeps_backup and change.old is not None:
+        backup = read(change.backup)
+        if change.is_first and change.old is not None:
             atomic_write(change.backup, change.old.encode(), mode=_mode(change.path))
-        if read(change.path) != change.old:
-            raise UnavailableError(f"{change.path} was changed meanwhile", hint="try it again")
-        if change.new is None:
-            remove(change.path)
-        else:
-            real = Path(os.path.realpath(change.path))
-            private_directory(real.parent)
-            atomic_write(real, change.new.encode(), mode=_mode(change.path))
-    if not keeps_backup:
+        try:
+            _replace(change)
+        except MemtoolError:
+            if change.is_first and backup is None:
+                remove(change.backup)
+            raise
+    if change.is_removal:
         remove(change.backup)
+
+
+def _replace(change: Change) -> None:
+    if read(change.path) != change.old:
+        raise UnavailableError(f"{change.path} was changed meanwhile", hint="try it again")
+    if change.new is None:
+        remove(change.path)
+    else:
+        real = Path(os.path.realpath(change.path))
+        private_directory(real.parent)
+        atomic_write(real, change.new.encode(), mode=_mode(change.path))
 
 
 def read(path: Path) -> str | None:

@@ -194,7 +194,7 @@ def _leave_agents(order: Order, removal: Removal) -> None:
         for edit in _edits(agent, environ):
             with removal.step():
                 change = edit()
-                carry_out(change, keeps_backup=False)
+                carry_out(change)
                 if change.is_needed:
                     order.say(f"Took memtool out of {change.path}, settings of {agent.title}.")
         skill = skill_path(agent.server, environ) if agent.server is not None else None
