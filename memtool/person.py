@@ -20,6 +20,10 @@ PEOPLE = range(1000, 60_000)
 """The user numbers that distributions keep for people."""
 
 
+BY_ROOT = "MEMTOOL_BY_ROOT"
+"""An environment variable: set where root has begun this command, which goes on as another user."""
+
+
 class Person(NamedTuple):
     """A user of this machine."""
 
@@ -101,7 +105,7 @@ class BecomeUser(Exception):  # noqa: N818 - no error: the program goes on as th
                     hint="install memtool where everybody can read it: see docs/install.md",
                 )
         argv = [sys.executable, *sys.orig_argv[1:]]
-        os.execve(sys.executable, argv, self.environ)  # noqa: S606 - it is this very program
+        os.execve(sys.executable, argv, {**self.environ, BY_ROOT: "1"})  # noqa: S606 - it is this very program
 
 
 @contextmanager

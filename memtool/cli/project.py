@@ -20,7 +20,10 @@ VERSION = 1
 project = command_group()
 
 OldArgument = Annotated[
-    str, typer.Argument(metavar="OLD", help="Path that it had, or its last parts.")
+    str,
+    typer.Argument(
+        metavar="OLD", help="Path that it had, or its last parts.", autocompletion=directories
+    ),
 ]
 NewArgument = Annotated[
     str, typer.Argument(metavar="NEW", help="Path that it has now.", autocompletion=directories)

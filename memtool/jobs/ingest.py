@@ -25,7 +25,7 @@ from memtool.agents.discover import (
 )
 from memtool.agents.hooks import spool
 from memtool.agents.outcomes import Counts, total
-from memtool.agents.reading import Chunk, Limits, read_chunks, read_stream
+from memtool.agents.reading import FOREIGN, Chunk, Limits, read_chunks, read_stream
 from memtool.agents.registry import Found, Root, agent_named
 from memtool.context import RunContext
 from memtool.errors import BadDataError, StorageError
@@ -317,11 +317,28 @@ def _take_files(
         _take_file(context, path, lease, report, sources.get(source_key(path)), on_offset=on_offset)
         done_bytes += len(span)
     if order.paths:  # what a person names must be readable
+        _pass_over_others(report, {source_key(path) for path in order.paths})
         report.fatal = [file for file in report.files if file.error]
         return
     if gone := _gone(order.roots, sources, found):
         drop_sources(lease.store(), gone)
     _note_unreadable(context, lease, report, known.unreadable)
+
+
+_DOCUMENTS = (".json", ".db")
+
+
+def _pass_over_others(report: Report, named: set[str]) -> None:
+    """List the documents and databases in a directory that are no agent's: no person meant them."""
+
+    def is_other(path: str, problem: str) -> bool:
+        return problem == FOREIGN and path.endswith(_DOCUMENTS) and path not in named
+
+    others = [file.path for file in report.files if is_other(file.path, file.problem)]
+    others += [path for path, source in report.known_damage if is_other(path, source.problem)]
+    report.files = [file for file in report.files if file.path not in others]
+    report.known_damage = [row for row in report.known_damage if row[0] not in others]
+    report.unread = (*report.unread, *((Path(path), FOREIGN) for path in others))
 
 
 def _note_unreadable(

@@ -19,7 +19,14 @@ from memtool.systemd.changes import Change, tell_systemd, write
 from memtool.systemd.jobs import JOBS, STARTERS
 from memtool.systemd.programs import HIDDEN
 from memtool.systemd.states import TimerState
-from memtool.systemd.systemctl import Manager, Scope, ask, config_directory, failure
+from memtool.systemd.systemctl import (
+    Manager,
+    Scope,
+    ask,
+    config_directory,
+    failure,
+    manager_of,
+)
 
 SERVICES = tuple(job.unit for job in JOBS)
 STOP_TIMEOUT_S = 180
@@ -88,7 +95,7 @@ def _user_places(environ: Mapping[str, str], uid: int) -> Places:
     config = xdg_directory(environ, "XDG_CONFIG_HOME", ".config")
     share = xdg_directory(environ, "XDG_DATA_HOME", ".local/share")
     units = config_directory(environ)
-    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    runtime = manager_of("user", environ, uid).environ.get("XDG_RUNTIME_DIR", f"/run/user/{uid}")
     return Places(
         units=units,
         admin=units,

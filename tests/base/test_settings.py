@@ -166,6 +166,8 @@ BAD["cost.prices"] = ["opus", "opus=5", "opus=5/25", "=1/2/3/4", "opus=a/b/c/d",
 GOOD["cost.prices"] = ["", "opus=5/25/0.5/6.25", "a-1=1/2/3/4; b/c = 0.1 / 0.2 / 0 / 1;"]
 BAD["mcp.notes"] = ["", "true", "yes", 0, 1, None]
 GOOD["mcp.notes"] = [False, True]
+GOOD["mcp.scope"] = ["current", "all"]
+BAD["mcp.scope"] = ["", "none", True, 0]
 BAD["scheduler.on_failure"] = ["two\nlines", "tab\t", "x" * 1001, ["mail"]]
 GOOD["scheduler.rollups_on_battery"] = ["run", "skip"]
 BAD["scheduler.rollups_on_battery"] = ["", "yes", True, 0]

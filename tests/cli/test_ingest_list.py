@@ -124,3 +124,18 @@ def test_claudes_layout_is_read_below_other_roots_each_thing_once(
     assert other[:6] in call("events", "--json", "--limit", "200")[1]
     _, out, _ = call("ingest", "--list")
     assert out.count("Claude Code · ") == 3
+
+
+def test_documents_of_others_in_a_directory_are_passed_over(call: Call, tmp_path: Path) -> None:
+    directory = tmp_path / "mixed"
+    [row] = [row for row in ROWS if row.agent == "gemini"]
+    laid_out(row, directory)
+    (directory / "package.json").write_text('{"name": "x"}\n')
+    for _ in range(2):
+        code, out, _ = call("ingest", str(directory))
+        assert code == 0
+        assert "package.json (foreign" in out
+    (directory / "other.json").write_text('{"name": "y"}\n')
+    code, _, err = call("ingest", str(directory / "other.json"))
+    assert code != 0
+    assert "foreign" in err

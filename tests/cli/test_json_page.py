@@ -18,6 +18,8 @@ COMMANDS = {
     "toc": ["toc"],
     "node": ["show", "2026-12-03"],
     "thread": ["show", "thread:079b39b3"],
+    "morning": [],
+    "timeline": ["timeline", "--until", "2026-12"],
     "open": ["open"],
     "grip": ["grip", ""],
     "events": ["events"],
@@ -27,7 +29,13 @@ COMMANDS = {
 }
 ELSEWHERE = {"kind", "version", *ROLES}
 # What a part of one object has in common with another is described there.
-REFERS_TO = {"node": "toc", "thread": "node", "grip": "events", "search": "events"}
+REFERS_TO = {
+    "node": "toc",
+    "thread": "node",
+    "morning": "node",
+    "grip": "events",
+    "search": "events",
+}
 OPEN_MAPS = {"metadata", "counts", "parts"}
 
 
@@ -55,5 +63,5 @@ def test_every_field_is_described(
     assert call(memory.root, *words, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kind"] == kind
-    described = set(re.findall(r"`(\w+)`", section(kind) + section(REFERS_TO.get(kind, kind))))
+    described = set(re.findall(r"`([\w ]+)`", section(kind) + section(REFERS_TO.get(kind, kind))))
     assert set(fields(found)) - described - ELSEWHERE == set()

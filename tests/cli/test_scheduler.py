@@ -502,3 +502,18 @@ def test_a_terminal_of_40_columns_is_enough(tmp_path: Path, arguments: list[str]
     words = [max(map(len, line.split()), default=0) for line in lines]
     assert max(len(line) for line, word in zip(lines, words, strict=True) if word < 30) <= 40
     assert len(lines) > 5
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "told", "code"), [(1, "0s ago", 0), (30, "0s ago", 0), (7200, "in the future", 1)]
+)
+def test_no_run_began_in_a_second(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ahead_s: int, told: str, code: int
+) -> None:
+    """It began while status asked; or the clock was set back, and that is said."""
+    record_end(tmp_path, run("ingest", -ahead_s))
+    assert call(tmp_path, "status", "--system") == code
+    out = capsys.readouterr().out
+    assert re.search(rf"^ingest .* {told} ", out, re.MULTILINE)
+    assert " in 1" not in out
+    assert ("later time than the clock shows" in " ".join(out.split())) == bool(code)

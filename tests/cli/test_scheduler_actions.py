@@ -294,6 +294,11 @@ NOT_SEEING = "Hint: You are currently not seeing messages from other users and t
     [
         (f"echo '{NO_FILES}' >&2; exit 1", 74, "you may not read"),
         (f"echo '{NOT_SEEING}' >&2; echo '-- No entries --'", 74, "you may not read"),
+        (
+            "echo 'No journal files were found.' >&2; exit 1",
+            74 if os.getuid() else 1,
+            "you may not read" if os.getuid() else "there is no journal to read",
+        ),
         ("echo '-- No entries --'", 0, "The journal has nothing of memtool-ingest.service"),
         ("echo 'Bad thing' >&2; exit 1", 1, "the journal was not read: Bad thing"),
     ],

@@ -54,7 +54,8 @@ from memtool.systemd.status import VERSION, status_json
 from memtool.systemd.systemctl import Manager, failure, is_booted, meaning
 
 HISTORY_VERSION = RUN_VERSION = 1
-_HIDDEN = r"insufficient permissions|not seeing messages|No journal files were found"
+_NO_FILES = "No journal files were found"
+_HIDDEN = rf"insufficient permissions|not seeing messages|{_NO_FILES}"
 _PLAIN = ("--no-pager", "--no-hostname")
 _EMPTY = "-- No entries --"
 
@@ -416,6 +417,8 @@ def _explain(done: Finished, job: Job) -> None:
     """Say why there is nothing to see."""
     if done.is_missing:
         raise MemtoolError(f"{done.said}: there is no journal to read", hint=_history(job))
+    if os.getuid() == 0 and _NO_FILES in done.stderr:  # for others, that means that they may not
+        raise MemtoolError("there is no journal to read", hint=_history(job))
     if re.search(_HIDDEN, done.stderr):
         raise StorageError(
             "you may not read the journal of this unit",

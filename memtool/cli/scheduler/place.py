@@ -20,7 +20,7 @@ from memtool.paths import (
     name_of,
     other_owner,
 )
-from memtool.person import PEOPLE
+from memtool.person import BY_ROOT, PEOPLE
 from memtool.settings import DEFAULT
 from memtool.systemd.dropins import (
     Wanted,
@@ -133,7 +133,8 @@ def timers_of(place: Place) -> Timers:
         text, hint = nothing_installed(place)
         return Timers(problem=text, hint=hint)
     is_installed = place.scope in place.installed
-    sudo = "sudo " if place.scope == "system" and os.getuid() != 0 else ""
+    is_root = os.getuid() == 0 or BY_ROOT in place.call.environ
+    sudo = "sudo " if place.scope == "system" and not is_root else ""
     timers = ask(place.manager)._replace(is_installed=is_installed, sudo=sudo)
     if not timers.is_known:
         return timers
