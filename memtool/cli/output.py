@@ -14,6 +14,7 @@ from memtool.model.clock import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 _PIPED_WIDTH = 80
 _MOST_ANSWERS = 3
@@ -226,9 +227,12 @@ class Page:
         from rich.text import Text
 
         beside = 0 if right is None else max(RIGHT_WIDTH, len(right)) + 1
-        room = self.prose_width - len(first) - beside
         text = Text.assemble(*line)
-        rows = list(text.wrap(self._console, max(_NARROWEST, room))) or [text]
+        rows = self._folded(text, len(first) + beside)
+        if len(rows) > 1 and len(rest) > len(first) + beside:
+            told = len(rows[0].plain)
+            after = text[told + len(text.plain[told:]) - len(text.plain[told:].lstrip()) :]
+            rows[1:] = self._folded(after, len(rest))
         for index, row in enumerate(rows):
             shown = Text.assemble((rest if index else first, lead), row)
             shown.rstrip()
@@ -236,6 +240,11 @@ class Page:
                 shown.append(" " * (self.prose_width - shown.cell_len - len(right)))
                 shown.append(right, f"dim link {url}" if _PLAIN_URL.fullmatch(url) else "dim")
             self._console.print(shown, soft_wrap=True, end=end if row is rows[-1] else "\n")
+
+    def _folded(self, text: Text, beside: int) -> list[Text]:
+        assert self._console is not None
+        room = max(_NARROWEST, self.prose_width - beside)
+        return list(text.wrap(self._console, room)) or [text]
 
     def _write(self, line: Line, first: str, rest: str, right: str | None, end: str) -> None:
         rows = "".join(text for text, _ in line).split("\n")
