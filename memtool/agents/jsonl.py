@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from memtool.agents.drafts import Ordinals, sanitize
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.outcomes import EXPIRED, Disposition, Outcome
 from memtool.agents.registry import File, Format, Parser
 from memtool.agents.values import (
     JsonObject,
@@ -137,7 +137,7 @@ class JsonlParser(Parser):
                 return self._event(record)
             if kind == "tombstone":
                 if record.get("reason") == _EXPIRED:
-                    return Outcome(Disposition.IGNORED, "expired tombstone")
+                    return Outcome(Disposition.IGNORED, EXPIRED)
                 return Outcome(Disposition.TAKEN, kind, (_tombstone(record),))
             if kind == "rewind":
                 return Outcome(Disposition.TAKEN, kind, (_rewind(record),))

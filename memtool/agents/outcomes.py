@@ -13,6 +13,9 @@ from memtool.model.records import Event, Record
 MAX_NAMES = 50
 MAX_NAME_CHARACTERS = 60
 OTHER = "other"
+OWN = "memtool's own"
+EXPIRED = "expired tombstone"
+"""Why records are passed over of which a person should know."""
 
 
 class Disposition(Enum):

@@ -22,7 +22,7 @@ from memtool.agents import registry
 from memtool.agents.compressed import SUFFIXES, Unpacked, unpacked
 from memtool.agents.discover import is_current, look, unchanged
 from memtool.agents.lines import Damage, Line, decoded, is_unfinished, lines_of, parts_of
-from memtool.agents.outcomes import Counts, Disposition, Outcome, Tally
+from memtool.agents.outcomes import OWN, Counts, Disposition, Outcome, Tally
 from memtool.agents.registry import Agent, File, Parser, agent_named
 from memtool.agents.values import JsonObject, text_at
 from memtool.errors import StorageError
@@ -32,7 +32,6 @@ from memtool.model.records import Event, Record, Source, digest_of
 FOREIGN = "foreign: no transcript that memtool knows"
 CUT_SHORT = "the compressed data is damaged or cut short: what came before that was read"
 UTF_16 = "UTF-16: convert it to UTF-8"
-OWN = "memtool's own"
 MAX_DAMAGE_LISTED = 100
 FINGERPRINT_BYTES = 4096
 _MOST_OBJECTS_FOR_PLACE = 1000

@@ -13,6 +13,7 @@ from typing import Annotated, BinaryIO
 import typer
 from msgspec.structs import replace
 
+from memtool.agents.outcomes import EXPIRED, OWN
 from memtool.cli.options import Invocation, JsonOption, ScheduledOption, files, invocation
 from memtool.cli.output import NOTICE, Page, note, number, print_json, print_line
 from memtool.cli.running import Show, conclude, outcome_json, run
@@ -238,7 +239,9 @@ def _lines(report: Report, order: Order) -> Iterator[str]:
         yield f"{_number(len(captured.days), 'day')} to roll up: memtool rollup all"
     if counts.redactions:
         yield f"{_number(counts.redactions, 'secret')} redacted"
-    for title, names in (("unknown record types", counts.unknown), ("passed over", counts.ignored)):
+    # Records that hold no conversation are many in each file, and counted in --json.
+    skipped = {name: count for name, count in counts.ignored.items() if name in (OWN, EXPIRED)}
+    for title, names in (("unknown record types", counts.unknown), ("passed over", skipped)):
         if names:
             yield f"{title}: " + ", ".join(
                 f"{name} {count}" for name, count in sorted(names.items())

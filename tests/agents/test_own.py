@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from memtool.agents.outcomes import total
-from memtool.agents.reading import OWN, Limits, read_chunks, read_stream
+from memtool.agents.outcomes import OWN, total
+from memtool.agents.reading import Limits, read_chunks, read_stream
 from memtool.model.records import Event
 from tests.agents.records import all_records, assistant, queued, user, write
 
