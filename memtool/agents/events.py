@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from memtool.agents.drafts import Draft, filled, sanitize
-from memtool.model.records import RECORD_DIGITS, ROLES, Claim, Event, digest_of, event_id
+from memtool.agents.drafts import Draft, event_of, filled, sanitize
+from memtool.model.records import RECORD_DIGITS, Claim, Event, digest_of
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -39,41 +39,30 @@ def events_of(
     drafts: Iterable[Draft], where: Where, origin: Origin
 ) -> tuple[tuple[Event, ...], int]:
     """Return an event a draft, and how many secrets were masked."""
-    about = filled(
-        {
-            "branch": where.branch,
-            "directory": where.directory if where.directory != where.project else "",
-            "sidechain": "true" if where.subagent else "",
-            "agent_id": where.subagent,
-        }
-    )
-    digest = record_digest(where.agent, origin.key)
-    events: list[Event] = []
-    redactions = 0
-    for draft in drafts:
-        clean = sanitize(draft.kind, draft.text, {**about, **draft.metadata})
-        redactions += draft.redactions + clean.redactions
-        events.append(
-            Event(
-                id=event_id(digest, draft.block),
-                agent=where.agent,
-                claims=(Claim(where.session, where.project),),
-                time_us=origin.time_us,
-                kind=draft.kind,
-                role=ROLES[draft.kind],
-                text=clean.text,
-                digest=digest_of(origin.content),
-                group=draft.group,
-                parent=record_digest(where.agent, origin.parent)[:RECORD_DIGITS]
-                if origin.parent
-                else "",
-                metadata=clean.metadata,
-                revision=origin.revision or origin.time_us,
-                reader=where.reader,
-                redaction=clean.redaction,
-            )
+    places = {
+        "branch": where.branch,
+        "directory": where.directory if where.directory != where.project else "",
+        "sidechain": "true" if where.subagent else "",
+        "agent_id": where.subagent,
+    }
+    about = sanitize("note", "", filled(places)).metadata
+    parent = record_digest(where.agent, origin.parent)[:RECORD_DIGITS] if origin.parent else ""
+    made = [
+        event_of(
+            draft,
+            record_digest(where.agent, origin.key),
+            agent=where.agent,
+            reader=where.reader,
+            claim=Claim(where.session, where.project),
+            time_us=origin.time_us,
+            revision=origin.revision or origin.time_us,
+            digest=digest_of(origin.content),
+            about=about,
+            parent=parent,
         )
-    return tuple(events), redactions
+        for draft in drafts
+    ]
+    return tuple(event for event, _ in made), sum(masked for _, masked in made)
 
 
 def record_digest(agent: str, key: str) -> str:

@@ -31,7 +31,7 @@ from memtool.agents.claude.messages import (
 )
 from memtool.agents.claude.tools import blocks_of
 from memtool.agents.claude.undone import QUEUE_TYPE, Queue, Rewinds, queue_drafts
-from memtool.agents.drafts import Draft, Ordinals, filled, sanitize
+from memtool.agents.drafts import Draft, Ordinals, event_of, filled, sanitize
 from memtool.agents.outcomes import Disposition, Outcome
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Parser
@@ -204,24 +204,19 @@ class ClaudeParser(Parser):
         records: list[Record] = []
         redactions = 0
         for draft in drafts:
-            clean = sanitize(draft.kind, draft.text, draft.metadata)
-            event = Event(
-                id=event_id(digest, draft.block),
+            event, masked = event_of(
+                draft,
+                digest,
                 agent=NAME,
-                claims=(claim,),
-                time_us=time_us,
-                kind=draft.kind,
-                role=ROLES[draft.kind],
-                text=clean.text,
-                digest=content,
-                group=draft.group,
-                parent=parent_of(record),
-                metadata=dict(sorted({**about, **clean.metadata}.items())),
-                revision=time_us,
                 reader=READER,
-                redaction=clean.redaction,
+                claim=claim,
+                time_us=time_us,
+                revision=time_us,
+                digest=content,
+                about=about,
+                parent=parent_of(record),
             )
-            redactions += draft.redactions + clean.redactions
+            redactions += masked
             records.append(event)
             if "queued" in draft.metadata:
                 self._queue.add(draft, event)
