@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from memtool.agents.values import JsonObject, list_at, text_at
 from memtool.model.actions import (
     AnyAction,
+    Asked,
     Edit,
     Issue,
     Item,
     PullRequest,
+    Question,
     Read,
     Search,
     State,
@@ -91,7 +93,7 @@ Make = Callable[[JsonObject], list[AnyAction]]
 """Returns the actions of a call's arguments."""
 _FORGE = re.compile(r".*(?:^|[-_.])(create|merge)_(pull_request|issue)")
 _CHECKBOX = re.compile(r"^\s*[-*]\s+\[([ xX~/-])\]\s+(.+)$", re.MULTILINE)
-_STATES: Mapping[str, State] = {
+STATES: Mapping[str, State] = {
     "pending": "pending",
     "in_progress": "started",
     "completed": "done",
@@ -146,15 +148,38 @@ def subagent(given: JsonObject) -> list[AnyAction]:
     return [Subagent(stage="started", task=task, agent=kind)]
 
 
+def items_in(given: JsonObject, key: str, *names: str) -> tuple[Item, ...]:
+    """Return the items of a list: each is an object with a status, and its text under the first of these names."""
+    objects = (one for one in list_at(given, key) if isinstance(one, dict))
+    rows = (("".join(_first(one, names)), text_at(one, "status")) for one in objects)
+    return tuple(Item(text, STATES.get(status, "pending")) for text, status in rows if text)
+
+
 def todos(given: JsonObject) -> list[AnyAction]:
     """Return the to-do list: objects with a text and a status, or Markdown with boxes."""
     boxes = _CHECKBOX.findall(text_at(given, "todos"))
     items = [Item(text.strip(), _state_of_box(box)) for box, text in boxes]
-    for todo in list_at(given, "todos"):
-        text = (text_at(todo, "content") or text_at(todo, "text")) if isinstance(todo, dict) else ""
-        if text and isinstance(todo, dict):
-            items.append(Item(text, _STATES.get(text_at(todo, "status"), "pending")))
+    items += items_in(given, "todos", "content", "text")
     return [Todo(items=tuple(items))] if items else []
+
+
+def asked_in(given: JsonObject, answers: JsonObject = {}) -> list[Asked]:  # noqa: B006 - read only
+    """Return the questions of a form, with the labels of their options, and the answers by question."""
+    return [
+        Asked(text_at(one, "question"), _labels(one), text_at(answers, text_at(one, "question")))
+        for one in list_at(given, "questions")
+        if isinstance(one, dict) and text_at(one, "question")
+    ]
+
+
+def form(given: JsonObject) -> list[AnyAction]:
+    """Return the form that a call shows."""
+    return [Question(asked=tuple(asked_in(given)))]
+
+
+def _labels(question: JsonObject) -> tuple[str, ...]:
+    options = list_at(question, "options")
+    return tuple(text_at(one, "label") for one in options if isinstance(one, dict))
 
 
 def _state_of_box(box: str) -> State:

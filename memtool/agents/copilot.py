@@ -27,7 +27,7 @@ from memtool.agents.calls import (
 )
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.events import Origin, Where, events_of, record_digest
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Format, Parser
 from memtool.agents.values import (
@@ -38,6 +38,7 @@ from memtool.agents.values import (
     is_true,
     list_at,
     object_at,
+    remembered,
     text_at,
 )
 from memtool.model.actions import (
@@ -89,13 +90,12 @@ class _State(msgspec.Struct):
     project: str = ""
     directory: str = ""
     branch: str = ""
-    model: str = ""
 
 
 class _Parser(Parser):
     def __init__(self, file: File) -> None:
         self._file = file
-        self._state = msgspec.json.decode(file.memory or "{}", type=_State)
+        self._state = remembered(file.memory, _State)
         self._calls: dict[str, JsonObject] = {}
 
     def memory(self) -> str:
@@ -116,10 +116,8 @@ class _Parser(Parser):
             )
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
-            )
-        drafts = self._drafts(make, record)
+            return without_time(kind)
+        drafts = make(record, self._call)
         key = text_at(record, "id")
         if not drafts or not key:
             return Outcome(Disposition.IGNORED, f"{kind}/empty")
@@ -138,10 +136,8 @@ class _Parser(Parser):
             state.project = state.project or project_of(
                 text_at(context, "gitRoot") or state.directory
             )
-        if kind in {"session.start", "session.resume", "session.model_change"}:
+        if kind in {"session.start", "session.resume"}:
             state.session = state.session or text_at(data, "sessionId")
-            chosen = text_at(data, "selectedModel") or text_at(data, "newModel")
-            state.model = chosen or state.model
         if kind == "assistant.message":
             if len(self._calls) > _MOST_CALLS:
                 self._calls.clear()
@@ -161,9 +157,6 @@ class _Parser(Parser):
                     self._note("assistant.message", object_at(one, "data"))
         return self._calls.get(call_id, {})
 
-    def _drafts(self, make: _Make, record: JsonObject) -> list[Draft]:
-        return make(record, self._call)
-
     def _rewinds(self, rewinding: JsonObject, first: str) -> Iterator[Rewind]:
         """Yield what a rewind took back: the events from the one that it names up to the rewind itself."""
         is_taken = False
@@ -176,7 +169,7 @@ class _Parser(Parser):
             time_us = instant_us(one.get("timestamp"))
             if is_taken and make is not None and key and time_us is not None:
                 digest = record_digest(NAME, key)
-                for draft in self._drafts(make, one):
+                for draft in make(one, self._call):
                     yield Rewind(event_id(digest, draft.block), time_us)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
@@ -82,6 +83,15 @@ def sanitized_again(event: Event) -> Event:
         metadata=clean.metadata,
         redaction=max(event.redaction, clean.redaction),
     )
+
+
+@lru_cache(maxsize=256)
+def about_of(branch: str, directory: str, agent_id: str, *, is_sidechain: bool) -> dict[str, str]:
+    """Return the metadata that nearly all records of a session share. `directory`: if it is not the project."""
+    sidechain = "true" if is_sidechain else ""
+    names = ("branch", "directory", "sidechain", "agent_id")
+    shared = dict(zip(names, (branch, directory, sidechain, agent_id), strict=True))
+    return sanitize("note", "", filled(shared)).metadata
 
 
 def filled(metadata: dict[str, str]) -> dict[str, str]:

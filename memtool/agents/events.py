@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from memtool.agents.drafts import Draft, event_of, filled, sanitize
+from memtool.agents.drafts import Draft, about_of, event_of
 from memtool.model.records import RECORD_DIGITS, Claim, Event, digest_of
 
 
@@ -39,24 +39,25 @@ def events_of(
     drafts: Iterable[Draft], where: Where, origin: Origin
 ) -> tuple[tuple[Event, ...], int]:
     """Return an event a draft, and how many secrets were masked."""
-    places = {
-        "branch": where.branch,
-        "directory": where.directory if where.directory != where.project else "",
-        "sidechain": "true" if where.subagent else "",
-        "agent_id": where.subagent,
-    }
-    about = sanitize("note", "", filled(places)).metadata
+    about = about_of(
+        where.branch,
+        where.directory if where.directory != where.project else "",
+        where.subagent,
+        is_sidechain=bool(where.subagent),
+    )
+    record = record_digest(where.agent, origin.key)
+    content = digest_of(origin.content)
     parent = record_digest(where.agent, origin.parent)[:RECORD_DIGITS] if origin.parent else ""
     made = [
         event_of(
             draft,
-            record_digest(where.agent, origin.key),
+            record,
             agent=where.agent,
             reader=where.reader,
             claim=Claim(where.session, where.project),
             time_us=origin.time_us,
             revision=origin.revision or origin.time_us,
-            digest=digest_of(origin.content),
+            digest=content,
             about=about,
             parent=parent,
         )

@@ -19,9 +19,11 @@ from msgspec.structs import replace
 
 from memtool.agents.calls import (
     Make,
+    asked_in,
     call_text,
     edits,
     encoded_actions,
+    form,
     reads,
     searches,
     shell,
@@ -528,23 +530,12 @@ def _person(
     if name != "question" or not answers:
         return None
     asked = []
-    for question, answer in zip(_asked(given), answers, strict=False):
+    for question, answer in zip(asked_in(given), answers, strict=False):
         labels = [one for one in answer if isinstance(one, str)] if isinstance(answer, list) else []
         asked.append(Asked(question.question, question.options, ", ".join(labels)))
     asked = [one for one in asked if one.answer]
     words = "\n".join(f"{one.question} \u2192 {one.answer}" for one in asked)
     return ("prompt", words, Question(asked=tuple(asked))) if asked else None
-
-
-def _asked(given: JsonObject) -> list[Asked]:
-    found = []
-    for one in list_at(given, "questions"):
-        if isinstance(one, dict) and text_at(one, "question"):
-            options = [
-                text_at(two, "label") for two in list_at(one, "options") if isinstance(two, dict)
-            ]
-            found.append(Asked(text_at(one, "question"), tuple(options)))
-    return found
 
 
 def _patch(given: JsonObject) -> list[AnyAction]:
@@ -561,7 +552,7 @@ _ACTIONS: Mapping[str, Make] = {
     **dict.fromkeys(("grep", "glob", "websearch", "codesearch"), searches("pattern", "query")),
     "bash": shell,
     "todowrite": todos,
-    "question": lambda given: [Question(asked=tuple(_asked(given)))],
+    "question": form,
     _DELEGATES: subagent,
 }
 """The actions of each tool that has any."""

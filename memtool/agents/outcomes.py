@@ -37,6 +37,11 @@ class Outcome(msgspec.Struct, frozen=True):
     redactions: int = 0
 
 
+def without_time(name: str) -> Outcome:
+    """Return the outcome of a record whose time cannot be stored."""
+    return Outcome(Disposition.DAMAGED, f"{name}: timestamp is no instant from 1970 to 2200")
+
+
 class Counts(msgspec.Struct, frozen=True):
     """`parts` = taken + ignored + metadata + unknown + damaged: an object, or a damaged stretch, is one part.
 

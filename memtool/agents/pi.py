@@ -26,7 +26,7 @@ from memtool.agents.calls import (
 )
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.events import Origin, Where, events_of, record_digest
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Format, Parser
 from memtool.agents.values import (
@@ -37,6 +37,7 @@ from memtool.agents.values import (
     is_true,
     list_at,
     object_at,
+    remembered,
     text_at,
 )
 from memtool.model.actions import METADATA_KEY
@@ -78,7 +79,7 @@ class _State(msgspec.Struct):
 class _Parser(Parser):
     def __init__(self, file: File) -> None:
         self._file = file
-        self._state = msgspec.json.decode(file.memory or "{}", type=_State)
+        self._state = remembered(file.memory, _State)
 
     def memory(self) -> str:
         return msgspec.json.encode(self._state).decode()
@@ -96,9 +97,7 @@ class _Parser(Parser):
             )
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
-            )
+            return without_time(kind)
         events, redactions = self._events(record, time_us)
         if not events and not others:
             return Outcome(Disposition.IGNORED, f"{kind}/empty")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memtool.agents.drafts import Draft, event_of, filled, sanitize
+from memtool.agents.drafts import Draft, about_of, event_of, filled
 from memtool.agents.gemini.parts import (
     call_draft,
     parts_of,
@@ -18,7 +18,7 @@ from memtool.agents.gemini.parts import (
     text_of,
     thought_of,
 )
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Format, Parser
 from memtool.agents.values import (
@@ -92,9 +92,7 @@ class QwenParser(Parser):
             return Outcome(Disposition.METADATA, name)
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{name}: timestamp is no instant from 1970 to 2200"
-            )
+            return without_time(name)
         if subtype == "rewind":
             taken = self._rewound(record)
             return Outcome(Disposition.TAKEN if taken else Disposition.IGNORED, name, tuple(taken))
@@ -112,13 +110,12 @@ class QwenParser(Parser):
         self, record: JsonObject, drafts: list[Draft], claim: Claim, time_us: int
     ) -> tuple[list[Record], int]:
         directory = text_at(record, "cwd")
-        shared = {
-            "branch": text_at(record, "gitBranch"),
-            "directory": directory if directory != claim.project else "",
-            "sidechain": "true" if is_true(record, "isSidechain") else "",
-            "agent_id": text_at(record, "agentId"),
-        }
-        about = sanitize("note", "", filled(shared)).metadata
+        about = about_of(
+            text_at(record, "gitBranch"),
+            directory if directory != claim.project else "",
+            text_at(record, "agentId"),
+            is_sidechain=is_true(record, "isSidechain"),
+        )
         digest = digest_of("id", NAME, text_at(record, "uuid"))
         parent = text_at(record, "parentUuid")
         records: list[Record] = []

@@ -6,6 +6,9 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
 
 from memtool.model.records import FIRST_INSTANT_US, LAST_INSTANT_US
 
@@ -14,6 +17,17 @@ JsonObject = dict[str, object]
 MAX_DEPTH = 100
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def remembered(memory: str, kind: type[S]) -> S:
+    """Return the state that an earlier parser left as JSON; a new one where it left none of this kind."""
+    try:
+        return msgspec.json.decode(memory or "{}", type=kind)
+    except msgspec.DecodeError:
+        return kind()
 
 
 def text_at(record: JsonObject, key: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from memtool.agents.claude import (
     NAME,
@@ -31,8 +30,8 @@ from memtool.agents.claude.messages import (
 )
 from memtool.agents.claude.tools import blocks_of
 from memtool.agents.claude.undone import QUEUE_TYPE, Queue, Rewinds, queue_drafts
-from memtool.agents.drafts import Draft, Ordinals, event_of, filled, sanitize
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.drafts import Draft, Ordinals, about_of, event_of, filled, sanitize
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Parser
 from memtool.agents.values import (
@@ -149,9 +148,7 @@ class ClaudeParser(Parser):
     def _of_conversation(self, record: JsonObject, kind: str) -> Outcome:
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
-            )
+            return without_time(kind)
         if kind == "assistant":
             self._note_calls(record)
         drafts = _start(record) + self._drafts(record)
@@ -194,11 +191,11 @@ class ClaudeParser(Parser):
     ) -> tuple[list[Record], int]:
         claim = Claim(session, self._project(record, session))
         directory = text_at(record, "cwd")
-        about = _clean_about(
+        about = about_of(
             self._branch(record, session),
             directory if directory != claim.project else "",
-            "true" if is_true(record, "isSidechain") else "",
             text_at(record, "agentId"),
+            is_sidechain=is_true(record, "isSidechain"),
         )
         digest, content = self._digest(record, time_us), digest_of(content_of(record))
         records: list[Record] = []
@@ -366,7 +363,7 @@ def _listed_prompt(record: JsonObject, file: File) -> Outcome:
     time_us = in_range(milliseconds * 1000) if type(milliseconds) is int else None
     text = _PASTED.sub(lambda found: _pasted(record, found), text_at(record, "display")).strip()
     if time_us is None:
-        return Outcome(Disposition.DAMAGED, "history: timestamp is no instant from 1970 to 2200")
+        return without_time("history")
     if not session or not text:  # older versions did not say which session
         return Outcome(Disposition.IGNORED, "history/no session" if text else "history/empty")
     if file.is_covered(session, time_us):
@@ -396,14 +393,6 @@ _PASTED = re.compile(r"\[Pasted text #(\d+)[^\]]*\]")
 def _pasted(record: JsonObject, found: re.Match[str]) -> str:
     content = object_at(object_at(record, "pastedContents"), found[1])
     return text_at(content, "content") or found[0]
-
-
-@lru_cache(maxsize=256)
-def _clean_about(branch: str, directory: str, sidechain: str, agent_id: str) -> dict[str, str]:
-    """Return the metadata that nearly all records of a session share."""
-    names = ("branch", "directory", "sidechain", "agent_id")
-    shared = dict(zip(names, (branch, directory, sidechain, agent_id), strict=True))
-    return sanitize("note", "", filled(shared)).metadata
 
 
 def _is_prompt(record: JsonObject, drafts: list[Draft]) -> bool:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from memtool.agents.calls import content_text, encoded_actions, plan_of, shell, subagent
+from memtool.agents.calls import (
+    STATES,
+    asked_in,
+    content_text,
+    encoded_actions,
+    form,
+    items_in,
+    plan_of,
+    shell,
+    subagent,
+)
 from memtool.agents.drafts import Draft, filled
 from memtool.agents.values import JsonObject, is_true, list_at, object_at, text_at
 from memtool.model.actions import (
@@ -19,7 +29,6 @@ from memtool.model.actions import (
     Read,
     Rejection,
     Search,
-    State,
     Subagent,
     Todo,
     encode,
@@ -99,12 +108,6 @@ def result_actions(record: JsonObject, block: JsonObject) -> str:
     return ""
 
 
-_STATES: dict[str, State] = {
-    "pending": "pending",
-    "in_progress": "started",
-    "completed": "done",
-    "deleted": "dropped",
-}
 _CREATED = re.compile(r"Task #(\d+) created successfully: (.*)")
 
 
@@ -114,16 +117,11 @@ def _path_or_url(given: JsonObject) -> tuple[str, ...]:
 
 
 def _todos(given: JsonObject) -> list[AnyAction]:
-    items = [
-        Item(text_at(todo, "content"), _STATES.get(text_at(todo, "status"), "pending"))
-        for todo in list_at(given, "todos")
-        if isinstance(todo, dict) and text_at(todo, "content")
-    ]
-    return [Todo(items=tuple(items))]
+    return [Todo(items=items_in(given, "todos", "content"))]
 
 
 def _task(given: JsonObject) -> list[AnyAction]:
-    state = _STATES.get(text_at(given, "status"))
+    state = STATES.get(text_at(given, "status"))
     if state is None:
         return []
     item = Item(text_at(given, "subject"), state, text_at(given, "taskId"))
@@ -133,23 +131,6 @@ def _task(given: JsonObject) -> list[AnyAction]:
 def _plan(given: JsonObject) -> list[AnyAction]:
     heading, steps = plan_of(text_at(given, "plan"))
     return [Plan(heading=heading, steps=steps)]
-
-
-def _questions(given: JsonObject) -> list[AnyAction]:
-    return [Question(asked=tuple(_asked(given, {})))]
-
-
-def _asked(given: JsonObject, answers: JsonObject) -> list[Asked]:
-    return [
-        Asked(text_at(one, "question"), _labels(one), text_at(answers, text_at(one, "question")))
-        for one in list_at(given, "questions")
-        if isinstance(one, dict) and text_at(one, "question")
-    ]
-
-
-def _labels(question: JsonObject) -> tuple[str, ...]:
-    options = list_at(question, "options")
-    return tuple(text_at(one, "label") for one in options if isinstance(one, dict))
 
 
 def _read(given: JsonObject) -> list[AnyAction]:
@@ -177,7 +158,7 @@ _ACTIONS: dict[str, Callable[[JsonObject], list[AnyAction]]] = {
     "TodoWrite": _todos,
     "TaskUpdate": _task,
     "ExitPlanMode": _plan,
-    "AskUserQuestion": _questions,
+    "AskUserQuestion": form,
 }
 """The actions of each tool that has any."""
 # --- What a person answered ---
@@ -252,9 +233,9 @@ def _answers(
     if opening is None or is_true(block, "is_error"):
         return None
     result = object_at(record, "toolUseResult")
-    asked = _asked(result, object_at(result, "answers"))
+    asked = asked_in(result, object_at(result, "answers"))
     if not any(one.answer for one in asked):
-        known = {one.question: one.options for one in _asked(_input(block, call_of), {})}
+        known = {one.question: one.options for one in asked_in(_input(block, call_of))}
         asked = [
             Asked(found["question"], known.get(found["question"], ()), found["answer"])
             for found in _PAIR.finditer(text, opening.end())

@@ -25,11 +25,18 @@ from memtool.agents.codex.items import (
     response_pieces,
     usage_of,
 )
-from memtool.agents.drafts import Draft, event_of, filled, sanitize
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.drafts import Draft, about_of, event_of, filled
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Parser
-from memtool.agents.values import JsonObject, in_range, instant_us, object_at, text_at
+from memtool.agents.values import (
+    JsonObject,
+    in_range,
+    instant_us,
+    object_at,
+    remembered,
+    text_at,
+)
 from memtool.model.records import (
     LAST_INSTANT_US,
     RECORD_DIGITS,
@@ -88,10 +95,7 @@ class CodexParser(Parser):
         """If asked for: the events of each turn that was not rolled back, after those before the first prompt."""
         self._calls: dict[str, JsonObject] = {}
         self._threads: dict[str, str] | None = None
-        try:
-            self._now = msgspec.json.decode(file.memory or "{}", type=_State)
-        except msgspec.DecodeError:
-            self._now = _State()
+        self._now = remembered(file.memory, _State)
 
     def memory(self) -> str:
         """Return the state as JSON."""
@@ -121,9 +125,7 @@ class CodexParser(Parser):
             return Outcome(Disposition.UNKNOWN, kind or "(no type)")
         time_us = instant_us(record.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
-            )
+            return without_time(kind)
         return make(payload, time_us)
 
     # --- The thread and its turns ---
@@ -239,10 +241,11 @@ class CodexParser(Parser):
         now = self._now
         if not now.session:  # the first line is missing
             now.session = now.thread = now.origin = self._own_name()
-        about = _about(
+        about = about_of(
             now.branch,
             now.directory if now.directory != now.project else "",
             now.thread if now.is_subagent else "",
+            is_sidechain=now.is_subagent and bool(now.thread),
         )
         records: list[Record] = []
         redactions = 0
@@ -371,16 +374,6 @@ def _parent_of(payload: JsonObject) -> str:
     """Return the thread that started a subagent, or ""."""
     spawn = object_at(object_at(object_at(payload, "source"), "subagent"), "thread_spawn")
     return text_at(payload, "parent_thread_id") or text_at(spawn, "parent_thread_id")
-
-
-def _about(branch: str, directory: str, subagent: str) -> dict[str, str]:
-    shared = {
-        "branch": branch,
-        "directory": directory,
-        "sidechain": "true" if subagent else "",
-        "agent_id": subagent,
-    }
-    return sanitize("note", "", filled(shared)).metadata
 
 
 def _rollouts(listing: Path) -> Iterator[tuple[str, str]]:

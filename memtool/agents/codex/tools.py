@@ -8,20 +8,27 @@ import shlex
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from memtool.agents.calls import Make, content_text, plan_of, reads, searches
+from memtool.agents.calls import (
+    Make,
+    asked_in,
+    content_text,
+    form,
+    items_in,
+    plan_of,
+    reads,
+    searches,
+)
 from memtool.agents.calls import shell as shell_actions
 from memtool.agents.values import JsonObject, list_at, object_at, text_at
 from memtool.model.actions import (
     AnyAction,
     Asked,
     Edit,
-    Item,
     Plan,
     Question,
     Read,
     Rejection,
     Search,
-    State,
     Subagent,
     Todo,
 )
@@ -118,16 +125,8 @@ def _looks(line: str) -> list[AnyAction]:
     return found
 
 
-_STATES: dict[str, State] = {"pending": "pending", "in_progress": "started", "completed": "done"}
-
-
 def _todos(given: JsonObject) -> list[AnyAction]:
-    items = [
-        Item(text_at(step, "step"), _STATES.get(text_at(step, "status"), "pending"))
-        for step in list_at(given, "plan")
-        if isinstance(step, dict) and text_at(step, "step")
-    ]
-    return [Todo(items=tuple(items))]
+    return [Todo(items=items_in(given, "plan", "step"))]
 
 
 def task_of(given: JsonObject) -> str:
@@ -139,21 +138,6 @@ def _subagent(given: JsonObject) -> list[AnyAction]:
     name = text_at(given, "task_name") or text_at(given, "agent_type")
     task = next((line for line in task_of(given).splitlines() if line.strip()), "")
     return [Subagent(stage="started", task=task.strip(), agent=name)]
-
-
-def _questions(given: JsonObject) -> list[AnyAction]:
-    return [Question(asked=tuple(_asked(given)))]
-
-
-def _asked(given: JsonObject) -> list[Asked]:
-    return [
-        Asked(
-            text_at(one, "question"),
-            tuple(text_at(o, "label") for o in list_at(one, "options") if isinstance(o, dict)),
-        )
-        for one in list_at(given, "questions")
-        if isinstance(one, dict) and text_at(one, "question")
-    ]
 
 
 def _web(given: JsonObject) -> list[AnyAction]:
@@ -173,7 +157,7 @@ MAKERS: Mapping[str, Make] = {
     ),
     "grep_files": searches("pattern"),
     "web_search": _web,
-    "request_user_input": _questions,
+    "request_user_input": form,
     **dict.fromkeys(SPAWNS, _subagent),
 }
 """The actions of each tool that has any."""
@@ -262,7 +246,7 @@ def _answered(text: str, given: JsonObject) -> Said | None:
             [word for word in chosen if isinstance(word, str)] if isinstance(chosen, list) else []
         )
         if words:
-            question = _asked({"questions": [one]})
+            question = asked_in({"questions": [one]})
             name = question[0].question if question else text_at(one, "header")
             options = question[0].options if question else ()
             asked.append(Asked(name, options, ", ".join(words)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from memtool.agents.drafts import Draft, event_of, filled, sanitize
+from memtool.agents.drafts import Draft, about_of, event_of, filled
 from memtool.agents.gemini import COMMANDS, NAME, READER
 from memtool.agents.gemini.parts import (
     call_draft,
@@ -25,10 +25,18 @@ from memtool.agents.gemini.parts import (
     text_of,
     thought_of,
 )
-from memtool.agents.outcomes import Disposition, Outcome
+from memtool.agents.outcomes import Disposition, Outcome, without_time
 from memtool.agents.projects import project_of
 from memtool.agents.registry import File, Parser
-from memtool.agents.values import JsonObject, count_text, instant_us, list_at, object_at, text_at
+from memtool.agents.values import (
+    JsonObject,
+    count_text,
+    instant_us,
+    list_at,
+    object_at,
+    remembered,
+    text_at,
+)
 from memtool.model.records import (
     LAST_INSTANT_US,
     RECORD_DIGITS,
@@ -72,10 +80,7 @@ class GeminiParser(Parser):
         self._file = file
         self._alive = alive
         """If asked for."""
-        try:
-            self._now = msgspec.json.decode(file.memory or "{}", type=_State)
-        except msgspec.DecodeError:
-            self._now = _State()
+        self._now = remembered(file.memory, _State)
 
     def memory(self) -> str:
         """Return the state as JSON."""
@@ -143,8 +148,7 @@ class GeminiParser(Parser):
 
     def _about(self) -> dict[str, str]:
         agent = self._now.thread if self._now.is_subagent else ""
-        shared = {"sidechain": "true" if agent else "", "agent_id": agent}
-        return sanitize("note", "", filled(shared)).metadata
+        return about_of("", "", agent, is_sidechain=bool(agent))
 
     # --- Messages ---
 
@@ -155,9 +159,7 @@ class GeminiParser(Parser):
             return Outcome(Disposition.UNKNOWN, kind or "(no type)")
         time_us = instant_us(message.get("timestamp"))
         if time_us is None:
-            return Outcome(
-                Disposition.DAMAGED, f"{kind}: timestamp is no instant from 1970 to 2200"
-            )
+            return without_time(kind)
         records, masked = self._records(text_at(message, "id"), made, time_us)
         if not records:
             return Outcome(Disposition.IGNORED, f"{kind}/empty")

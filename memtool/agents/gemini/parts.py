@@ -9,16 +9,18 @@ from typing import NamedTuple
 
 from memtool.agents.calls import (
     Make,
+    asked_in,
     call_text,
     edits,
     encoded_actions,
+    form,
+    items_in,
     reads,
     searches,
     shell,
-    todos,
 )
 from memtool.agents.drafts import Draft, filled
-from memtool.agents.values import JsonObject, list_at, object_at, text_at
+from memtool.agents.values import JsonObject, object_at, text_at
 from memtool.model.actions import (
     METADATA_KEY,
     AnyAction,
@@ -27,6 +29,7 @@ from memtool.model.actions import (
     Question,
     Rejection,
     Subagent,
+    Todo,
     encode,
 )
 
@@ -106,26 +109,8 @@ _SUBAGENTS = frozenset(
 
 
 def _todo(given: JsonObject) -> list[AnyAction]:
-    rows = [
-        {
-            "content": text_at(one, "description") or text_at(one, "content"),
-            "status": text_at(one, "status"),
-        }
-        for one in list_at(given, "todos")
-        if isinstance(one, dict)
-    ]
-    return todos({"todos": rows})
-
-
-def _asked(given: JsonObject) -> list[Asked]:
-    return [
-        Asked(
-            text_at(one, "question"),
-            tuple(text_at(o, "label") for o in list_at(one, "options") if isinstance(o, dict)),
-        )
-        for one in list_at(given, "questions")
-        if isinstance(one, dict) and text_at(one, "question")
-    ]
+    items = items_in(given, "todos", "description", "content")
+    return [Todo(items=items)] if items else []
 
 
 def _subagent(given: JsonObject) -> list[AnyAction]:
@@ -154,9 +139,7 @@ _MAKERS: Mapping[str, Make] = {
     **dict.fromkeys(("google_web_search", "web_search"), searches("query")),
     "run_shell_command": shell,
     **dict.fromkeys(("write_todos", "todo_write"), _todo),
-    **dict.fromkeys(
-        ("ask_user", "ask_user_question"), lambda given: [Question(asked=tuple(_asked(given)))]
-    ),
+    **dict.fromkeys(("ask_user", "ask_user_question"), form),
     "exit_plan_mode": lambda given: [Plan(heading=plan_heading(given))],
     **dict.fromkeys(_SUBAGENTS, _subagent),
 }
@@ -305,7 +288,7 @@ def _answered(given: JsonObject, text: str) -> tuple[str, str, AnyAction] | None
             one.options,
             text_at(answers, str(number)) or text_at(answers, one.question),
         )
-        for number, one in enumerate(_asked(given))
+        for number, one in enumerate(asked_in(given))
     ]
     asked = [one for one in asked if one.answer]
     if not asked:
