@@ -12,7 +12,7 @@ from msgspec import Struct
 from memtool.cli.events import SinceOption, UntilOption
 from memtool.cli.options import Invocation, JsonOption, agents, invocation
 from memtool.cli.output import Page, ask, note, number, print_json, print_line, to_json
-from memtool.cli.reading import here, reader_of, say_no_memory
+from memtool.cli.reading import here, reader_of, say_no_memory, span_of
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.forget import Found, Report, Selector, look
@@ -134,11 +134,9 @@ def _print_found(call: Invocation, found: Found) -> None:
             texts = number(found.echoes, "other text")
             page.line(f"{texts} of summaries, of the ledger or of rejected input would be deleted.")
     else:
-        days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
-        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         page.line(
-            (f"{number(len(found.ids), 'event')} of {number(len(days), 'day')}", "bold"),
-            f", {span}",
+            (f"{number(len(found.ids), 'event')} of {number(len(found.days), 'day')}", "bold"),
+            f", {span_of(found.days)}",
         )
         for event in found.samples:
             head = f"{clock.moment(event.time_us)} {event.kind}: "

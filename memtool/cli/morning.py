@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, OnlyProjectOption, invocation
 from memtool.cli.output import Page, Part, cleaned, number, print_json, print_line
 from memtool.cli.reading import STATE_COLOURS, counted, here, read, reader_of, sign
 from memtool.errors import MemtoolError
@@ -287,22 +287,13 @@ DaysOption = Annotated[
         help="The last N days, today included. Default: the last day worked before today.",
     ),
 ]
-ProjectOption = Annotated[
-    str,
-    typer.Option(
-        "-p",
-        "--project",
-        metavar="PROJECT",
-        help="Only of this project: path, last part, or . for this repository.",
-    ),
-]
 
 
 def standup_(
     context: typer.Context,
     *,
     days: DaysOption = None,
-    project: ProjectOption = "",
+    project: OnlyProjectOption = "",
     json: JsonOption = False,
 ) -> None:
     """Print the work of the last day, or of several, as plain text to paste."""

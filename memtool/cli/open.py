@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memtool.cli.options import Invocation, JsonOption, invocation
+from memtool.cli.options import Invocation, JsonOption, OnlyProjectOption, invocation
 from memtool.cli.output import Page, number, print_json, print_line
 from memtool.cli.reading import STATE_COLOURS, here, read, reader_of, say_no_memory, sign
 from memtool.errors import OK, ExitCode, UsageError
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
 VERSION = 2
 _DEEP = "    "
 
-ProjectOption = Annotated[
-    str,
-    typer.Option(
-        "-p",
-        "--project",
-        metavar="PROJECT",
-        help="Only of this project: path, last part, or . for this repository.",
-    ),
-]
 AllOption = Annotated[
     bool,
     typer.Option("--all", help=f"Also threads without a word for {QUIET_DAYS} days."),
@@ -65,7 +56,7 @@ UndoOption = Annotated[
 def open_(
     context: typer.Context,
     *,
-    project: ProjectOption = "",
+    project: OnlyProjectOption = "",
     everything: AllOption = False,
     done: DoneOption = None,
     undo: UndoOption = None,

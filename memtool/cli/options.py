@@ -98,6 +98,15 @@ def directories(incomplete: str) -> Offers:
     return [(incomplete, _DIRECTORIES)]
 
 
+OnlyProjectOption = Annotated[
+    str,
+    typer.Option(
+        "-p",
+        "--project",
+        metavar="PROJECT",
+        help="Only of this project: path, last part, or . for this repository.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object.")]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memtool.cli.options import Invocation
 from memtool.cli.output import Line, Page, Part, cleaned, number
-from memtool.model.levels import heading, place_of
+from memtool.model.levels import Level, Period, heading, place_of
 from memtool.query.reader import Reader, reader_for
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ STATE_STYLES = {
 
 
 ROLE_STYLES = {"user": "green", "assistant": "cyan", "tool": "magenta", "system": "blue"}
+
+
+def span_of(days: Collection[int]) -> str:
+    """Return the dates of the first and the last of some days, the date of a single one."""
+    first, last = (Period(Level.DAY, day).date_text for day in (min(days), max(days)))
+    return first if first == last else f"{first} to {last}"
 
 
 def state_parts(words: Iterable[str]) -> list[str | Part]:

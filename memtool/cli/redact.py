@@ -9,7 +9,7 @@ import typer
 
 from memtool.cli.options import JsonOption, invocation
 from memtool.cli.output import Page, number, print_json, print_line, progress, to_json
-from memtool.cli.reading import reader_of, say_no_memory
+from memtool.cli.reading import reader_of, say_no_memory, span_of
 from memtool.cli.running import conclude, outcome_json, run
 from memtool.errors import OK, ExitCode, UsageError
 from memtool.jobs.redact import Found, Report, look, redact_again
@@ -83,11 +83,9 @@ def _print_found(page: Page, found: Found) -> None:
     if found.older:
         page.line(f"{number(found.older, 'event')} that only older rules have looked at.")
     if found.events:
-        days = [Period(Level.DAY, day).date_text for day in sorted(found.days)]
-        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         page.line(
             (f"{_masks(found.masks)} in {number(found.events, 'event')}", "bold"),
-            f" of {number(len(days), 'day')}, {span}:",
+            f" of {number(len(found.days), 'day')}, {span_of(found.days)}:",
         )
         for sample in found.samples:
             head = f"{clock.moment(sample.time_us)} {sample.kind}: "
